@@ -8,6 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
+from hmtl.data.lines import read_lines
 from hmtl.errors import DataError
 
 Bounds = Tuple[int, int]
@@ -104,7 +105,8 @@ class Document:
         # Raises
 
         DataError
-            Where a sentence is empty, a token is no string, or a span lies outside the text or crosses a sentence boundary.
+            Where a sentence is empty, a token is no string, a span lies outside the text or crosses a sentence boundary,
+            or a key of the metadata is the name of a layer.
         """
 
         def fail(message: str) -> None:
@@ -113,10 +115,14 @@ class Document:
         if not self.sentences:
             fail("it has no sentences; remove it or give it text")
         for number, sentence in enumerate(self.sentences):
+            if not isinstance(sentence, list):
+                fail(f"sentence {number} is no list of tokens but {type(sentence).__name__}")
             if not sentence:
                 fail(f"sentence {number} is empty; remove it")
             if not all(isinstance(token, str) and token for token in sentence):
                 fail(f"sentence {number} holds a token that is not a non-empty string")
+        for key in sorted({"doc_key", "sentences", "ner", "emd", "relations", "clusters", *self.spans} & set(self.metadata)):
+            fail(f"the metadata key '{key}' is the name of a layer; rename it")
         starts = self.sentence_starts
         length = starts[-1] + len(self.sentences[-1])
 
@@ -208,17 +214,16 @@ def read_jsonl(path: Union[str, os.PathLike]) -> Iterator[Document]:
     # Raises
 
     DataError
-        Naming the file and the line, where a line is not valid JSON or not a valid document.
+        Naming the file and the line, where a line is not UTF-8, not valid JSON or not a valid document.
     """
-    with open(path, encoding="utf-8") as file:
-        for number, text in enumerate(file, start=1):
-            if not text.strip():
-                continue
-            try:
-                record = json.loads(text)
-            except json.JSONDecodeError as error:
-                raise DataError(f"not valid JSON ({error}); expected one object a line", path, number) from error
-            yield Document.from_json(record, path, number)
+    for number, text in read_lines(path):
+        if not text.strip():
+            continue
+        try:
+            record = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise DataError(f"not valid JSON ({error}); expected one object a line", path, number) from error
+        yield Document.from_json(record, path, number)
 
 
 def write_jsonl(documents: Iterable[Document], path: Union[str, os.PathLike]) -> int:
@@ -242,7 +247,8 @@ def _matches(row: Any, types: Tuple[type, ...]) -> bool:
     return (
         isinstance(row, list)
         and len(row) >= len(types)
-        and all(isinstance(value, kind) for value, kind in zip(row, types))
+        # `True` is an `int` to Python, but no offset.
+        and all(isinstance(value, kind) and not isinstance(value, bool) for value, kind in zip(row, types))
     )
 
 

@@ -1,0 +1,31 @@
+"""The corpora: each format in one file, each yielding `Document`s.
+
+| name         | format                                                          | layers                                  |
+|--------------|-----------------------------------------------------------------|-----------------------------------------|
+| `jsonl`      | DyGIE/SciERC, one JSON document a line (the default)            | whichever the file holds                |
+| `ontonotes`  | CoNLL-2012 columns: OntoNotes 5.0                               | `ner`, clusters                         |
+| `conll2003`  | one tag a token: CoNLL-2003, WNUT-17                            | `ner`                                   |
+| `ace_conll`  | the ACE 2005 columns of HMTL's first release                    | `emd`, relations, clusters              |
+| `gum`        | GUM (CoNLL-U with `Entity=`) with the coreference of OntoGUM    | `ner`, `emd`, `mentions`, clusters      |
+| `redocred`   | DocRED and Re-DocRED JSON                                       | `ner`, relations, clusters              |
+
+A further format is a subclass of `Corpus` with one method, `parse`, registered under a name.
+"""
+
+from hmtl.data.corpora.ace_conll import AceConllCorpus
+from hmtl.data.corpora.conll2003 import Conll2003Corpus
+from hmtl.data.corpora.corpus import Corpus
+from hmtl.data.corpora.gum import GumCorpus
+from hmtl.data.corpora.jsonl import JsonlCorpus
+from hmtl.data.corpora.ontonotes import OntonotesCorpus
+from hmtl.data.corpora.redocred import RedocredCorpus
+
+__all__ = [
+    "AceConllCorpus",
+    "Conll2003Corpus",
+    "Corpus",
+    "GumCorpus",
+    "JsonlCorpus",
+    "OntonotesCorpus",
+    "RedocredCorpus",
+]

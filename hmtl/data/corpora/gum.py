@@ -1,0 +1,232 @@
+"""GUM, the Georgetown University Multilayer corpus, with the coreference of OntoGUM."""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, DefaultDict, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+
+from hmtl.data.corpora.columns import Row, coreference_mentions, group_clusters
+from hmtl.data.corpora.corpus import Corpus
+from hmtl.data.document import Bounds, Document, Span
+from hmtl.data.lines import read_lines
+from hmtl.errors import DataError
+
+_NUM_CONLLU_COLUMNS, _NUM_COREF_COLUMNS = 10, 3
+_COMMENT = re.compile(r"#\s*(?P<key>[^=]*?)\s*=\s*(?P<value>.*?)\s*")
+_METADATA = {"meta::genre": "genre", "meta::title": "title"}
+# `(7-person-new...` opens a mention, `(7-person-new...)` is one, `7)` closes one.
+_ENTITY_BRACKET = re.compile(r"\([^()]+\)?|[^()]+\)")
+# A part of a discontinuous mention, `7[2/3]`.
+_PART = re.compile(r"(?P<group>.+)\[(?P<part>\d+)/(?P<parts>\d+)\]")
+
+
+class _Token(NamedTuple):
+    """A token of a `.conllu` file; `head` counts tokens of its sentence from 0, and is -1 at the root."""
+
+    line: int
+    form: str
+    upos: str
+    head: int
+    entity: str
+
+
+class _Mention(NamedTuple):
+    """A mention: the positions of its tokens in the sentence, its entity type, and which of its tokens are minimal."""
+
+    tokens: Tuple[int, ...]
+    etype: str
+    minimal: Tuple[int, ...]
+
+    @property
+    def bounds(self) -> Bounds:
+        """From the first token to the last: a discontinuous mention covers its gaps."""
+        return self.tokens[0], self.tokens[-1]
+
+    @property
+    def head_bounds(self) -> Bounds:
+        return self.tokens[self.minimal[0]], self.tokens[self.minimal[-1]]
+
+
+@dataclass
+class _Treebank:
+    """The contents of a `.conllu` file."""
+
+    sentences: List[List[_Token]] = field(default_factory=list)
+    metadata: Dict[str, Any] = field(default_factory=dict)
+    entity_fields: List[str] = field(default_factory=list)
+
+
+@Corpus.register("gum")
+class GumCorpus(Corpus):
+    """The documents that a list file names, one a line, from `dep/NAME.conllu` and `coref/NAME.conll` beside it.
+
+    Each `Document` has the span layers
+
+    - `mentions`: all mentions of entities in full, nested ones among them, with their entity type;
+    - `ner`: those of them whose syntactic head is a proper noun. The head is the first token that depends on a token
+      outside of the mention;
+    - `emd`: the heads of all mentions, from the first to the last token of the annotated `minspan`;
+
+    and `clusters` from OntoGUM, which follows the guidelines of OntoNotes and marks other mentions than GUM. Equal
+    spans of a layer are kept once. A discontinuous mention is taken from its first to its last token.
+    `metadata` holds the `genre` and the `title` where they are known.
+
+    Format: https://gucorpling.org/gum; `Entity=` as described by the header `# global.Entity`.
+    """
+
+    def parse(self, path: Path) -> Iterator[Document]:
+        if not path.is_file():
+            raise DataError("expected a file that lists documents, such as 'train.txt', found a directory", path)
+        for number, line in read_lines(path):
+            name = line.strip()
+            if not name:
+                continue
+            treebank_file = path.parent / "dep" / f"{name}.conllu"
+            coref_file = path.parent / "coref" / f"{name}.conll"
+            for file in (treebank_file, coref_file):
+                if not file.is_file():
+                    raise DataError(f"document '{name}' needs the file {file}, which does not exist", path, number)
+            yield _document(name, treebank_file, coref_file)
+
+
+def _document(name: str, treebank_file: Path, coref_file: Path) -> Document:
+    treebank = _read_treebank(treebank_file)
+    layers: Dict[str, List[Span]] = {"ner": [], "emd": [], "mentions": []}
+    first = 0
+    for sentence in treebank.sentences:
+        for mention in _mentions(sentence, treebank.entity_fields, treebank_file):
+            start, end = mention.bounds
+            span = Span(first + start, first + end, mention.etype)
+            layers["mentions"].append(span)
+            if sentence[_head(mention, sentence)].upos == "PROPN":
+                layers["ner"].append(span)
+            start, end = mention.head_bounds
+            layers["emd"].append(Span(first + start, first + end, mention.etype))
+        first += len(sentence)
+    return Document(
+        name,
+        [[token.form for token in sentence] for sentence in treebank.sentences],
+        spans={layer: sorted(set(spans), key=lambda s: (s.start, -s.end, s.label)) for layer, spans in layers.items()},
+        clusters=_read_clusters(coref_file, treebank.sentences),
+        metadata=treebank.metadata,
+    )
+
+
+def _read_treebank(path: Path) -> _Treebank:
+    treebank = _Treebank()
+    sentence: List[_Token] = []
+    for number, line in read_lines(path):
+        if line.startswith("#"):
+            match = _COMMENT.fullmatch(line)
+            if match and match["key"] == "global.Entity":
+                treebank.entity_fields = match["value"].split("-")
+            elif match and match["key"] in _METADATA:
+                treebank.metadata[_METADATA[match["key"]]] = match["value"]
+        elif not line.strip():
+            sentence = []
+        else:
+            cells = line.split("\t")
+            if len(cells) != _NUM_CONLLU_COLUMNS:
+                message = f"expected {_NUM_CONLLU_COLUMNS} columns separated by tabs, found {len(cells)}"
+                raise DataError(message, path, number)
+            # Ranges of tokens (12-13) and empty nodes (8.1) are no tokens.
+            if "-" in cells[0] or "." in cells[0]:
+                continue
+            if cells[0] != str(len(sentence) + 1) or not cells[6].isdigit():
+                message = f"expected token {len(sentence) + 1} with the number of its head, found '{cells[0]}', '{cells[6]}'"
+                raise DataError(message, path, number)
+            if not sentence:
+                treebank.sentences.append(sentence)
+            entity = next((item[len("Entity=") :] for item in cells[9].split("|") if item.startswith("Entity=")), "")
+            sentence.append(_Token(number, cells[1], cells[3], int(cells[6]) - 1, entity))
+    if not treebank.sentences:
+        raise DataError("no sentences found; expected CoNLL-U", path)
+    missing = {"etype", "minspan"} - set(treebank.entity_fields)
+    if missing:
+        raise DataError(f"the header '# global.Entity' must name the fields {' and '.join(sorted(missing))}", path)
+    return treebank
+
+
+def _mentions(sentence: Sequence[_Token], fields: Sequence[str], path: Path) -> List[_Mention]:
+    """The mentions of a sentence, in the order in which they end."""
+    mentions: List[_Mention] = []
+    # The opened brackets of each group, as their position and fields.
+    opened: DefaultDict[str, List[Tuple[int, Dict[str, str]]]] = defaultdict(list)
+    # The tokens so far of a discontinuous mention.
+    collected: DefaultDict[str, List[int]] = defaultdict(list)
+    for position, token in enumerate(sentence):
+        brackets = _ENTITY_BRACKET.findall(token.entity)
+        if "".join(brackets) != token.entity:
+            raise DataError(f"'Entity={token.entity}' is no sequence of '(...', '(...)' and '...)'", path, token.line)
+        for bracket in brackets:
+            content = bracket.strip("()")
+            # The last fields may be left out, and the very last may hold hyphens.
+            values = dict(zip(fields, content.split("-", len(fields) - 1)))
+            group = values[fields[0]]
+            if bracket.startswith("("):
+                if "etype" not in values or "minspan" not in values:
+                    message = f"'{bracket}' has {len(values)} fields; expected {'-'.join(fields)}"
+                    raise DataError(message, path, token.line)
+                opened[group].append((position, values))
+            if not bracket.endswith(")"):
+                continue
+            if not opened[group]:
+                raise DataError(f"unbalanced brackets: '{bracket}' closes a mention that is not open", path, token.line)
+            start, values = opened[group].pop()
+            tokens = list(range(start, position + 1))
+            part = _PART.fullmatch(group)
+            if part:
+                collected[part["group"]] += tokens
+                if part["part"] != part["parts"]:
+                    continue
+                tokens = sorted(collected.pop(part["group"]))
+            minimal = _minimal(values["minspan"], len(tokens), path, token.line)
+            mentions.append(_Mention(tuple(tokens), values["etype"], minimal))
+    for group, brackets_of_group in opened.items():
+        if brackets_of_group:
+            line = sentence[brackets_of_group[-1][0]].line
+            raise DataError(f"unbalanced brackets: '({group}' is not closed in its sentence", path, line)
+    return mentions
+
+
+def _minimal(minspan: str, num_tokens: int, path: Path, line: int) -> Tuple[int, ...]:
+    """The positions within a mention of its minimal tokens, sorted: `2,3` is (1, 2)."""
+    numbers = minspan.split(",")
+    if not all(number.isdigit() and 1 <= int(number) <= num_tokens for number in numbers):
+        message = f"minspan '{minspan}' of a mention of {num_tokens} tokens; expected numbers from 1 to {num_tokens}"
+        raise DataError(message, path, line)
+    return tuple(sorted(int(number) - 1 for number in numbers))
+
+
+def _head(mention: _Mention, sentence: Sequence[_Token]) -> int:
+    """The first token of the mention that depends on none of its tokens; in a cycle, which no tree has, the first."""
+    return next((t for t in mention.tokens if sentence[t].head not in mention.tokens), mention.tokens[0])
+
+
+def _read_clusters(path: Path, sentences: Sequence[Sequence[_Token]]) -> List[List[Bounds]]:
+    """The clusters of a `.conll` file, which has the same tokens in one run without sentence breaks."""
+    rows: List[Row] = []
+    for number, line in read_lines(path):
+        if not line.strip() or line.startswith("#"):
+            continue
+        cells = line.split("\t")
+        if len(cells) != _NUM_COREF_COLUMNS:
+            message = f"expected {_NUM_COREF_COLUMNS} columns separated by tabs, found {len(cells)}"
+            raise DataError(message, path, number)
+        rows.append(Row(number, cells))
+    num_tokens = sum(len(sentence) for sentence in sentences)
+    for (number, cells), token in zip(rows, (token for sentence in sentences for token in sentence)):
+        # The conversion of OntoGUM drops vertical bars.
+        if cells[1] not in (token.form, token.form.replace("|", "")):
+            message = f"expected the word '{token.form}' of the treebank's line {token.line}, found '{cells[1]}'"
+            raise DataError(message, path, number)
+    if len(rows) != num_tokens:
+        raise DataError(f"expected the treebank's {num_tokens} tokens, found {len(rows)}", path)
+    mentions: List[Tuple[str, Bounds]] = []
+    first = 0
+    for sentence in sentences:
+        for cluster, (start, end) in coreference_mentions(rows[first : first + len(sentence)], 2, path):
+            mentions.append((cluster, (first + start, first + end)))
+        first += len(sentence)
+    return group_clusters(mentions)
