@@ -1,0 +1,254 @@
+"""A linear-chain conditional random field, batched over sentences: one small matrix product a token."""
+
+from typing import Any, List, Optional, Tuple
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from torch.autograd.function import once_differentiable
+
+# Up to this difference between the largest and the smallest transition, the chain is summed as probabilities: what
+# underflows to 0 in float32 (below e^-87) is then a share below e^(2 * 30 - 87) of the sum, which float32 cannot show.
+_MAX_TRANSITION_RANGE = 30.0
+
+
+class ConditionalRandomField(torch.nn.Module):
+    """A linear-chain CRF (Lafferty et al. 2001): p(tags) is proportional to exp(score(tags)), where
+
+        score(tags) = start[tags_1] + sum_t logits[t, tags_t] + sum_t transitions[tags_t, tags_(t+1)] + end[tags_n]
+
+    Masks are left-aligned: padding stands at the right of each sequence. Padded logits and tags may hold anything. A
+    sequence without any token has log-likelihood 0 and score 0. Everything is computed in float32 at least (float64
+    where the logits are), under autocast too.
+
+    # Parameters
+
+    num_tags : `int`
+        How many tags there are.
+    constraints : `List[Tuple[int, int]]`, optional (default = `None`)
+        The allowed transitions, as `allennlp.modules.conditional_random_field.allowed_transitions` lists them: pairs of
+        tags where `num_tags` stands for the start and `num_tags + 1` for the end. `None` allows all. Constraints shape
+        decoding only: as in AllenNLP, `log_likelihood` sums over all sequences of tags, allowed or not. They are
+        configuration, not weights, and hence no part of the `state_dict`.
+
+    # Raises
+
+    ConfigurationError
+        Where a constraint names a tag outside of 0 to `num_tags + 1`.
+    """
+
+    _forbidden: torch.Tensor
+
+    def __init__(self, num_tags: int, constraints: Optional[List[Tuple[int, int]]] = None) -> None:
+        super().__init__()
+        self.num_tags = num_tags
+        self.transitions = torch.nn.Parameter(torch.empty(num_tags, num_tags))
+        self.start_transitions = torch.nn.Parameter(torch.empty(num_tags))
+        self.end_transitions = torch.nn.Parameter(torch.empty(num_tags))
+        # Shape: (num_tags + 2, num_tags + 2)
+        self.register_buffer("_forbidden", _forbidden_transitions(num_tags, constraints), persistent=False)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draws all weights anew, as AllenNLP does: Xavier normal transitions, standard normal starts and ends."""
+        torch.nn.init.xavier_normal_(self.transitions)
+        torch.nn.init.normal_(self.start_transitions)
+        torch.nn.init.normal_(self.end_transitions)
+
+    def log_likelihood(self, logits: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """The natural logarithm of the probability of each sequence of tags, regardless of constraints.
+
+        # Parameters
+
+        logits : `torch.Tensor`
+            The score of each tag at each token. Shape: (batch_size, sequence_length, num_tags)
+        tags : `torch.Tensor`
+            The sequences to score. Shape: (batch_size, sequence_length)
+        mask : `torch.BoolTensor`
+            True at tokens, False at padding. Shape: (batch_size, sequence_length)
+
+        # Returns
+
+        `torch.Tensor`
+            Shape: (batch_size,). It can be differentiated once.
+        """
+        with torch.autocast(logits.device.type, enabled=False):
+            emissions, transitions = self._scores(logits, mask, self.start_transitions, self.end_transitions)
+            mask = mask.bool().t()
+            gold_scores = _path_scores(emissions, transitions, tags.t(), mask)
+            return gold_scores - _log_partition(emissions, transitions, mask)
+
+    @torch.no_grad()
+    def viterbi(self, logits: torch.Tensor, mask: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+        """The best sequence of tags that the constraints allow, for each sequence of logits (Viterbi 1967).
+
+        # Parameters
+
+        logits : `torch.Tensor`
+            The score of each tag at each token. Shape: (batch_size, sequence_length, num_tags)
+        mask : `torch.BoolTensor`
+            True at tokens, False at padding. Shape: (batch_size, sequence_length)
+
+        # Returns
+
+        `Tuple[torch.Tensor, torch.Tensor]`
+            The tags, 0 at padding, as int64; shape: (batch_size, sequence_length). Their scores, not normalised; shape:
+            (batch_size,). Where the constraints allow no sequence of this length, the score is -inf and the tags mean
+            nothing.
+        """
+        start = self.start_transitions.masked_fill(self._forbidden[self.num_tags, :-2], -torch.inf)
+        end = self.end_transitions.masked_fill(self._forbidden[:-2, self.num_tags + 1], -torch.inf)
+        emissions, transitions = self._scores(logits, mask, start, end)
+        transitions = transitions.masked_fill(self._forbidden[:-2, :-2], -torch.inf)
+        mask = mask.bool().t()
+        tags, scores = _best_paths(emissions, transitions, mask)
+        return tags.masked_fill(~mask, 0).t().contiguous(), scores.masked_fill(~mask[0], 0.0)
+
+    def _scores(
+        self, logits: torch.Tensor, mask: torch.Tensor, start: torch.Tensor, end: torch.Tensor
+    ) -> Tuple[torch.Tensor, torch.Tensor]:
+        """Emissions, time first, and transitions.
+
+        Starts and ends become part of the first and the last emission of each sequence, which leaves a chain of nothing
+        but emissions and transitions. The emissions of padding are 0.
+        """
+        dtype = torch.promote_types(torch.promote_types(logits.dtype, start.dtype), torch.float32)
+        mask = mask.bool()
+        # Shape: (sequence_length, batch_size, num_tags)
+        emissions = logits.to(dtype).masked_fill(~mask.unsqueeze(-1), 0.0).transpose(0, 1).contiguous()
+        last = (mask.sum(1) - 1).clamp(min=0)
+        emissions[0] += start.to(dtype)
+        emissions[last, torch.arange(len(last), device=last.device)] += end.to(dtype)
+        return emissions, self.transitions.to(dtype)
+
+
+def _forbidden_transitions(num_tags: int, constraints: Optional[List[Tuple[int, int]]]) -> torch.Tensor:
+    """Shape: (num_tags + 2, num_tags + 2), from row to column; True where `constraints` do not list the pair."""
+    forbidden = torch.full((num_tags + 2, num_tags + 2), constraints is not None)
+    for source, target in constraints or []:
+        if not (0 <= source < num_tags + 2 and 0 <= target < num_tags + 2):
+            raise ConfigurationError(
+                f"the constraint ({source}, {target}) names a tag outside of 0 to {num_tags + 1}; there are {num_tags} "
+                f"tags, then {num_tags} means the start and {num_tags + 1} the end: use allowed_transitions()"
+            )
+        forbidden[source, target] = False
+    return forbidden
+
+
+def _path_scores(
+    emissions: torch.Tensor, transitions: torch.Tensor, tags: torch.Tensor, mask: torch.Tensor
+) -> torch.Tensor:
+    """The score of one path a sequence. Shape: (batch_size,)"""
+    # Padding may hold any number, which need not be a tag.
+    tags = tags.masked_fill(~mask, 0)
+    # Shape: (sequence_length, batch_size)
+    emitted = emissions.gather(2, tags.unsqueeze(2)).squeeze(2)
+    # Shape: (sequence_length - 1, batch_size)
+    passed = transitions[tags[:-1], tags[1:]]
+    return emitted.masked_fill(~mask, 0.0).sum(0) + passed.masked_fill(~mask[1:], 0.0).sum(0)
+
+
+def _log_partition(emissions: torch.Tensor, transitions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The logarithm of the sum of exp(score) over all paths, 0 for sequences without tokens. Shape: (batch_size,)"""
+    with torch.no_grad():
+        # The one synchronisation with the device a call.
+        narrow = bool(transitions.max() - transitions.min() <= _MAX_TRANSITION_RANGE)
+    if narrow:
+        return _ScaledLogPartition.apply(emissions, transitions, mask)
+    return _plain_log_partition(emissions, transitions, mask)
+
+
+def _plain_log_partition(emissions: torch.Tensor, transitions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The forward algorithm in logarithms, for transitions of any size."""
+    # Shape: (batch_size, num_tags)
+    alpha = emissions[0]
+    for emission, present in zip(emissions[1:], mask[1:].unsqueeze(2)):
+        # Shape: (batch_size, num_tags)
+        following = torch.logsumexp(alpha.unsqueeze(2) + transitions, dim=1) + emission
+        alpha = torch.where(present, following, alpha)
+    return torch.logsumexp(alpha, dim=1).masked_fill(~mask[0], 0.0)
+
+
+class _ScaledLogPartition(torch.autograd.Function):
+    """The forward-backward algorithm on probabilities, scaled to sum to 1 at each token (Rabiner 1989, section V.A).
+
+    With exponentials taken of all emissions at once, a token costs a (batch_size, num_tags) x (num_tags, num_tags)
+    product, where the sum in logarithms takes batch_size * num_tags^2 exponentials. The gradients are the marginal
+    probabilities of tags and of pairs of tags.
+
+    It sums all paths that matter as long as the transitions do not differ by more than `_MAX_TRANSITION_RANGE`,
+    whatever the emissions: every tag is then within reach from every other.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, emissions: torch.Tensor, transitions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        peaks = emissions.amax(dim=2, keepdim=True)
+        # Shape: (sequence_length, batch_size, num_tags)
+        likelihoods = (emissions - peaks).exp_()
+        top = transitions.max()
+        # Shape: (num_tags, num_tags)
+        factors = (transitions - top).exp_()
+
+        # The probability of each tag given the tokens up to its own. Shape: (sequence_length, batch_size, num_tags)
+        filtered = torch.empty_like(likelihoods)
+        # Shape: (sequence_length, batch_size, 1)
+        scales = torch.empty_like(peaks)
+        arriving = None
+        for time, likelihood in enumerate(likelihoods):
+            current = filtered[time]
+            if arriving is None:
+                current.copy_(likelihood)
+            else:
+                torch.mul(arriving, likelihood, out=current)
+            torch.sum(current, dim=1, keepdim=True, out=scales[time])
+            current /= scales[time]
+            arriving = current @ factors
+
+        # Padding comes after the last emission: its share is left out, and nothing else depends on it.
+        log_scales = (scales.log() + peaks).squeeze(2).masked_fill_(~mask, 0.0)
+        ctx.save_for_backward(filtered, likelihoods.div_(scales), factors, mask)
+        return log_scales.sum(0) + top * mask[1:].sum(0)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor, None]:
+        filtered, likelihoods, factors, mask = ctx.saved_tensors
+        with torch.autocast(gradient.device.type, enabled=False):
+            # What the tokens behind `time` say of the tag at `time`. Shape: (sequence_length, batch_size, num_tags)
+            futures = torch.empty_like(filtered)
+            futures[-1] = 1.0
+            # The same for the token at `time` and those behind it.
+            presents = torch.empty_like(filtered)
+            for time in range(len(filtered) - 1, 0, -1):
+                torch.mul(likelihoods[time], futures[time], out=presents[time])
+                torch.mm(presents[time], factors.t(), out=futures[time - 1])
+                futures[time - 1].masked_fill_(~mask[time].unsqueeze(1), 1.0)
+
+            # Shape: (sequence_length, batch_size, 1)
+            weights = (gradient * mask).unsqueeze(2)
+            marginals = futures.mul_(filtered).mul_(weights)
+            # The expected count of each pair of tags. Shape: (num_tags, num_tags)
+            pairs = filtered[:-1].flatten(0, 1).t() @ (presents[1:] * weights[1:]).flatten(0, 1)
+            return marginals, pairs.mul_(factors), None
+
+
+def _best_paths(
+    emissions: torch.Tensor, transitions: torch.Tensor, mask: torch.Tensor
+) -> Tuple[torch.Tensor, torch.Tensor]:
+    """The best path of each sequence, (sequence_length, batch_size), and its score, (batch_size,)."""
+    # Transposed, so that the maximum runs over neighbours in memory. Shape: (num_tags, num_tags), to x from
+    arrivals = transitions.t().contiguous()
+    # The score of the best path that ends in each tag, token by token. Shape: (batch_size, num_tags)
+    best = [emissions[0]]
+    for emission, present in zip(emissions[1:], mask[1:].unsqueeze(2)):
+        following = (best[-1].unsqueeze(1) + arrivals).amax(dim=2) + emission
+        best.append(torch.where(present, following, best[-1]))
+
+    # Shape: (batch_size,)
+    scores, tag = best[-1].max(dim=1)
+    path = [tag]
+    for time in range(len(best) - 1, 0, -1):
+        # The way back is found again along the one path, not stored for all tags. Shape: (batch_size,)
+        previous = (best[time - 1] + arrivals[tag]).argmax(dim=1)
+        tag = torch.where(mask[time], previous, tag)
+        path.append(tag)
+    return torch.stack(path[::-1]), scores
