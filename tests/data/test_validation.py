@@ -1,0 +1,230 @@
+import json
+import runpy
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+
+from hmtl.data.document import Document, Relation, Span
+from hmtl.data.validation import check_document, count_nested, crossing_pairs, validate_corpus
+from hmtl.errors import DataError
+
+ROOT = Path(__file__).resolve().parents[2]
+main: Callable[[List[str]], int] = runpy.run_path(str(ROOT / "scripts" / "validate_data.py"))["main"]
+
+
+def record(key: str, text: str = "Ada met Bo in Oslo .", **layers: Any) -> Dict[str, Any]:
+    return {"doc_key": key, "sentences": [text.split()], **layers}
+
+
+def write(path: Path, *records: Dict[str, Any]) -> Path:
+    path.write_text("".join(json.dumps(each) + "\n" for each in records), encoding="utf-8")
+    return path
+
+
+def kinds(document: Document, **options: Any) -> List[str]:
+    return [problem.kind for problem in check_document(document, "here", **options)]
+
+
+@pytest.fixture
+def clean() -> Document:
+    return Document(
+        "clean",
+        [["Ada", "met", "Bo", "in", "Oslo", "."], ["She", "likes", "him", "."]],
+        {"emd": [Span(0, 0, "PER"), Span(2, 2, "PER"), Span(4, 4, "GPE"), Span(6, 6, "PER"), Span(8, 8, "PER")]},
+        [Relation((0, 0), (4, 4), "PHYS")],
+        [[(0, 0), (6, 6)], [(2, 2), (8, 8)]],
+    )
+
+
+def test_a_clean_document_has_no_problems(clean):
+    assert kinds(clean, tasks=["emd", "relation", "coref"], relation_labels={"PHYS"}) == []
+
+
+def test_missing_layers_of_the_tasks(clean):
+    assert kinds(clean, tasks=["ner", "emd"]) == ["missing layer"]
+    clean.relations, clean.clusters = None, None
+    assert kinds(clean, tasks=["relation", "coref"]) == ["missing layer", "missing layer"]
+
+
+def test_an_empty_layer_is_not_a_missing_one(clean):
+    clean.relations, clean.clusters = [], []
+    assert kinds(clean, tasks=["relation", "coref"]) == []
+
+
+def test_duplicate_and_relabelled_spans(clean):
+    clean.spans["emd"].append(Span(4, 4, "GPE"))
+    assert kinds(clean) == ["duplicate span"]
+    clean.spans["emd"][-1] = Span(4, 4, "LOC")
+    assert kinds(clean) == ["several labels"]
+
+
+def test_crossing_spans_name_both(clean):
+    clean.spans["ner"] = [Span(1, 3, "A"), Span(3, 4, "B")]
+    (problem,) = check_document(clean, "corpus.jsonl:7")
+    assert str(problem) == (
+        "corpus.jsonl:7: error: crossing spans: document 'clean': 'ner' has A [1, 3] 'met Bo in' and B [3, 4] 'in Oslo'"
+    )
+
+
+@pytest.mark.parametrize(
+    "bounds, nested, crossing",
+    [
+        ([(0, 1), (2, 3)], 0, 0),
+        ([(0, 5), (1, 2), (3, 5)], 2, 0),
+        ([(0, 5), (0, 2), (0, 2)], 1, 0),
+        ([(0, 5), (1, 4), (2, 3)], 2, 0),
+        ([(0, 2), (1, 3), (2, 4)], 0, 3),
+        ([(0, 3), (2, 5), (4, 5)], 1, 1),
+    ],
+)
+def test_nested_and_crossing_spans(bounds, nested, crossing):
+    spans = [Span(*each, "X") for each in bounds]
+    assert count_nested(spans) == nested
+    assert len(crossing_pairs(spans)) == crossing
+    assert len(crossing_pairs(spans[::-1])) == crossing
+
+
+def test_relation_arguments_must_be_mentions_of_the_emd_layer_if_there_is_one(clean):
+    clean.spans["ner"] = [Span(3, 4, "GPE")]
+    clean.relations.append(Relation((2, 2), (3, 4), "PHYS"))
+    assert kinds(clean) == ["argument is no mention"]
+    del clean.spans["emd"]
+    # Now 'ner' holds the mentions: three of the four arguments are outside it.
+    assert kinds(clean) == ["argument is no mention"] * 3
+    del clean.spans["ner"]
+    assert kinds(clean) == []
+
+
+def test_relation_labels_duplicates_and_self_relations(clean):
+    clean.relations = [
+        Relation((0, 0), (4, 4), "NEAR"),
+        Relation((0, 0), (4, 4), "NEAR"),
+        Relation((2, 2), (2, 2), "PHYS"),
+    ]
+    assert kinds(clean, relation_labels={"PHYS"}) == ["unknown relation label", "duplicate relation", "self-relation"]
+
+
+def test_clusters(clean):
+    clean.clusters = [[(0, 0), (6, 6)], [(2, 2), (6, 6)], [(8, 8)], [(4, 4), (4, 4)]]
+    assert kinds(clean) == ["cluster of one mention", "mention in several clusters", "duplicate mention"]
+
+
+def test_counts_and_table(tmp_path):
+    layers = {
+        "ner": [[[0, 0, "PERSON"], [2, 4, "X"], [4, 4, "GPE"]]],
+        "relations": [[[0, 0, 4, 4, "PHYS"]]],
+        "clusters": [[[0, 0], [2, 4]], [[4, 4]]],
+    }
+    train = write(tmp_path / "train.jsonl", record("a", **layers), record("b", "Oslo shines .", ner=[[[0, 0, "GPE"]]]))
+    dev = write(tmp_path / "dev.jsonl", record("c", "Nothing here ."))
+    report = validate_corpus([train, dev])
+    counts = report.counts[str(train)]
+    assert (counts.totals["documents"], counts.totals["sentences"], counts.totals["tokens"]) == (2, 2, 9)
+    assert counts.labels["ner"] == {"GPE": 2, "PERSON": 1, "X": 1}
+    assert counts.labels["relations"] == {"PHYS": 1}
+    assert counts.labels["clusters"] == {"clusters": 2, "mentions": 3, "clusters of one mention": 1}
+    rows = {tuple(line.split()) for line in report.table().splitlines()[1:]}
+    assert {
+        ("tokens", "9", "3"),
+        ("nested", "ner", "spans", "1", "0"),
+        ("ner", "4", "0"),
+        ("GPE", "2", "0"),
+        ("mentions", "3", "0"),
+    } <= rows
+
+
+def test_a_layer_of_some_documents_only_is_suspicious_unless_the_tasks_are_named(tmp_path):
+    path = write(tmp_path / "a.jsonl", record("a", ner=[[]]), record("b", "He sleeps ."))
+    (problem,) = validate_corpus([path]).problems
+    assert (problem.severity, problem.kind) == ("warning", "partly annotated")
+    assert "only 1 of 2 documents" in problem.message
+    (problem,) = validate_corpus([path], tasks=["ner"]).problems
+    assert (problem.kind, problem.place) == ("missing layer", f"{path}:2")
+
+
+def test_an_unusable_document_is_reported_with_its_line_and_the_rest_is_read(tmp_path):
+    path = write(tmp_path / "a.jsonl", record("a", ner=[[[4, 6, "GPE"]]]), record("b", ner=[[[4, 4, "GPE"]]]))
+    report = validate_corpus([path])
+    (problem,) = report.errors
+    assert problem.place == f"{path}:1"
+    assert "'ner' span [4, 6] lies outside the text of 6 tokens" in problem.message
+    assert str(path) not in problem.message
+    assert report.counts[str(path)].totals["documents"] == 1
+
+
+def test_duplicate_keys_and_leakage_between_splits(tmp_path):
+    leak = "The old ferry left Bergen early ."
+    write(
+        tmp_path / "train.jsonl",
+        {"doc_key": "a", "sentences": [leak.split(), ["Ok", "."]]},
+        record("twice"),
+        record("twice", "One more ."),
+    )
+    write(
+        tmp_path / "dev.jsonl",
+        {"doc_key": "a", "sentences": [["Ok", "."], ["It", "is", "late", "."]]},
+        {"doc_key": "d", "sentences": [leak.split(), ["It", "is", "late", "."]]},
+        record("e"),
+    )
+    report = validate_corpus([tmp_path / "train.jsonl", tmp_path / "dev.jsonl"])
+    dev = str(tmp_path / "dev.jsonl")
+    assert [(p.kind, Path(p.place).name) for p in report.problems] == [
+        ("duplicate doc_key", "train.jsonl:3"),
+        ("duplicate doc_key", "dev.jsonl:1"),
+        ("sentence in two splits", "dev.jsonl:2"),
+        ("document in two splits", "dev.jsonl:3"),
+    ]
+    assert [p.place for p in report.errors if p.place.startswith(dev)] == [f"{dev}:1", f"{dev}:3"]
+    shorter = validate_corpus([tmp_path / "train.jsonl", dev], min_leak_tokens=2)
+    assert [p.kind for p in shorter.warnings] == ["sentence in two splits"] * 2
+
+
+def test_a_sentence_repeated_within_a_split_is_no_leak(tmp_path):
+    path = write(tmp_path / "a.jsonl", record("a"), record("b"))
+    assert validate_corpus([path]).problems == []
+
+
+def test_another_format(tmp_path, capsys):
+    path = tmp_path / "train.txt"
+    path.write_text("Ada B-PER\nBerg I-PER\nsmiles O\n\nOslo B-LOC\n")
+    assert main([str(path), "--corpus", "conll2003", "--tasks", "ner"]) == 0
+    assert "PER" in capsys.readouterr().out
+    assert main([str(path), "--corpus", "conll2003", "--tasks", "coref"]) == 1
+
+
+def test_a_slice(tmp_path):
+    path = write(tmp_path / "a.jsonl", record("a"), record("b", "He sleeps ."), record("c", "It rains ."))
+    report = validate_corpus([f"{path}#1:"])
+    assert report.counts[f"{path}#1:"].totals["documents"] == 2
+
+
+def test_limit_of_problem_lines(tmp_path):
+    path = write(tmp_path / "a.jsonl", *[record(key, clusters=[[[0, 0]]]) for key in "abcd"])
+    report = validate_corpus([path])
+    assert len(report.problem_lines()) == 4
+    lines = report.problem_lines(limit=1)
+    assert len(lines) == 2
+    assert lines[1] == "... warning: cluster of one mention: 3 more"
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "{not json}\n"])
+def test_unreadable_files_raise(tmp_path, content):
+    path = tmp_path / "a.jsonl"
+    path.write_text(content)
+    with pytest.raises(DataError, match="a.jsonl"):
+        validate_corpus([path])
+
+
+def test_exit_codes(tmp_path, capsys):
+    good = write(tmp_path / "good.jsonl", record("a", ner=[[[4, 4, "GPE"]]], clusters=[[[4, 4]]]))
+    bad = write(tmp_path / "bad.jsonl", record("b", "He sleeps .", ner=[[[0, 0, "X"], [0, 0, "X"]]]))
+    assert main([str(good)]) == 0
+    assert "0 errors, 1 warnings" in capsys.readouterr().out
+    assert main([str(good), str(bad)]) == 1
+    assert f"{bad}:1: error: duplicate span" in capsys.readouterr().out
+    assert main([str(tmp_path / "absent.jsonl")]) == 2
+    assert "absent.jsonl" in capsys.readouterr().err
+    assert main([str(good), "--corpus", "no-such-format"]) == 2
+    assert "no-such-format" in capsys.readouterr().err
+    assert main([str(good), "--tasks", "ner", "emd"]) == 1
