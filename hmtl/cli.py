@@ -1,0 +1,136 @@
+"""The command `hmtl`: AllenNLP's command line with hmtl registered, a quiet start and errors that a user can mend."""
+
+import argparse
+import logging
+import os
+import shutil
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator, List, Optional, Tuple
+
+from allennlp import commands
+from allennlp.common import plugins
+from allennlp.common.util import import_module_and_submodules, install_sigterm_handler
+
+from hmtl.errors import UserError
+from hmtl.explain import explain, user_errors
+from hmtl.version import VERSION
+
+__all__ = ["main", "user_errors"]
+
+# AllenNLP would import the whole of allennlp_models first. Done on import, not in `main`: the worker processes of
+# distributed training import this module again, but never call `main`.
+plugins.DEFAULT_PLUGINS = ()
+
+# What `train` writes before its first step.
+_BEFORE_TRAINING = {"config.json", "meta.json", "out.log", "log", "vocabulary"}
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    """Runs a command of AllenNLP's: `hmtl train`, `evaluate`, `predict`, ...; `hmtl --help` lists them.
+
+    A user's mistake ends in one line on stderr and exit code 2; `--debug`, or `HMTL_DEBUG=1`, adds the traceback.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    if arguments == ["--version"]:
+        print(f"hmtl {VERSION}")
+        return
+    _start_logging()
+    with user_errors(debug=debug), _command_line(arguments):
+        install_sigterm_handler()
+        parser, parsed = commands.parse_args(prog="hmtl")
+        if not hasattr(parsed, "func"):
+            parser.print_help()
+            return
+        for package in getattr(parsed, "include_package", []):
+            _include(package)
+        with _no_half_made_directory(parsed):
+            _check_configuration_file(parsed)
+            parsed.func(parsed)
+
+
+def _start_logging() -> None:
+    """Warnings, and what a command has to tell; `train` sets up its own, fuller logging."""
+    wanted = "DEBUG" if os.environ.get("ALLENNLP_DEBUG") else os.environ.get("ALLENNLP_LOG_LEVEL", "")
+    logging.basicConfig(format="%(levelname)s - %(name)s - %(message)s", level=getattr(logging, wanted, logging.WARNING))
+    if not wanted:
+        logging.getLogger("allennlp.commands").setLevel(logging.INFO)
+
+
+@contextmanager
+def _command_line(arguments: List[str]) -> Iterator[None]:
+    """AllenNLP reads its arguments from `sys.argv` alone."""
+    before = sys.argv
+    sys.argv = ["hmtl", *arguments]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+def _include(package: str) -> None:
+    try:
+        import_module_and_submodules(package)
+    except ModuleNotFoundError as error:
+        # A module that the package itself misses is another matter.
+        if error.name is None or not f"{package}.".startswith(f"{error.name}."):
+            raise
+        raise UserError(
+            f"--include-package {package}: there is no module '{error.name}' in the working directory or on PYTHONPATH"
+        ) from error
+
+
+def _check_configuration_file(parsed: argparse.Namespace) -> None:
+    # Jsonnet aborts the whole process where it is given a directory.
+    path = getattr(parsed, "param_path", None)
+    if path is not None and os.path.isdir(path):
+        raise UserError(f"{path}: expected a configuration file, found a directory")
+
+
+@contextmanager
+def _no_half_made_directory(parsed: argparse.Namespace) -> Iterator[None]:
+    """Clears what a mistake left in the serialization directory, so that the mended command can run as it stands.
+
+    AllenNLP makes and fills the directory before it builds the model, and refuses a directory that is not empty.
+    Only what this very call wrote before the first step is removed, never anything older and never a checkpoint.
+    """
+    path = getattr(parsed, "serialization_dir", None)
+    if path is None or not hasattr(parsed, "force") or getattr(parsed, "recover", False):
+        yield
+        return
+    directory = Path(path)
+    existed, state = directory.exists(), _state(directory)
+    try:
+        yield
+    except Exception as error:
+        # With --force AllenNLP first removes an old directory; where it did not get that far the state is unchanged.
+        ours = _state(directory) != state and (state is None or parsed.force)
+        if ours and explain(error) is not None and _holds_no_training(directory):
+            _empty(directory)
+            if not existed:
+                directory.rmdir()
+        raise
+
+
+def _state(directory: Path) -> Optional[Tuple[int, int]]:
+    """What changes when a directory is replaced or written to; `None` where it is missing or empty."""
+    if not directory.is_dir() or not any(directory.iterdir()):
+        return None
+    status = directory.stat()
+    return status.st_ino, status.st_mtime_ns
+
+
+def _holds_no_training(directory: Path) -> bool:
+    names = {entry.name for entry in directory.iterdir()}
+    return all(name in _BEFORE_TRAINING or name.startswith("out_worker") for name in names)
+
+
+def _empty(directory: Path) -> None:
+    for entry in directory.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()

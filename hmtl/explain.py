@@ -1,0 +1,117 @@
+"""How a command line reports what went wrong: one line for a mistake of the user's, a traceback for a fault of ours."""
+
+import json
+import os
+import pickle
+import re
+import sys
+import tarfile
+import traceback
+import zlib
+from contextlib import contextmanager
+from typing import Iterator, Optional
+
+from allennlp.common.util import SigTermReceived
+from allennlp.data.data_loaders.multiprocess_data_loader import WorkerError
+from torch.multiprocessing import ProcessRaisedException
+
+from hmtl.errors import ConfigurationError, UserError
+
+_CONFIGURATION_MODULES = {f"allennlp.common.{name}" for name in ("from_params", "lazy", "params", "registrable")}
+
+
+@contextmanager
+def user_errors(program: str = "hmtl", debug: bool = False) -> Iterator[None]:
+    """Turns a user's mistake into one line on stderr and exit code 2; faults of the program keep their traceback.
+
+    With `debug`, or `HMTL_DEBUG` set in the environment, the traceback of a mistake is shown too. An interrupt exits
+    with 130, a SIGTERM that AllenNLP caught with 143, a closed output pipe with 141, as the shell has it.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except SigTermReceived:
+        print(f"{program}: terminated", file=sys.stderr)
+        raise SystemExit(143) from None
+    except BrokenPipeError:
+        # Python would complain once more while it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+    except Exception as error:
+        message = explain(error)
+        if message is None:
+            raise
+        if debug or os.environ.get("HMTL_DEBUG"):
+            traceback.print_exc()
+        print(f"{program}: error: {message}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def explain(error: BaseException) -> Optional[str]:
+    """The one line that tells a user what to mend, or `None` where the error is not a user's mistake."""
+    message = _explain(error)
+    return None if message is None else " ".join(message.split())
+
+
+def _explain(error: BaseException) -> Optional[str]:
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, ConfigurationError):
+        return _with_alternatives(error)
+    if isinstance(error, json.JSONDecodeError):
+        return f"not valid JSON: {error}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"not valid UTF-8 text: {error}"
+    if isinstance(error, (tarfile.TarError, zlib.error, EOFError)):
+        return f"the archive cannot be unpacked: {error}"
+    if isinstance(error, pickle.UnpicklingError):
+        return _of_refused_weights(str(error))
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    if isinstance(error, RuntimeError) and str(error).startswith(("RUNTIME ERROR: ", "STATIC ERROR: ")):
+        return _of_jsonnet(str(error))
+    if isinstance(error, (TypeError, ValueError)) and _raised_while_reading_configuration(error):
+        return f"configuration: {error.args[-1] if error.args else error}"
+    if isinstance(error, (ProcessRaisedException, WorkerError)):
+        return _of_other_process(str(error))
+    return None
+
+
+def _with_alternatives(error: ConfigurationError) -> str:
+    """Where a value fits none of several types, AllenNLP chains the reasons, the last one first."""
+    reasons = []
+    cause = error.__cause__
+    while cause is not None:
+        reasons.append(str(cause.args[-1]) if isinstance(cause, (TypeError, ValueError)) else str(cause))
+        cause = cause.__cause__
+    return f"{error} ({'; '.join(reversed(reasons))})" if reasons else str(error)
+
+
+def _of_refused_weights(message: str) -> str:
+    unsupported = re.search(r"Unsupported (?:global|operand|class)[^\n]*|[Uu]nsupported GLOBAL \S+|GLOBAL \S+", message)
+    reason = f" ({unsupported[0]})" if unsupported else ""
+    return f"the weights file holds more than tensors and plain values and was not loaded{reason}"
+
+
+def _of_jsonnet(message: str) -> str:
+    """`RUNTIME ERROR: what` above a stack of places becomes `place: what`."""
+    first, *stack = message.split(": ", 1)[1].splitlines()
+    variable = re.fullmatch(r"undefined external variable: (.+)", first)
+    if variable:
+        first = f"the environment variable {variable[1]} is not set; the configuration needs it"
+    place = re.match(r"\s*(.+?):(\d+)[:\s]", stack[0]) if stack else None
+    return f"{place[1]}:{place[2]}: {first}" if place else first
+
+
+def _raised_while_reading_configuration(error: BaseException) -> bool:
+    """Whether the error comes straight out of AllenNLP's construction of objects from parameters."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return bool(frames) and frames[-1][0].f_globals.get("__name__") in _CONFIGURATION_MODULES
+
+
+def _of_other_process(message: str) -> Optional[str]:
+    """Of another process's error only the text is known: a traceback that ends in `module.Class: message`."""
+    match = re.search(r"^\s*(?:hmtl\.errors|allennlp\.common\.checks)\.\w+: (.+)", message, re.MULTILINE)
+    return match[1] if match else None
