@@ -73,9 +73,7 @@ def test_repeated_items_count_once():
     assert metric.get_metric() == pytest.approx({"precision": 1.0, "recall": 0.5, "f1": 2 / 3})
 
 
-@pytest.mark.parametrize(
-    "predicted, gold", [([], []), ([[]], [[]]), ([[(0, 0, "A")]], [[]]), ([[]], [[(0, 0, "A")]])]
-)
+@pytest.mark.parametrize("predicted, gold", [([], []), ([[]], [[]]), ([[(0, 0, "A")]], [[]]), ([[]], [[(0, 0, "A")]])])
 def test_undefined_ratios_are_zero(predicted, gold):
     metric = LabelledF1()
     metric(predicted, gold)
