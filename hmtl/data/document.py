@@ -42,7 +42,7 @@ class Document:
     """A tokenised text and its annotation layers.
 
     All offsets count tokens from the start of the document, and both ends are included. A layer that is absent
-    (a missing key of `spans`, `relations` or `clusters` of `None`) was not annotated; an empty one was, and holds nothing.
+    (a missing key of `spans`, `relations` or `clusters` of `None`) was not annotated; an empty one was, and is empty.
 
     # Attributes
 
@@ -105,7 +105,7 @@ class Document:
         # Raises
 
         DataError
-            Where a sentence is empty, a token is no string, a span lies outside the text or crosses a sentence boundary,
+            Where a sentence is empty, a token is no string, a span lies outside the text or crosses a sentence end,
             or a key of the metadata is the name of a layer.
         """
 
@@ -121,7 +121,8 @@ class Document:
                 fail(f"sentence {number} is empty; remove it")
             if not all(isinstance(token, str) and token for token in sentence):
                 fail(f"sentence {number} holds a token that is not a non-empty string")
-        for key in sorted({"doc_key", "sentences", "ner", "emd", "relations", "clusters", *self.spans} & set(self.metadata)):
+        layers = {"doc_key", "sentences", "ner", "emd", "relations", "clusters", *self.spans}
+        for key in sorted(layers & set(self.metadata)):
             fail(f"the metadata key '{key}' is the name of a layer; rename it")
         starts = self.sentence_starts
         length = starts[-1] + len(self.sentences[-1])
@@ -273,7 +274,8 @@ def _rows(
     """The rows of a layer, all sentences together; what stands behind the expected fields (scores) is dropped."""
     if not isinstance(value, list) or len(value) != num_sentences:
         found = f"{len(value)} entries" if isinstance(value, list) else type(value).__name__
-        raise DataError(f"'{key}' must hold one list for each of the {num_sentences} sentences, found {found}", path, line)
+        message = f"'{key}' must hold one list for each of the {num_sentences} sentences, found {found}"
+        raise DataError(message, path, line)
     layout = ", ".join(kind.__name__ for kind in types)
     for rows in value:
         for row in rows if isinstance(rows, list) else [rows]:

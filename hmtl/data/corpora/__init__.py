@@ -1,13 +1,13 @@
 """The corpora: each format in one file, each yielding `Document`s.
 
-| name         | format                                                          | layers                                  |
-|--------------|-----------------------------------------------------------------|-----------------------------------------|
-| `jsonl`      | DyGIE/SciERC, one JSON document a line (the default)            | whichever the file holds                |
-| `ontonotes`  | CoNLL-2012 columns: OntoNotes 5.0                               | `ner`, clusters                         |
-| `conll2003`  | one tag a token: CoNLL-2003, WNUT-17                            | `ner`                                   |
-| `ace_conll`  | the ACE 2005 columns of HMTL's first release                    | `emd`, relations, clusters              |
-| `gum`        | GUM (CoNLL-U with `Entity=`) with the coreference of OntoGUM    | `ner`, `emd`, `mentions`, clusters      |
-| `redocred`   | DocRED and Re-DocRED JSON                                       | `ner`, relations, clusters              |
+| name        | format                                               | layers                             |
+|-------------|------------------------------------------------------|------------------------------------|
+| `jsonl`     | DyGIE/SciERC, one JSON document a line (the default) | those in the file                  |
+| `ontonotes` | CoNLL-2012 columns: OntoNotes 5.0                    | `ner`, clusters                    |
+| `conll2003` | one tag a token: CoNLL-2003, WNUT-17                 | `ner`                              |
+| `ace_conll` | the ACE 2005 columns of HMTL's first release         | `emd`, relations, clusters         |
+| `gum`       | GUM: CoNLL-U with `Entity=`, OntoGUM coreference     | `ner`, `emd`, `mentions`, clusters |
+| `redocred`  | DocRED and Re-DocRED JSON                            | `ner`, relations, clusters         |
 
 A further format is a subclass of `Corpus` with one method, `parse`, registered under a name.
 """

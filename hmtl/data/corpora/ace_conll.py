@@ -68,13 +68,10 @@ def _document(document: ColumnDocument, file: Path) -> Document:
 def _relation(rows: Sequence[Row], column: int, file: Path) -> Relation:
     """The relation of a column, counted from the sentence's first token."""
     spans = bracketed_spans(rows, column, file)
-    arguments = {role: (span, label) for span in spans for role, _, label in [span.label.partition("_")]}
-    labels = {label for _, label in arguments.values()}
+    arguments = {span.label.partition("_")[0]: span.bounds for span in spans}
+    labels = {span.label.partition("_")[2] for span in spans}
     if len(spans) != 2 or set(arguments) != {"ARG1", "ARG2"} or len(labels) != 1 or "" in labels:
         found = ", ".join(f"'({span.label}'" for span in spans) or "none"
-        raise DataError(
-            f"relation column {column + 1}: expected one '(ARG1_TYPE' and one '(ARG2_TYPE' of the same type, found {found}",
-            file,
-            rows[0].line,
-        )
-    return Relation(arguments["ARG1"][0].bounds, arguments["ARG2"][0].bounds, labels.pop())
+        expected = "one '(ARG1_TYPE' and one '(ARG2_TYPE' of the same type"
+        raise DataError(f"relation column {column + 1}: expected {expected}, found {found}", file, rows[0].line)
+    return Relation(arguments["ARG1"], arguments["ARG2"], labels.pop())

@@ -129,7 +129,7 @@ def bracketed_spans(rows: Sequence[Row], column: int, path: Path) -> List[Span]:
 def coreference_mentions(rows: Sequence[Row], column: int, path: Path) -> List[Tuple[str, Bounds]]:
     """The `(cluster id, bounds)` of a column such as `(3|(5)`, `3)`, `-`, counted from the sentence's first token.
 
-    Mentions of different clusters may cross; those of one cluster nest. The `|` may be left out, and `_` be written for `-`.
+    Mentions of different clusters may cross; those of one cluster nest. The `|` may be left out, and `_` stand for `-`.
 
     # Raises
 
@@ -144,7 +144,8 @@ def coreference_mentions(rows: Sequence[Row], column: int, path: Path) -> List[T
             continue
         brackets = _CLUSTER_ID.findall(cell)
         if "".join(brackets) != cell.replace("|", "") or any(bracket.isdigit() for bracket in brackets):
-            raise DataError(f"expected a coreference cell such as '-', '(3', '3)' or '(3|(5)', found '{cell}'", path, line)
+            message = f"expected a coreference cell such as '-', '(3', '3)' or '(3|(5)', found '{cell}'"
+            raise DataError(message, path, line)
         for bracket in brackets:
             cluster = bracket.strip("()")
             if bracket.startswith("("):

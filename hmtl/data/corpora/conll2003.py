@@ -80,9 +80,9 @@ class Conll2003Corpus(Corpus):
 def spans_of_tags(tags: Sequence[str]) -> List[Span]:
     """The spans of a sentence's tags, whichever of IOB1, BIO, BIOES and BIOUL they follow.
 
-    A span begins at every `B-`, `S-` and `U-`, and at `I-`, `E-` and `L-` unless the token before belongs to an open span
-    of the same label; it ends at `E-`, `L-`, `S-` and `U-`, and before whatever does not continue it. No sequence is
-    refused, as with the scorer of CoNLL-2000.
+    A span begins at every `B-`, `S-` and `U-`, and at `I-`, `E-` and `L-` unless the token before belongs to an open
+    span of the same label; it ends at `E-`, `L-`, `S-` and `U-`, and before whatever does not continue it. No sequence
+    is refused, as with the scorer of CoNLL-2000.
     """
     spans: List[Span] = []
     is_open = False

@@ -42,7 +42,13 @@ class Corpus(Registrable):
             raise DataError("no documents found; is the file empty or of another format?", path)
 
     def parse(self, path: Path) -> Iterator[Document]:
-        """Yields the documents of an existing file or directory; raises `DataError` with file and line where it is malformed."""
+        """Yields the documents of an existing file or directory.
+
+        # Raises
+
+        DataError
+            Naming the file and the line, where one is malformed.
+        """
         raise NotImplementedError
 
 

@@ -134,8 +134,8 @@ def _read_treebank(path: Path) -> _Treebank:
             if "-" in cells[0] or "." in cells[0]:
                 continue
             if cells[0] != str(len(sentence) + 1) or not cells[6].isdigit():
-                message = f"expected token {len(sentence) + 1} with the number of its head, found '{cells[0]}', '{cells[6]}'"
-                raise DataError(message, path, number)
+                expected = f"token {len(sentence) + 1} with the number of its head"
+                raise DataError(f"expected {expected}, found '{cells[0]}' and '{cells[6]}'", path, number)
             if not sentence:
                 treebank.sentences.append(sentence)
             entity = next((item[len("Entity=") :] for item in cells[9].split("|") if item.startswith("Entity=")), "")
@@ -187,6 +187,9 @@ def _mentions(sentence: Sequence[_Token], fields: Sequence[str], path: Path) -> 
         if brackets_of_group:
             line = sentence[brackets_of_group[-1][0]].line
             raise DataError(f"unbalanced brackets: '({group}' is not closed in its sentence", path, line)
+    for group, tokens in collected.items():
+        line = sentence[tokens[-1]].line
+        raise DataError(f"the discontinuous mention '{group}' lacks its last part in its sentence", path, line)
     return mentions
 
 

@@ -1,0 +1,195 @@
+import json
+import random
+
+import pytest
+
+from hmtl.data.document import Document, Relation, Span, read_jsonl, write_jsonl
+from hmtl.errors import DataError
+
+RECORD = {
+    "doc_key": "tiny",
+    "sentences": [["Ann", "met", "her", "aunt"], ["Yes"], ["They", "left", "Rome"]],
+    "ner": [[[0, 0, "PER"]], [], [[7, 7, "GPE"]]],
+    "relations": [[[2, 2, 3, 3, "FAMILY"]], [], [[5, 5, 7, 7, "AT"]]],
+    "clusters": [[[0, 0], [2, 2]], [[2, 3]]],
+}
+
+
+def record(**changes):
+    return {**json.loads(json.dumps(RECORD)), **changes}
+
+
+def random_document(seed: int) -> Document:
+    """A valid document whose layers are in the order of their sentences, as every layout grouped by sentence has them."""
+    generator = random.Random(seed)
+    sentences = [
+        [generator.choice(["a", "Ü", "\u2028", '"', "\\n", " "]) for _ in range(generator.randint(1, 6))]
+        for _ in range(generator.randint(1, 5))
+    ]
+    spans = {layer: [] for layer in ("ner", "emd", "mentions") if generator.random() < 0.7}
+    relations = [] if generator.random() < 0.7 else None
+    mentions = []
+    first = 0
+    for sentence in sentences:
+
+        def bounds(first=first, length=len(sentence)):
+            start, end = sorted((generator.randrange(length), generator.randrange(length)))
+            return first + start, first + end
+
+        for layer in spans.values():
+            layer.extend(Span(*bounds(), generator.choice("AB")) for _ in range(generator.randint(0, 3)))
+        if relations is not None:
+            relations.extend(Relation(bounds(), bounds(), "R") for _ in range(generator.randint(0, 2)))
+        mentions.append(bounds())
+        first += len(sentence)
+    clusters = [mentions] if generator.random() < 0.5 else None
+    return Document(f"d{seed}", sentences, spans, relations, clusters, {"year": seed, "notes": {"a": [None, 1.5]}})
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_document_survives_json_unchanged(seed, tmp_path):
+    document = random_document(seed).validate()
+    file = tmp_path / "folder" / "documents.jsonl"
+    assert write_jsonl([document, document], file) == 2
+    assert list(read_jsonl(file)) == [document, document]
+    assert [path.name for path in file.parent.iterdir()] == ["documents.jsonl"]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_grouping_by_sentence_keeps_the_text_of_every_span(seed):
+    document = random_document(seed)
+    tokens = document.tokens
+    for layer, spans in document.spans.items():
+        grouped = document.spans_by_sentence(layer)
+        assert len(grouped) == len(document.sentences)
+        texts = [
+            (sentence[start : end + 1], label)
+            for sentence, spans_of_sentence in zip(document.sentences, grouped)
+            for start, end, label in spans_of_sentence
+        ]
+        assert texts == [(tokens[start : end + 1], label) for start, end, label in spans]
+    grouped_relations = document.relations_by_sentence()
+    assert len(grouped_relations) == len(document.sentences)
+    texts = [
+        (sentence[start1 : end1 + 1], sentence[start2 : end2 + 1])
+        for sentence, relations in zip(document.sentences, grouped_relations)
+        for (start1, end1), (start2, end2), _ in relations
+    ]
+    assert texts == [
+        (tokens[start1 : end1 + 1], tokens[start2 : end2 + 1])
+        for (start1, end1), (start2, end2), _ in document.relations or []
+    ]
+
+
+def test_offsets_are_read_as_document_offsets_with_both_ends_included():
+    document = Document.from_json(record())
+    assert document.sentence_starts == [0, 4, 5]
+    assert document.spans == {"ner": [Span(0, 0, "PER"), Span(7, 7, "GPE")]}
+    assert document.relations == [Relation((2, 2), (3, 3), "FAMILY"), Relation((5, 5), (7, 7), "AT")]
+    assert document.clusters == [[(0, 0), (2, 2)], [(2, 3)]]
+    assert document.spans_by_sentence("ner") == [[Span(0, 0, "PER")], [], [Span(2, 2, "GPE")]]
+    assert document.relations_by_sentence()[2] == [Relation((0, 0), (2, 2), "AT")]
+
+
+def test_an_absent_layer_differs_from_an_empty_one():
+    bare = Document.from_json({"doc_key": "a", "sentences": [["x"]]})
+    assert (bare.spans, bare.relations, bare.clusters) == ({}, None, None)
+    assert bare.to_json() == {"doc_key": "a", "sentences": [["x"]]}
+    empty = Document.from_json({"doc_key": "a", "sentences": [["x"]], "ner": [[]], "relations": [[]], "clusters": []})
+    assert (empty.spans, empty.relations, empty.clusters) == ({"ner": []}, [], [])
+    assert empty.to_json() == {"doc_key": "a", "sentences": [["x"]], "ner": [[]], "relations": [[]], "clusters": []}
+
+
+def test_extra_span_layers_are_layers_and_other_keys_are_metadata():
+    nested = [[[2, 3, "NP"], [2, 2, "NP"]], [], []]
+    extra = {"dataset": "own", "weights": [0.1, 0.2, 0.3], "events": [[], [], []], "speakers": [["-"], ["-"], ["-"]]}
+    document = Document.from_json(record(mentions=nested, **extra))
+    assert document.spans["mentions"] == [Span(2, 3, "NP"), Span(2, 2, "NP")]
+    assert document.metadata == extra
+    assert document.to_json() == record(mentions=nested, **extra)
+
+
+def test_scores_behind_a_row_are_dropped():
+    scored = record(
+        ner=[[[0, 0, "PER", 7.25, 0.99]], [], [[7, 7, "GPE", 3.5, 0.8]]],
+        predicted_ner=[[[0, 0, "PER", 7.25, 0.99]], [], []],
+        relations=[[[2, 2, 3, 3, "FAMILY", 0.5, 0.25]], [], []],
+    )
+    document = Document.from_json(scored)
+    assert document.spans == {"ner": [Span(0, 0, "PER"), Span(7, 7, "GPE")], "predicted_ner": [Span(0, 0, "PER")]}
+    assert document.relations == [Relation((2, 2), (3, 3), "FAMILY")]
+
+
+@pytest.mark.parametrize(
+    "found, message",
+    [
+        ([1], "expected a JSON object, found list"),
+        ({"sentences": [["a"]]}, "the key 'doc_key' is missing"),
+        ({"doc_key": "a"}, "the key 'sentences' is missing"),
+        (record(sentences="Ann met"), "'sentences' must be a list of lists of tokens"),
+        (record(sentences=["Ann met"]), "'sentences' must be a list of lists of tokens"),
+        (record(ner=[[]]), "'ner' must hold one list for each of the 3 sentences, found 1 entries"),
+        (record(ner={"a": 1}), "'ner' must hold one list for each of the 3 sentences, found dict"),
+        (record(ner=[[[0, "PER"]], [], []]), r"'ner' holds \[0, \"PER\"\]; expected \[int, int, str\]"),
+        (record(ner=[[[0, True, "PER"]], [], []]), r"'ner' holds \[0, true, \"PER\"\]; expected \[int, int, str\]"),
+        (record(ner=["PER", [], []]), r"'ner' holds \"PER\"; expected \[int, int, str\]"),
+        (record(relations=[[]]), "'relations' must hold one list for each of the 3 sentences"),
+        (record(relations=[[[0, 0, 1, "R"]], [], []]), r"'relations' holds .*expected \[int, int, int, int, str\]"),
+        (record(clusters=[1]), "'clusters' must be a list of lists"),
+        (record(clusters=[[[0]]]), r"'clusters' holds \[0\]; expected \[int, int\]"),
+        (record(clusters=[[[0, 1.5]]]), r"'clusters' holds \[0, 1.5\]; expected \[int, int\]"),
+        ({"doc_key": "a", "sentences": []}, "document 'a': it has no sentences"),
+        ({"doc_key": "a", "sentences": [["x"], []]}, "sentence 1 is empty; remove it"),
+        ({"doc_key": "a", "sentences": [["x", ""]]}, "sentence 0 holds a token that is not a non-empty string"),
+        ({"doc_key": "a", "sentences": [["x", 3]]}, "sentence 0 holds a token that is not a non-empty string"),
+        (record(ner=[[[0, 8, "PER"]], [], []]), r"'ner' span \[0, 8\] lies outside the text of 8 tokens"),
+        (record(ner=[[[-1, 0, "PER"]], [], []]), r"'ner' span \[-1, 0\] lies outside the text"),
+        (record(ner=[[[2, 1, "PER"]], [], []]), r"'ner' span \[2, 1\] lies outside the text"),
+        (record(ner=[[[3, 4, "PER"]], [], []]), r"'ner' span \[3, 4\] leaves its sentence, tokens 0 to 3"),
+        (record(parts=[[[3, 4, "PER"]], [], []]), r"'parts' span \[3, 4\] leaves its sentence"),
+        (record(relations=[[[0, 0, 3, 4, "R"]], [], []]), r"relation argument \[3, 4\] leaves its sentence"),
+        (
+            record(relations=[[[0, 0, 4, 4, "R"]], [], []]),
+            r"the arguments \[0, 0\] and \[4, 4\] of 'R' lie in two sentences",
+        ),
+        (record(clusters=[[[0, 0], [4, 5]]]), r"cluster mention \[4, 5\] leaves its sentence, tokens 4 to 4"),
+        (record(clusters=[[[0, 99]]]), r"cluster mention \[0, 99\] lies outside the text"),
+    ],
+)
+def test_a_malformed_record_is_refused_with_its_place(found, message, tmp_path):
+    file = tmp_path / "bad.jsonl"
+    file.write_text(json.dumps(RECORD) + "\n\n" + json.dumps(found) + "\n", encoding="utf-8")
+    documents = read_jsonl(file)
+    assert next(documents).doc_key == "tiny"
+    with pytest.raises(DataError, match=message) as error:
+        next(documents)
+    assert str(error.value).startswith(f"{file}:3: ")
+
+
+def test_a_line_that_is_not_json_is_refused_with_its_place(tmp_path):
+    file = tmp_path / "bad.jsonl"
+    file.write_text('{"doc_key": "a"\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"bad\.jsonl:1: not valid JSON .*expected one object a line"):
+        next(read_jsonl(file))
+
+
+def test_a_sentence_that_is_a_string_is_refused():
+    with pytest.raises(DataError, match="sentence 0 is no list of tokens but str"):
+        Document("a", ["Ann met"]).validate()
+
+
+@pytest.mark.parametrize("key", ["doc_key", "clusters", "ner", "mentions"])
+def test_metadata_cannot_hide_a_layer(key):
+    document = Document("a", [["x"]], spans={"mentions": []}, metadata={key: 1})
+    with pytest.raises(DataError, match=f"the metadata key '{key}' is the name of a layer"):
+        document.validate()
+
+
+def test_a_file_appears_only_once_it_is_complete(tmp_path):
+    def documents():
+        yield Document("a", [["x"]])
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError):
+        write_jsonl(documents(), tmp_path / "a.jsonl")
+    assert list(tmp_path.iterdir()) == []
