@@ -7,7 +7,7 @@ import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 from allennlp import commands
 from allennlp.common import plugins
@@ -21,7 +21,7 @@ __all__ = ["main", "user_errors"]
 
 # AllenNLP would import the whole of allennlp_models first. Done on import, not in `main`: the worker processes of
 # distributed training import this module again, but never call `main`.
-plugins.DEFAULT_PLUGINS = ()
+plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
 
 # What `train` writes before its first step.
 _BEFORE_TRAINING = {"config.json", "meta.json", "out.log", "log", "vocabulary"}
@@ -35,9 +35,6 @@ def main(argv: Optional[List[str]] = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    if arguments == ["--version"]:
-        print(f"hmtl {VERSION}")
-        return
     _start_logging()
     with user_errors(debug=debug), _command_line(arguments):
         install_sigterm_handler()
@@ -55,20 +52,31 @@ def main(argv: Optional[List[str]] = None) -> None:
 def _start_logging() -> None:
     """Warnings, and what a command has to tell; `train` sets up its own, fuller logging."""
     wanted = "DEBUG" if os.environ.get("ALLENNLP_DEBUG") else os.environ.get("ALLENNLP_LOG_LEVEL", "")
-    logging.basicConfig(format="%(levelname)s - %(name)s - %(message)s", level=getattr(logging, wanted, logging.WARNING))
+    level = getattr(logging, wanted, logging.WARNING)
+    logging.basicConfig(format="%(levelname)s - %(name)s - %(message)s", level=level)
     if not wanted:
         logging.getLogger("allennlp.commands").setLevel(logging.INFO)
 
 
 @contextmanager
 def _command_line(arguments: List[str]) -> Iterator[None]:
-    """AllenNLP reads its arguments from `sys.argv` alone."""
-    before = sys.argv
+    """AllenNLP reads its arguments from `sys.argv` alone, and its parser speaks of AllenNLP."""
+    before = sys.argv, commands.__version__, commands.ArgumentParserWithDefaults
     sys.argv = ["hmtl", *arguments]
+    commands.__version__ = VERSION
+    commands.ArgumentParserWithDefaults = _Parser
     try:
         yield
     finally:
-        sys.argv = before
+        sys.argv, commands.__version__, commands.ArgumentParserWithDefaults = before
+
+
+class _Parser(commands.ArgumentParserWithDefaults):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.prog == "hmtl":  # and not a command's own parser
+            self.description = "Hierarchical multi-task learning for information extraction: the commands of AllenNLP."
+            self.epilog = "--debug, with any command, shows the traceback of an error."
 
 
 def _include(package: str) -> None:

@@ -18,7 +18,7 @@ from hmtl.errors import ConfigurationError, UserError
 try:  # numpy 2
     from numpy._core.multiarray import scalar as numpy_scalar
 except ImportError:  # numpy 1
-    from numpy.core.multiarray import scalar as numpy_scalar
+    from numpy.core.multiarray import scalar as numpy_scalar  # type: ignore[no-redef]
 
 _allowed_packages: Set[str] = {"allennlp", "allennlp_models", "hmtl"}
 
@@ -81,7 +81,7 @@ def extract_inside_only() -> None:
     if hasattr(tarfile, "data_filter"):
         tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
     else:  # Python before 3.10.12 and 3.11.4
-        tarfile.TarFile.extractall = extractall_inside_only  # type: ignore[method-assign]
+        tarfile.TarFile.extractall = extractall_inside_only  # type: ignore[assignment, method-assign]
 
 
 _extractall = tarfile.TarFile.extractall

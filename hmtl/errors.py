@@ -18,8 +18,6 @@ class DataError(UserError):
     The message is led by the file and the line (from 1) where they are known: `path:line: message`.
     """
 
-    def __init__(
-        self, message: str, path: Optional[Union[str, PathLike]] = None, line: Optional[int] = None
-    ) -> None:
+    def __init__(self, message: str, path: Optional[Union[str, PathLike]] = None, line: Optional[int] = None) -> None:
         place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
         super().__init__(place + message)

@@ -1,0 +1,1 @@
+from hmtl.data import corpora, data_loaders, dataset_readers

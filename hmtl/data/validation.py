@@ -1,6 +1,7 @@
 """Checks a corpus before it is trained on: counts per layer and label, and what looks wrong in the annotations."""
 
 import json
+import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,7 +100,7 @@ class ValidationReport:
             if layer != "clusters":
                 names.sort(key=lambda label: -sum(labels[label] for labels in by_split))
             rows.extend((f"  {label}", [labels[label] for labels in by_split]) for label in names)
-        return _format_table(["", *splits], rows)
+        return _format_table(["", *_without_common_folder(splits)], rows)
 
     def problem_lines(self, limit: Optional[int] = None) -> List[str]:
         """One line for each problem, errors first, at most `limit` of each kind and then how many more there are."""
@@ -353,6 +354,14 @@ def _shorten(text: str, width: int = 60) -> str:
 def _ordered_union(names: Iterable[Iterable[str]]) -> List[str]:
     """Each name once, in the order of first occurrence."""
     return list(dict.fromkeys(name for group in names for name in group))
+
+
+def _without_common_folder(paths: Sequence[str]) -> List[str]:
+    """The paths from below the deepest folder that holds them all; a single path is left as it is."""
+    if len(paths) < 2 or len({Path(path).is_absolute() for path in paths}) > 1:
+        return list(paths)
+    folder = os.path.commonpath([os.path.dirname(path) for path in paths])
+    return [os.path.relpath(path, folder or ".") for path in paths]
 
 
 def _format_table(header: Sequence[str], rows: Sequence[Tuple[str, Sequence[int]]]) -> str:

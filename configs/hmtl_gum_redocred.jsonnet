@@ -1,0 +1,19 @@
+// The four-task hierarchy on free corpora: NER, EMD and CR from GUM, RE from Re-DocRED.
+//   HMTL_DATA         the folder that holds gum/ and redocred/
+//   HMTL_TRANSFORMER  a frozen encoder's name or folder; without it, words and characters are learned alone
+local corpora = import 'lib/corpora.libsonnet';
+local embedders = import 'lib/embedders.libsonnet';
+local env = import 'lib/environment.libsonnet';
+local experiment = import 'lib/experiment.libsonnet';
+local levels = import 'lib/levels.libsonnet';
+
+local data = env.data('gum/ and redocred/');
+local contextual = if env.transformer == '' then [] else [embedders.transformer(env.transformer)];
+
+experiment.new(
+  tasks=corpora.gum(data + '/gum') + corpora.redocred(data + '/redocred') { relation+: { batch_size: 16 } },
+  embedding=embedders.combine([embedders.words(), embedders.characters()] + contextual),
+  levels=levels.paper(),
+  num_epochs=20,
+  patience=6,
+)

@@ -1,0 +1,63 @@
+// Where each task's data is, corpus by corpus: { reader, train, validation, test, batch_size }.
+local splits(train, validation, test) = { train: train, validation: validation, test: test };
+
+local ner(corpus, layer='ner') = {
+  reader: { type: 'hmtl_tagging', layer: layer, label_namespace: 'ner_labels', corpus: corpus },
+  batch_size: 32,
+};
+local emd(corpus, layer='emd') = {
+  reader: { type: 'hmtl_tagging', layer: layer, label_namespace: 'emd_labels', corpus: corpus },
+  batch_size: 32,
+};
+local relation(corpus) = { reader: { type: 'hmtl_relation', corpus: corpus }, batch_size: 4 };
+local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_size: 1 };
+
+{
+  // Documents in the project's own layout: a folder with train.jsonl, dev.jsonl and test.jsonl.
+  jsonl(folder): {
+    local files = splits(folder + '/train.jsonl', folder + '/dev.jsonl', folder + '/test.jsonl'),
+    ner: ner('jsonl') + files,
+    emd: emd('jsonl') + files,
+    relation: relation('jsonl') + files,
+    coref: coref('jsonl') + files,
+  },
+
+  // GUM by its lists of documents: entities, mention heads, coreference. Pronouns and common nouns are no named entities.
+  gum(folder): {
+    local files = splits(folder + '/train.txt', folder + '/dev.txt', folder + '/test.txt'),
+    ner: ner('gum') + files,
+    emd: emd('gum') + files,
+    coref: coref('gum') + files,
+  },
+
+  // Re-DocRED's 500 development documents, 400/50/50 in file order. Some relation types are too rare for the first 400:
+  // they count as missed.
+  redocred(folder): {
+    local file = folder + '/dev_revised.json',
+    relation: relation('redocred') { reader+: { allow_unknown_labels: true } }
+              + splits(file + '#0:400', file + '#400:450', file + '#450:500'),
+  },
+
+  // OntoNotes in the layout of 2018: NER from a tree of files, coreference from one file a split.
+  ontonotes(folder): {
+    local tree = folder + '/conll-2012/v4/data/',
+    local file(split) = folder + '/conll-2012_single_file/' + split + '.english.v4_gold_conll',
+    ner: ner('ontonotes') + splits(tree + 'train', tree + 'development', tree + 'test'),
+    coref: coref('ontonotes') + splits(file('train'), file('dev'), file('test')),
+  },
+
+  // ACE 2005 in the layout of 2018: a tree of files for mentions and relations, one file a split for coreference.
+  ace(folder): {
+    local tree = folder + '/ace2005/',
+    local trees = splits(tree + 'train', tree + 'dev', tree + 'test'),
+    local file(split) = tree + 'single_file_' + split + '_rahman.gold_conll',
+    emd: emd('ace_conll') + trees,
+    relation: relation('ace_conll') + trees,
+    coref: coref('ace_conll') + splits(file('train'), file('dev'), file('test')),
+  },
+
+  // CoNLL-2003 by the names of its files.
+  conll2003(folder): {
+    ner: ner('conll2003') + splits(folder + '/eng.train', folder + '/eng.testa', folder + '/eng.testb'),
+  },
+}

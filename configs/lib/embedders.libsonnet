@@ -1,0 +1,76 @@
+// Parts of the shared embedding. Each has token indexers and token embedders under one name;
+// `combine` puts any of them together. Sizes are computed from the parts.
+{
+  // Word vectors: learned, or fine-tuned from a file in GloVe's text format.
+  words(dim=100, pretrained_file=null, trainable=true): {
+    indexers: { tokens: { type: 'single_id', namespace: 'tokens', lowercase_tokens: true } },
+    embedders: {
+      tokens: {
+        type: 'embedding',
+        vocab_namespace: 'tokens',
+        embedding_dim: dim,
+        trainable: trainable,
+        [if pretrained_file != null then 'pretrained_file']: pretrained_file,
+      },
+    },
+  },
+
+  // A convolution over each word's characters.
+  characters(dim=16, num_filters=64, ngram_size=3, dropout=0.0): {
+    indexers: { token_characters: { type: 'characters', min_padding_length: ngram_size } },
+    embedders: {
+      token_characters: {
+        type: 'character_encoding',
+        embedding: { embedding_dim: dim, vocab_namespace: 'token_characters' },
+        encoder: {
+          type: 'cnn',
+          embedding_dim: dim,
+          num_filters: num_filters,
+          ngram_filter_sizes: [ngram_size],
+        },
+        dropout: dropout,
+      },
+    },
+  },
+
+  // ELMo from local files or addresses: frozen, its scalar mix trained.
+  elmo(options_file, weight_file, dropout=0.0): {
+    indexers: { elmo: { type: 'elmo_characters' } },
+    embedders: {
+      elmo: {
+        type: 'elmo_token_embedder',
+        options_file: options_file,
+        weight_file: weight_file,
+        do_layer_norm: false,
+        dropout: dropout,
+      },
+    },
+  },
+
+  // Any encoder of the transformers library, by its name on the hub or its folder.
+  transformer(model_name, train=false, max_length=512): {
+    indexers: {
+      transformer: {
+        type: 'pretrained_transformer_mismatched',
+        model_name: model_name,
+        max_length: max_length,
+      },
+    },
+    embedders: {
+      transformer: {
+        type: 'pretrained_transformer_mismatched',
+        model_name: model_name,
+        max_length: max_length,
+        train_parameters: train,
+        last_layer_only: train,
+      },
+    },
+  },
+
+  combine(parts): {
+    token_indexers: std.foldl(function(all, part) all + part.indexers, parts, {}),
+    text_field_embedder: {
+      token_embedders: std.foldl(function(all, part) all + part.embedders, parts, {}),
+    },
+  },
+}

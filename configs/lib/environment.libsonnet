@@ -1,0 +1,13 @@
+// What configurations read from the environment. Importing hmtl defines each variable, as '' where it is unset.
+local folder(name, content) =
+  local value = std.extVar(name);
+  if value == '' then error 'Set the environment variable ' + name + ' to the folder that holds ' + content
+  else value;
+
+{
+  data(content):: folder('HMTL_DATA', content),
+  // A transformer's name or folder, or '' for none.
+  transformer:: std.extVar('HMTL_TRANSFORMER'),
+  glove(content):: folder('HMTL_GLOVE', content),
+  elmo(content):: folder('HMTL_ELMO', content),
+}

@@ -1,0 +1,58 @@
+// A whole experiment from its parts: data and readers by task, the embedding, the levels.
+//
+// `tasks` maps each task to { reader, train, validation, test, batch_size }; the reader's token indexers are those of
+// `embedding`, which `embedders.combine` makes. Everything else has the paper's value as its default.
+{
+  new(
+    tasks,
+    embedding,
+    levels,
+    sampler='proportional',
+    optimizer={ type: 'adam', lr: 0.001 },
+    shared_optimizer=false,
+    scheduler={ type: 'reduce_on_plateau', mode: 'max', factor: 0.5, patience: 5 },
+    num_epochs=100,
+    patience=10,
+    seed=13370,
+    trainer={},
+  ):: {
+    local paths(split) = { [task]: tasks[task][split] for task in std.objectFields(tasks) },
+
+    random_seed: seed,
+    numpy_seed: seed,
+    pytorch_seed: seed,
+    dataset_reader: {
+      type: 'multitask',
+      readers: {
+        [task]: tasks[task].reader { token_indexers: embedding.token_indexers }
+        for task in std.objectFields(tasks)
+      },
+    },
+    train_data_path: paths('train'),
+    validation_data_path: paths('validation'),
+    test_data_path: paths('test'),
+    datasets_for_vocab_creation: ['train'],
+    data_loader: {
+      type: 'per_task',
+      batch_size: { [task]: tasks[task].batch_size for task in std.objectFields(tasks) },
+      seed: seed,
+    },
+    model: {
+      type: 'hmtl',
+      text_field_embedder: embedding.text_field_embedder,
+      levels: levels,
+    },
+    trainer: {
+      type: 'multi_task',
+      sampler: sampler,
+      optimizer: optimizer,
+      shared_optimizer: shared_optimizer,
+      learning_rate_scheduler: scheduler,
+      grad_norm: 5.0,
+      grad_clipping: 10.0,
+      num_epochs: num_epochs,
+      patience: patience,
+      seed: seed,
+    } + trainer,
+  },
+}

@@ -1,0 +1,41 @@
+// The levels of the paper, with its sizes (hidden units are per direction). Input sizes are computed by the model.
+local lstm(num_layers, hidden_size, dropout=0.0) = {
+  type: 'lstm',
+  bidirectional: true,
+  num_layers: num_layers,
+  hidden_size: hidden_size,
+  [if num_layers > 1 then 'dropout']: dropout,
+};
+
+{
+  lstm:: lstm,
+
+  tagger(reads, dropout=0.2): {
+    encoder: lstm(2, 64, dropout),
+    head: { type: 'hmtl_crf', dropout: dropout },
+    reads: reads,
+    input_dropout: dropout,
+  },
+
+  relation(reads, dropout=0.2): {
+    encoder: lstm(3, 64, dropout),
+    head: { type: 'hmtl_relation', dropout: dropout },
+    reads: reads,
+    input_dropout: dropout,
+  },
+
+  coref(reads, lexical_dropout=0.5, gold_mentions=false): {
+    encoder: lstm(1, 200),
+    head: { type: 'hmtl_coref', gold_mentions: gold_mentions },
+    reads: reads,
+    input_dropout: lexical_dropout,
+  },
+
+  // NER -> EMD -> RE and CR side by side.
+  paper(gold_mentions=false): {
+    ner: $.tagger([]),
+    emd: $.tagger(['ner']),
+    relation: $.relation(['emd']),
+    coref: $.coref(['emd'], gold_mentions=gold_mentions),
+  },
+}

@@ -1,0 +1,1 @@
+from hmtl.data.data_loaders.per_task import PerTaskDataLoader

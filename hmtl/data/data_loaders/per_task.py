@@ -1,0 +1,142 @@
+"""Batches of several tasks, each task with its own stream."""
+
+import random
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Optional, Union
+
+import torch
+from allennlp.common import Tqdm
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Batch, DataLoader, Instance, Vocabulary
+from allennlp.data.dataset_readers import MultiTaskDatasetReader
+from allennlp.data.samplers import BucketBatchSampler
+from allennlp.nn import util
+
+
+@DataLoader.register("per_task")
+class PerTaskDataLoader(DataLoader):
+    """Holds the instances of every task and makes batches of one task at a time.
+
+    The order of a pass over a task is a function of `(seed, task, pass number)` alone, so that a resumed run can go to
+    any batch at once. Iterating over the loader gives every batch of every task once, unshuffled, task after task.
+    A batch is a dictionary of tensors with the entry `task_name`.
+
+    # Parameters
+
+    reader : `MultiTaskDatasetReader`
+        The dataset reader of each task.
+    data_path : `Dict[str, str]`
+        The path that each task's reader gets.
+    batch_size : `Union[int, Dict[str, int]]`, optional (default = `32`)
+        Instances in a batch: sentences for taggers and relations, documents for coreference.
+    padding_noise : `float`, optional (default = `0.1`)
+        Batches hold sentences of similar length; lengths are multiplied by a random factor of up to so much around 1.
+    seed : `int`, optional (default = `13370`)
+        Seeds the shuffling.
+
+    # Raises
+
+    ConfigurationError
+        Where a reader has no path or a path no reader, a batch size is missing, or a task has no instances.
+    """
+
+    def __init__(
+        self,
+        reader: MultiTaskDatasetReader,
+        data_path: Dict[str, str],
+        batch_size: Union[int, Dict[str, int]] = 32,
+        padding_noise: float = 0.1,
+        seed: int = 13370,
+    ) -> None:
+        if not isinstance(reader, MultiTaskDatasetReader):
+            raise ConfigurationError("the 'per_task' data loader needs a dataset_reader of type 'multitask'")
+        if not isinstance(data_path, dict) or set(data_path) != set(reader.readers):
+            given = sorted(data_path) if isinstance(data_path, dict) else repr(data_path)
+            raise ConfigurationError(
+                f"every task needs a reader and a data path: readers for {sorted(reader.readers)}, paths for {given}"
+            )
+        self.tasks = sorted(data_path)
+        sizes = batch_size if isinstance(batch_size, dict) else dict.fromkeys(self.tasks, batch_size)
+        if not set(sizes) >= set(self.tasks):
+            raise ConfigurationError(f"batch_size lacks {sorted(set(self.tasks) - set(sizes))}")
+        self._samplers = {
+            task: BucketBatchSampler(sizes[task], sorting_keys=["text"], padding_noise=padding_noise)
+            for task in self.tasks
+        }
+        self._in_order = {
+            task: BucketBatchSampler(sizes[task], sorting_keys=["text"], shuffle=False) for task in self.tasks
+        }
+        self._seed = seed
+        self._device: Optional[torch.device] = None
+        self._instances: Dict[str, List[Instance]] = {}
+        for task in self.tasks:
+            inner = reader.readers[task].inner
+            self._instances[task] = list(Tqdm.tqdm(inner.read(data_path[task]), desc=f"reading {task}"))
+            if not self._instances[task]:
+                raise ConfigurationError(
+                    f"task '{task}' has no data: its reader found no instance in {data_path[task]}"
+                )
+
+    @property
+    def num_batches(self) -> Dict[str, int]:
+        """The batches in one pass, task by task."""
+        return {task: self._samplers[task].get_num_batches(self._instances[task]) for task in self.tasks}
+
+    def __len__(self) -> int:
+        return sum(self.num_batches.values())
+
+    def pass_over(self, task: str, number: int, start: int = 0) -> Iterator[Dict[str, Any]]:
+        """The batches of a task's pass `number` (from 0) in their shuffled order, from batch `start` on."""
+        with seeded_python_random(self._seed, task, number):
+            order = list(self._samplers[task].get_batch_indices(self._instances[task]))
+        return (self._batch(task, indices) for indices in order[start:])
+
+    def stream(self, task: str, num_consumed: int = 0) -> Iterator[Dict[str, Any]]:
+        """The task's endless stream: pass after pass, after the first `num_consumed` batches."""
+        number, start = divmod(num_consumed, self.num_batches[task])
+        while True:
+            yield from self.pass_over(task, number, start)
+            number, start = number + 1, 0
+
+    def batches_of(self, task: str) -> Iterator[Dict[str, Any]]:
+        """Every instance of the task once, sorted by length, in batches."""
+        for indices in self._in_order[task].get_batch_indices(self._instances[task]):
+            yield self._batch(task, indices)
+
+    def __iter__(self) -> Iterator[Dict[str, Any]]:
+        for task in self.tasks:
+            yield from self.batches_of(task)
+
+    def iter_instances(self) -> Iterator[Instance]:
+        for task in self.tasks:
+            yield from self._instances[task]
+
+    def index_with(self, vocab: Vocabulary) -> None:
+        for instance in Tqdm.tqdm(self.iter_instances(), desc="indexing", total=self._num_instances):
+            instance.index_fields(vocab)
+
+    def set_target_device(self, device: torch.device) -> None:
+        self._device = device
+
+    @property
+    def _num_instances(self) -> int:
+        return sum(map(len, self._instances.values()))
+
+    def _batch(self, task: str, indices: List[int]) -> Dict[str, Any]:
+        tensors: Dict[str, Any] = dict(Batch([self._instances[task][i] for i in indices]).as_tensor_dict())
+        if self._device is not None:
+            tensors = util.move_to_device(tensors, self._device)
+        tensors["task_name"] = task
+        return tensors
+
+
+@contextmanager
+def seeded_python_random(*key: Any) -> Iterator[None]:
+    """Python's random numbers as a function of `key` alone; their former state comes back afterwards."""
+    state = random.getstate()
+    # A string is hashed by SHA-512 here, not by `hash`, which differs from process to process.
+    random.seed(repr(key))
+    try:
+        yield
+    finally:
+        random.setstate(state)

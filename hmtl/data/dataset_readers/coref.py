@@ -1,0 +1,92 @@
+"""Whole documents with coreference clusters."""
+
+from typing import Dict, Iterable, List, Tuple
+
+import torch
+from allennlp.data import DatasetReader, Instance
+from allennlp.data.fields import Field, MetadataField, TensorField
+
+from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
+from hmtl.data.document import Bounds, Document
+from hmtl.data.fields.labelled_indices_field import PADDING
+
+
+@DatasetReader.register("hmtl_coref")
+class CorefReader(DocumentReader):
+    """One instance a document: its sentences and its coreference clusters.
+
+    Fields: `text`, a list of sentences; `mentions`, shape (num_mentions, 3), rows `(start, end, cluster)` with offsets
+    counted in tokens of the document; `metadata` with `doc_key`, `sentences` and the gold `clusters`.
+    Clusters that share a mention are merged, transitively; repeated mentions and empty clusters are dropped.
+
+    # Parameters
+
+    one_sequence : `bool`, optional (default = `False`)
+        Give the lower levels the document as one sequence, as the 2018 implementation did, instead of sentence by
+        sentence, as they were trained. The field `sentence_ids`, shape (num_tokens,), then keeps the boundaries.
+    max_sentences : `int`, optional (default = `None`)
+        Longer documents are cut into parts of so many sentences; links between the parts are lost, and counted.
+    """
+
+    def __init__(self, one_sequence: bool = False, max_sentences: int = None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.one_sequence = one_sequence
+        self.max_sentences = max_sentences
+
+    def require_layers(self, document: Document, path: str) -> None:
+        if document.clusters is None:
+            raise self.missing_layer(document, "clusters", path)
+
+    def instances(self, document: Document) -> Iterable[Instance]:
+        clusters = merge_clusters(document.clusters or [])
+        self.counts["clusters merged because they share a mention"] += len(
+            [cluster for cluster in document.clusters or [] if cluster]
+        ) - len(clusters)
+        starts = [*document.sentence_starts, len(document.tokens)]
+        step = self.max_sentences or len(document.sentences)
+        for first in range(0, len(document.sentences), step):
+            sentences = document.sentences[first : first + step]
+            begin, end = starts[first], starts[first + len(sentences)]
+            inside = [
+                [(m[0] - begin, m[1] - begin) for m in cluster if begin <= m[0] < end] for cluster in clusters
+            ]
+            parts = [cluster for cluster in inside if cluster]
+            self.counts["clusters cut at a document boundary"] += sum(
+                0 < len(part) < len(whole) for part, whole in zip(inside, clusters)
+            )
+            yield self._instance(document.doc_key, sentences, parts)
+
+    def _instance(self, doc_key: str, sentences: List[List[str]], clusters: List[List[Bounds]]) -> Instance:
+        rows = [(*mention, number) for number, cluster in enumerate(clusters) for mention in cluster]
+        # Shape: (num_mentions, 3)
+        mentions = torch.tensor(rows, dtype=torch.long).view(-1, 3)
+        fields: Dict[str, Field] = {
+            "mentions": TensorField(mentions, padding_value=PADDING),
+            "metadata": MetadataField({"doc_key": doc_key, "sentences": sentences, "clusters": clusters}),
+        }
+        if self.one_sequence:
+            fields["text"] = self.text_field_of_sentences([[token for sentence in sentences for token in sentence]])
+            ids = [number for number, sentence in enumerate(sentences) for _ in sentence]
+            fields["sentence_ids"] = TensorField(torch.tensor(ids), padding_value=PADDING)
+        else:
+            fields["text"] = self.text_field_of_sentences(sentences)
+        return Instance(fields)
+
+
+def merge_clusters(clusters: Iterable[Iterable[Bounds]]) -> List[List[Bounds]]:
+    """Clusters without empty ones, each mention once, those that share a mention merged into the first of them."""
+    merged: List[Dict[Bounds, None]] = []
+    for cluster in clusters:
+        mentions: Dict[Bounds, None] = dict.fromkeys(map(_bounds, cluster))
+        if not mentions:
+            continue
+        sharing = [other for other in merged if not mentions.keys().isdisjoint(other)]
+        for other in sharing:
+            merged.remove(other)
+        union = {mention: None for group in (*sharing, mentions) for mention in group}
+        merged.append(union)
+    return sorted((distinct(cluster) for cluster in merged), key=min)
+
+
+def _bounds(mention: Tuple[int, int]) -> Bounds:
+    return mention[0], mention[1]

@@ -1,0 +1,75 @@
+"""Sentences with labelled spans: named entity recognition, entity mention detection, and their like."""
+
+from typing import Iterable, List, Literal
+
+from allennlp.data import DatasetReader, Instance
+from allennlp.data.fields import MetadataField
+
+from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
+from hmtl.data.document import Document, Span
+from hmtl.data.fields import LabelledIndicesField
+
+NestedSpans = Literal["outermost", "innermost"]
+
+
+@DatasetReader.register("hmtl_tagging")
+class TaggingReader(DocumentReader):
+    """One instance a sentence: its text and the labelled spans of one layer.
+
+    Fields: `text`; `spans`, shape (num_spans, 3), rows `(start, end, label)`; `metadata` with `doc_key`, `sentence`
+    (its number), `tokens` and the gold `spans`.
+
+    # Parameters
+
+    layer : `str`
+        The span layer of the documents, such as `ner` or `emd`.
+    label_namespace : `str`, optional (default = `f"{layer}_labels"`)
+        The vocabulary namespace of the span labels.
+    nested_spans : `str`, optional (default = `"outermost"`)
+        A tag sequence holds no overlapping spans. Of spans that overlap, `"outermost"` keeps the longest, `"innermost"`
+        the shortest; of equally long ones the first. What is left out is counted, logged, and no target of the metric.
+    """
+
+    def __init__(
+        self, layer: str, label_namespace: str = None, nested_spans: NestedSpans = "outermost", **kwargs
+    ) -> None:
+        super().__init__(**kwargs)
+        self.layer = layer
+        self.label_namespace = label_namespace or f"{layer}_labels"
+        self.nested_spans = nested_spans
+
+    def require_layers(self, document: Document, path: str) -> None:
+        if self.layer not in document.spans:
+            raise self.missing_layer(document, self.layer, path)
+
+    def instances(self, document: Document) -> Iterable[Instance]:
+        by_sentence = document.spans_by_sentence(self.layer)
+        for number, (tokens, spans) in enumerate(zip(document.sentences, by_sentence)):
+            kept = flatten_spans(spans, self.nested_spans)
+            self.counts[f"overlapping '{self.layer}' spans left out"] += len(spans) - len(kept)
+            fields = {
+                "text": self.text_field(tokens),
+                "spans": LabelledIndicesField(
+                    [span.bounds for span in kept],
+                    [span.label for span in kept],
+                    self.label_namespace,
+                    self.allow_unknown_labels,
+                ),
+                "metadata": MetadataField(
+                    {"doc_key": document.doc_key, "sentence": number, "tokens": tokens, "spans": kept}
+                ),
+            }
+            yield Instance(fields)  # type: ignore[arg-type]
+
+
+def flatten_spans(spans: Iterable[Span], policy: NestedSpans = "outermost") -> List[Span]:
+    """The spans without overlaps, in order of their start; see `TaggingReader` for the policy."""
+    sign = -1 if policy == "outermost" else 1
+    taken: set = set()
+    kept = []
+    for span in sorted(distinct(spans), key=lambda span: (sign * (span.end - span.start), span.start)):
+        positions = range(span.start, span.end + 1)
+        if taken.isdisjoint(positions):
+            taken.update(positions)
+            kept.append(span)
+    return sorted(kept)

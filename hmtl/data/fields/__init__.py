@@ -1,0 +1,1 @@
+from hmtl.data.fields.labelled_indices_field import LabelledIndicesField

@@ -1,0 +1,2 @@
+from hmtl.models.heads import CorefHead, CrfHead, RelationHead, TaskHead
+from hmtl.models.hmtl import HMTL, Level

@@ -1,0 +1,144 @@
+"""Relations between tokens by multi-head selection."""
+
+from typing import Any, Dict, List, Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Vocabulary
+from allennlp.models.heads import Head
+
+from hmtl.models.heads.task_head import TaskHead
+from hmtl.training.metrics import LabelledF1
+
+RelationRow = Tuple[int, int, str]
+
+
+@Head.register("hmtl_relation")
+class RelationHead(TaskHead):
+    """Scores every ordered pair of tokens for every relation type: V relu(U h_i + W h_j + b), one sigmoid a type
+    (HMTL section 2.4; Bekoulis et al. 2018, equation 8).
+
+    A relation is correct when the last tokens of both arguments and the type are. `predictions` holds one list of rows
+    `(last token of arg1, last token of arg2, type)` a sentence. Metrics: `precision`, `recall` and `f1` over all
+    sentences, and `f1_sentences_with_relations` over those that have gold relations, as the 2018 code reported.
+
+    # Parameters
+
+    label_namespace : `str`, optional (default = `f"{task_name}_labels"`)
+        The vocabulary namespace of the relation types.
+    hidden_dim : `int`, optional (default = `64`)
+        The size of U h_i and W h_j.
+    dropout : `float`, optional (default = `0.0`)
+        Dropout on the encoder's output.
+    threshold : `float`, optional (default = `0.5`)
+        The probability from which on a relation is predicted.
+    allow_self_relations : `bool`, optional (default = `False`)
+        Whether a token may be related to itself.
+    loss_reduction : `str`, optional (default = `"mean"`)
+        Of the binary cross-entropy: `"mean"` over the real pairs and types, `"sum"` over them, or
+        `"padded_mean"`, which counts padded pairs as well, as the 2018 code did.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        encoding_dim: int,
+        task_name: str,
+        label_namespace: str = None,
+        hidden_dim: int = 64,
+        dropout: float = 0.0,
+        threshold: float = 0.5,
+        allow_self_relations: bool = False,
+        loss_reduction: str = "mean",
+    ) -> None:
+        super().__init__(vocab)
+        if loss_reduction not in ("mean", "sum", "padded_mean"):
+            raise ConfigurationError(f"loss_reduction must be 'mean', 'sum' or 'padded_mean', not '{loss_reduction}'")
+        namespace = label_namespace or f"{task_name}_labels"
+        self._labels = [label for _, label in sorted(vocab.get_index_to_token_vocabulary(namespace).items())]
+        if not self._labels:
+            raise ConfigurationError(f"task '{task_name}': no label in the vocabulary namespace '{namespace}'")
+        self._arg1_projection = torch.nn.Linear(encoding_dim, hidden_dim)
+        self._arg2_projection = torch.nn.Linear(encoding_dim, hidden_dim, bias=False)
+        self._type_projection = torch.nn.Linear(hidden_dim, len(self._labels), bias=False)
+        self._dropout = torch.nn.Dropout(dropout)
+        self._threshold_logit = float(torch.logit(torch.tensor(threshold, dtype=torch.double)))
+        self._allow_self_relations = allow_self_relations
+        self._loss_reduction = loss_reduction
+        self._f1 = LabelledF1()
+        self._f1_sentences_with_relations = LabelledF1()
+
+    def forward(  # type: ignore[override]
+        self,
+        encoding: torch.Tensor,
+        mask: torch.Tensor,
+        relations: Optional[torch.Tensor] = None,
+        metadata: Optional[List[Dict[str, Any]]] = None,
+        **unused: Any,
+    ) -> Dict[str, Any]:
+        """`relations` has shape (batch_size, num_relations, 3), rows `(token, token, type)`, padded with -1."""
+        scores = self.scores(encoding)
+        pair_mask = self._pair_mask(mask)
+        output: Dict[str, Any] = {}
+        if relations is not None:
+            output["loss"] = self._loss(scores, relations, pair_mask)
+        if not self.training:
+            output["predictions"] = self._decode(scores, pair_mask)
+            if metadata is not None and relations is not None:
+                self._update_metrics(output["predictions"], [row["relations"] for row in metadata])
+        return output
+
+    def scores(self, encoding: torch.Tensor) -> torch.Tensor:
+        """The logits, shape (batch_size, length, length, num_types), of relations from token i to token j."""
+        encoding = self._dropout(encoding)
+        # Shape: (batch_size, length, 1, hidden_dim)
+        arg1 = self._arg1_projection(encoding).unsqueeze(2)
+        # Shape: (batch_size, 1, length, hidden_dim)
+        arg2 = self._arg2_projection(encoding).unsqueeze(1)
+        # Shape: (batch_size, length, length, num_types)
+        return self._type_projection(torch.relu(arg1 + arg2))
+
+    def get_metrics(self, reset: bool = False) -> Dict[str, float]:
+        metrics = self._f1.get_metric(reset)
+        metrics["f1_sentences_with_relations"] = self._f1_sentences_with_relations.get_metric(reset)["f1"]
+        return metrics
+
+    def _pair_mask(self, mask: torch.Tensor) -> torch.Tensor:
+        # Shape: (batch_size, length, length)
+        pair_mask = mask.unsqueeze(2) & mask.unsqueeze(1)
+        if not self._allow_self_relations:
+            pair_mask = pair_mask & ~torch.eye(mask.size(1), dtype=torch.bool, device=mask.device)
+        return pair_mask
+
+    def _loss(self, scores: torch.Tensor, relations: torch.Tensor, pair_mask: torch.Tensor) -> torch.Tensor:
+        rows, columns, types = relations.unbind(-1)
+        is_real = types >= 0
+        batch = torch.arange(len(scores), device=scores.device).unsqueeze(1).expand_as(types)
+        # Shape: (batch_size, length, length, num_types)
+        targets = torch.zeros_like(scores)
+        # Padded rows write a zero onto a cell of their own sentence: no boolean indexing, which would wait for the device.
+        targets = targets.index_put(
+            (batch, rows.clamp(min=0), columns.clamp(min=0), types.clamp(min=0)),
+            is_real.to(scores.dtype),
+            accumulate=True,
+        )
+        if self._loss_reduction == "padded_mean":
+            return F.binary_cross_entropy_with_logits(scores, targets)
+        weight = pair_mask.unsqueeze(-1).to(scores.dtype)
+        total = F.binary_cross_entropy_with_logits(scores, targets, weight=weight, reduction="sum")
+        if self._loss_reduction == "sum":
+            return total
+        return total / (pair_mask.sum() * scores.size(-1)).clamp(min=1)
+
+    def _decode(self, scores: torch.Tensor, pair_mask: torch.Tensor) -> List[List[RelationRow]]:
+        found = (scores >= self._threshold_logit) & pair_mask.unsqueeze(-1)
+        relations: List[List[RelationRow]] = [[] for _ in range(len(scores))]
+        for sentence, arg1, arg2, number in found.nonzero().tolist():
+            relations[sentence].append((arg1, arg2, self._labels[number]))
+        return relations
+
+    def _update_metrics(self, predicted: List[List[RelationRow]], gold: List[List[RelationRow]]) -> None:
+        self._f1(predicted, gold)
+        related = [number for number, rows in enumerate(gold) if rows]
+        self._f1_sentences_with_relations([predicted[n] for n in related], [gold[n] for n in related])

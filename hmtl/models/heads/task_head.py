@@ -1,0 +1,40 @@
+"""What the hierarchy asks of a head."""
+
+from typing import Any, Dict, List, Literal, Optional
+
+import torch
+from allennlp.models.heads import Head
+
+Scope = Literal["sentence", "document"]
+
+
+class TaskHead(Head):
+    """Predicts one task from the vectors of one level.
+
+    `forward(encoding, encoder_input, mask, sentence_ids, metadata, **targets)` gets
+
+    - `encoding`, shape (batch_size, length, encoding_dim): the output of the level's encoder,
+    - `encoder_input`, shape (batch_size, length, encoder_input_dim): what that encoder read,
+    - `mask`, shape (batch_size, length): which tokens are real,
+    - `sentence_ids`, shape (batch_size, length): the sentence of each token,
+    - `metadata`, one dictionary a row where the reader gave it, and the reader's target fields,
+
+    where a row is a sentence or a document, as `scope` says. It returns `loss` where there are targets, and, outside
+    training, `predictions`: one JSON-like value a row. A head decodes and updates its metrics only outside training.
+
+    A registered subclass takes the keyword arguments `vocab`, `encoding_dim`, `encoder_input_dim` and `task_name`, which
+    `HMTL` supplies, beside those of its configuration.
+    """
+
+    scope: Scope = "sentence"
+
+    def forward(  # type: ignore[override]
+        self,
+        encoding: torch.Tensor,
+        encoder_input: torch.Tensor,
+        mask: torch.Tensor,
+        sentence_ids: torch.Tensor,
+        metadata: Optional[List[Dict[str, Any]]] = None,
+        **targets: torch.Tensor,
+    ) -> Dict[str, Any]:
+        raise NotImplementedError

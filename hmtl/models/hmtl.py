@@ -1,0 +1,360 @@
+"""The hierarchy of levels; nothing here knows about any one task."""
+
+import os
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
+
+import torch
+from allennlp.common import FromParams, Lazy
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import TextFieldTensors, Vocabulary
+from allennlp.models import Model
+from allennlp.models.archival import load_archive
+from allennlp.models.heads import Head
+from allennlp.modules import Seq2SeqEncoder, TextFieldEmbedder
+from allennlp.nn import InitializerApplicator, RegularizerApplicator
+
+from hmtl.errors import UserError
+from hmtl.models.heads.task_head import Scope, TaskHead
+from hmtl.modules.document_layout import DocumentLayout
+
+# Indexers whose tensors have a dimension of characters behind that of tokens.
+_CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
+
+
+class Level(FromParams):
+    """One task of the hierarchy.
+
+    # Parameters
+
+    encoder : `Lazy[Seq2SeqEncoder]`
+        Reads the shared embedding concatenated with the outputs of the levels in `reads`. Its input size is computed.
+    head : `Lazy[Head]`
+        Predicts the task from the encoder's output. Its sizes are computed.
+    reads : `List[str]`, optional (default = `[]`)
+        The levels whose outputs this one reads, the paper's short-cut connections.
+    input_dropout : `float`, optional (default = `0.0`)
+        Dropout on what the encoder reads; the lexical dropout of coreference.
+    """
+
+    def __init__(
+        self,
+        encoder: Lazy[Seq2SeqEncoder],
+        head: Lazy[Head],
+        reads: List[str] = None,
+        input_dropout: float = 0.0,
+    ) -> None:
+        self.encoder = encoder
+        self.head = head
+        self.reads = reads or []
+        self.input_dropout = input_dropout
+
+
+class Encoding(NamedTuple):
+    """What one level read and wrote. Shapes: (num_rows, length, dim); the rows are what `scope` says."""
+
+    encoder_input: torch.Tensor
+    output: torch.Tensor
+    scope: Scope
+
+
+@Model.register("hmtl")
+class HMTL(Model):
+    """A hierarchical multi-task model (Sanh, Wolf and Ruder 2019): tasks supervised at different levels of one network.
+
+    # Parameters
+
+    vocab : `Vocabulary`
+    text_field_embedder : `TextFieldEmbedder`
+        The shared embedding that every level reads.
+    levels : `Dict[str, Level]`
+        The levels by name; a level's name is its task's.
+    initializer : `InitializerApplicator`, optional
+    regularizer : `RegularizerApplicator`, optional
+        Its penalty is added to the training loss.
+
+    # Raises
+
+    ConfigurationError
+        Where a level reads an unknown level, or levels read one another in a circle.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        text_field_embedder: TextFieldEmbedder,
+        levels: Dict[str, Level],
+        initializer: InitializerApplicator = InitializerApplicator(),
+        regularizer: RegularizerApplicator = None,
+    ) -> None:
+        super().__init__(vocab, regularizer)
+        self.text_field_embedder = text_field_embedder
+        self.reads = {name: sorted(level.reads) for name, level in levels.items()}
+        self.tasks = bottom_up(self.reads)
+        self.encoders = torch.nn.ModuleDict()
+        self.heads = torch.nn.ModuleDict()
+        self.input_dropouts = torch.nn.ModuleDict()
+        for task in self.tasks:
+            level = levels[task]
+            input_dim = text_field_embedder.get_output_dim() + sum(
+                self.encoders[lower].get_output_dim() for lower in self.reads[task]
+            )
+            # Encoders name their input size in either way.
+            encoder = level.encoder.construct(input_size=input_dim, input_dim=input_dim)
+            head = level.head.construct(
+                vocab=vocab, encoding_dim=encoder.get_output_dim(), encoder_input_dim=input_dim, task_name=task
+            )
+            if not isinstance(head, TaskHead):
+                raise ConfigurationError(f"level '{task}': {type(head).__name__} is not a TaskHead of hmtl")
+            self.encoders[task], self.heads[task] = encoder, head
+            self.input_dropouts[task] = torch.nn.Dropout(level.input_dropout)
+        initializer(self)
+
+    @classmethod
+    def from_archive(cls, path: Union[str, os.PathLike], weights: str = None, cuda_device: int = -1) -> "HMTL":
+        """The trained model of an archive (`model.tar.gz`) or of a serialization directory, in evaluation mode.
+
+        # Raises
+
+        UserError
+            Where there is no archive, or it holds another kind of model.
+        """
+        if not os.path.exists(path):
+            raise UserError(f"{path}: no such archive; expected a model.tar.gz or the directory of a finished run")
+        model = load_archive(str(path), cuda_device=cuda_device, weights_file=weights).model
+        if not isinstance(model, cls):
+            raise UserError(f"{path}: holds a {type(model).__name__}, not an hmtl model")
+        return model
+
+    def forward(  # type: ignore[override]
+        self,
+        text: TextFieldTensors,
+        task_name: Optional[str] = None,
+        metadata: Optional[List[Dict[str, Any]]] = None,
+        sentence_ids: Optional[torch.Tensor] = None,
+        **targets: torch.Tensor,
+    ) -> Dict[str, Any]:
+        """Runs one task, or, where `task_name` is `None`, all of them in one pass.
+
+        # Parameters
+
+        text : `TextFieldTensors`
+            Sentences, (batch_size, sentence_length, ...), or documents, (batch_size, num_sentences, sentence_length, ...).
+        task_name : `Optional[str]`
+            The level to supervise or decode; only it and the levels below it are computed.
+        metadata : `Optional[List[Dict[str, Any]]]`
+            One dictionary a row, as the task's reader made it.
+        sentence_ids : `Optional[torch.Tensor]`
+            Shape (batch_size, document_length), where a document is given as one sequence of several sentences.
+        targets : `torch.Tensor`
+            The target fields of the task's head.
+
+        # Returns
+
+        With a task name, the output of its head: `loss` where there are targets, `predictions` outside training.
+        Without one, the predictions of every task by its name. Those of sentence tasks come in one list a sentence for
+        each document; tasks that need documents are left out where `text` holds sentences.
+        """
+        encode = self.encode(text, [task_name] if task_name else None, sentence_ids)
+        if task_name is not None:
+            return self._run_head(task_name, encode, metadata=metadata, **targets)
+        output: Dict[str, Any] = {}
+        for task in self.tasks:
+            if self.heads[task].scope == "document" and not encode.holds_documents:
+                continue
+            rows = self._run_head(task, encode).get("predictions", [])
+            output[task] = encode.by_document(rows) if self.heads[task].scope == "sentence" else rows
+        return output
+
+    def encode(
+        self,
+        text: TextFieldTensors,
+        levels: Optional[Iterable[str]] = None,
+        sentence_ids: Optional[torch.Tensor] = None,
+    ) -> "Encodings":
+        """The shared embedding and the outputs of the named levels (default: all) and of those below them, each
+        computed once."""
+        is_document = _num_wrapping_dims(text) == 1
+        document_of: Optional[torch.Tensor] = None
+        num_documents = 0
+        if is_document:
+            text, document_of, num_documents = _flatten_documents(text)
+        mask = _token_mask(text)
+        layout = DocumentLayout(mask, document_of, num_documents, sentence_ids)
+        encodings = Encodings(self.text_field_embedder(text), layout, document_of, num_documents)
+        for task in levels if levels is not None else self.tasks:
+            self._encode_level(task, encodings)
+        return encodings
+
+    def parameters_of(self, task: str) -> List[Tuple[str, torch.nn.Parameter]]:
+        """The trainable parameters that a task reaches, by name: the embedding, its level and those below, its head."""
+        reached = self._levels_below(task)
+        prefixes = ("text_field_embedder.", f"heads.{task}.", *(f"encoders.{name}." for name in reached))
+        return [
+            (name, parameter)
+            for name, parameter in self.named_parameters()
+            if parameter.requires_grad and name.startswith(prefixes)
+        ]
+
+    def get_metrics(self, reset: bool = False) -> Dict[str, float]:
+        return {
+            f"{task}_{name}": value
+            for task in self.tasks
+            for name, value in self.heads[task].get_metrics(reset).items()
+        }
+
+    def get_task_metrics(self, task: str, reset: bool = False) -> Dict[str, float]:
+        """The metrics of one task, under their own names."""
+        return self.heads[task].get_metrics(reset)
+
+    def _levels_below(self, task: str) -> List[str]:
+        """The task's own level and all that it reads, directly or not."""
+        if task not in self.reads:
+            raise UserError(f"the model has no task '{task}'; it has: {', '.join(self.tasks)}")
+        found = {task}
+        for lower in self.reads[task]:
+            found.update(self._levels_below(lower))
+        return [name for name in self.tasks if name in found]
+
+    def _encode_level(self, task: str, encodings: "Encodings") -> None:
+        for name in self._levels_below(task):
+            if name in encodings.levels:
+                continue
+            scope = self.heads[name].scope
+            parts = [encodings.embedding(scope), *(encodings.output(lower, scope) for lower in self.reads[name])]
+            # Shape: (num_rows, length, input_dim)
+            encoder_input = self.input_dropouts[name](torch.cat(parts, dim=-1))
+            output = self.encoders[name](encoder_input, encodings.mask(scope))
+            encodings.levels[name] = Encoding(encoder_input, output, scope)
+
+    def _run_head(self, task: str, encodings: "Encodings", **fields: Any) -> Dict[str, Any]:
+        level = encodings.levels[task]
+        return self.heads[task](
+            encoding=level.output,
+            encoder_input=level.encoder_input,
+            mask=encodings.mask(level.scope),
+            sentence_ids=encodings.sentence_ids(level.scope),
+            **fields,
+        )
+
+
+class Encodings:
+    """The vectors of one batch, level by level, as rows of sentences or of documents."""
+
+    def __init__(
+        self,
+        embedding: torch.Tensor,
+        layout: DocumentLayout,
+        document_of: Optional[torch.Tensor],
+        num_documents: int,
+    ) -> None:
+        self.levels: Dict[str, Encoding] = {}
+        self._embedding = embedding
+        self._layout = layout
+        self._document_of = document_of
+        self._num_documents = num_documents
+
+    @property
+    def holds_documents(self) -> bool:
+        """Whether the batch was given as documents."""
+        return self._document_of is not None
+
+    def embedding(self, scope: Scope) -> torch.Tensor:
+        """The shared embedding, shape (num_rows, length, embedding_dim)."""
+        return self._layout.to_documents(self._embedding) if scope == "document" else self._embedding
+
+    def output(self, level: str, scope: Scope) -> torch.Tensor:
+        """A level's output, shape (num_rows, length, encoding_dim)."""
+        encoding = self.levels[level]
+        if encoding.scope == scope:
+            return encoding.output
+        convert = self._layout.to_documents if scope == "document" else self._layout.to_sentences
+        return convert(encoding.output)
+
+    def mask(self, scope: Scope) -> torch.Tensor:
+        """Which tokens are real, shape (num_rows, length)."""
+        return self._layout.document_mask if scope == "document" else self._layout.sentence_mask
+
+    def sentence_ids(self, scope: Scope) -> torch.Tensor:
+        """The sentence of each token, shape (num_rows, length)."""
+        if scope == "document":
+            return self._layout.sentence_ids
+        return torch.zeros_like(self._layout.sentence_mask, dtype=torch.long)
+
+    def by_document(self, rows: List[Any]) -> List[Any]:
+        """One entry a sentence -> one list of entries a document; unchanged where the batch holds sentences."""
+        if self._document_of is None:
+            return rows
+        grouped: List[Any] = [[] for _ in range(self._num_documents)]
+        for document, row in zip(self._document_of.tolist(), rows):
+            grouped[document].append(row)
+        return grouped
+
+
+def bottom_up(reads: Dict[str, List[str]]) -> List[str]:
+    """The levels, each after all that it reads; ties by name.
+
+    # Raises
+
+    ConfigurationError
+        Naming the level that is unknown, or the circle.
+    """
+    ordered: List[str] = []
+
+    def visit(level: str, path: Tuple[str, ...]) -> None:
+        if level in path:
+            circle = " -> ".join((*path[path.index(level) :], level))
+            raise ConfigurationError(f"levels read one another in a circle: {circle}; remove one of these 'reads'")
+        if level in ordered:
+            return
+        for lower in reads[level]:
+            if lower not in reads:
+                raise ConfigurationError(
+                    f"level '{level}' reads the unknown level '{lower}'; the levels are: {', '.join(sorted(reads))}"
+                )
+            visit(lower, (*path, level))
+        ordered.append(level)
+
+    if not reads:
+        raise ConfigurationError("the model has no levels; declare at least one under 'levels'")
+    for level in sorted(reads):
+        visit(level, ())
+    return ordered
+
+
+def _tensors(text: TextFieldTensors) -> Iterable[Tuple[str, torch.Tensor]]:
+    for tensors in text.values():
+        yield from tensors.items()
+
+
+def _num_wrapping_dims(text: TextFieldTensors) -> int:
+    """0 for a batch of sentences, 1 for a batch of documents."""
+    return min(tensor.dim() - (name in _CHARACTER_TENSORS) for name, tensor in _tensors(text)) - 2
+
+
+def _token_mask(text: TextFieldTensors) -> torch.Tensor:
+    """Which tokens are real, shape (num_sentences, sentence_length)."""
+    tensors = dict(_tensors(text))
+    if "mask" in tensors:
+        return tensors["mask"].bool()
+    for name in _CHARACTER_TENSORS:
+        if name in tensors:
+            return (tensors[name] != 0).any(-1)
+    return min(tensors.values(), key=lambda tensor: tensor.dim()) != 0
+
+
+def _flatten_documents(text: TextFieldTensors) -> Tuple[TextFieldTensors, torch.Tensor, int]:
+    """(batch_size, num_sentences, ...) -> (all sentences, ...) without the padded sentences, and their documents."""
+    shape = next(tensor.shape for _, tensor in _tensors(text))
+    flat = {
+        indexer: {name: tensor.flatten(0, 1) for name, tensor in tensors.items()} for indexer, tensors in text.items()
+    }
+    mask = _token_mask(flat)
+    # Shape: (num_sentences,)
+    document_of = torch.arange(shape[0], device=mask.device).repeat_interleave(shape[1])
+    if shape[0] > 1:
+        rows = mask.any(-1).nonzero().squeeze(-1)
+        document_of = document_of[rows]
+        flat = {
+            indexer: {name: tensor[rows] for name, tensor in tensors.items()} for indexer, tensors in flat.items()
+        }
+    return flat, document_of, shape[0]

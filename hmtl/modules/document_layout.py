@@ -1,0 +1,76 @@
+"""The same tokens as rows of sentences and as rows of documents."""
+
+from typing import Optional
+
+import torch
+
+
+class DocumentLayout:
+    """Maps token vectors between sentences, (num_sentences, sentence_length, dim), and documents,
+    (num_documents, document_length, dim).
+
+    # Parameters
+
+    sentence_mask : `torch.Tensor`
+        Shape (num_sentences, sentence_length): which tokens are real; padding at the right.
+    document_of : `Optional[torch.Tensor]`
+        Shape (num_sentences,): the document of each sentence, ascending. `None`: each sentence is its own document.
+    sentence_ids : `Optional[torch.Tensor]`
+        Shape (num_documents, document_length): the sentence of each token, where that is not the row it stands in.
+    """
+
+    def __init__(
+        self,
+        sentence_mask: torch.Tensor,
+        document_of: Optional[torch.Tensor] = None,
+        num_documents: Optional[int] = None,
+        sentence_ids: Optional[torch.Tensor] = None,
+    ) -> None:
+        self.sentence_mask = sentence_mask
+        self._is_identity = document_of is None
+        if document_of is None:
+            self.document_mask = sentence_mask
+            # Shape: (num_documents, document_length)
+            self.sentence_ids = torch.zeros_like(sentence_mask, dtype=torch.long)
+            return
+        assert num_documents is not None
+        # Shape: (num_sentences,)
+        lengths = sentence_mask.sum(-1)
+        document_lengths = lengths.new_zeros(num_documents).index_add(0, document_of, lengths)
+        self._shape = (num_documents, int(document_lengths.max()))
+        # The offset of each sentence in its document: all tokens before it less those of earlier documents.
+        before = lengths.cumsum(0) - lengths
+        document_starts = document_lengths.cumsum(0) - document_lengths
+        offsets = before - document_starts[document_of]
+        columns = torch.arange(sentence_mask.size(1), device=sentence_mask.device)
+        # Shape: (num_sentences, sentence_length)
+        positions = document_of.unsqueeze(1) * self._shape[1] + offsets.unsqueeze(1) + columns
+        # Shape: (num_tokens,)
+        self._positions = positions[sentence_mask]
+        # Shape: (num_documents, document_length)
+        self.document_mask = torch.arange(self._shape[1], device=lengths.device) < document_lengths.unsqueeze(1)
+        if sentence_ids is None:
+            rows = torch.arange(len(lengths), device=lengths.device).unsqueeze(1).expand_as(sentence_mask)
+            # Shape: (num_documents, document_length)
+            sentence_ids = self.to_documents(rows.unsqueeze(-1)).squeeze(-1)
+        self.sentence_ids = sentence_ids
+
+    def to_documents(self, vectors: torch.Tensor) -> torch.Tensor:
+        """(num_sentences, sentence_length, dim) -> (num_documents, document_length, dim), zero at padding."""
+        if self._is_identity:
+            return vectors
+        num_documents, length = self._shape
+        # Shape: (num_documents * document_length, dim)
+        flat = vectors.new_zeros(num_documents * length, vectors.size(-1))
+        flat = flat.index_copy(0, self._positions, vectors[self.sentence_mask])
+        return flat.view(num_documents, length, -1)
+
+    def to_sentences(self, vectors: torch.Tensor) -> torch.Tensor:
+        """(num_documents, document_length, dim) -> (num_sentences, sentence_length, dim), zero at padding."""
+        if self._is_identity:
+            return vectors
+        # Shape: (num_sentences, sentence_length, dim)
+        sentences = vectors.new_zeros(*self.sentence_mask.shape, vectors.size(-1))
+        return sentences.masked_scatter(
+            self.sentence_mask.unsqueeze(-1), vectors.flatten(0, 1)[self._positions]
+        )
