@@ -2,14 +2,16 @@
 """Checks a corpus: counts per layer and label, errors and warnings with their places.
 
     python scripts/validate_data.py data/sample
-    python scripts/validate_data.py --corpus ontonotes --tasks ner coref -- conll-2012/v4/data/{train,development,test}
+    python scripts/validate_data.py data/conll-2012/v4/data/{train,development,test} --corpus ontonotes --tasks ner
+    python scripts/validate_data.py data/conll-2012/v4/data/train --corpus '{"type": "ontonotes", "exclude": ["/pt/"]}'
 
 Exit code 0: no error (warnings may be there); 1: errors; 2: something cannot be read.
 """
 
 import argparse
+import json
 import sys
-from typing import List, Optional
+from typing import Any, Dict, List, Optional
 
 from allennlp.common import Params
 
@@ -18,17 +20,27 @@ from hmtl.data.validation import validate_corpus
 from hmtl.errors import ConfigurationError, UserError
 
 
+def _corpus_parameters(text: str) -> Dict[str, Any]:
+    if not text.startswith("{"):
+        return {"type": text}
+    try:
+        parameters: Dict[str, Any] = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"--corpus: not valid JSON ({error}); expected a name or an object with 'type'") from error
+    return parameters
+
+
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command line and returns its exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a split; of a JSONL directory, each file is one")
-    parser.add_argument("--corpus", default="jsonl", help="the name of the format (default: %(default)s)")
+    parser.add_argument("--corpus", default="jsonl", help="a format: its name, or its JSON (default: %(default)s)")
     parser.add_argument("--tasks", nargs="+", metavar="TASK", help="tasks whose layers every document must have")
     parser.add_argument("--relation-labels", nargs="+", metavar="LABEL", help="the allowed labels of relations")
     parser.add_argument("--limit", type=int, default=10, help="problems shown of each kind (default: %(default)s)")
     args = parser.parse_args(argv)
     try:
-        corpus = Corpus.from_params(Params({"type": args.corpus}))
+        corpus = Corpus.from_params(Params(_corpus_parameters(args.corpus)))
         report = validate_corpus(args.paths, corpus, args.tasks, args.relation_labels)
     except (UserError, ConfigurationError, OSError) as error:
         print(f"validate_data: {error}", file=sys.stderr)
