@@ -94,9 +94,7 @@ class Document:
         for (start1, end1), (start2, end2), label in self.relations or []:
             sentence = bisect_right(starts, start1) - 1
             first = starts[sentence]
-            grouped[sentence].append(
-                Relation((start1 - first, end1 - first), (start2 - first, end2 - first), label)
-            )
+            grouped[sentence].append(Relation((start1 - first, end1 - first), (start2 - first, end2 - first), label))
         return grouped
 
     def validate(self, path: Optional[Union[str, os.PathLike]] = None, line: Optional[int] = None) -> "Document":
@@ -284,9 +282,7 @@ def _rows(
             yield row[: len(types)]
 
 
-def _clusters(
-    value: Any, path: Optional[Union[str, os.PathLike]], line: Optional[int]
-) -> List[List[Bounds]]:
+def _clusters(value: Any, path: Optional[Union[str, os.PathLike]], line: Optional[int]) -> List[List[Bounds]]:
     if not isinstance(value, list) or not all(isinstance(cluster, list) for cluster in value):
         raise DataError("'clusters' must be a list of lists of [start, end]", path, line)
     for mention in (mention for cluster in value for mention in cluster):

@@ -20,7 +20,7 @@ def record(**changes):
 
 
 def random_document(seed: int) -> Document:
-    """A valid document whose layers are in the order of their sentences, as every layout grouped by sentence has them."""
+    """A valid document whose layers are in the order of their sentences, as a layout grouped by sentence has them."""
     generator = random.Random(seed)
     sentences = [
         [generator.choice(["a", "Ü", "\u2028", '"', "\\n", " "]) for _ in range(generator.randint(1, 6))]
@@ -32,8 +32,8 @@ def random_document(seed: int) -> Document:
     first = 0
     for sentence in sentences:
 
-        def bounds(first=first, length=len(sentence)):
-            start, end = sorted((generator.randrange(length), generator.randrange(length)))
+        def bounds(first=first, sentence=sentence):
+            start, end = sorted((generator.randrange(len(sentence)), generator.randrange(len(sentence))))
             return first + start, first + end
 
         for layer in spans.values():

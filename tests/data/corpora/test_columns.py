@@ -125,7 +125,7 @@ def test_columns_are_counted():
     check_columns(rows[:1], 3, PATH)
     with pytest.raises(DataError, match="some.conll:1: expected at least 4 columns, found 3"):
         check_columns(rows, 4, PATH)
-    with pytest.raises(DataError, match="some.conll:2: expected 3 columns as in the first row of the sentence, found 4"):
+    with pytest.raises(DataError, match="some.conll:2: expected 3 columns as in the first row .* found 4"):
         check_columns(rows, 2, PATH)
     with pytest.raises(DataError, match="some.conll:3: expected at least 3 columns, found 2"):
         check_columns(rows[::2], 3, PATH)

@@ -15,6 +15,10 @@ def write(path: Path, *doc_keys: str) -> None:
     write_jsonl((Document(key, [["x"]]) for key in doc_keys), path)
 
 
+def records(path: Path) -> list:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
 def keys(path) -> list:
     return [document.doc_key for document in JsonlCorpus().documents(str(path))]
 
@@ -34,8 +38,8 @@ def test_the_fixture_is_read_and_written_back_unchanged(tmp_path):
     assert second.clusters == []
     assert second.metadata == {"genre": "news"}
     write_jsonl(documents, tmp_path / "copy.jsonl")
-    copied, original = (path.read_text("utf-8").splitlines() for path in (tmp_path / "copy.jsonl", FIXTURES / "train.jsonl"))
-    assert [json.loads(line) for line in copied] == [json.loads(line) for line in original]
+    copy, original = (folder / name for folder, name in ((tmp_path, "copy.jsonl"), (FIXTURES, "train.jsonl")))
+    assert records(copy) == records(original)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,160 @@
+import random
+from pathlib import Path
+
+import pytest
+from allennlp.data.dataset_readers.dataset_utils.span_utils import (
+    bio_tags_to_spans,
+    bioul_tags_to_spans,
+    iob1_tags_to_spans,
+    to_bioul,
+)
+
+from hmtl.data.corpora import Conll2003Corpus
+from hmtl.data.corpora.conll2003 import spans_of_tags
+from hmtl.errors import DataError
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "conll2003"
+WNUT17 = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "wnut17"
+
+
+def read(path, **options) -> list:
+    return list(Conll2003Corpus(**options).documents(str(path)))
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def triples(spans) -> list:
+    return sorted((label, (start, end)) for start, end, label in spans)
+
+
+def bio_tags(seed: int) -> list:
+    """Random valid BIO tags, many spans side by side."""
+    generator = random.Random(seed)
+    tags = []
+    while len(tags) < 12:
+        label = generator.choice(["PER", "LOC", "creative-work", "O"])
+        length = generator.randint(1, 3)
+        tags += ["O"] * length if label == "O" else [f"B-{label}"] + [f"I-{label}"] * (length - 1)
+    return tags
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_all_schemes_give_the_same_spans(seed):
+    bio = bio_tags(seed)
+    expected = sorted(bio_tags_to_spans(bio))
+    bioul = to_bioul(bio, encoding="BIO")
+    assert sorted(bioul_tags_to_spans(bioul)) == expected
+    bioes = [{"U": "S", "L": "E"}.get(tag[0], tag[0]) + tag[1:] for tag in bioul]
+    # IOB1 writes `B-` only where a span follows another of its label.
+    iob1 = [
+        "I" + tag[1:] if tag[0] == "B" and (position == 0 or bio[position - 1][2:] != tag[2:]) else tag
+        for position, tag in enumerate(bio)
+    ]
+    assert sorted(iob1_tags_to_spans(iob1)) == expected
+    for tags in (bio, bioul, bioes, iob1):
+        assert triples(spans_of_tags(tags)) == expected
+
+
+@pytest.mark.parametrize(
+    "tags, expected",
+    [
+        ("I-A I-B I-B O I-A", [(0, 0, "A"), (1, 2, "B"), (4, 4, "A")]),
+        ("E-A I-A E-A", [(0, 0, "A"), (1, 2, "A")]),
+        ("S-A I-A", [(0, 0, "A"), (1, 1, "A")]),
+        ("B-A E-B", [(0, 0, "A"), (1, 1, "B")]),
+        ("O I-A B-A", [(1, 1, "A"), (2, 2, "A")]),
+    ],
+)
+def test_sequences_that_follow_no_scheme(tags, expected):
+    assert spans_of_tags(tags.split()) == expected
+
+
+def test_the_fixtures():
+    first, second = read(FIXTURES / "train.txt")
+    assert (first.doc_key, second.doc_key) == ("train.txt_0", "train.txt_1")
+    assert [len(sentence) for sentence in first.sentences] == [13, 8, 1, 10]
+    assert first.spans == {
+        "ner": [(0, 1, "PER"), (6, 6, "LOC"), (11, 11, "PER"), (16, 17, "ORG"), (19, 19, "LOC"), (28, 28, "LOC")]
+    }
+    assert (first.relations, first.clusters) == (None, None)
+    [bio], [bioes] = read(FIXTURES / "dev.txt"), read(FIXTURES / "test.txt")
+    assert bio.spans["ner"] == [(0, 1, "PER"), (6, 6, "LOC"), (10, 11, "ORG"), (16, 16, "LOC"), (23, 23, "MISC")]
+    assert bioes.spans["ner"] == [(0, 1, "PER"), (6, 6, "LOC"), (8, 8, "MISC"), (12, 13, "ORG"), (18, 18, "LOC")]
+
+
+def test_another_column_can_hold_the_tags(tmp_path):
+    file = write(tmp_path / "a.txt", "Ann NNP B-NP I-PER\nleft VBD B-VP O\n")
+    [document] = read(file, tag_column=2)
+    assert document.spans["ner"] == [(0, 0, "NP"), (1, 1, "VP")]
+
+
+def test_documents_are_split_and_empty_ones_skipped(tmp_path):
+    file = write(
+        tmp_path / "eng.testa", "a O\n\n-DOCSTART- -X- O O\n\nb O\n-DOCSTART- O\n-DOCSTART- O\n\n#c O\n\n\nd O\n"
+    )
+    documents = [(document.doc_key, document.sentences) for document in read(file)]
+    assert documents == [("eng.testa_0", [["a"]]), ("eng.testa_1", [["b"]]), ("eng.testa_2", [["#c"], ["d"]])]
+
+
+def test_a_file_without_document_rows_is_one_document(tmp_path):
+    file = write(tmp_path / "x.conll", "a\tO\n\t\nb\tB-creative-work\n")
+    [document] = read(file)
+    assert (document.doc_key, document.sentences) == ("x.conll", [["a"], ["b"]])
+    assert document.spans["ner"] == [(1, 1, "creative-work")]
+
+
+@pytest.mark.parametrize(
+    "text, options, line, message",
+    [
+        ("a NN O\nb O\n", {}, 2, "expected 3 columns as in the rows above, found 2"),
+        ("a NN O\n\nb NN\n", {}, 3, "expected 3 columns as in the rows above, found 2"),
+        ("word\n", {}, 1, "expected a word in column 0 and a tag in column -1, found 1 columns"),
+        ("a NN O\n", {"tag_column": 3}, 1, "a tag in column 3, found 3 columns"),
+        ("a NN O\n", {"tag_column": 0}, 1, "a tag in column 0"),
+        ("a NN O\n", {"tag_column": -3}, 1, "a tag in column -3"),
+        ("a O\nb PER\n", {}, 2, "expected a tag such as 'O', 'B-PER' or 'I-PER', found 'PER'"),
+        ("a B-\n", {}, 1, "found 'B-'"),
+        ("a X-PER\n", {}, 1, "found 'X-PER'"),
+        ("a O-PER\n", {}, 1, "found 'O-PER'"),
+    ],
+)
+def test_a_malformed_file_is_refused_with_its_place(text, options, line, message, tmp_path):
+    file = write(tmp_path / "a.txt", text)
+    with pytest.raises(DataError, match=message) as error:
+        read(file, **options)
+    assert str(error.value).startswith(f"{file}:{line}: ")
+
+
+def test_a_directory_is_refused(tmp_path):
+    with pytest.raises(DataError, match="expected a file, found a directory"):
+        read(tmp_path)
+
+
+@pytest.mark.skipif(not WNUT17.is_dir(), reason="the WNUT-17 files are absent")
+@pytest.mark.parametrize("name", ["wnut17train.conll", "emerging.dev.conll"])
+def test_wnut17(name):
+    """Counted in the raw text: blocks of rows are sentences, and each `B-` is an entity, the files being valid BIO."""
+    text = (WNUT17 / name).read_text("utf-8")
+    blocks = [[]]
+    for line in text.split("\n"):
+        if line.strip():
+            blocks[-1].append(line.split("\t"))
+        elif blocks[-1]:
+            blocks.append([])
+    blocks = [block for block in blocks if block]
+    [document] = read(WNUT17 / name)
+    assert document.sentences == [[word for word, _ in block] for block in blocks]
+    assert len(document.spans["ner"]) == text.count("\tB-") > 800
+    inside = sum(span.end - span.start for span in document.spans["ner"])
+    assert inside == text.count("\tI-")
+    assert {span.label for span in document.spans["ner"]} == {
+        "corporation",
+        "creative-work",
+        "group",
+        "location",
+        "person",
+        "product",
+    }
