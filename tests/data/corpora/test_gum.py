@@ -1,5 +1,6 @@
 import re
 from collections import Counter
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -208,11 +209,9 @@ def raw_layers(treebank: str) -> tuple:
         for index, (start, group, fields, _, opens) in enumerate(brackets):
             if not opens:
                 continue
-            level = 0
-            for end, other, _, change, _ in brackets[index:]:
-                level += change if other == group else 0
-                if level == 0:
-                    break
+            own = [(position, change) for position, other, _, change, _ in brackets[index:] if other == group]
+            levels = accumulate(change for _, change in own)
+            end = next(position for (position, _), level in zip(own, levels) if level == 0)
             inside = range(start + 1, end + 2)
             head = next(number for number in inside if int(rows[number - 1][6]) not in inside)
             span = (first + start, first + end, fields[0])
