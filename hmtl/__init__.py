@@ -1,7 +1,7 @@
 """Hierarchical multi-task learning for information extraction, on AllenNLP.
 
-Importing the package repairs AllenNLP for current releases (`hmtl.compat`) and registers every class that a
-configuration can name.
+Importing the package repairs AllenNLP for current releases (`hmtl.compat`), gives the environment variables that the
+configurations read a value, and registers every class that a configuration can name.
 """
 
 # isort: off
@@ -9,7 +9,12 @@ from hmtl import compat
 
 compat.apply()  # before anything else of AllenNLP is imported
 
-from hmtl import data  # noqa: E402
+from hmtl.environment import define_variables  # noqa: E402
+
+define_variables()
+
+from hmtl import data, models  # noqa: E402
+from hmtl.training import trainer  # noqa: E402
 from hmtl.version import VERSION as __version__  # noqa: E402
 
 # isort: on

@@ -15,7 +15,7 @@ from allennlp.nn import InitializerApplicator, RegularizerApplicator
 
 from hmtl.errors import UserError
 from hmtl.models.heads.task_head import Scope, TaskHead
-from hmtl.modules.document_layout import DocumentLayout
+from hmtl.modules import DocumentLayout
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
@@ -63,7 +63,6 @@ class HMTL(Model):
 
     # Parameters
 
-    vocab : `Vocabulary`
     text_field_embedder : `TextFieldEmbedder`
         The shared embedding that every level reads.
     levels : `Dict[str, Level]`
@@ -77,6 +76,8 @@ class HMTL(Model):
     ConfigurationError
         Where a level reads an unknown level, or levels read one another in a circle.
     """
+
+    default_predictor = "hmtl"
 
     def __init__(
         self,

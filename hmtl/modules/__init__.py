@@ -1,5 +1,7 @@
-"""Modules that the heads and the embedders share."""
+"""Modules that the heads and the hierarchy share."""
 
+from hmtl.modules.antecedent_products import antecedent_products
 from hmtl.modules.conditional_random_field import ConditionalRandomField
+from hmtl.modules.document_layout import DocumentLayout
 
-__all__ = ["ConditionalRandomField"]
+__all__ = ["ConditionalRandomField", "DocumentLayout", "antecedent_products"]

@@ -25,8 +25,8 @@ class PerTaskDataLoader(DataLoader):
 
     reader : `MultiTaskDatasetReader`
         The dataset reader of each task.
-    data_path : `Dict[str, str]`
-        The path that each task's reader gets.
+    data_path : `Union[str, Dict[str, str]]`
+        The path that each task's reader gets; some tasks may be left out. One path alone goes to every reader.
     batch_size : `Union[int, Dict[str, int]]`, optional (default = `32`)
         Instances in a batch: sentences for taggers and relations, documents for coreference.
     padding_noise : `float`, optional (default = `0.1`)
@@ -37,25 +37,25 @@ class PerTaskDataLoader(DataLoader):
     # Raises
 
     ConfigurationError
-        Where a reader has no path or a path no reader, a batch size is missing, or a task has no instances.
+        Where a path has no reader, a batch size is missing, or a task has no instances.
     """
 
     def __init__(
         self,
         reader: MultiTaskDatasetReader,
-        data_path: Dict[str, str],
+        data_path: Union[str, Dict[str, str]],
         batch_size: Union[int, Dict[str, int]] = 32,
         padding_noise: float = 0.1,
         seed: int = 13370,
     ) -> None:
         if not isinstance(reader, MultiTaskDatasetReader):
             raise ConfigurationError("the 'per_task' data loader needs a dataset_reader of type 'multitask'")
-        if not isinstance(data_path, dict) or set(data_path) != set(reader.readers):
-            given = sorted(data_path) if isinstance(data_path, dict) else repr(data_path)
+        paths = data_path if isinstance(data_path, dict) else dict.fromkeys(reader.readers, data_path)
+        if not set(paths) <= set(reader.readers):
             raise ConfigurationError(
-                f"every task needs a reader and a data path: readers for {sorted(reader.readers)}, paths for {given}"
+                f"no reader for {sorted(set(paths) - set(reader.readers))}; there are readers for {sorted(reader.readers)}"
             )
-        self.tasks = sorted(data_path)
+        self.tasks = sorted(paths)
         sizes = batch_size if isinstance(batch_size, dict) else dict.fromkeys(self.tasks, batch_size)
         if not set(sizes) >= set(self.tasks):
             raise ConfigurationError(f"batch_size lacks {sorted(set(self.tasks) - set(sizes))}")
@@ -71,10 +71,10 @@ class PerTaskDataLoader(DataLoader):
         self._instances: Dict[str, List[Instance]] = {}
         for task in self.tasks:
             inner = reader.readers[task].inner
-            self._instances[task] = list(Tqdm.tqdm(inner.read(data_path[task]), desc=f"reading {task}"))
+            self._instances[task] = list(Tqdm.tqdm(inner.read(paths[task]), desc=f"reading {task}"))
             if not self._instances[task]:
                 raise ConfigurationError(
-                    f"task '{task}' has no data: its reader found no instance in {data_path[task]}"
+                    f"task '{task}' has no data: its reader found no instance in {paths[task]}"
                 )
 
     @property

@@ -12,6 +12,7 @@ from allennlp.nn.util import bucket_values
 
 from hmtl.data.document import Bounds
 from hmtl.models.heads.task_head import TaskHead
+from hmtl.modules import antecedent_products
 from hmtl.training.metrics import CoreferenceScores
 
 NUM_DISTANCE_BUCKETS = 10
@@ -54,6 +55,7 @@ class CorefHead(TaskHead):
     """
 
     scope = "document"
+    predicts = "clusters"
 
     def __init__(
         self,
@@ -191,25 +193,25 @@ class CorefHead(TaskHead):
         of_span, of_antecedent, of_product, of_distance = first.weight.split(
             [span_dim, span_dim, span_dim, self._distance_embedding.embedding_dim], dim=1
         )
-        # Only pairs that exist. Shape (each): (num_pairs,)
-        spans, columns = (antecedents >= 0).nonzero(as_tuple=True)
-        others = antecedents[spans, columns]
-        buckets = bucket_values(columns + 1, num_total_buckets=NUM_DISTANCE_BUCKETS)
-        products = representations[spans] * representations[others]
-        # Shape: (num_pairs, hidden_dim)
+        num_antecedents = antecedents.size(1)
+        buckets = bucket_values(
+            torch.arange(1, num_antecedents + 1, device=antecedents.device), num_total_buckets=NUM_DISTANCE_BUCKETS
+        )
+        exists = antecedents >= 0
+        others = antecedents.clamp(min=0)
+        # Shape: (num_spans, max_antecedents, hidden_dim)
         hidden = (
-            (representations @ of_span.t() + first.bias)[spans]
+            antecedent_products(representations, of_product, num_antecedents)
+            + (representations @ of_span.t() + first.bias).unsqueeze(1)
             + (representations @ of_antecedent.t())[others]
-            + products @ of_product.t()
             + (self._distance_embedding.weight @ of_distance.t())[buckets]
         )
-        # Shape: (num_pairs,)
-        pair_scores = self._antecedent_scorer(_after_first_layer(self._antecedent_feedforward, hidden)).squeeze(-1)
-        pair_scores = pair_scores + mention_scores[spans] + mention_scores[others]
+        # Shape: (num_spans, max_antecedents)
+        scores = self._antecedent_scorer(_after_first_layer(self._antecedent_feedforward, hidden)).squeeze(-1)
+        scores = scores + mention_scores.unsqueeze(1) + mention_scores[others]
+        scores = scores.masked_fill(~exists, -math.inf)
         # Shape: (num_spans, 1 + max_antecedents)
-        scores = pair_scores.new_full((len(antecedents), 1 + antecedents.size(1)), -math.inf)
-        scores[:, 0] = 0.0
-        return scores.index_put((spans, columns + 1), pair_scores)
+        return torch.cat([scores.new_zeros(len(scores), 1), scores], dim=1)
 
 
 def enumerate_spans(sentence_ids: torch.Tensor, max_width: int) -> _Candidates:

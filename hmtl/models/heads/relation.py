@@ -40,6 +40,8 @@ class RelationHead(TaskHead):
         `"padded_mean"`, which counts padded pairs as well, as the 2018 code did.
     """
 
+    predicts = "relations"
+
     def __init__(
         self,
         vocab: Vocabulary,

@@ -6,6 +6,7 @@ import torch
 from allennlp.models.heads import Head
 
 Scope = Literal["sentence", "document"]
+Layer = Literal["spans", "relations", "clusters"]
 
 
 class TaskHead(Head):
@@ -20,13 +21,16 @@ class TaskHead(Head):
     - `metadata`, one dictionary a row where the reader gave it, and the reader's target fields,
 
     where a row is a sentence or a document, as `scope` says. It returns `loss` where there are targets, and, outside
-    training, `predictions`: one JSON-like value a row. A head decodes and updates its metrics only outside training.
+    training, `predictions`, one list a row, whose items `predicts` names: `Span`s, relations as
+    `(last token of arg1, last token of arg2, label)`, or clusters as lists of `(start, end)`; offsets count tokens from
+    the start of the row. A head decodes and updates its metrics only outside training.
 
     A registered subclass takes the keyword arguments `vocab`, `encoding_dim`, `encoder_input_dim` and `task_name`, which
     `HMTL` supplies, beside those of its configuration.
     """
 
     scope: Scope = "sentence"
+    predicts: Layer = "spans"
 
     def forward(  # type: ignore[override]
         self,

@@ -1,0 +1,47 @@
+"""What the tests share: places, determinism, and one tiny trained model."""
+
+import random
+from pathlib import Path
+
+import numpy
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+FIXTURES = ROOT / "tests" / "fixtures"
+
+# Many tiny tensors: more threads only wait for one another.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def fixed_seeds() -> None:
+    """Each test starts from the same random state, whichever ran before it."""
+    random.seed(13370)
+    numpy.random.seed(13370)
+    torch.manual_seed(13370)
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    """The folder of the small files that the tests read."""
+    return FIXTURES
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real corpora beside the repository; tests that need it are skipped where it is absent."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs the real corpora in ../shared/data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The serialization directory of a four-task model, trained for two epochs on the fixture documents. Read only."""
+    from hmtl.cli import main
+
+    directory = tmp_path_factory.mktemp("tiny") / "run"
+    main(["train", str(FIXTURES / "tiny.jsonnet"), "-s", str(directory)])
+    return directory
