@@ -14,6 +14,7 @@ experiment.new(
   tasks=corpora.gum(data + '/gum') + corpora.redocred(data + '/redocred') { relation+: { batch_size: 16 } },
   embedding=embedders.combine([embedders.words(), embedders.characters()] + contextual),
   levels=levels.paper(),
+  min_count={ tokens: 2 },
   num_epochs=20,
   patience=6,
 )

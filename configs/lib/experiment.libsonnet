@@ -1,7 +1,8 @@
 // A whole experiment from its parts: data and readers by task, the embedding, the levels.
 //
 // `tasks` maps each task to { reader, train, validation, test, batch_size }; the reader's token indexers are those of
-// `embedding`, which `embedders.combine` makes. Everything else has the paper's value as its default.
+// `embedding`, which `embedders.combine` makes. `min_count` maps vocabulary namespaces to the occurrences that an entry
+// needs: where word vectors are learned, { tokens: 2 } teaches the model what an unknown word is like. Everything else has the paper's value as its default.
 {
   new(
     tasks,
@@ -13,6 +14,7 @@
     scheduler={ type: 'reduce_on_plateau', mode: 'max', factor: 0.5, patience: 5 },
     num_epochs=100,
     patience=10,
+    min_count={},
     seed=13370,
     trainer={},
   ):: {
@@ -32,6 +34,7 @@
     validation_data_path: paths('validation'),
     test_data_path: paths('test'),
     datasets_for_vocab_creation: ['train'],
+    vocabulary: { min_count: min_count },
     data_loader: {
       type: 'per_task',
       batch_size: { [task]: tasks[task].batch_size for task in std.objectFields(tasks) },

@@ -200,32 +200,33 @@ class MultiTaskTrainer(GradientDescentTrainer):
         metrics: Dict[str, Any] = {}
         epoch = self._epochs_completed = self._start_after_epochs_completed
         while epoch < self._num_epochs and not self._should_stop():
-            for task, losses in self._train_epoch(epoch).items():
-                metrics[f"training_{task}"] = losses
-            improved: List[str] = []
-            if self._validation_data_loader is not None:
-                improved = self._validate(metrics)
+            metrics = {"epoch": epoch}
+            metrics.update({f"training_{name}": value for name, value in self._train_epoch(epoch).items()})
+            improved = self._validate(metrics) if self._validation_data_loader is not None else []
             for name, state in self._optimizer_states.items():
                 state.end_epoch(self._score(name, metrics))
-            metrics["epoch"] = epoch
             metrics["training_duration"] = str(datetime.timedelta(seconds=time.time() - start))
-            self._epochs_completed, self._batches_in_epoch_completed = epoch + 1, 0
-            for callback in self._callbacks:
-                callback.on_epoch(self, metrics=metrics, epoch=epoch, is_primary=self._primary)
-            # The best weights go first: a checkpoint never names weights that are not there.
-            for name in improved:
-                self._save_model_state(os.path.join(self._serialization_dir, name))
-            dump_metrics(os.path.join(self._serialization_dir, f"metrics_epoch_{epoch}.json"), metrics)
-            if self._checkpointer is not None:
-                self._checkpointer.maybe_save_checkpoint(self, self._epochs_completed, 0)
             epoch += 1
-        metrics.update(self._best_metrics())
+            self._epochs_completed, self._batches_in_epoch_completed = epoch, 0
+            self._end_epoch(metrics, improved)
         best = os.path.join(self._serialization_dir, BEST_OVERALL)
         if os.path.exists(best):
             self._load_model_state(best)
         else:
             self._save_model_state(best)
-        return metrics, epoch - 1
+        return {**metrics, **self._best_metrics()}, epoch - 1
+
+    def _end_epoch(self, metrics: Dict[str, Any], improved: List[str]) -> None:
+        """Tells the callbacks, and writes what the epoch brought."""
+        epoch = metrics["epoch"]
+        for callback in self._callbacks:
+            callback.on_epoch(self, metrics=metrics, epoch=epoch, is_primary=self._primary)
+        # The best weights go first: a checkpoint never names weights that are not there.
+        for name in improved:
+            self._save_model_state(os.path.join(self._serialization_dir, name))
+        dump_metrics(os.path.join(self._serialization_dir, f"metrics_epoch_{epoch}.json"), metrics)
+        if self._checkpointer is not None:
+            self._checkpointer.maybe_save_checkpoint(self, self._epochs_completed, 0)
 
     def _train_epoch(self, epoch: int) -> Dict[str, float]:
         """One epoch of updates; returns `{task}_loss` (the mean), `{task}_updates` and `{task}_share` of each task."""

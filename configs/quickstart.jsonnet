@@ -1,0 +1,15 @@
+// The four-task hierarchy on the bundled sample, in a few minutes on a laptop. Run from the top of the repository.
+local corpora = import 'lib/corpora.libsonnet';
+local embedders = import 'lib/embedders.libsonnet';
+local experiment = import 'lib/experiment.libsonnet';
+local levels = import 'lib/levels.libsonnet';
+
+local batch_sizes = { ner: 16, emd: 16, relation: 8, coref: 1 };
+
+experiment.new(
+  tasks=std.mapWithKey(function(task, data) data { batch_size: batch_sizes[task] }, corpora.jsonl('data/sample')),
+  embedding=embedders.combine([embedders.words(), embedders.characters()]),
+  levels=levels.paper(),
+  min_count={ tokens: 2 },
+  num_epochs=25,
+)
