@@ -9,7 +9,7 @@ from allennlp.models.heads import Head
 from allennlp.modules.conditional_random_field.conditional_random_field import allowed_transitions
 
 from hmtl.data.document import Span
-from hmtl.models.heads.task_head import TaskHead
+from hmtl.models.heads.task_head import TaskHead, labels_of
 from hmtl.modules import ConditionalRandomField
 from hmtl.training.metrics import LabelledF1
 
@@ -47,10 +47,7 @@ class CrfHead(TaskHead):
         super().__init__(vocab)
         if loss_reduction not in ("sum", "mean"):
             raise ConfigurationError(f"loss_reduction must be 'sum' or 'mean', not '{loss_reduction}'")
-        namespace = label_namespace or f"{task_name}_labels"
-        self._labels = [label for _, label in sorted(vocab.get_index_to_token_vocabulary(namespace).items())]
-        if not self._labels:
-            raise ConfigurationError(f"task '{task_name}': no label in the vocabulary namespace '{namespace}'")
+        self._labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         tags = {OUTSIDE: "O"}
         for number, label in enumerate(self._labels):
             tags.update({4 * number + part: f"{letter}-{label}" for part, letter in PARTS.items()})

@@ -8,7 +8,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 
-from hmtl.models.heads.task_head import TaskHead
+from hmtl.models.heads.task_head import TaskHead, labels_of
 from hmtl.training.metrics import LabelledF1
 
 RelationRow = Tuple[int, int, str]
@@ -57,10 +57,7 @@ class RelationHead(TaskHead):
         super().__init__(vocab)
         if loss_reduction not in ("mean", "sum", "padded_mean"):
             raise ConfigurationError(f"loss_reduction must be 'mean', 'sum' or 'padded_mean', not '{loss_reduction}'")
-        namespace = label_namespace or f"{task_name}_labels"
-        self._labels = [label for _, label in sorted(vocab.get_index_to_token_vocabulary(namespace).items())]
-        if not self._labels:
-            raise ConfigurationError(f"task '{task_name}': no label in the vocabulary namespace '{namespace}'")
+        self._labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self._arg1_projection = torch.nn.Linear(encoding_dim, hidden_dim)
         self._arg2_projection = torch.nn.Linear(encoding_dim, hidden_dim, bias=False)
         self._type_projection = torch.nn.Linear(hidden_dim, len(self._labels), bias=False)

@@ -3,6 +3,8 @@
 from typing import Any, Dict, List, Literal, Optional
 
 import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 
 Scope = Literal["sentence", "document"]
@@ -42,3 +44,22 @@ class TaskHead(Head):
         **targets: torch.Tensor,
     ) -> Dict[str, Any]:
         raise NotImplementedError
+
+
+def labels_of(vocab: Vocabulary, namespace: str, task: str) -> List[str]:
+    """The labels of a namespace in the order of their indices.
+
+    # Raises
+
+    ConfigurationError
+        Where there are none, or the namespace has entries for padding and unknown tokens, which are no labels.
+    """
+    labels = [label for _, label in sorted(vocab.get_index_to_token_vocabulary(namespace).items())]
+    if not labels:
+        raise ConfigurationError(f"task '{task}': no label in the vocabulary namespace '{namespace}'")
+    if vocab.is_padded(namespace):
+        raise ConfigurationError(
+            f"task '{task}': the vocabulary namespace '{namespace}' has entries for padding and unknown tokens; "
+            "give label_namespace, in the dataset reader too, a name that ends in 'labels'"
+        )
+    return labels

@@ -1,0 +1,405 @@
+"""The references: AllenNLP's coreference resolver on the same weights, and loops over spans and pairs."""
+
+import math
+import random
+from typing import Any, Dict, List, Tuple
+
+import pytest
+import torch
+from allennlp.data import Vocabulary
+from allennlp.modules import FeedForward, Seq2SeqEncoder, TextFieldEmbedder
+from allennlp.nn import Activation
+from allennlp_models.coref.models.coref import CoreferenceResolver
+
+from hmtl.models.heads import CorefHead
+from hmtl.models.heads.coref import _Candidates, _clusters, cluster_labels, enumerate_spans, nearest_antecedents
+
+ENCODING_DIM, INPUT_DIM, FEATURES, HIDDEN, WIDTH = 6, 5, 3, 7, 4
+
+
+def head_of(**options: Any) -> CorefHead:
+    settings = {
+        "max_span_width": WIDTH,
+        "spans_per_word": 0.8,
+        "max_antecedents": 5,
+        "feature_size": FEATURES,
+        "hidden_dim": HIDDEN,
+        "num_layers": 2,
+        "dropout": 0.0,
+        **options,
+    }
+    return CorefHead(Vocabulary(), ENCODING_DIM, INPUT_DIM, **settings)
+
+
+def document_of(sentence_lengths: List[int], clusters: List[List[Tuple[int, int]]]) -> Dict[str, Any]:
+    ids = [number for number, length in enumerate(sentence_lengths) for _ in range(length)]
+    rows = [(*mention, number) for number, cluster in enumerate(clusters) for mention in cluster]
+    return {
+        "encoding": torch.randn(1, len(ids), ENCODING_DIM),
+        "encoder_input": torch.randn(1, len(ids), INPUT_DIM),
+        "mask": torch.ones(1, len(ids), dtype=torch.bool),
+        "sentence_ids": torch.tensor([ids]),
+        "mentions": torch.tensor(rows, dtype=torch.long).view(1, -1, 3),
+        "metadata": [{"clusters": clusters}],
+    }
+
+
+def loop_over_spans(sentence_lengths: List[int], max_width: int) -> List[Tuple[int, int]]:
+    spans, first = [], 0
+    for length in sentence_lengths:
+        for start in range(first, first + length):
+            for end in range(start, min(start + max_width, first + length)):
+                spans.append((start, end))
+        first += length
+    return spans
+
+
+def random_document(generator: random.Random, num_sentences: int) -> Tuple[List[int], List[List[Tuple[int, int]]]]:
+    lengths = [generator.randint(1, 9) for _ in range(num_sentences)]
+    spans = loop_over_spans(lengths, WIDTH)
+    generator.shuffle(spans)
+    clusters = []
+    while len(spans) > 4 and len(clusters) < 4:
+        size = generator.randint(2, 4)
+        clusters.append(sorted(spans[:size]))
+        spans = spans[size:]
+    return lengths, sorted(clusters)
+
+
+def bounds(spans: _Candidates) -> List[Tuple[int, int]]:
+    return list(zip(spans.starts.tolist(), spans.ends.tolist()))
+
+
+class GivenVectors(TextFieldEmbedder):
+    def __init__(self, vectors: torch.Tensor) -> None:
+        super().__init__()
+        self.vectors = vectors
+
+    def get_output_dim(self) -> int:
+        return INPUT_DIM
+
+    def forward(self, *arguments: Any, **options: Any) -> torch.Tensor:
+        return self.vectors
+
+
+class GivenEncoding(Seq2SeqEncoder):
+    def __init__(self, vectors: torch.Tensor) -> None:
+        super().__init__()
+        self.vectors = vectors
+
+    def get_input_dim(self) -> int:
+        return INPUT_DIM
+
+    def get_output_dim(self) -> int:
+        return ENCODING_DIM
+
+    def forward(self, *arguments: Any) -> torch.Tensor:
+        return self.vectors
+
+
+def resolver_like(head: CorefHead, document: Dict[str, Any]) -> Tuple[CoreferenceResolver, Dict[str, str]]:
+    """AllenNLP's model with the head's weights on the document's vectors, and the names of their parameters in both."""
+    span_dim = 2 * ENCODING_DIM + FEATURES + INPUT_DIM
+
+    def feedforward(input_dim: int) -> FeedForward:
+        return FeedForward(input_dim, 2, HIDDEN, Activation.by_name("relu")(), 0.0)
+
+    resolver = CoreferenceResolver(
+        Vocabulary(),
+        GivenVectors(document["encoder_input"]),
+        GivenEncoding(document["encoding"]),
+        feedforward(span_dim),
+        feedforward(3 * span_dim + FEATURES),
+        feature_size=FEATURES,
+        max_span_width=WIDTH,
+        spans_per_word=head._spans_per_word,
+        max_antecedents=head._max_antecedents,
+        lexical_dropout=0.0,
+    )
+    resolver = resolver.eval().to(document["encoding"].dtype)
+    names = {
+        "_attention": "_attentive_span_extractor._global_attention._module",
+        "_width_embedding": "_endpoint_span_extractor._span_width_embedding",
+        "_distance_embedding": "_distance_embedding",
+        "_mention_feedforward": "_mention_feedforward._module",
+        "_mention_scorer": "_mention_scorer._module",
+        "_antecedent_feedforward": "_antecedent_feedforward._module",
+        "_antecedent_scorer": "_antecedent_scorer._module",
+    }
+    theirs = dict(resolver.named_parameters())
+    pairs = {}
+    for name, parameter in head.named_parameters():
+        module, rest = name.split(".", 1)
+        pairs[name] = f"{names[module]}.{rest}"
+        theirs[pairs[name]].data.copy_(parameter.data)
+    assert sorted(pairs.values()) == sorted(theirs)
+    return resolver, pairs
+
+
+def run_resolver(resolver: CoreferenceResolver, document: Dict[str, Any]) -> Dict[str, Any]:
+    ids = document["sentence_ids"][0].tolist()
+    lengths = [ids.count(number) for number in sorted(set(ids))]
+    spans = loop_over_spans(lengths, WIDTH)
+    clusters = document["metadata"][0]["clusters"]
+    labels = [next((n for n, cluster in enumerate(clusters) if span in cluster), -1) for span in spans]
+    return resolver(
+        text={"tokens": {"tokens": torch.ones(1, len(ids), dtype=torch.long)}},
+        spans=torch.tensor([spans]),
+        span_labels=torch.tensor([labels]),
+        metadata=[{"original_text": [], "clusters": clusters}],
+    )
+
+
+@pytest.mark.parametrize("spans_per_word,max_antecedents", [(0.4, 3), (0.8, 5), (1.5, 70), (9.0, 12)])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_agrees_with_allennlp(seed: int, spans_per_word: float, max_antecedents: int) -> None:
+    generator = random.Random(seed)
+    lengths, clusters = random_document(generator, num_sentences=generator.randint(4, 6))
+    head = head_of(spans_per_word=spans_per_word, max_antecedents=max_antecedents).eval().double()
+    # Away from their zeros and small values, so that every part of the sum matters.
+    for parameter in head.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    document = document_of(lengths, clusters)
+    for name in ("encoding", "encoder_input"):
+        document[name] = document[name].double().requires_grad_()
+    resolver, names = resolver_like(head, document)
+
+    theirs = run_resolver(resolver, document)
+    assert theirs["loss"].item() > 0
+    vectors = [document["encoding"], document["encoder_input"]]
+    parameters = dict(resolver.named_parameters())
+    expected = torch.autograd.grad(theirs["loss"], vectors + [parameters[names[n]] for n, _ in head.named_parameters()])
+    ours = head(**document)
+    actual = torch.autograd.grad(ours["loss"], vectors + [p for _, p in head.named_parameters()])
+    torch.testing.assert_close(ours["loss"], theirs["loss"], rtol=1e-9, atol=1e-9)
+    for gradient, reference in zip(actual, expected):
+        torch.testing.assert_close(gradient, reference, rtol=1e-7, atol=1e-9)
+
+    spans, antecedents, scores = head._document(
+        document["encoding"][0], document["encoder_input"][0], document["sentence_ids"][0], None
+    )
+    assert [list(span) for span in bounds(spans)] == theirs["top_spans"][0].tolist()
+    chosen = scores.argmax(-1) - 1
+    # AllenNLP also lists a span's antecedents nearest first.
+    assert chosen.tolist() == theirs["predicted_antecedents"][0].tolist()
+    assert (chosen >= 0).any()
+    decoded = resolver.make_output_human_readable(theirs)["clusters"][0]
+    assert sorted(map(sorted, ours["predictions"][0])) == sorted(sorted(map(tuple, c)) for c in decoded)
+
+    # The average of MUC, B-cubed and CEAF-phi4; spans in no predicted link are no mentions for either.
+    assert head.get_metrics()["f1"] == pytest.approx(resolver.get_metrics()["coref_f1"])
+
+
+def test_agrees_with_allennlp_in_single_precision() -> None:
+    lengths, clusters = random_document(random.Random(9), num_sentences=5)
+    head, document = head_of().eval(), document_of(lengths, clusters)
+    resolver, _ = resolver_like(head, document)
+    torch.testing.assert_close(head(**document)["loss"], run_resolver(resolver, document)["loss"], rtol=1e-5, atol=1e-5)
+
+
+def test_representations_and_mention_scores_of_the_plain_form() -> None:
+    """Each span alone: attention over its tokens, then one concatenated vector."""
+    head = head_of().eval().double()
+    encoding, inputs = torch.randn(9, ENCODING_DIM).double(), torch.randn(9, INPUT_DIM).double()
+    spans = loop_over_spans([4, 1, 4], WIDTH)
+    candidates = _Candidates(*torch.tensor(spans).unbind(-1))
+    attended = head._attended(inputs, inputs, candidates)
+    representations = head._representations(encoding, inputs, candidates)
+    scores = head._mention_scores(encoding, inputs, candidates)
+    for number, (start, end) in enumerate(spans):
+        logits = [head._attention(inputs[t]).item() for t in range(start, end + 1)]
+        weights = [math.exp(x) / sum(map(math.exp, logits)) for x in logits]
+        average = sum(weight * inputs[t] for weight, t in zip(weights, range(start, end + 1)))
+        torch.testing.assert_close(attended[number], average)
+        whole = torch.cat([encoding[start], encoding[end], head._width_embedding.weight[end - start], average])
+        torch.testing.assert_close(representations[number], whole)
+        torch.testing.assert_close(scores[number], head._mention_scorer(head._mention_feedforward(whole)).squeeze())
+
+
+def test_antecedent_scores_of_the_plain_form() -> None:
+    head = head_of().eval().double()
+    representations, mention_scores = torch.randn(7, sum(head._span_parts)).double(), torch.randn(7).double()
+    scores = head._antecedent_scores(representations, mention_scores, nearest_antecedents(7, 5, torch.device("cpu")))
+    assert scores.shape == (7, 6)
+    # Lee et al. 2017: distances 1, 2, 3, 4, 5-7, ... have a bucket each; bucket 0 is never used.
+    bucket = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5}
+    for span in range(7):
+        assert scores[span, 0] == 0
+        for distance in range(1, 6):
+            other = span - distance
+            if other < 0:
+                assert scores[span, distance] == -math.inf
+                continue
+            pair = [representations[span], representations[other], representations[span] * representations[other]]
+            whole = torch.cat([*pair, head._distance_embedding.weight[bucket[distance]]])
+            expected = head._antecedent_scorer(head._antecedent_feedforward(whole)).squeeze()
+            expected = expected + mention_scores[span] + mention_scores[other]
+            torch.testing.assert_close(scores[span, distance], expected)
+
+
+@pytest.mark.parametrize("lengths", [[1], [3], [1, 1, 1], [5, 2, 9], [2, 11, 1, 4]])
+@pytest.mark.parametrize("max_width", [1, 3, 20])
+def test_enumerate_spans(lengths: List[int], max_width: int) -> None:
+    ids = torch.tensor([number for number, length in enumerate(lengths) for _ in range(length)])
+    assert bounds(enumerate_spans(ids, max_width)) == loop_over_spans(lengths, max_width)
+
+
+def test_spans_do_not_leave_sentences_whose_numbers_repeat_elsewhere() -> None:
+    ids = torch.tensor([4, 4, 7, 7, 4])
+    assert bounds(enumerate_spans(ids, 2)) == [(0, 0), (0, 1), (1, 1), (2, 2), (2, 3), (3, 3), (4, 4)]
+
+
+@pytest.mark.parametrize("num_spans,max_antecedents", [(0, 3), (1, 3), (2, 5), (6, 3), (6, 1), (6, 9)])
+def test_nearest_antecedents(num_spans: int, max_antecedents: int) -> None:
+    antecedents = nearest_antecedents(num_spans, max_antecedents, torch.device("cpu"))
+    width = max(1, min(max_antecedents, num_spans - 1))
+    expected = [[max(-1, span - distance) for distance in range(1, width + 1)] for span in range(num_spans)]
+    assert antecedents.shape == (num_spans, width)
+    assert antecedents.tolist() == expected
+
+
+def test_cluster_labels() -> None:
+    gold = torch.tensor([[0, 2, 0], [5, 5, 0], [3, 4, 1], [0, 0, 2]])
+    spans = _Candidates(torch.tensor([0, 0, 0, 3, 4, 5]), torch.tensor([0, 1, 2, 4, 4, 5]))
+    assert cluster_labels(spans, gold).tolist() == [2, -1, 0, 1, -1, 0]
+    assert cluster_labels(spans, gold[:0]).tolist() == [-1] * 6
+    assert cluster_labels(_Candidates(spans.starts[:0], spans.ends[:0]), gold).tolist() == []
+
+
+def test_decoding_by_hand() -> None:
+    starts = torch.arange(6)
+    spans, antecedents = _Candidates(starts, starts + 1), nearest_antecedents(6, 3, torch.device("cpu"))
+    scores = torch.full((6, 4), -1.0)
+    scores[:, 0] = 0.0
+    scores[2, 2] = 1.0  # 2 -> 0
+    scores[3, 2] = 1.0  # 3 -> 1
+    scores[4, 2] = 1.0  # 4 -> 2, and so to 0
+    scores[5, 2] = 2.0  # 5 -> 3, rather than
+    scores[5, 1] = 1.5  # 4
+    assert _clusters(spans, antecedents, scores) == [[(0, 1), (2, 3), (4, 5)], [(1, 2), (3, 4), (5, 6)]]
+
+
+def test_decoding_without_links() -> None:
+    starts = torch.arange(3)
+    antecedents = nearest_antecedents(3, 2, torch.device("cpu"))
+    scores = torch.tensor([[0.0, -math.inf, -math.inf], [0.0, -1.0, -math.inf], [0.0, 0.0, -2.0]])
+    assert _clusters(_Candidates(starts, starts), antecedents, scores) == []
+
+
+def test_gold_mentions_are_the_candidates() -> None:
+    """All of them: wider than the limit, repeated nowhere, in document order; and none beside them."""
+    clusters = [[(8, 9), (0, 6)], [(2, 2), (3, 3)]]
+    head = head_of(gold_mentions=True, spans_per_word=0.1).eval()
+    document = document_of([7, 5], clusters)
+    spans, _, scores = head._document(
+        document["encoding"][0], document["encoder_input"][0], document["sentence_ids"][0], document["mentions"][0]
+    )
+    assert bounds(spans) == [(0, 6), (2, 2), (3, 3), (8, 9)]
+    assert scores.shape == (4, 4)
+
+
+def test_wide_gold_mentions_are_attended_whole() -> None:
+    head = head_of(gold_mentions=True).eval().double()
+    inputs = torch.randn(9, INPUT_DIM).double()
+    spans = _Candidates(torch.tensor([0, 1]), torch.tensor([8, 1]))
+    weights = head._attention(inputs).squeeze(-1).softmax(-1)
+    torch.testing.assert_close(head._attended(inputs, inputs, spans)[0], weights @ inputs)
+    torch.testing.assert_close(head._attended(inputs, inputs, spans)[1], inputs[1])
+
+
+def test_gold_mentions_serve_evaluation_alone() -> None:
+    """In training, and where there are none to be had, the candidates are all spans."""
+    document = document_of([6, 5], [[(0, 1), (3, 3)]])
+    given, plain = head_of(gold_mentions=True), head_of()
+    given.load_state_dict(plain.state_dict())
+    torch.testing.assert_close(given.train()(**document)["loss"], plain.train()(**document)["loss"])
+    text = {name: value for name, value in document.items() if name not in ("mentions", "metadata")}
+    assert given.eval()(**text)["predictions"] == plain.eval()(**text)["predictions"]
+
+
+@pytest.mark.parametrize("gold_mentions", [False, True])
+def test_a_document_without_mentions(gold_mentions: bool) -> None:
+    head = head_of(gold_mentions=gold_mentions)
+    document = document_of([4, 3], [])
+    output = head.eval()(**document)
+    # Nothing is right but no antecedent: without candidates there is nothing to be wrong about.
+    assert output["loss"].item() == 0 if gold_mentions else output["loss"].item() > 0
+    if gold_mentions:
+        assert output["predictions"] == [[]]
+    assert head.get_metrics()["recall"] == 0
+    assert head.train()(**document)["loss"].item() > 0
+
+
+def test_a_single_gold_mention() -> None:
+    head = head_of(gold_mentions=True).eval()
+    output = head(**document_of([4], [[(1, 2)]]))
+    assert output["loss"].item() == 0 and output["predictions"] == [[]]
+
+
+@pytest.mark.parametrize("lengths", [[1], [2], [1, 1]])
+def test_documents_too_short_for_a_span_keep_one(lengths: List[int]) -> None:
+    """`floor(0.4 * 2)` is 0."""
+    head = head_of(spans_per_word=0.4).eval()
+    output = head(**document_of(lengths, []))
+    # The one span has no antecedent, for sure.
+    assert output["loss"].item() == 0 and output["predictions"] == [[]]
+
+
+def test_a_batch_is_its_documents() -> None:
+    head = head_of().eval()
+    documents = [document_of([3, 6, 2], [[(0, 1), (4, 5)], [(9, 9), (3, 3)]]), document_of([4], [[(0, 0), (2, 3)]])]
+    alone = [head(**document) for document in documents]
+    metrics = head.get_metrics(reset=True)
+
+    def padded(name: str, value: float) -> torch.Tensor:
+        tensors = [document[name][0] for document in documents]
+        return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)
+
+    together = head(
+        encoding=padded("encoding", 7.0),
+        encoder_input=padded("encoder_input", 7.0),
+        mask=padded("mask", False),
+        sentence_ids=padded("sentence_ids", -1),
+        mentions=padded("mentions", -1),
+        metadata=[document["metadata"][0] for document in documents],
+    )
+    torch.testing.assert_close(together["loss"], alone[0]["loss"] + alone[1]["loss"])
+    assert together["predictions"] == [output["predictions"][0] for output in alone]
+    assert head.get_metrics() == metrics
+
+
+def test_without_targets_there_are_predictions_alone_and_training_does_not_decode() -> None:
+    head, document = head_of(), document_of([5, 4], [[(0, 1), (4, 4)]])
+    text = {name: value for name, value in document.items() if name not in ("mentions", "metadata")}
+    assert head.eval()(**text).keys() == {"predictions"}
+    assert set(head.get_metrics().values()) == {0.0}
+    assert head.train()(**document).keys() == {"loss"}
+
+
+def test_dropout_acts_in_training_alone() -> None:
+    head, document = head_of(dropout=0.5), document_of([5, 4], [[(0, 1), (4, 4)]])
+    assert head.train()(**document)["loss"] != head(**document)["loss"]
+    assert head.eval()(**document)["loss"] == head(**document)["loss"]
+
+
+def test_one_and_three_layers() -> None:
+    for num_layers in (1, 3):
+        head = head_of(num_layers=num_layers).eval().double()
+        whole = torch.randn(2, sum(head._span_parts)).double()
+        encoding, inputs = torch.randn(3, ENCODING_DIM).double(), torch.randn(3, INPUT_DIM).double()
+        spans = _Candidates(torch.tensor([0, 1]), torch.tensor([1, 1]))
+        whole = head._representations(encoding, inputs, spans)
+        expected = head._mention_scorer(head._mention_feedforward(whole)).squeeze(-1)
+        torch.testing.assert_close(head._mention_scores(encoding, inputs, spans), expected)
+
+
+def test_a_few_updates_learn_a_document() -> None:
+    clusters = [[(0, 1), (4, 4)], [(2, 2), (6, 7), (9, 9)]]
+    head, document = head_of(hidden_dim=30, spans_per_word=9.0, max_antecedents=50), document_of([5, 5], clusters)
+    optimizer = torch.optim.Adam(head.parameters(), lr=0.01)
+    for _ in range(100):
+        optimizer.zero_grad()
+        head.train()(**document)["loss"].backward()
+        optimizer.step()
+    assert sorted(head.eval()(**document)["predictions"][0]) == clusters
+    assert head.get_metrics()["f1"] == 1.0
