@@ -4,14 +4,18 @@ import argparse
 import logging
 import os
 import shutil
+import signal
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator, List, Optional, Tuple
 
 from allennlp import commands
+from allennlp.commands import train as allennlp_train
 from allennlp.common import plugins
 from allennlp.common.util import import_module_and_submodules, install_sigterm_handler
+from allennlp.models import Model
+from torch import cuda, distributed
 
 from hmtl.errors import UserError
 from hmtl.explain import explain, user_errors
@@ -19,9 +23,25 @@ from hmtl.version import VERSION
 
 __all__ = ["main", "user_errors"]
 
-# AllenNLP would import the whole of allennlp_models first. Done on import, not in `main`: the worker processes of
+# AllenNLP would import the whole of allennlp_models first. Done here, not in `main`: the worker processes of
 # distributed training import this module again, but never call `main`.
 plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
+
+_allennlp_train_worker = allennlp_train._train_worker
+
+
+def _train_worker(*args: Any, **kwargs: Any) -> Optional[Model]:
+    """A training process. A distributed one starts as a fresh Python, which imports hmtl to find this very function.
+
+    AllenNLP leaves its process group to the interpreter's exit, which now and then aborts.
+    """
+    model = _allennlp_train_worker(*args, **kwargs)
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+    return model
+
+
+allennlp_train._train_worker = _train_worker
 
 # What `train` writes before its first step.
 _BEFORE_TRAINING = {"config.json", "meta.json", "out.log", "log", "vocabulary"}
@@ -35,9 +55,8 @@ def main(argv: Optional[List[str]] = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    _start_logging()
-    with user_errors(debug=debug), _command_line(arguments):
-        install_sigterm_handler()
+    with _process_as_found(), user_errors(debug=debug), _command_line(arguments):
+        _start_logging()
         parser, parsed = commands.parse_args(prog="hmtl")
         if not hasattr(parsed, "func"):
             parser.print_help()
@@ -45,7 +64,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         for package in getattr(parsed, "include_package", []):
             _include(package)
         with _no_half_made_directory(parsed):
-            _check_configuration_file(parsed)
+            _check_arguments(parsed)
             parsed.func(parsed)
 
 
@@ -64,11 +83,33 @@ def _command_line(arguments: List[str]) -> Iterator[None]:
     before = sys.argv, commands.__version__, commands.ArgumentParserWithDefaults
     sys.argv = ["hmtl", *arguments]
     commands.__version__ = VERSION
-    commands.ArgumentParserWithDefaults = _Parser
+    commands.ArgumentParserWithDefaults = _Parser  # type: ignore[misc]
     try:
         yield
     finally:
-        sys.argv, commands.__version__, commands.ArgumentParserWithDefaults = before
+        sys.argv, commands.__version__, commands.ArgumentParserWithDefaults = before  # type: ignore[misc]
+
+
+@contextmanager
+def _process_as_found() -> Iterator[None]:
+    """Takes back what AllenNLP sets for the whole process, for callers that go on: log handlers and a SIGTERM handler.
+
+    A fault of the program leaves them: at exit AllenNLP's hook writes its traceback to the log of the run.
+    """
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    excepthook, on_sigterm = sys.excepthook, signal.getsignal(signal.SIGTERM)
+    install_sigterm_handler()
+    try:
+        yield
+    finally:
+        if not isinstance(sys.exc_info()[1], Exception):
+            for handler in set(root.handlers) - set(handlers):
+                handler.close()
+            root.handlers[:] = handlers
+            root.setLevel(level)
+            sys.excepthook = excepthook
+            signal.signal(signal.SIGTERM, on_sigterm)
 
 
 class _Parser(commands.ArgumentParserWithDefaults):
@@ -91,11 +132,14 @@ def _include(package: str) -> None:
         ) from error
 
 
-def _check_configuration_file(parsed: argparse.Namespace) -> None:
-    # Jsonnet aborts the whole process where it is given a directory.
+def _check_arguments(parsed: argparse.Namespace) -> None:
+    """Refuses what would otherwise end in the middle of things."""
     path = getattr(parsed, "param_path", None)
-    if path is not None and os.path.isdir(path):
+    if path is not None and os.path.isdir(path):  # jsonnet aborts the whole process
         raise UserError(f"{path}: expected a configuration file, found a directory")
+    device = getattr(parsed, "cuda_device", -1)
+    if device >= cuda.device_count():
+        raise UserError(f"--cuda-device {device}: PyTorch finds {cuda.device_count()} CUDA devices; -1 is the CPU")
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple, Type, Union
 
 import numpy
 import torch
+from allennlp.common import Registrable
+from allennlp.common import util as allennlp_util
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from hmtl.errors import ConfigurationError, UserError
@@ -25,9 +27,10 @@ _allowed_packages: Set[str] = {"allennlp", "allennlp_models", "hmtl"}
 
 def apply() -> None:
     """Applies every repair; a second call changes nothing."""
-    silence_torchvision()
+    silence_known_warnings()
     load_numpy_scalars()
     accept_verbose_plateau_schedule()
+    name_cuda_devices()
     extract_inside_only()
     resolve_known_classes_only()
     refuse_remote_code_in_archives()
@@ -42,9 +45,10 @@ def allow_packages(*names: str) -> None:
 
 
 @functools.cache
-def silence_torchvision() -> None:
-    """AllenNLP imports torchvision, which warns of an image library that text never needs."""
+def silence_known_warnings() -> None:
+    """AllenNLP imports torchvision, which misses an image library that text never needs, and AMP by its old name."""
     warnings.filterwarnings("ignore", message="Failed to load image Python extension", category=UserWarning)
+    warnings.filterwarnings("ignore", message=r"`torch\.cuda\.amp\.\w+\(args\.\.\.\)`", category=FutureWarning)
 
 
 @functools.cache
@@ -73,6 +77,21 @@ def accept_verbose_plateau_schedule() -> None:
         construct(self, *args, **kwargs)
 
     ReduceLROnPlateau.__init__ = construct_without_verbose  # type: ignore[method-assign]
+
+
+@functools.cache
+def name_cuda_devices() -> None:
+    """`torch.device(0)` was GPU 0; now it is whatever accelerator there is, and raises where there is none.
+
+    AllenNLP's check for a missing GPU stumbles over that before it can tell the user.
+    """
+
+    def int_to_device(device: Union[int, torch.device]) -> torch.device:
+        if isinstance(device, torch.device):
+            return device
+        return torch.device("cpu") if device < 0 else torch.device("cuda", device)
+
+    allennlp_util.int_to_device = int_to_device
 
 
 @functools.cache
@@ -110,8 +129,6 @@ def resolve_known_classes_only() -> None:
     A registered name resolves as ever. A dotted path has to lead into `allowed` packages (see `allow_packages`), and
     to a subclass of the class that is expected in its place.
     """
-    from allennlp.common import Registrable
-
     resolve = Registrable.resolve_class_name.__func__  # type: ignore[attr-defined]
 
     def resolve_known_class(cls: Type[Registrable], name: str) -> Tuple[Type[Registrable], Optional[str]]:

@@ -1,5 +1,6 @@
 """How a command line reports what went wrong: one line for a mistake of the user's, a traceback for a fault of ours."""
 
+import difflib
 import json
 import os
 import pickle
@@ -59,7 +60,7 @@ def _explain(error: BaseException) -> Optional[str]:
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, ConfigurationError):
-        return _with_alternatives(error)
+        return _of_unknown_name(str(error)) or _with_alternatives(error)
     if isinstance(error, json.JSONDecodeError):
         return f"not valid JSON: {error}"
     if isinstance(error, UnicodeDecodeError):
@@ -77,6 +78,16 @@ def _explain(error: BaseException) -> Optional[str]:
     if isinstance(error, (ProcessRaisedException, WorkerError)):
         return _of_other_process(str(error))
     return None
+
+
+def _of_unknown_name(message: str) -> Optional[str]:
+    match = re.match(r"(.+?) not in acceptable choices for (.+?): \[(.*?)\]", message)
+    if match is None:
+        return None
+    name, key, choices = match[1], match[2], re.findall(r"'(.*?)'", match[3])
+    close = difflib.get_close_matches(name, choices, n=1)
+    advice = f"did you mean '{close[0]}'?" if close else f"expected one of {', '.join(choices)}"
+    return f"{key}: no class is registered as '{name}'; {advice} (--include-package imports a package of yours)"
 
 
 def _with_alternatives(error: ConfigurationError) -> str:
@@ -106,12 +117,20 @@ def _of_jsonnet(message: str) -> str:
 
 
 def _raised_while_reading_configuration(error: BaseException) -> bool:
-    """Whether the error comes straight out of AllenNLP's construction of objects from parameters."""
-    frames = list(traceback.walk_tb(error.__traceback__))
-    return bool(frames) and frames[-1][0].f_globals.get("__name__") in _CONFIGURATION_MODULES
+    """Whether the error comes straight out of AllenNLP's construction of objects from parameters.
+
+    An unknown key may also have been handed on, from constructor to constructor, before it is refused.
+    """
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    reading = [frame.f_globals.get("__name__") in _CONFIGURATION_MODULES for frame in frames]
+    if not any(reading):
+        return False
+    below = frames[len(reading) - reading[::-1].index(True) :]
+    unknown_key = "got an unexpected keyword argument" in str(error)
+    return not below or (unknown_key and all(frame.f_code.co_name == "__init__" for frame in below))
 
 
 def _of_other_process(message: str) -> Optional[str]:
     """Of another process's error only the text is known: a traceback that ends in `module.Class: message`."""
     match = re.search(r"^\s*(?:hmtl\.errors|allennlp\.common\.checks)\.\w+: (.+)", message, re.MULTILINE)
-    return match[1] if match else None
+    return None if match is None else _of_unknown_name(match[1]) or match[1]
