@@ -12,7 +12,7 @@ def loop(spans: torch.Tensor, weight: torch.Tensor, num_antecedents: int) -> tor
     rows = []
     for span in range(len(spans)):
         for offset in range(1, num_antecedents + 1):
-            product = spans[span] * spans[span - offset] if span >= offset else torch.zeros_like(spans[0])
+            product = spans[span] * spans[span - offset] if span >= offset else 0 * spans[span]
             rows.append(weight @ product)
     return torch.stack(rows).view(len(spans), num_antecedents, -1)
 
@@ -50,6 +50,6 @@ def test_gradients_of_the_other_input_alone() -> None:
 def test_it_cannot_be_differentiated_twice_by_mistake() -> None:
     spans = torch.randn(5, 3, requires_grad=True)
     weight = torch.randn(2, 3, requires_grad=True)
-    (gradient,) = torch.autograd.grad(antecedent_products(spans, weight, 2).sum(), spans, create_graph=True)
+    (gradient,) = torch.autograd.grad(antecedent_products(spans, weight, 2).square().sum(), spans, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         gradient.sum().backward()
