@@ -11,10 +11,12 @@ local data = env.data('gum/ and redocred/');
 local contextual = if env.transformer == '' then [] else [embedders.transformer(env.transformer)];
 
 experiment.new(
-  tasks=corpora.gum(data + '/gum') + corpora.redocred(data + '/redocred') { relation+: { batch_size: 16 } },
+  tasks=corpora.gum(data + '/gum') + corpora.redocred(data + '/redocred') { relation+: { batch_size: 8 } },
   embedding=embedders.combine([embedders.words(), embedders.characters()] + contextual),
   levels=levels.paper(),
   min_count={ tokens: 2 },
-  num_epochs=20,
-  patience=6,
+  initializer=embedders.learned_words_initializer,
+  optimizer={ type: 'adam', lr: 0.002 },
+  num_epochs=15,
+  patience=5,
 )

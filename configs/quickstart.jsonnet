@@ -4,12 +4,14 @@ local embedders = import 'lib/embedders.libsonnet';
 local experiment = import 'lib/experiment.libsonnet';
 local levels = import 'lib/levels.libsonnet';
 
-local batch_sizes = { ner: 16, emd: 16, relation: 8, coref: 1 };
+local batch_sizes = { ner: 8, emd: 8, relation: 4, coref: 1 };
 
 experiment.new(
   tasks=std.mapWithKey(function(task, data) data { batch_size: batch_sizes[task] }, corpora.jsonl('data/sample')),
   embedding=embedders.combine([embedders.words(), embedders.characters()]),
-  levels=levels.paper(),
+  levels=std.mapWithKey(function(task, level) level { encoder+: { num_layers: 1, dropout: 0.0 } }, levels.paper()),
   min_count={ tokens: 2 },
-  num_epochs=25,
+  initializer=embedders.learned_words_initializer,
+  optimizer={ type: 'adam', lr: 0.003 },
+  num_epochs=15,
 )

@@ -15,6 +15,11 @@
     },
   },
 
+  // For vectors that are learned from nothing: of the size of pretrained ones, so that the levels see words from the start.
+  learned_words_initializer: {
+    regexes: [['token_embedder_tokens.weight', { type: 'normal', mean: 0.0, std: 0.5 }]],
+  },
+
   // A convolution over each word's characters.
   characters(dim=16, num_filters=64, ngram_size=3, dropout=0.0): {
     indexers: { token_characters: { type: 'characters', min_padding_length: ngram_size } },
@@ -47,7 +52,8 @@
     },
   },
 
-  // Any encoder of the transformers library, by its name on the hub or its folder.
+  // Any encoder of the transformers library, by its name on the hub or its folder. Frozen, it runs without dropout and a
+  // trained scalar mix weighs its layers; trained, its last layer is used.
   transformer(model_name, train=false, max_length=512): {
     indexers: {
       transformer: {
@@ -62,6 +68,7 @@
         model_name: model_name,
         max_length: max_length,
         train_parameters: train,
+        eval_mode: !train,
         last_layer_only: train,
       },
     },

@@ -15,6 +15,7 @@
     num_epochs=100,
     patience=10,
     min_count={},
+    initializer={ regexes: [] },
     seed=13370,
     trainer={},
   ):: {
@@ -44,6 +45,7 @@
       type: 'hmtl',
       text_field_embedder: embedding.text_field_embedder,
       levels: levels,
+      initializer: initializer,
     },
     trainer: {
       type: 'multi_task',

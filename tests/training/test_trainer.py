@@ -1,0 +1,233 @@
+import json
+
+import pytest
+import torch
+from allennlp.commands.train import TrainModel, train_model
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+from allennlp.training.callbacks import TrainerCallback
+from hmtl.errors import UserError
+from hmtl.training.trainer import MultiTaskTrainer, best_weights_name, evaluate_task
+
+TASKS = ["coref", "emd", "ner", "relation"]
+EXTRA_LEVEL = {
+    "encoder": {"type": "lstm", "hidden_size": 4},
+    "head": {"type": "hmtl_crf", "label_namespace": "ner_labels"},
+}
+
+
+def tiny_params(fixtures, **sections):
+    """The tiny configuration with some keys of some sections replaced."""
+    overrides = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
+    return Params.from_file(fixtures / "tiny.jsonnet", json.dumps(overrides))
+
+
+def build(fixtures, directory, **overrides) -> MultiTaskTrainer:
+    params = tiny_params(fixtures, **overrides)
+    for key in ("random_seed", "numpy_seed", "pytorch_seed"):
+        params.pop(key)
+    return TrainModel.from_params(params, serialization_dir=str(directory), local_rank=0).trainer
+
+
+def train(fixtures, directory, recover=False, **overrides):
+    train_model(tiny_params(fixtures, **overrides), str(directory), recover=recover)
+    return torch.load(directory / "best.th")
+
+
+def last_weights(directory):
+    newest = max(directory.glob("model_state_e*"), key=lambda path: path.stat().st_mtime_ns)
+    return torch.load(newest)
+
+
+def assert_same(weights, others):
+    assert weights.keys() == others.keys()
+    for name, tensor in weights.items():
+        assert torch.equal(tensor, others[name]), name
+
+
+def test_the_run_writes_the_best_weights_of_each_task(tiny_run):
+    for task in TASKS:
+        assert (tiny_run / best_weights_name(task)).is_file()
+    metrics = json.loads((tiny_run / "metrics.json").read_text())
+    for task in TASKS:
+        assert metrics[f"best_epoch_{task}"] in (0, 1)
+        assert f"best_validation_{task}_f1" in metrics
+    assert (tiny_run / "model.tar.gz").is_file()
+
+
+def test_best_weights_reach_the_best_scores_again(fixtures, tmp_path, tiny_run):
+    trainer = build(fixtures, tmp_path)
+    metrics = json.loads((tiny_run / "metrics.json").read_text())
+    for task in TASKS:
+        trainer.model.load_state_dict(torch.load(tiny_run / best_weights_name(task)))
+        for name, value in trainer.validate_task(task).items():
+            assert value == pytest.approx(metrics[f"best_validation_{task}_{name}"], abs=1e-6), (task, name)
+
+
+def test_the_same_seed_gives_the_same_run_to_the_last_bit(fixtures, tmp_path, tiny_run):
+    train(fixtures, tmp_path / "again")
+    assert_same(last_weights(tmp_path / "again"), last_weights(tiny_run))
+    train(fixtures, tmp_path / "other", trainer={"seed": 1})
+    other, first = last_weights(tmp_path / "other"), last_weights(tiny_run)
+    assert any(not torch.equal(tensor, first[name]) for name, tensor in other.items())
+
+
+@TrainerCallback.register("stop_after")
+class StopAfter(TrainerCallback):
+    """Ends the process' training as a kill would, between two updates."""
+
+    updates = 0
+
+    def on_batch(self, trainer, *args, **kwargs):
+        if StopAfter.updates and trainer._total_batches_completed == StopAfter.updates:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("shared_optimizer", [False, True])
+@pytest.mark.parametrize("updates", [3, 6, 11])
+def test_a_resumed_run_ends_with_the_same_weights(fixtures, tmp_path, updates, shared_optimizer):
+    settings = {
+        "trainer": {
+            "checkpointer": {"save_every_num_batches": 2},
+            "callbacks": ["stop_after"],
+            "shared_optimizer": shared_optimizer,
+            "num_epochs": 3,
+        }
+    }
+    StopAfter.updates = 0
+    train(fixtures, tmp_path / "whole", **settings)
+    StopAfter.updates = updates
+    with pytest.raises(KeyboardInterrupt):
+        train(fixtures, tmp_path / "resumed", **settings)
+    StopAfter.updates = 0
+    train(fixtures, tmp_path / "resumed", recover=True, **settings)
+    assert_same(last_weights(tmp_path / "resumed"), last_weights(tmp_path / "whole"))
+    for name in ("best.th", *map(best_weights_name, TASKS)):
+        assert_same(torch.load(tmp_path / "resumed" / name), torch.load(tmp_path / "whole" / name))
+    whole, resumed = (json.loads((tmp_path / run / "metrics.json").read_text()) for run in ("whole", "resumed"))
+    del whole["training_duration"], resumed["training_duration"]
+    assert resumed == pytest.approx(whole, abs=1e-6)
+
+
+def test_an_update_moves_what_its_task_reaches_and_nothing_else(fixtures, tmp_path):
+    trainer = build(fixtures, tmp_path)
+    model = trainer.model.train()
+    # Momentum of an earlier update of another task must not move anything either.
+    trainer._update("relation", next(trainer.data_loader.stream("relation")), 0, 0)
+    before = {name: parameter.clone() for name, parameter in model.named_parameters()}
+    trainer._update("ner", next(trainer.data_loader.stream("ner")), 0, 1)
+    moved = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
+    reached = {name for name, _ in model.parameters_of("ner")}
+    assert moved <= reached
+    assert {name.split(".")[1] for name in moved if name.startswith(("heads", "encoders"))} == {"ner"}
+    assert trainer._optimizer_states["emd"].num_steps == 0
+    assert not trainer._optimizer_states["emd"].optimizer.state
+
+
+def test_gradients_are_rescaled_and_clipped(fixtures, tmp_path):
+    limits = {"optimizer": {"type": "sgd", "lr": 1.0}, "grad_norm": 0.01, "grad_clipping": 0.002}
+    trainer = build(fixtures, tmp_path, trainer=limits)
+    parameters = [parameter for _, parameter in trainer.model.parameters_of("emd")]
+    before = [parameter.clone() for parameter in parameters]
+    trainer.model.train()
+    trainer._update("emd", next(trainer.data_loader.stream("emd")), 0, 0)
+    change = torch.cat([(parameter - old).flatten() for parameter, old in zip(parameters, before)])
+    assert 0 < change.norm() <= 0.01 + 1e-6
+    assert change.abs().max() <= 0.002 + 1e-6
+
+
+def test_an_epoch_draws_as_many_batches_as_all_tasks_have(fixtures, tmp_path):
+    trainer = build(fixtures, tmp_path)
+    summary = trainer._train_epoch(0)
+    assert sum(summary[f"{task}_updates"] for task in TASKS) == len(trainer.data_loader)
+    assert sum(summary[f"{task}_share"] for task in TASKS) == pytest.approx(1.0)
+
+
+def test_training_ends_when_every_task_is_out_of_patience(fixtures, tmp_path):
+    # Without learning no score improves after the first validation.
+    settings = {"optimizer": {"type": "sgd", "lr": 0.0}, "min_learning_rate": -1.0, "patience": 2, "num_epochs": 50}
+    train(fixtures, tmp_path / "run", trainer=settings)
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["epoch"] == 2
+
+
+def test_training_ends_when_every_learning_rate_is_below_the_minimum(fixtures, tmp_path):
+    plateau = {"type": "reduce_on_plateau", "mode": "max", "factor": 0.01, "patience": 0}
+    settings = {"optimizer": {"type": "sgd", "lr": 1e-6}, "learning_rate_scheduler": plateau, "num_epochs": 50}
+    train(fixtures, tmp_path / "run", trainer=settings)
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["epoch"] == 1
+
+
+def test_without_validation_data_the_last_weights_are_kept(fixtures, tmp_path):
+    params = tiny_params(fixtures)
+    params.pop("validation_data_path")
+    params["trainer"].pop("learning_rate_scheduler")
+    train_model(params, str(tmp_path / "run"))
+    assert_same(torch.load(tmp_path / "run" / "best.th"), last_weights(tmp_path / "run"))
+
+
+def test_the_penalty_of_a_regularizer_is_part_of_the_loss(fixtures, tmp_path):
+    batch_loss = []
+    for regularizer in (None, {"regexes": [["encoders.*", {"type": "l2", "alpha": 10.0}]]}):
+        torch.manual_seed(0)
+        trainer = build(fixtures, tmp_path, model={"regularizer": regularizer} if regularizer else {})
+        trainer.model.eval()
+        batch = next(trainer.data_loader.batches_of("ner"))
+        penalty = trainer.model.get_regularization_penalty() if regularizer else 0.0
+        batch_loss.append(float(trainer.batch_outputs(batch, for_training=True)["loss"] - penalty))
+        assert not regularizer or penalty > 0
+    assert batch_loss[0] == pytest.approx(batch_loss[1], rel=1e-5)
+
+
+def test_tensorboard_writes_the_loss_of_each_task(fixtures, tmp_path):
+    callback = {"type": "tensorboard", "summary_interval": 1, "should_log_learning_rate": True}
+    train(fixtures, tmp_path / "run", trainer={"callbacks": [callback]})
+    events = b"".join(path.read_bytes() for path in (tmp_path / "run" / "log").rglob("events*"))
+    for name in (b"batch_emd_loss", b"relation_loss", b"learning_rate"):
+        assert name in events
+
+
+def test_a_loss_that_is_not_a_number_ends_training(fixtures, tmp_path):
+    trainer = build(fixtures, tmp_path)
+    with torch.no_grad():
+        trainer.model.heads["ner"]._projection.weight.fill_(float("nan"))
+    with pytest.raises(UserError, match="the loss of task 'ner' became nan"):
+        trainer._train_epoch(0)
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        ({"trainer": {"patiense": 3}}, "patiense"),
+        ({"trainer": {"validation_metric": {"ner": "+f1"}}}, "validation_metric must name a metric for each"),
+        ({"trainer": {"learning_rate_scheduler": {"type": "reduce_on_plateau", "mode": "min"}}}, "mode to 'max'"),
+        ({"trainer": {"distributed": True, "world_size": 2}}, "one process"),
+        ({"model": {"levels.extra": EXTRA_LEVEL}}, "no data for extra"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(fixtures, tmp_path, overrides, message):
+    with pytest.raises(ConfigurationError, match=message):
+        build(fixtures, tmp_path, **overrides)
+
+
+def test_a_task_of_the_data_without_a_level_is_refused(fixtures, tmp_path):
+    params = tiny_params(fixtures)
+    params["model"]["levels"].pop("coref")
+    for key in ("random_seed", "numpy_seed", "pytorch_seed"):
+        params.pop(key)
+    with pytest.raises(ConfigurationError, match="no level for coref"):
+        TrainModel.from_params(params, serialization_dir=str(tmp_path), local_rank=0)
+
+
+def test_recovery_with_other_optimizers_is_refused(fixtures, tmp_path):
+    train(fixtures, tmp_path, trainer={"num_epochs": 1})
+    trainer = build(fixtures, tmp_path, trainer={"num_epochs": 1, "shared_optimizer": True})
+    with pytest.raises(UserError, match="other tasks or optimizers"):
+        trainer.train()
+
+
+def test_evaluation_leaves_no_trace_in_the_metrics(fixtures, tmp_path):
+    trainer = build(fixtures, tmp_path)
+    trainer.model.eval()
+    first = evaluate_task(trainer.model, trainer._validation_data_loader, "emd")
+    assert evaluate_task(trainer.model, trainer._validation_data_loader, "emd") == first
+    assert trainer.model.get_task_metrics("emd")["f1"] == 0.0
