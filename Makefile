@@ -14,7 +14,7 @@ export TEXT
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
 .PHONY: help install quickstart predict test lint check clean
 .DEFAULT_GOAL := help
