@@ -2,8 +2,8 @@
 
 # Another Python, or another torch (any from 2.6 to 2.13):  make install PYTHON=python3.12 TORCH=torch==2.11.0
 PYTHON ?= python3
-# On Linux PyPI's torch brings gigabytes of CUDA; for the CPU build set
-# PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu
+# On Linux the default torch may bring gigabytes of CUDA; name the CPU build by the index that pytorch.org gives:
+#   make install PIP_EXTRA_INDEX_URL=...
 TORCH ?= torch==2.13.0
 TEXT ?= Marie Curie was born in Warsaw. She moved to Paris, where she worked with her husband Pierre Curie.
 

@@ -1,7 +1,7 @@
 """The hierarchy of levels; nothing here knows about any one task."""
 
 import os
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union, cast
 
 import torch
 from allennlp.common import FromParams, Lazy
@@ -84,7 +84,7 @@ class HMTL(Model):
         vocab: Vocabulary,
         text_field_embedder: TextFieldEmbedder,
         levels: Dict[str, Level],
-        initializer: InitializerApplicator = InitializerApplicator(),
+        initializer: InitializerApplicator = None,
         regularizer: RegularizerApplicator = None,
     ) -> None:
         super().__init__(vocab, regularizer)
@@ -97,7 +97,7 @@ class HMTL(Model):
         for task in self.tasks:
             level = levels[task]
             input_dim = text_field_embedder.get_output_dim() + sum(
-                self.encoders[lower].get_output_dim() for lower in self.reads[task]
+                self.encoder(lower).get_output_dim() for lower in self.reads[task]
             )
             # Encoders name their input size in either way.
             encoder = level.encoder.construct(input_size=input_dim, input_dim=input_dim)
@@ -108,23 +108,45 @@ class HMTL(Model):
                 raise ConfigurationError(f"level '{task}': {type(head).__name__} is not a TaskHead of hmtl")
             self.encoders[task], self.heads[task] = encoder, head
             self.input_dropouts[task] = torch.nn.Dropout(level.input_dropout)
-        initializer(self)
+        if initializer is not None:
+            initializer(self)
 
     @classmethod
-    def from_archive(cls, path: Union[str, os.PathLike], weights: str = None, cuda_device: int = -1) -> "HMTL":
+    def from_archive(
+        cls,
+        archive_file: Union[str, os.PathLike],
+        vocab: Vocabulary = None,
+        weights_file: str = None,
+        cuda_device: int = -1,
+    ) -> "HMTL":
         """The trained model of an archive (`model.tar.gz`) or of a serialization directory, in evaluation mode.
+
+        # Parameters
+
+        archive_file : `Union[str, PathLike]`
+        vocab : `Vocabulary`, optional
+            Extends the vocabulary of the model.
+        weights_file : `str`, optional
+            Other weights than the archive's, such as a run's `best_ner.th`.
+        cuda_device : `int`, optional (default = `-1`)
+            The GPU, -1 for the CPU.
 
         # Raises
 
         UserError
             Where there is no archive, or it holds another kind of model.
         """
-        if not os.path.exists(path):
-            raise UserError(f"{path}: no such archive; expected a model.tar.gz or the directory of a finished run")
-        model = load_archive(str(path), cuda_device=cuda_device, weights_file=weights).model
+        if not os.path.exists(archive_file):
+            raise UserError(
+                f"{archive_file}: no such archive; expected a model.tar.gz or the directory of a finished run"
+            )
+        model = load_archive(archive_file, cuda_device=cuda_device, weights_file=weights_file).model
         if not isinstance(model, cls):
-            raise UserError(f"{path}: holds a {type(model).__name__}, not an hmtl model")
-        return model
+            raise UserError(f"{archive_file}: holds a {type(model).__name__}, not an hmtl model")
+        if vocab is not None:
+            model.vocab.extend_from_vocab(vocab)
+            model.extend_embedder_vocab()
+        return model.eval()
 
     def forward(  # type: ignore[override]
         self,
@@ -139,7 +161,8 @@ class HMTL(Model):
         # Parameters
 
         text : `TextFieldTensors`
-            Sentences, (batch_size, sentence_length, ...), or documents, (batch_size, num_sentences, sentence_length, ...).
+            Sentences, (batch_size, sentence_length, ...), or documents,
+            (batch_size, num_sentences, sentence_length, ...).
         task_name : `Optional[str]`
             The level to supervise or decode; only it and the levels below it are computed.
         metadata : `Optional[List[Dict[str, Any]]]`
@@ -155,16 +178,25 @@ class HMTL(Model):
         Without one, the predictions of every task by its name. Those of sentence tasks come in one list a sentence for
         each document; tasks that need documents are left out where `text` holds sentences.
         """
-        encode = self.encode(text, [task_name] if task_name else None, sentence_ids)
+        encodings = self.encode(text, [task_name] if task_name else None, sentence_ids)
         if task_name is not None:
-            return self._run_head(task_name, encode, metadata=metadata, **targets)
+            return self._run_head(task_name, encodings, metadata=metadata, **targets)
         output: Dict[str, Any] = {}
         for task in self.tasks:
-            if self.heads[task].scope == "document" and not encode.holds_documents:
+            scope = self.head(task).scope
+            if scope == "document" and not encodings.holds_documents:
                 continue
-            rows = self._run_head(task, encode).get("predictions", [])
-            output[task] = encode.by_document(rows) if self.heads[task].scope == "sentence" else rows
+            rows = self._run_head(task, encodings).get("predictions", [])
+            output[task] = encodings.by_document(rows) if scope == "sentence" else rows
         return output
+
+    def encoder(self, task: str) -> Seq2SeqEncoder:
+        """The encoder of a level."""
+        return cast(Seq2SeqEncoder, self.encoders[task])
+
+    def head(self, task: str) -> TaskHead:
+        """The head of a level."""
+        return cast(TaskHead, self.heads[task])
 
     def encode(
         self,
@@ -198,14 +230,12 @@ class HMTL(Model):
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return {
-            f"{task}_{name}": value
-            for task in self.tasks
-            for name, value in self.heads[task].get_metrics(reset).items()
+            f"{task}_{name}": value for task in self.tasks for name, value in self.get_task_metrics(task, reset).items()
         }
 
     def get_task_metrics(self, task: str, reset: bool = False) -> Dict[str, float]:
         """The metrics of one task, under their own names."""
-        return self.heads[task].get_metrics(reset)
+        return self.head(task).get_metrics(reset)
 
     def _levels_below(self, task: str) -> List[str]:
         """The task's own level and all that it reads, directly or not."""
@@ -220,16 +250,16 @@ class HMTL(Model):
         for name in self._levels_below(task):
             if name in encodings.levels:
                 continue
-            scope = self.heads[name].scope
+            scope = self.head(name).scope
             parts = [encodings.embedding(scope), *(encodings.output(lower, scope) for lower in self.reads[name])]
             # Shape: (num_rows, length, input_dim)
             encoder_input = self.input_dropouts[name](torch.cat(parts, dim=-1))
-            output = self.encoders[name](encoder_input, encodings.mask(scope))
+            output = self.encoder(name)(encoder_input, encodings.mask(scope))
             encodings.levels[name] = Encoding(encoder_input, output, scope)
 
     def _run_head(self, task: str, encodings: "Encodings", **fields: Any) -> Dict[str, Any]:
         level = encodings.levels[task]
-        return self.heads[task](
+        return self.head(task)(
             encoding=level.output,
             encoder_input=level.encoder_input,
             mask=encodings.mask(level.scope),
@@ -355,7 +385,5 @@ def _flatten_documents(text: TextFieldTensors) -> Tuple[TextFieldTensors, torch.
     if shape[0] > 1:
         rows = mask.any(-1).nonzero().squeeze(-1)
         document_of = document_of[rows]
-        flat = {
-            indexer: {name: tensor[rows] for name, tensor in tensors.items()} for indexer, tensors in flat.items()
-        }
+        flat = {indexer: {name: tensor[rows] for name, tensor in tensors.items()} for indexer, tensors in flat.items()}
     return flat, document_of, shape[0]

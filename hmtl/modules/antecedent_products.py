@@ -7,7 +7,7 @@ from torch.autograd.function import once_differentiable
 
 
 def antecedent_products(spans: torch.Tensor, weight: torch.Tensor, num_antecedents: int) -> torch.Tensor:
-    """The linear map of `spans[i] * spans[i - offset]`, for every span `i` and every offset from 1 to `num_antecedents`.
+    """The linear map of `spans[i] * spans[i - offset]` for every span `i` and every offset up to `num_antecedents`.
 
     The products, num_spans * num_antecedents * span_dim numbers, are made and used up one offset at a time: spans in
     document order and their antecedents at one offset are two slices of the same matrix.

@@ -71,6 +71,4 @@ class DocumentLayout:
             return vectors
         # Shape: (num_sentences, sentence_length, dim)
         sentences = vectors.new_zeros(*self.sentence_mask.shape, vectors.size(-1))
-        return sentences.masked_scatter(
-            self.sentence_mask.unsqueeze(-1), vectors.flatten(0, 1)[self._positions]
-        )
+        return sentences.masked_scatter(self.sentence_mask.unsqueeze(-1), vectors.flatten(0, 1)[self._positions])

@@ -40,9 +40,7 @@ class OptimizerState:
         Where a `reduce_on_plateau` schedule waits for its score to fall: the trainer's scores rise with quality.
     """
 
-    def __init__(
-        self, optimizer: torch.optim.Optimizer, scheduler: Optional[LearningRateScheduler] = None
-    ) -> None:
+    def __init__(self, optimizer: torch.optim.Optimizer, scheduler: Optional[LearningRateScheduler] = None) -> None:
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.num_steps = 0

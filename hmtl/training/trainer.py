@@ -45,9 +45,9 @@ class MultiTaskTrainer(GradientDescentTrainer):
     """Trains an `HMTL` model on several tasks (HMTL section 2.6).
 
     Each update draws a task, takes the next batch of that task's endless shuffled stream, and steps that task's
-    optimizer, which holds the parameters that the task reaches and no others. An epoch has as many updates as all tasks
-    have batches. After each epoch every task is validated on its own; training stops when every task is out of patience,
-    when every learning rate has fallen below `min_learning_rate`, or after `num_epochs`.
+    optimizer, which holds the parameters that the task reaches and no others. An epoch has as many updates as all
+    tasks have batches. After each epoch every task is validated on its own; training stops when every task is out of
+    patience, when every learning rate has fallen below `min_learning_rate`, or after `num_epochs`.
 
     The serialization directory gets `best_{task}.th`, the weights that were best for each task, and `best.th`, those
     with the best sum of the tasks' scores. What is random is a function of `seed`, the epoch and the update.
@@ -82,10 +82,11 @@ class MultiTaskTrainer(GradientDescentTrainer):
         self._min_learning_rate = min_learning_rate
         self._seed = seed
         self._tasks = list(model.tasks)
-        metrics = validation_metric if isinstance(validation_metric, dict) else dict.fromkeys(self._tasks, validation_metric)
-        if set(metrics) != set(self._tasks):
+        if isinstance(validation_metric, str):
+            validation_metric = dict.fromkeys(self._tasks, validation_metric)
+        if set(validation_metric) != set(self._tasks):
             raise ConfigurationError(f"trainer.validation_metric must name a metric for each of {self._tasks}")
-        self._trackers = {task: ScoreTracker(metrics[task], patience) for task in self._tasks}
+        self._trackers = {task: ScoreTracker(validation_metric[task], patience) for task in self._tasks}
         # The sum over tasks decides on `best.th` alone.
         self._metric_tracker = ScoreTracker("+score")
         self._num_consumed: Counter = Counter()
@@ -99,7 +100,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         data_loader: DataLoader,
         validation_data_loader: DataLoader = None,
         local_rank: int = 0,
-        sampler: TaskSampler = ProportionalSampler(),
+        sampler: TaskSampler = None,
         optimizer: Lazy[Optimizer] = Lazy(Optimizer.default),
         shared_optimizer: bool = False,
         learning_rate_scheduler: Lazy[LearningRateScheduler] = None,
@@ -154,6 +155,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
             if loader is not None:
                 _check_data(model, loader)
         assert isinstance(data_loader, PerTaskDataLoader)
+        assert validation_data_loader is None or isinstance(validation_data_loader, PerTaskDataLoader)
         if cuda_device is None:
             cuda_device = 0 if torch.cuda.is_available() else -1
         if isinstance(cuda_device, int) and cuda_device >= 0:
@@ -169,14 +171,16 @@ class MultiTaskTrainer(GradientDescentTrainer):
         optimizer_states = {}
         for name, named_parameters in parameters.items():
             built = optimizer.construct(model_parameters=[list(pair) for pair in named_parameters])
-            scheduler = learning_rate_scheduler and learning_rate_scheduler.construct(
-                optimizer=built, num_epochs=num_epochs, num_steps_per_epoch=num_batches[name]
-            )
+            scheduler: Optional[LearningRateScheduler] = None
+            if learning_rate_scheduler is not None:
+                scheduler = learning_rate_scheduler.construct(
+                    optimizer=built, num_epochs=num_epochs, num_steps_per_epoch=num_batches[name]
+                )
             optimizer_states[name] = OptimizerState(built, scheduler)
         return cls(
             model=model,
             optimizer_states=optimizer_states,
-            sampler=sampler,
+            sampler=sampler or ProportionalSampler(),
             data_loader=data_loader,
             validation_data_loader=validation_data_loader,
             validation_metric=validation_metric,
@@ -280,7 +284,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
                 step + 1,
                 is_training=True,
                 is_primary=self._primary,
-                batch_grad_norm=norm,
+                batch_grad_norm=norm,  # type: ignore[arg-type]
             )
         return outputs
 
@@ -307,7 +311,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
         """The metrics of one task on its validation data, with its mean `loss`; nothing is trained."""
         self._pytorch_model.eval()
         loader: PerTaskDataLoader = self._validation_data_loader  # type: ignore[assignment]
-        return evaluate_task(self.model, loader, task)
+        model: HMTL = self.model  # type: ignore[assignment]
+        return evaluate_task(model, loader, task)
 
     def _score(self, name: str, metrics: Dict[str, Any]) -> Optional[float]:
         """The score, higher is better, of a task or (`SHARED`) of all; `None` without validation."""
@@ -449,7 +454,10 @@ def _number(value: Any) -> Any:
 
 
 def evaluate_task(model: HMTL, loader: PerTaskDataLoader, task: str) -> Dict[str, float]:
-    """The task's metrics over all its batches in `loader`, with the mean `loss` a batch; the model must be in evaluation mode."""
+    """The task's metrics over all its batches in `loader`, with the mean `loss` a batch.
+
+    The model must be in evaluation mode.
+    """
     model.get_task_metrics(task, reset=True)
     losses: List[torch.Tensor] = []
     batches: Iterator[Dict[str, Any]] = loader.batches_of(task)

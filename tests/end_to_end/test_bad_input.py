@@ -6,6 +6,7 @@ import sys
 import tarfile
 
 import pytest
+
 from hmtl.cli import main
 
 
@@ -23,9 +24,7 @@ def line_of_failure(capsys, *arguments):
 def line_of_training(capsys, fixtures, tmp_path, overrides):
     """The same for a training of the tiny configuration with overrides; nothing half-made is left behind."""
     directory = tmp_path / "run"
-    line = line_of_failure(
-        capsys, "train", fixtures / "tiny.jsonnet", "-s", directory, "-o", json.dumps(overrides)
-    )
+    line = line_of_failure(capsys, "train", fixtures / "tiny.jsonnet", "-s", directory, "-o", json.dumps(overrides))
     assert not directory.exists()
     return line
 
@@ -163,7 +162,17 @@ def test_archive_that_is_none(capsys, tmp_path):
 def test_the_command_itself_exits_with_2(fixtures, tmp_path):
     overrides = json.dumps({"train_data_path.ner": "missing.jsonl"})
     result = subprocess.run(
-        [sys.executable, "-m", "hmtl", "train", str(fixtures / "tiny.jsonnet"), "-s", str(tmp_path / "run"), "-o", overrides],
+        [
+            sys.executable,
+            "-m",
+            "hmtl",
+            "train",
+            str(fixtures / "tiny.jsonnet"),
+            "-s",
+            str(tmp_path / "run"),
+            "-o",
+            overrides,
+        ],
         capture_output=True,
         text=True,
     )

@@ -2,6 +2,7 @@ import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
+
 from hmtl.training.task_state import OptimizerState, ScoreTracker
 
 

@@ -6,6 +6,7 @@ from allennlp.commands.train import TrainModel, train_model
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
+
 from hmtl.errors import UserError
 from hmtl.training.trainer import MultiTaskTrainer, best_weights_name, evaluate_task
 

@@ -53,7 +53,8 @@ class PerTaskDataLoader(DataLoader):
         paths = data_path if isinstance(data_path, dict) else dict.fromkeys(reader.readers, data_path)
         if not set(paths) <= set(reader.readers):
             raise ConfigurationError(
-                f"no reader for {sorted(set(paths) - set(reader.readers))}; there are readers for {sorted(reader.readers)}"
+                f"no reader for {sorted(set(paths) - set(reader.readers))}; "
+                f"there are readers for {sorted(reader.readers)}"
             )
         self.tasks = sorted(paths)
         sizes = batch_size if isinstance(batch_size, dict) else dict.fromkeys(self.tasks, batch_size)
@@ -73,9 +74,7 @@ class PerTaskDataLoader(DataLoader):
             inner = reader.readers[task].inner
             self._instances[task] = list(Tqdm.tqdm(inner.read(paths[task]), desc=f"reading {task}"))
             if not self._instances[task]:
-                raise ConfigurationError(
-                    f"task '{task}' has no data: its reader found no instance in {paths[task]}"
-                )
+                raise ConfigurationError(f"task '{task}' has no data: its reader found no instance in {paths[task]}")
 
     @property
     def num_batches(self) -> Dict[str, int]:

@@ -1,6 +1,7 @@
 """Whole documents with coreference clusters."""
 
-from typing import Dict, Iterable, List, Tuple
+from collections import Counter
+from typing import Any, Dict, Iterable, List, Tuple
 
 import torch
 from allennlp.data import DatasetReader, Instance
@@ -25,10 +26,11 @@ class CorefReader(DocumentReader):
         Give the lower levels the document as one sequence, as the 2018 implementation did, instead of sentence by
         sentence, as they were trained. The field `sentence_ids`, shape (num_tokens,), then keeps the boundaries.
     max_sentences : `int`, optional (default = `None`)
-        Longer documents are cut into parts of so many sentences; links between the parts are lost, and counted.
+        Longer documents are cut into parts of so many sentences; links between the parts are lost, and the clusters that
+        they cut are counted. A mention that is left alone in its part stays there, as a cluster of one.
     """
 
-    def __init__(self, one_sequence: bool = False, max_sentences: int = None, **kwargs) -> None:
+    def __init__(self, one_sequence: bool = False, max_sentences: int = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.one_sequence = one_sequence
         self.max_sentences = max_sentences
@@ -44,17 +46,14 @@ class CorefReader(DocumentReader):
         ) - len(clusters)
         starts = [*document.sentence_starts, len(document.tokens)]
         step = self.max_sentences or len(document.sentences)
+        num_parts: Counter = Counter()
         for first in range(0, len(document.sentences), step):
             sentences = document.sentences[first : first + step]
             begin, end = starts[first], starts[first + len(sentences)]
-            inside = [
-                [(m[0] - begin, m[1] - begin) for m in cluster if begin <= m[0] < end] for cluster in clusters
-            ]
-            parts = [cluster for cluster in inside if cluster]
-            self.counts["clusters cut at a document boundary"] += sum(
-                0 < len(part) < len(whole) for part, whole in zip(inside, clusters)
-            )
-            yield self._instance(document.doc_key, sentences, parts)
+            inside = [[(m[0] - begin, m[1] - begin) for m in cluster if begin <= m[0] < end] for cluster in clusters]
+            num_parts.update(number for number, cluster in enumerate(inside) if cluster)
+            yield self._instance(document.doc_key, sentences, [cluster for cluster in inside if cluster])
+        self.counts["clusters cut by max_sentences"] += sum(number > 1 for number in num_parts.values())
 
     def _instance(self, doc_key: str, sentences: List[List[str]], clusters: List[List[Bounds]]) -> Instance:
         rows = [(*mention, number) for number, cluster in enumerate(clusters) for mention in cluster]

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Hashable, Iterable, List, Optional, TypeVar
 
 from allennlp.data import DatasetReader, Instance, TokenIndexer
 from allennlp.data.fields import ListField, TextField
@@ -14,6 +14,8 @@ from hmtl.data.document import Document
 from hmtl.errors import DataError
 
 logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item", bound=Hashable)
 
 
 class DocumentReader(DatasetReader):
@@ -99,6 +101,6 @@ class DocumentReader(DatasetReader):
         )
 
 
-def distinct(items: Iterable[Tuple]) -> List[Tuple]:
+def distinct(items: Iterable[Item]) -> List[Item]:
     """The items without repetitions, in their order."""
     return list(dict.fromkeys(items))

@@ -1,6 +1,6 @@
 """Sentences with relations between the heads of mentions."""
 
-from typing import Iterable
+from typing import Any, Iterable
 
 from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import MetadataField
@@ -27,7 +27,7 @@ class RelationReader(DocumentReader):
     """
 
     def __init__(
-        self, label_namespace: str = "relation_labels", only_sentences_with_relations: bool = False, **kwargs
+        self, label_namespace: str = "relation_labels", only_sentences_with_relations: bool = False, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.label_namespace = label_namespace

@@ -1,7 +1,8 @@
 """Sentences with labelled spans: named entity recognition, entity mention detection, and their like."""
 
-from typing import Iterable, List, Literal
+from typing import Any, Iterable, List, Literal, get_args
 
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import MetadataField
 
@@ -31,9 +32,11 @@ class TaggingReader(DocumentReader):
     """
 
     def __init__(
-        self, layer: str, label_namespace: str = None, nested_spans: NestedSpans = "outermost", **kwargs
+        self, layer: str, label_namespace: str = None, nested_spans: NestedSpans = "outermost", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        if nested_spans not in get_args(NestedSpans):
+            raise ConfigurationError(f"nested_spans must be 'outermost' or 'innermost', not '{nested_spans}'")
         self.layer = layer
         self.label_namespace = label_namespace or f"{layer}_labels"
         self.nested_spans = nested_spans

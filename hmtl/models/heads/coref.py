@@ -1,7 +1,7 @@
 """End-to-end coreference resolution over all spans of a document."""
 
 import math
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, cast
 
 import torch
 from allennlp.data import Vocabulary
@@ -166,12 +166,10 @@ class CorefHead(TaskHead):
         positions = positions.clamp(max=len(inputs) - 1)
         weights = logits[positions].masked_fill(outside, -math.inf).softmax(-1)
         # Shape: (num_spans, dim): a bag of rows, summed without a tensor of all of them
-        return torch.nn.functional.embedding_bag(
-            positions, values, per_sample_weights=weights, mode="sum"
-        )
+        return torch.nn.functional.embedding_bag(positions, values, per_sample_weights=weights, mode="sum")
 
     def _mention_scores(self, encoding: torch.Tensor, inputs: torch.Tensor, spans: _Candidates) -> torch.Tensor:
-        first = self._mention_feedforward._linear_layers[0]
+        first = _first_layer(self._mention_feedforward)
         at_start, at_end, of_width, of_input = first.weight.split(self._span_parts, dim=1)
         widths = (spans.ends - spans.starts).clamp(max=self._max_span_width - 1)
         # Shape: (num_spans, hidden_dim)
@@ -188,7 +186,7 @@ class CorefHead(TaskHead):
     def _antecedent_scores(
         self, representations: torch.Tensor, mention_scores: torch.Tensor, antecedents: torch.Tensor
     ) -> torch.Tensor:
-        first = self._antecedent_feedforward._linear_layers[0]
+        first = _first_layer(self._antecedent_feedforward)
         span_dim = representations.size(-1)
         of_span, of_antecedent, of_product, of_distance = first.weight.split(
             [span_dim, span_dim, span_dim, self._distance_embedding.embedding_dim], dim=1
@@ -287,6 +285,10 @@ def _sorted_unique_spans(gold: torch.Tensor) -> _Candidates:
 
 def _feedforward(input_dim: int, num_layers: int, hidden_dim: int, dropout: float) -> FeedForward:
     return FeedForward(input_dim, num_layers, hidden_dim, Activation.by_name("relu")(), dropout)
+
+
+def _first_layer(feedforward: FeedForward) -> torch.nn.Linear:
+    return cast(torch.nn.Linear, feedforward._linear_layers[0])
 
 
 def _after_first_layer(feedforward: FeedForward, hidden: torch.Tensor) -> torch.Tensor:

@@ -116,7 +116,7 @@ class RelationHead(TaskHead):
         batch = torch.arange(len(scores), device=scores.device).unsqueeze(1).expand_as(types)
         # Shape: (batch_size, length, length, num_types)
         targets = torch.zeros_like(scores)
-        # Padded rows write a zero onto a cell of their own sentence: no boolean indexing, which would wait for the device.
+        # Padded rows add a zero to a cell of their own sentence: boolean indexing would wait for the device.
         targets = targets.index_put(
             (batch, rows.clamp(min=0), columns.clamp(min=0), types.clamp(min=0)),
             is_real.to(scores.dtype),

@@ -27,8 +27,8 @@ class TaskHead(Head):
     `(last token of arg1, last token of arg2, label)`, or clusters as lists of `(start, end)`; offsets count tokens from
     the start of the row. A head decodes and updates its metrics only outside training.
 
-    A registered subclass takes the keyword arguments `vocab`, `encoding_dim`, `encoder_input_dim` and `task_name`, which
-    `HMTL` supplies, beside those of its configuration.
+    A registered subclass takes the keyword arguments `vocab`, `encoding_dim`, `encoder_input_dim` and `task_name`,
+    which `HMTL` supplies, beside those of its configuration.
     """
 
     scope: Scope = "sentence"

@@ -2,6 +2,7 @@ import math
 from collections import Counter
 
 import pytest
+
 from hmtl.training.task_samplers import ProportionalSampler, TaskSampler, UniformSampler
 
 
@@ -10,7 +11,8 @@ def share_of(tasks, task):
 
 
 @pytest.mark.parametrize(
-    "sampler, expected", [(ProportionalSampler(), {"ner": 0.25, "emd": 0.75}), (UniformSampler(), {"ner": 0.5, "emd": 0.5})]
+    "sampler, expected",
+    [(ProportionalSampler(), {"ner": 0.25, "emd": 0.75}), (UniformSampler(), {"ner": 0.5, "emd": 0.5})],
 )
 def test_shares_over_20000_draws_match_the_probabilities(sampler, expected):
     tasks = sampler.draw({"ner": 5_000, "emd": 15_000}, epoch=0, seed=1)
