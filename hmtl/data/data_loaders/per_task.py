@@ -37,7 +37,7 @@ class PerTaskDataLoader(DataLoader):
     # Raises
 
     ConfigurationError
-        Where a path has no reader, a batch size is missing, or a task has no instances.
+        Where a path has no reader, a batch size is missing or below 1, or a task has no instances.
     """
 
     def __init__(
@@ -60,6 +60,9 @@ class PerTaskDataLoader(DataLoader):
         sizes = batch_size if isinstance(batch_size, dict) else dict.fromkeys(self.tasks, batch_size)
         if not set(sizes) >= set(self.tasks):
             raise ConfigurationError(f"batch_size lacks {sorted(set(self.tasks) - set(sizes))}")
+        for task in self.tasks:
+            if sizes[task] < 1:
+                raise ConfigurationError(f"batch_size of '{task}' must be at least 1, not {sizes[task]}")
         self._samplers = {
             task: BucketBatchSampler(sizes[task], sorting_keys=["text"], padding_noise=padding_noise)
             for task in self.tasks
@@ -99,7 +102,10 @@ class PerTaskDataLoader(DataLoader):
 
     def batches_of(self, task: str) -> Iterator[Dict[str, Any]]:
         """Every instance of the task once, sorted by length, in batches."""
-        for indices in self._in_order[task].get_batch_indices(self._instances[task]):
+        # The sampler draws random numbers though it does not use them.
+        with seeded_python_random(self._seed, task):
+            order = list(self._in_order[task].get_batch_indices(self._instances[task]))
+        for indices in order:
             yield self._batch(task, indices)
 
     def __iter__(self) -> Iterator[Dict[str, Any]]:
