@@ -13,7 +13,7 @@ from hmtl.environment import define_variables  # noqa: E402
 
 define_variables()
 
-from hmtl import data, models  # noqa: E402
+from hmtl import data, models, predictors  # noqa: E402
 from hmtl.training import trainer  # noqa: E402
 from hmtl.version import VERSION as __version__  # noqa: E402
 

@@ -1,0 +1,1 @@
+from hmtl.predictors.hmtl_predictor import HMTLPredictor

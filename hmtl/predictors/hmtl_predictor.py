@@ -1,0 +1,305 @@
+"""Text in, the predictions of all tasks out, in one pass of the model."""
+
+import json
+import os
+from typing import Any, Dict, Iterable, List, Union
+
+from allennlp.common.checks import check_for_gpu
+from allennlp.common.util import JsonDict
+from allennlp.data import DatasetReader, Instance
+from allennlp.data.dataset_readers import MultiTaskDatasetReader
+from allennlp.data.fields import MetadataField
+from allennlp.models import Model
+from allennlp.models.archival import load_archive
+from allennlp.predictors import Predictor
+
+from hmtl.data.dataset_readers import DocumentReader
+from hmtl.data.document import Document, Relation, Span
+from hmtl.errors import UserError
+from hmtl.models.heads.task_head import Layer
+from hmtl.models.hmtl import HMTL
+from hmtl.predictors.text import SentenceSplitter, TokenizedText
+
+_EXPECTED = 'expected {"text": "..."} or {"sentences": [["a", "token", ...], ...]}'
+_TEXT_KEYS = ("doc_key", "text", "sentences", "token_offsets")
+
+
+@Predictor.register("hmtl")
+class HMTLPredictor(Predictor):
+    """Predicts every task of an `HMTL` model for texts of any length.
+
+    Input, one JSON object a text:
+
+    - `{"text": "..."}`: raw text, which spaCy splits, or
+    - `{"sentences": [[...], ...]}`: tokens, sentence by sentence. Other keys are ignored, so that a whole `Document` in
+      the DyGIE layout will do; its gold layers play no part.
+
+    Both may have a `doc_key`. Output, with offsets that count tokens of the text, both ends included, beside
+    `char_start` and `char_end`, which count its characters, the end excluded:
+
+    - `doc_key`; `text`, as it came, or else the tokens joined by single spaces; `sentences`, the tokens;
+      `token_offsets`, one `[char_start, char_end]` for each token of the text;
+    - for each task, by its name, depending on what its head predicts:
+      spans, `[{start, end, text, char_start, char_end, label}, ...]`;
+      relations, `[{label, arg1: {start, end, text, char_start, char_end}, arg2: {...}}, ...]`;
+      or clusters, `[[{start, end, text, char_start, char_end}, ...], ...]`.
+
+    The model finds the last token of a relation's argument. It stands for the predicted span that ends there: of the
+    span tasks that the relation task reads, the nearest first, or else of any other; without one, for itself.
+
+    # Parameters
+
+    model : `Model`
+    dataset_reader : `DatasetReader`
+        A reader of hmtl's, or the multitask reader of several; only its token indexers are used.
+    frozen : `bool`, optional (default = `True`)
+        Whether to put the model into evaluation mode.
+    spacy_model : `str`, optional (default = `None`)
+        The spaCy pipeline that splits raw text; see `SentenceSplitter`.
+
+    # Raises
+
+    UserError
+        Where the model is no `HMTL` model, no reader is hmtl's, or spaCy finds no such pipeline.
+    """
+
+    def __init__(
+        self, model: Model, dataset_reader: DatasetReader, frozen: bool = True, spacy_model: str = None
+    ) -> None:
+        if not isinstance(model, HMTL):
+            raise UserError(f"the predictor 'hmtl' needs an hmtl model, and this is a {type(model).__name__}")
+        for task in sorted({*model.tasks}.intersection(_TEXT_KEYS)):
+            raise UserError(f"the task name '{task}' is a key of the predictor's output; train it under another name")
+        super().__init__(model, _document_reader(dataset_reader), frozen)
+        heads = {task: model.head(task) for task in model.tasks}
+        self.layers: Dict[str, Layer] = {task: head.predicts for task, head in heads.items()}
+        self._scopes = {task: head.scope for task, head in heads.items()}
+        self._span_tasks = {task: _span_tasks_for(task, model.reads, self.layers) for task in self.layers}
+        self._split = SentenceSplitter(spacy_model)
+        self._num_lines = 0
+
+    @classmethod
+    def load(
+        cls, path: Union[str, os.PathLike], spacy_model: str = None, cuda_device: int = -1, weights_file: str = None
+    ) -> "HMTLPredictor":
+        """The predictor of an archive (`model.tar.gz`) or of a serialization directory.
+
+        `weights_file` names other weights than the best ones, such as a run's `best_ner.th`.
+
+        # Raises
+
+        UserError
+            Where there is no archive, or it holds another kind of model.
+        """
+        check_for_gpu(cuda_device)
+        archive = load_archive(_archive_path(path), cuda_device=cuda_device, weights_file=weights_file)
+        if not isinstance(archive.model, HMTL):
+            raise UserError(f"{path}: holds a {type(archive.model).__name__}, not an hmtl model")
+        return cls(archive.model, archive.validation_dataset_reader, spacy_model=spacy_model)
+
+    def predict(self, text: str) -> JsonDict:
+        """The predictions for a raw text, in the layout that the class describes."""
+        return self.predict_json({"text": text})
+
+    def predict_document(self, document: Document, tasks: Iterable[str] = None) -> Document:
+        """A new document with predicted layers, of some tasks or all, in place of its own; the rest is kept.
+
+        # Raises
+
+        UserError
+            As `to_document` does.
+        """
+        output = self.predict_json({"doc_key": document.doc_key, "sentences": document.sentences})
+        predicted = self.to_document(output, tasks)
+        predicted.metadata = {key: value for key, value in document.metadata.items() if key not in self.layers}
+        return predicted
+
+    def to_document(self, output: JsonDict, tasks: Iterable[str] = None) -> Document:
+        """An output of this predictor as a `Document`, with the predictions of some tasks (default: of all).
+
+        # Raises
+
+        UserError
+            Where two tasks predict relations, or clusters: a document holds one layer of each.
+        """
+        document = Document(output["doc_key"], output["sentences"])
+        for task in self.layers if tasks is None else tasks:
+            rows = output[task]
+            if self.layers[task] == "spans":
+                document.spans[task] = [Span(row["start"], row["end"], row["label"]) for row in rows]
+                continue
+            if getattr(document, self.layers[task]) is not None:
+                raise UserError(f"a document holds one layer of {self.layers[task]}; leave '{task}' or its rival out")
+            if self.layers[task] == "relations":
+                document.relations = [
+                    Relation(_bounds(row["arg1"]), _bounds(row["arg2"]), row["label"]) for row in rows
+                ]
+            else:
+                document.clusters = [[_bounds(mention) for mention in cluster] for cluster in rows]
+        return document.validate()
+
+    def load_line(self, line: str) -> JsonDict:
+        """The object of one line, checked here, where the line's number is known."""
+        self._num_lines += 1
+        try:
+            record = json.loads(line)
+            _check(record)
+        except (json.JSONDecodeError, UserError) as error:
+            reason = f"not valid JSON ({error})" if isinstance(error, json.JSONDecodeError) else error
+            raise UserError(f"line {self._num_lines} of the input, empty lines not counted: {reason}") from error
+        return record if record.get("doc_key") is not None else {**record, "doc_key": f"line_{self._num_lines}"}
+
+    def predict_instance(self, instance: Instance) -> JsonDict:
+        return self.predict_batch_instance([instance])[0]
+
+    def predict_batch_instance(self, instances: List[Instance]) -> List[JsonDict]:
+        for instance in instances:
+            if "tokenized_text" not in _metadata(instance):
+                raise UserError("the predictor 'hmtl' takes JSON lines; leave out --use-dataset-reader")
+            self._dataset_reader.apply_token_indexers(instance)
+        outputs = self._model.forward_on_instances(instances)
+        return [self._output(**_metadata(instance), predictions=output) for instance, output in zip(instances, outputs)]
+
+    def _json_to_instance(self, json_dict: JsonDict) -> Instance:
+        _check(json_dict)
+        if "sentences" in json_dict:
+            text = TokenizedText.from_sentences(json_dict["sentences"])
+        else:
+            text = self._split(json_dict["text"])
+        instance = self._dataset_reader.text_to_instance(text.sentences)
+        doc_key = json_dict.get("doc_key")
+        metadata = {"doc_key": "document" if doc_key is None else str(doc_key), "tokenized_text": text}
+        instance.add_field("metadata", MetadataField(metadata))
+        return instance
+
+    def _output(self, doc_key: str, tokenized_text: TokenizedText, predictions: Dict[str, Any]) -> JsonDict:
+        text = tokenized_text
+        rows = {task: self._rows_of_text(task, text, predictions[task]) for task in self.layers}
+        output: JsonDict = {
+            "doc_key": doc_key,
+            "text": text.text,
+            "sentences": text.sentences,
+            "token_offsets": [list(offsets) for offsets in text.token_offsets],
+        }
+        for task, layer in self.layers.items():
+            if layer == "spans":
+                output[task] = [{**text.mention(start, end), "label": label} for start, end, label in rows[task]]
+            elif layer == "relations":
+                starts = _starts_by_end(rows[lower] for lower in self._span_tasks[task])
+                output[task] = [
+                    {
+                        "label": label,
+                        "arg1": text.mention(starts.get(arg1, arg1), arg1),
+                        "arg2": text.mention(starts.get(arg2, arg2), arg2),
+                    }
+                    for arg1, arg2, label in rows[task]
+                ]
+            else:
+                output[task] = [[text.mention(start, end) for start, end in cluster] for cluster in rows[task]]
+        return output
+
+    def _rows_of_text(self, task: str, text: TokenizedText, predicted: List[Any]) -> List[Any]:
+        """A head's rows in one list, with offsets in tokens of the text."""
+        if self._scopes[task] == "document":
+            return predicted
+        return [
+            _moved(row, first, self.layers[task])
+            for first, rows in zip(text.sentence_starts, predicted)
+            for row in rows
+        ]
+
+
+def _document_reader(reader: DatasetReader) -> DocumentReader:
+    """A reader with the model's token indexers; the multitask reader wraps one for each task, alike in these."""
+    readers = [reader]
+    if isinstance(reader, MultiTaskDatasetReader):
+        readers = [shim.inner for _, shim in sorted(reader.readers.items())]
+    for candidate in readers:
+        if isinstance(candidate, DocumentReader):
+            return candidate
+    raise UserError(
+        f"the predictor 'hmtl' needs a dataset reader of hmtl's, and found {type(readers[0]).__name__}; "
+        "train with one of hmtl_tagging, hmtl_relation and hmtl_coref"
+    )
+
+
+def _span_tasks_for(task: str, reads: Dict[str, List[str]], layers: Dict[str, Layer]) -> List[str]:
+    """All span tasks: first those that the task reads, directly or through others, the nearest first; then the rest.
+
+    `layers` is in bottom-up order, so that a task's readers stand behind it.
+    """
+    below = {task}
+    top_down = list(reversed(layers))
+    for reader in top_down:
+        if reader in below:
+            below.update(reads[reader])
+    spans = [name for name in top_down if layers[name] == "spans"]
+    return [name for name in spans if name in below] + [name for name in spans if name not in below]
+
+
+def _starts_by_end(layers: Iterable[List[Span]]) -> Dict[int, int]:
+    """The start of the mention that ends at a token: of the first layer that has one there, the longest."""
+    starts: Dict[int, int] = {}
+    for spans in layers:
+        longest_first = sorted(spans, key=lambda span: span[0])
+        for start, end, _ in longest_first:
+            starts.setdefault(end, start)
+    return starts
+
+
+def _metadata(instance: Instance) -> Dict[str, Any]:
+    field = instance.fields.get("metadata")
+    return field.metadata if isinstance(field, MetadataField) else {}
+
+
+def _moved(row: Any, first: int, layer: Layer) -> Any:
+    """A row of a sentence with offsets of the text, where `first` is that of the sentence's first token."""
+    if layer == "clusters":
+        return [(start + first, end + first) for start, end in row]
+    return row[0] + first, row[1] + first, row[2]
+
+
+def _bounds(mention: JsonDict) -> Any:
+    return mention["start"], mention["end"]
+
+
+def _check(record: Any) -> None:
+    """Raises `UserError` where the record is no input of the predictor's."""
+    if not isinstance(record, dict):
+        raise UserError(f"{_EXPECTED}, found {type(record).__name__}")
+    if "sentences" in record:
+        sentences = record["sentences"]
+        if not isinstance(sentences, list):
+            raise UserError(f"'sentences' is {type(sentences).__name__}; {_EXPECTED}")
+        document = Document(str(record.get("doc_key", "document")), sentences).validate()
+        pieces = document.tokens
+    elif "text" in record:
+        if not isinstance(record["text"], str):
+            raise UserError(f"'text' is {type(record['text']).__name__}; {_EXPECTED}")
+        if not record["text"].strip():
+            raise UserError(f"'text' is empty; {_EXPECTED}")
+        pieces = [record["text"]]
+    else:
+        raise UserError(f"{_EXPECTED}, found the keys: {', '.join(map(str, record)) or 'none'}")
+    for piece in pieces:
+        try:
+            piece.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise UserError(
+                f"character {error.start} of {piece[:30]!r} is half of a surrogate pair; expected valid Unicode"
+            ) from error
+
+
+def _archive_path(path: Union[str, os.PathLike]) -> str:
+    """What `load_archive` has to open: of a run's directory the weights as they stand, or else its archive."""
+    name = os.fspath(path)
+    if not os.path.exists(name):
+        raise UserError(f"{name}: no such archive; expected a model.tar.gz or the directory of a run")
+    if not os.path.isdir(name):
+        return name
+    if any(os.path.exists(os.path.join(name, weights)) for weights in ("weights.th", "best.th")):
+        return name
+    archive = os.path.join(name, "model.tar.gz")
+    if not os.path.exists(archive):
+        raise UserError(f"{name}: holds neither best.th nor model.tar.gz; expected the directory of a run")
+    return archive
