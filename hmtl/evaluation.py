@@ -1,0 +1,469 @@
+"""The evaluation of a finished run: all its best weights on every task, beside simple baselines."""
+
+import json
+import os
+import pickle
+import platform
+import textwrap
+import time
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union, cast
+
+import allennlp.version
+import torch
+from allennlp.common import Params
+from allennlp.data import DataLoader
+from allennlp.data.dataset_readers import MultiTaskDatasetReader
+from allennlp.models.archival import CONFIG_NAME, load_archive
+from allennlp.nn.util import read_state_dict
+
+from hmtl.analysis.baselines import baseline_scores
+from hmtl.data.data_loaders import PerTaskDataLoader
+from hmtl.data.dataset_readers import CorefReader, DocumentReader, RelationReader, TaggingReader
+from hmtl.data.document import Document
+from hmtl.errors import DataError, UserError
+from hmtl.models.heads.task_head import TaskHead
+from hmtl.models.hmtl import HMTL
+from hmtl.training.metrics import LabelledF1
+from hmtl.training.trainer import BEST_OVERALL, best_weights_name, evaluate_task
+from hmtl.version import VERSION
+
+Metrics = Dict[str, float]
+
+# The layers whose mentions the relation baseline may be given, the better one first.
+MENTION_LAYERS = ("emd", "ner")
+
+_READERS_WITH_BASELINE = (TaggingReader, RelationReader, CorefReader)
+
+
+@dataclass
+class TaskScores:
+    """What one weights file scored on one task.
+
+    # Attributes
+
+    metrics : `Dict[str, float]`
+        The metrics of the task's head, from 0 to 1, and the mean `loss` a batch.
+    seconds : `float`
+        The time that it took.
+    by_label : `Optional[Dict[str, Dict[str, float]]]`
+        `precision`, `recall`, `f1` and `support` of each label, where the weights are the task's own best.
+    """
+
+    metrics: Metrics
+    seconds: float
+    by_label: Optional[Dict[str, Metrics]] = None
+
+
+@dataclass
+class Baseline:
+    """What a task's baseline scored: its description, and `precision`, `recall`, `f1` and the like."""
+
+    description: str
+    metrics: Metrics
+
+
+@dataclass
+class Evaluation:
+    """The scores of a run.
+
+    # Attributes
+
+    run : `str`
+        Its serialization directory.
+    split : `str`
+        `test` or `validation`.
+    tasks : `List[str]`
+        The evaluated tasks, each after those that it builds on.
+    weights : `Dict[str, str]`
+        The weights files, by the names that `scores` has for them.
+    data_path, train_data_path : `Dict[str, str]`
+        What each task was evaluated on, and what its baseline was fitted to.
+    gold_mentions : `List[str]`
+        The tasks whose head was given the gold mentions.
+    device : `str`
+    versions : `Dict[str, str]`
+    scores : `Dict[str, Dict[str, TaskScores]]`
+        By weights, then by task.
+    baselines : `Dict[str, Baseline]`
+        By task; tasks without one are left out.
+    seconds : `float`
+        The time of the whole evaluation.
+    """
+
+    run: str
+    split: str
+    tasks: List[str]
+    weights: Dict[str, str]
+    data_path: Dict[str, str]
+    train_data_path: Dict[str, str]
+    gold_mentions: List[str]
+    device: str
+    versions: Dict[str, str]
+    scores: Dict[str, Dict[str, TaskScores]] = field(default_factory=dict)
+    baselines: Dict[str, Baseline] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def table(self) -> str:
+        """The F1 of all weights on all tasks times 100, the baselines' below, and what the columns mean."""
+        rows = [["", *self.tasks]]
+        for weights, by_task in self.scores.items():
+            rows.append([weights, *(_percent(by_task[t].metrics, is_best_for(weights, t)) for t in self.tasks)])
+        if self.baselines:
+            rows.append(["baseline", *(_percent(getattr(self.baselines.get(t), "metrics", {})) for t in self.tasks)])
+        rows.append(["seconds", *(f"{sum(row[t].seconds for row in self.scores.values()):.1f} " for t in self.tasks)])
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        aligned = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
+        given = f", gold mentions given to {', '.join(self.gold_mentions)}" if self.gold_mentions else ""
+        title = f"{self.run}: {self.split} F1 x 100{given}"
+        return "\n".join([title, "", *aligned, "", *self._notes()])
+
+    def _notes(self) -> Iterator[str]:
+        if any(is_best_for(weights, task) for weights in self.scores for task in self.tasks):
+            yield "* the weights that were best for the task in validation"
+        for task in self.tasks:
+            if any("muc_f1" in by_task[task].metrics for by_task in self.scores.values()):
+                yield f"{task}: the average F1 of MUC, B-cubed and CEAF-phi4"
+        for task, baseline in self.baselines.items():
+            yield f"baseline of {task}: {baseline.description}"
+
+    def write(self, path: Union[str, os.PathLike]) -> None:
+        """Writes all of it as JSON; the file appears only once it is complete."""
+        partial = Path(f"{path}.partial")
+        try:
+            partial.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@dataclass
+class Run:
+    """A finished run: its model, with the weights of the moment, its readers and its configuration."""
+
+    directory: Path
+    model: HMTL
+    weights: Dict[str, Path]
+    config: Params
+    train_reader: MultiTaskDatasetReader
+    reader: MultiTaskDatasetReader
+
+    def paths(self, split: str) -> Dict[str, str]:
+        """The path of each task's data, split `train`, `validation` or `test`.
+
+        # Raises
+
+        UserError
+            Where the configuration has none.
+        """
+        paths = self.config.as_dict(quiet=True).get(f"{split}_data_path")
+        if not paths:
+            raise UserError(
+                f"{self.directory / CONFIG_NAME}: no '{split}_data_path'; name each task's {split} data under that key"
+            )
+        # As the data loader has it: one path alone goes to every reader.
+        return dict(paths) if isinstance(paths, dict) else dict.fromkeys(self.reader.readers, paths)
+
+    def data_loader(self, split: str, batch_size: int = None) -> PerTaskDataLoader:
+        """The batches of a split, indexed with the run's vocabulary.
+
+        # Raises
+
+        UserError
+            Where the data cannot be read or hold a label that the vocabulary lacks.
+        """
+        paths = {task: path for task, path in self.paths(split).items() if task in self.model.tasks}
+        params = self.config.duplicate()
+        params = params.get("validation_data_loader") or params.get("data_loader")
+        if batch_size is not None:
+            params["batch_size"] = batch_size
+        loader = DataLoader.from_params(params, reader=self.reader, data_path=paths)
+        if not isinstance(loader, PerTaskDataLoader):
+            raise UserError(f"{self.directory / CONFIG_NAME}: data_loader.type must be 'per_task' to evaluate by task")
+        loader.index_with(self.model.vocab)
+        return loader
+
+    def load_weights(self, name: str) -> None:
+        """Gives the model the weights that `name` stands for in `weights`."""
+        with _loading(self.weights[name]):
+            self.model.load_state_dict(read_state_dict(self.weights[name], cuda_device=-1))
+
+
+def load_run(directory: Union[str, os.PathLike], weights: Sequence[str] = None) -> Run:
+    """The run of a serialization directory. Its model is on the CPU and in evaluation mode; no data is read.
+
+    # Parameters
+
+    directory : `Union[str, os.PathLike]`
+    weights : `Sequence[str]`, optional
+        Weights files: names in the directory, or paths. By default `best_{task}.th` of every task, and `best.th`.
+
+    # Raises
+
+    UserError
+        Where this is no directory of a run, the run has no best weights yet, or its model is another than `HMTL`.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        found = "a file" if directory.exists() else "nothing"
+        raise UserError(f"{directory}: expected the serialization directory of a run, found {found}")
+    for name in (CONFIG_NAME, "vocabulary"):
+        if not (directory / name).exists():
+            raise UserError(f"{directory}: no {name}, so this is not the serialization directory of a run")
+    config = Params.from_file(directory / CONFIG_NAME)
+    chosen = _named_weights(directory, weights) if weights else _best_weights(directory)
+    first = next(iter(chosen.values()))
+    with _loading(first):
+        archive = load_archive(str(directory), weights_file=str(first))
+    model, train_reader, reader = archive.model, archive.dataset_reader, archive.validation_dataset_reader
+    if not isinstance(model, HMTL):
+        raise UserError(f"{directory}: holds a {type(model).__name__}, not an hmtl model")
+    if not (isinstance(train_reader, MultiTaskDatasetReader) and isinstance(reader, MultiTaskDatasetReader)):
+        raise UserError(f"{directory / CONFIG_NAME}: dataset_reader.type must be 'multitask' to evaluate by task")
+    if not weights:
+        # In the order of the tasks, which only the model knows.
+        names = [Path(name).stem for name in (*map(best_weights_name, model.tasks), BEST_OVERALL)]
+        chosen = {name: chosen[name] for name in names if name in chosen}
+    return Run(directory, model.eval(), chosen, config, train_reader, reader)
+
+
+def evaluate_run(
+    run: Run,
+    split: str = "test",
+    gold_mentions: bool = False,
+    device: torch.device = None,
+    batch_size: int = None,
+    with_baselines: bool = True,
+) -> Evaluation:
+    """Evaluates all weights of a run on every task's data of a split, which is read and indexed once.
+
+    # Parameters
+
+    run : `Run`
+    split : `str`, optional (default = `"test"`)
+        Or `"validation"`.
+    gold_mentions : `bool`, optional (default = `False`)
+        Whether the candidates of coreference are the gold mentions, in this evaluation.
+    device : `torch.device`, optional (default = the CPU)
+    batch_size : `int`, optional
+        Of every task; by default as in the run's configuration. A loss that is summed over a batch depends on it.
+    with_baselines : `bool`, optional (default = `True`)
+        Whether to fit and score baselines as well.
+
+    # Raises
+
+    UserError
+        Where data cannot be read, or no head takes gold mentions though they are asked for.
+    """
+    start = time.monotonic()
+    device = device or torch.device("cpu")
+    with given_gold_mentions(run.model, gold_mentions) as given:
+        loader = run.data_loader(split, batch_size)
+        loader.set_target_device(device)
+        tasks = [task for task in run.model.tasks if task in loader.tasks]
+        evaluation = Evaluation(
+            run=str(run.directory),
+            split=split,
+            tasks=tasks,
+            weights={name: str(path) for name, path in run.weights.items()},
+            data_path={task: path for task, path in run.paths(split).items() if task in tasks},
+            train_data_path={},
+            gold_mentions=[task for task in given if task in tasks],
+            device=_describe(device),
+            versions=_versions(),
+        )
+        # First, since they may lack data: nobody should learn that after hours on the test set.
+        if with_baselines:
+            paths = run.paths("train")
+            evaluation.train_data_path = {task: paths[task] for task in tasks if task in paths}
+            evaluation.baselines = _baselines(run, evaluation)
+        run.model.to(device)
+        for name in run.weights:
+            run.load_weights(name)
+            evaluation.scores[name] = {
+                task: _task_scores(run.model, loader, task, is_best=is_best_for(name, task)) for task in tasks
+            }
+    evaluation.seconds = time.monotonic() - start
+    return evaluation
+
+
+def is_best_for(weights: str, task: str) -> bool:
+    """Whether weights of this name are those that were best for the task in validation."""
+    return weights == Path(best_weights_name(task)).stem
+
+
+@contextmanager
+def given_gold_mentions(model: HMTL, enabled: bool = True) -> Iterator[List[str]]:
+    """Gives the gold mentions to all heads that can take them (the paper's GM setting), for as long as it is open.
+
+    Yields the tasks that have them; without `enabled`, those whose configuration gives them.
+
+    # Raises
+
+    UserError
+        Where no head can take them.
+    """
+    heads: Dict[str, Any] = {task: head for task, head in model.heads.items() if hasattr(head, "gold_mentions")}
+    before = {task: head.gold_mentions for task, head in heads.items()}
+    if enabled and not heads:
+        raise UserError("gold mentions are asked for, but no head of this model takes them (coreference heads do)")
+    try:
+        for head in heads.values():
+            head.gold_mentions = head.gold_mentions or enabled
+        yield [task for task, head in heads.items() if head.gold_mentions]
+    finally:
+        for task, head in heads.items():
+            head.gold_mentions = before[task]
+
+
+@contextmanager
+def counted_by(metric: LabelledF1, head: TaskHead) -> Iterator[None]:
+    """For as long as it is open, `metric` counts what the head predicts, spans or relations, against the gold ones."""
+
+    def count(_: torch.nn.Module, args: Tuple[Any, ...], fields: Dict[str, Any], output: Dict[str, Any]) -> None:
+        metric(output["predictions"], [row[head.predicts] for row in fields["metadata"]])
+
+    hook = head.register_forward_hook(count, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def gold_documents(reader: DocumentReader, path: str) -> Iterator[Document]:
+    """What a model is to predict on the reader's instances at `path`, one document an instance.
+
+    The reader's options are honoured: a tagger's documents are sentences with one layer that has no overlaps left,
+    those of relations are the sentences that it keeps, those of coreference have merged clusters.
+    """
+    documents = (part for document in reader.corpus.documents(path) for part in _parts(reader, document))
+    return islice(documents, reader.max_instances)
+
+
+def _parts(reader: DocumentReader, document: Document) -> Iterator[Document]:
+    spans = {layer: document.spans_by_sentence(layer) for layer in document.spans}
+    relations = document.relations_by_sentence()
+    for instance in reader.instances(document):
+        gold = instance["metadata"].metadata  # type: ignore[attr-defined]
+        if isinstance(reader, TaggingReader):
+            yield Document(document.doc_key, [gold["tokens"]], {reader.layer: gold["spans"]})
+        elif isinstance(reader, RelationReader):
+            number = gold["sentence"]
+            mentions = {layer: by_sentence[number] for layer, by_sentence in spans.items()}
+            yield Document(document.doc_key, [gold["tokens"]], mentions, relations[number])
+        else:
+            yield Document(document.doc_key, gold["sentences"], clusters=gold["clusters"])
+
+
+def _baselines(run: Run, evaluation: Evaluation) -> Dict[str, Baseline]:
+    found = {}
+    for task, path in evaluation.train_data_path.items():
+        train_reader, reader = run.train_reader.readers[task].inner, run.reader.readers[task].inner
+        if not (isinstance(train_reader, DocumentReader) and isinstance(reader, _READERS_WITH_BASELINE)):
+            continue
+        try:
+            train = list(gold_documents(train_reader, path))
+        except DataError as error:
+            raise UserError(f"{error} (training data, for the baselines: --no-baselines does without)") from error
+        test = list(gold_documents(reader, evaluation.data_path[task]))
+        baseline = _baseline(reader, train, test, task in evaluation.gold_mentions)
+        if baseline is not None:
+            found[task] = baseline
+    return found
+
+
+def _baseline(
+    reader: DocumentReader, train: List[Document], test: List[Document], gold_mentions: bool
+) -> Optional[Baseline]:
+    """The better one of the variants of the task's baseline; `None` where the documents have no mentions to relate."""
+    if isinstance(reader, TaggingReader):
+        variants = {
+            "": "each string labelled in training gets its most frequent label",
+            "counting_unlabelled_": "each string labelled in training at least as often as not gets its most frequent label",
+        }
+        scores = baseline_scores("tagging", train, test, reader.layer)
+    elif isinstance(reader, RelationReader):
+        layers = [name for name in MENTION_LAYERS if all(name in document.spans for document in train + test)]
+        if not layers:
+            return None
+        given = f"given the gold '{layers[0]}' mentions and types, "
+        variants = {
+            "": given + "each pair gets the most frequent relation of its types in training",
+            "counting_unrelated_": given + "each pair gets the relation that most pairs of its types have in training",
+        }
+        scores = baseline_scores("relation", train, test, layers[0])
+    else:
+        variants = {"": "exact match of strings that were mentions in training"}
+        if gold_mentions:
+            variants = {"gold_mentions_": "given the gold mentions, exact match of their strings"}
+        scores = baseline_scores("coref", train, test)
+    better = max(variants, key=lambda prefix: scores[f"{prefix}f1"])
+    return Baseline(variants[better], _variant(scores, better))
+
+
+def _variant(scores: Metrics, prefix: str) -> Metrics:
+    """The scores of one variant, under their own names; `""` is the variant whose names have no prefix."""
+    prefixes = ("counting_unlabelled_", "counting_unrelated_", "gold_mentions_")
+    variant_of = {name: next(filter(name.startswith, prefixes), "") for name in scores}
+    return {name.removeprefix(prefix): value for name, value in scores.items() if variant_of[name] == prefix}
+
+
+def _task_scores(model: HMTL, loader: PerTaskDataLoader, task: str, is_best: bool) -> TaskScores:
+    start = time.monotonic()
+    head = cast(TaskHead, model.heads[task])
+    by_label = LabelledF1() if is_best and head.predicts in ("spans", "relations") else None
+    with nullcontext() if by_label is None else counted_by(by_label, head):
+        metrics = evaluate_task(model, loader, task)
+    return TaskScores(metrics, time.monotonic() - start, None if by_label is None else by_label.by_label())
+
+
+def _best_weights(directory: Path) -> Dict[str, Path]:
+    found = {path.stem: path for path in sorted(directory.glob(best_weights_name("*"))) if path.is_file()}
+    if (directory / BEST_OVERALL).is_file():
+        found[Path(BEST_OVERALL).stem] = directory / BEST_OVERALL
+    if not found:
+        raise UserError(
+            f"{directory}: no best weights ({best_weights_name('*')}, {BEST_OVERALL}); "
+            "the training has not finished its first epoch: resume it with 'hmtl train ... --recover'"
+        )
+    return found
+
+
+def _named_weights(directory: Path, names: Sequence[str]) -> Dict[str, Path]:
+    found = {}
+    for name in names:
+        path = next((each for each in (directory / name, Path(name)) if each.is_file()), None)
+        if path is None:
+            present = ", ".join(sorted(file.name for file in directory.glob("*.th"))) or "none"
+            raise UserError(f"{directory / name}: no such weights file; the directory has: {present}")
+        found[path.stem if path.resolve().parent == directory.resolve() else str(path)] = path
+    return found
+
+
+@contextmanager
+def _loading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = textwrap.shorten(str(error), 200)
+        raise UserError(f"{path}: damaged, or not the weights of this model ({reason})") from error
+
+
+def _percent(metrics: Metrics, marked: bool = False) -> str:
+    return f"{100 * metrics['f1']:.2f}{'*' if marked else ' '}" if "f1" in metrics else "- "
+
+
+def _describe(device: torch.device) -> str:
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
+def _versions() -> Dict[str, str]:
+    return {
+        "hmtl": VERSION,
+        "torch": str(torch.__version__),
+        "allennlp": allennlp.version.VERSION,
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,113 @@
+#!/usr/bin/env python
+"""Evaluates a finished run: the best weights of every task on every task's test set, beside simple baselines.
+
+    python scripts/evaluate.py -s runs/quickstart
+    python scripts/evaluate.py -s runs/quickstart --gold-mentions --device cpu
+    python scripts/evaluate.py -s runs/quickstart --split validation --weights best_ner.th best_emd.th
+
+The table goes to stdout; all metrics go to evaluation.json in the run's directory. The data are read from where
+config.json says, relative to the working directory. Exit code 2: something cannot be read, in one line.
+"""
+
+import argparse
+from pathlib import Path
+from typing import List, Optional
+
+import torch
+from allennlp.common.util import import_module_and_submodules
+
+import hmtl  # noqa: F401  registers what a configuration can name
+from hmtl.errors import UserError
+from hmtl.evaluation import evaluate_run, load_run
+from hmtl.explain import user_errors
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "-s", "--serialization-dir", required=True, metavar="RUN", help="the directory that 'hmtl train -s' wrote"
+    )
+    parser.add_argument(
+        "--gold-mentions", action="store_true", help="give coreference the gold mentions as its candidates"
+    )
+    parser.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1 ... (default: cuda where there is one)")
+    parser.add_argument("--split", choices=["test", "validation"], default="test", help="(default: %(default)s)")
+    parser.add_argument(
+        "--batch-size", type=int, metavar="N", help="of every task (default: as in training); losses may depend on it"
+    )
+    parser.add_argument(
+        "--weights", nargs="+", metavar="FILE", help="weights files (default: best_TASK.th of each task, and best.th)"
+    )
+    parser.add_argument("--no-baselines", action="store_true", help="leave them out; training data are then not read")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the JSON file (default: RUN/evaluation.json, RUN/evaluation_gold_mentions.json with --gold-mentions, "
+        "and RUN/evaluation_validation... with --split validation)",
+    )
+    parser.add_argument(
+        "--include-package", nargs="+", default=[], metavar="NAME", help="packages that register classes of the run"
+    )
+    return parser
+
+
+def _include(package: str) -> None:
+    try:
+        import_module_and_submodules(package)
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"--include-package {package}: {error}; it is looked for in the working directory too"
+        ) from error
+
+
+def _device(name: Optional[str]) -> torch.device:
+    if name is None:
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device("cuda:0" if name == "cuda" else name)
+    except RuntimeError as error:
+        raise UserError(f"--device {name}: expected cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"--device {name}: expected cpu, cuda or cuda:N")
+    if device.type == "cuda" and device.index >= torch.cuda.device_count():
+        raise UserError(f"--device {name}: PyTorch finds {torch.cuda.device_count()} CUDA devices; 'cpu' always works")
+    return device
+
+
+def _output(arguments: argparse.Namespace) -> Path:
+    parts = ["evaluation", "validation" * (arguments.split == "validation"), "gold_mentions" * arguments.gold_mentions]
+    path = arguments.output or Path(arguments.serialization_dir, "_".join(filter(None, parts)) + ".json")
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: there is no directory {path.parent} to write it to")
+    return path
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    """Runs the command line."""
+    arguments = _parser().parse_args(argv)
+    with user_errors(program="evaluate.py"):
+        if arguments.batch_size is not None and arguments.batch_size < 1:
+            raise UserError(f"--batch-size {arguments.batch_size}: expected at least 1")
+        for package in arguments.include_package:
+            _include(package)
+        device = _device(arguments.device)
+        run = load_run(arguments.serialization_dir, arguments.weights)
+        output = _output(arguments)
+        evaluation = evaluate_run(
+            run,
+            split=arguments.split,
+            gold_mentions=arguments.gold_mentions,
+            device=device,
+            batch_size=arguments.batch_size,
+            with_baselines=not arguments.no_baselines,
+        )
+        try:
+            print(evaluation.table(), flush=True)
+        finally:  # also where nobody reads the table to its end
+            evaluation.write(output)
+        print(f"\nall metrics: {output}")
+
+
+if __name__ == "__main__":
+    main()
