@@ -17,6 +17,7 @@ experiment.new(
   min_count={ tokens: 2 },
   initializer=embedders.learned_words_initializer,
   optimizer={ type: 'adam', lr: 0.002 },
+  scheduler={ type: 'reduce_on_plateau', mode: 'max', factor: 0.5, patience: 1 },
   num_epochs=15,
   patience=5,
 )

@@ -1,10 +1,9 @@
 // The levels of the paper, with its sizes (hidden units are per direction). Input sizes are computed by the model.
 local lstm(num_layers, hidden_size, dropout=0.0) = {
-  type: 'lstm',
-  bidirectional: true,
+  type: 'hmtl_lstm',
   num_layers: num_layers,
   hidden_size: hidden_size,
-  [if num_layers > 1 then 'dropout']: dropout,
+  dropout: dropout,
 };
 
 {

@@ -3,5 +3,6 @@
 from hmtl.modules.antecedent_products import antecedent_products
 from hmtl.modules.conditional_random_field import ConditionalRandomField
 from hmtl.modules.document_layout import DocumentLayout
+from hmtl.modules.padded_lstm_encoder import PaddedLstmEncoder
 
-__all__ = ["ConditionalRandomField", "DocumentLayout", "antecedent_products"]
+__all__ = ["ConditionalRandomField", "DocumentLayout", "PaddedLstmEncoder", "antecedent_products"]
