@@ -382,7 +382,7 @@ def _baseline(
     if isinstance(reader, TaggingReader):
         variants = {
             "": "each string labelled in training gets its most frequent label",
-            "counting_unlabelled_": "each string labelled in training at least as often as not gets its most frequent label",
+            "counting_unlabelled_": "each string labelled at least as often as not in training gets its usual label",
         }
         scores = baseline_scores("tagging", train, test, reader.layer)
     elif isinstance(reader, RelationReader):
