@@ -63,6 +63,9 @@ def main(argv: Optional[List[str]] = None) -> None:
             return
         for package in getattr(parsed, "include_package", []):
             _include(package)
+        if getattr(parsed, "predictor", "") is None:
+            # Another model's default predictor may not exist here; ours says so in one line.
+            parsed.predictor = "hmtl"
         with _no_half_made_directory(parsed):
             _check_arguments(parsed)
             parsed.func(parsed)

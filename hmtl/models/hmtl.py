@@ -8,7 +8,7 @@ from allennlp.common import FromParams, Lazy
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
-from allennlp.models.archival import load_archive
+from allennlp.models.archival import Archive, load_archive
 from allennlp.models.heads import Head
 from allennlp.modules import Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
@@ -134,15 +134,9 @@ class HMTL(Model):
         # Raises
 
         UserError
-            Where there is no archive, or it holds another kind of model.
+            As `load_hmtl_archive` does.
         """
-        if not os.path.exists(archive_file):
-            raise UserError(
-                f"{archive_file}: no such archive; expected a model.tar.gz or the directory of a finished run"
-            )
-        model = load_archive(archive_file, cuda_device=cuda_device, weights_file=weights_file).model
-        if not isinstance(model, cls):
-            raise UserError(f"{archive_file}: holds a {type(model).__name__}, not an hmtl model")
+        model = cast(HMTL, load_hmtl_archive(archive_file, weights_file, cuda_device).model)
         if vocab is not None:
             model.vocab.extend_from_vocab(vocab)
             model.extend_embedder_vocab()
@@ -319,6 +313,30 @@ class Encodings:
         for document, row in zip(self._document_of.tolist(), rows):
             grouped[document].append(row)
         return grouped
+
+
+def load_hmtl_archive(
+    path: Union[str, os.PathLike], weights_file: Optional[str] = None, cuda_device: int = -1
+) -> Archive:
+    """The archive at `path`: a `model.tar.gz`, or the directory of a run, finished or not.
+
+    # Raises
+
+    UserError
+        Where there is no archive, or it holds another kind of model.
+    """
+    name = os.fspath(path)
+    if not os.path.exists(name):
+        raise UserError(f"{name}: no such archive; expected a model.tar.gz or the directory of a run")
+    archive_file = name
+    if os.path.isdir(name) and not any(os.path.exists(os.path.join(name, w)) for w in ("weights.th", "best.th")):
+        archive_file = os.path.join(name, "model.tar.gz")
+        if not os.path.exists(archive_file):
+            raise UserError(f"{name}: holds neither best.th nor model.tar.gz; expected the directory of a run")
+    archive = load_archive(archive_file, cuda_device=cuda_device, weights_file=weights_file)
+    if not isinstance(archive.model, HMTL):
+        raise UserError(f"{name}: holds a {type(archive.model).__name__}, not an hmtl model")
+    return archive
 
 
 def bottom_up(reads: Dict[str, List[str]]) -> List[str]:

@@ -10,14 +10,13 @@ from allennlp.data import DatasetReader, Instance
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 from allennlp.data.fields import MetadataField
 from allennlp.models import Model
-from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
 from hmtl.data.dataset_readers import DocumentReader
 from hmtl.data.document import Document, Relation, Span
 from hmtl.errors import UserError
 from hmtl.models.heads.task_head import Layer
-from hmtl.models.hmtl import HMTL
+from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.predictors.text import SentenceSplitter, TokenizedText
 
 _EXPECTED = 'expected {"text": "..."} or {"sentences": [["a", "token", ...], ...]}'
@@ -92,9 +91,7 @@ class HMTLPredictor(Predictor):
             Where there is no archive, or it holds another kind of model.
         """
         check_for_gpu(cuda_device)
-        archive = load_archive(_archive_path(path), cuda_device=cuda_device, weights_file=weights_file)
-        if not isinstance(archive.model, HMTL):
-            raise UserError(f"{path}: holds a {type(archive.model).__name__}, not an hmtl model")
+        archive = load_hmtl_archive(path, weights_file, cuda_device)
         return cls(archive.model, archive.validation_dataset_reader, spacy_model=spacy_model)
 
     def predict(self, text: str) -> JsonDict:
@@ -288,18 +285,3 @@ def _check(record: Any) -> None:
             raise UserError(
                 f"character {error.start} of {piece[:30]!r} is half of a surrogate pair; expected valid Unicode"
             ) from error
-
-
-def _archive_path(path: Union[str, os.PathLike]) -> str:
-    """What `load_archive` has to open: of a run's directory the weights as they stand, or else its archive."""
-    name = os.fspath(path)
-    if not os.path.exists(name):
-        raise UserError(f"{name}: no such archive; expected a model.tar.gz or the directory of a run")
-    if not os.path.isdir(name):
-        return name
-    if any(os.path.exists(os.path.join(name, weights)) for weights in ("weights.th", "best.th")):
-        return name
-    archive = os.path.join(name, "model.tar.gz")
-    if not os.path.exists(archive):
-        raise UserError(f"{name}: holds neither best.th nor model.tar.gz; expected the directory of a run")
-    return archive

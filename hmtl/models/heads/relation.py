@@ -13,6 +13,9 @@ from hmtl.training.metrics import LabelledF1
 
 RelationRow = Tuple[int, int, str]
 
+# Scored at once in prediction: 64 hidden units of so many pairs take 64 MiB.
+MAX_PAIRS = 2**18
+
 
 @Head.register("hmtl_relation")
 class RelationHead(TaskHead):
@@ -77,14 +80,14 @@ class RelationHead(TaskHead):
         **unused: Any,
     ) -> Dict[str, Any]:
         """`relations` has shape (batch_size, num_relations, 3), rows `(token, token, type)`, padded with -1."""
+        if relations is None:
+            return {} if self.training else {"predictions": self._predict(encoding, mask)}
         scores = self.scores(encoding)
         pair_mask = self._pair_mask(mask)
-        output: Dict[str, Any] = {}
-        if relations is not None:
-            output["loss"] = self._loss(scores, relations, pair_mask)
+        output: Dict[str, Any] = {"loss": self._loss(scores, relations, pair_mask)}
         if not self.training:
             output["predictions"] = self._decode(scores, pair_mask)
-            if metadata is not None and relations is not None:
+            if metadata is not None:
                 self._update_metrics(output["predictions"], [row["relations"] for row in metadata])
         return output
 
@@ -129,6 +132,22 @@ class RelationHead(TaskHead):
         if self._loss_reduction == "sum":
             return total
         return total / (pair_mask.sum() * scores.size(-1)).clamp(min=1)
+
+    def _predict(self, encoding: torch.Tensor, mask: torch.Tensor) -> List[List[RelationRow]]:
+        """Decodes sentences of similar length together, a bounded number of pairs at a time: the text may be long."""
+        lengths = mask.sum(-1).tolist()
+        relations: List[List[RelationRow]] = [[] for _ in lengths]
+        by_length = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
+        first = 0
+        while first < len(by_length):
+            length = max(1, lengths[by_length[first]])
+            rows = by_length[first : first + max(1, MAX_PAIRS // length**2)]
+            first += len(rows)
+            # Shape: (num_rows, length, encoding_dim)
+            part = encoding[rows, :length]
+            for row, found in zip(rows, self._decode(self.scores(part), self._pair_mask(mask[rows, :length]))):
+                relations[row] = found
+        return relations
 
     def _decode(self, scores: torch.Tensor, pair_mask: torch.Tensor) -> List[List[RelationRow]]:
         found = (scores >= self._threshold_logit) & pair_mask.unsqueeze(-1)
