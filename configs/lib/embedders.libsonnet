@@ -43,7 +43,7 @@
     indexers: { elmo: { type: 'elmo_characters' } },
     embedders: {
       elmo: {
-        type: 'elmo_token_embedder',
+        type: 'hmtl_elmo',
         options_file: options_file,
         weight_file: weight_file,
         do_layer_norm: false,
@@ -64,12 +64,10 @@
     },
     embedders: {
       transformer: {
-        type: 'pretrained_transformer_mismatched',
+        type: 'hmtl_transformer',
         model_name: model_name,
         max_length: max_length,
         train_parameters: train,
-        eval_mode: !train,
-        last_layer_only: train,
       },
     },
   },

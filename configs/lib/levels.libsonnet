@@ -16,9 +16,9 @@ local lstm(num_layers, hidden_size, dropout=0.0) = {
     input_dropout: dropout,
   },
 
-  relation(reads, dropout=0.2): {
+  relation(reads, dropout=0.2, threshold=0.5): {
     encoder: lstm(3, 64, dropout),
-    head: { type: 'hmtl_relation', dropout: dropout },
+    head: { type: 'hmtl_relation', dropout: dropout, threshold: threshold },
     reads: reads,
     input_dropout: dropout,
   },
@@ -31,10 +31,10 @@ local lstm(num_layers, hidden_size, dropout=0.0) = {
   },
 
   // NER -> EMD -> RE and CR side by side.
-  paper(gold_mentions=false): {
+  paper(gold_mentions=false, threshold=0.5): {
     ner: $.tagger([]),
     emd: $.tagger(['ner']),
-    relation: $.relation(['emd']),
+    relation: $.relation(['emd'], threshold=threshold),
     coref: $.coref(['emd'], gold_mentions=gold_mentions),
   },
 }

@@ -3,6 +3,15 @@
 from hmtl.modules.antecedent_products import antecedent_products
 from hmtl.modules.conditional_random_field import ConditionalRandomField
 from hmtl.modules.document_layout import DocumentLayout
+from hmtl.modules.elmo_embedder import ElmoEmbedder
 from hmtl.modules.padded_lstm_encoder import PaddedLstmEncoder
+from hmtl.modules.transformer_embedder import TransformerEmbedder
 
-__all__ = ["ConditionalRandomField", "DocumentLayout", "PaddedLstmEncoder", "antecedent_products"]
+__all__ = [
+    "ConditionalRandomField",
+    "DocumentLayout",
+    "ElmoEmbedder",
+    "PaddedLstmEncoder",
+    "TransformerEmbedder",
+    "antecedent_products",
+]
