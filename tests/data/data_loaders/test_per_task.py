@@ -100,7 +100,9 @@ def test_iterating_gives_task_after_task(path: str) -> None:
 
 def test_the_order_depends_on_seed_task_and_pass_alone(path: str) -> None:
     passes = {
-        (seed, number): keys(loader_of(path, seed=seed).pass_over("ner", number)) for seed in (1, 2) for number in (0, 1)
+        (seed, number): keys(loader_of(path, seed=seed).pass_over("ner", number))
+        for seed in (1, 2)
+        for number in (0, 1)
     }
     assert len(set(map(tuple, passes.values()))) == 4
     random.seed(99)

@@ -168,9 +168,7 @@ def perfect_head() -> Tuple[RelationHead, torch.Tensor]:
 
 def test_metrics_by_hand() -> None:
     head, encoding = perfect_head()
-    batch = batch_of(
-        [3, 3, 3], [[(0, 1, "PHYS"), (0, 1, "ART"), (2, 0, "ART")], [], [(0, 1, "PHYS"), (1, 0, "PHYS")]]
-    )
+    batch = batch_of([3, 3, 3], [[(0, 1, "PHYS"), (0, 1, "ART"), (2, 0, "ART")], [], [(0, 1, "PHYS"), (1, 0, "PHYS")]])
     batch["encoding"] = encoding.expand(3, -1, -1)
     assert head(**batch)["predictions"] == [[(0, 1, "PHYS"), (0, 1, "ART")]] * 3
     metrics = head.get_metrics(reset=True)
