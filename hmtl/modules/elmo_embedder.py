@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allennlp.modules.elmo_lstm import ElmoLstm
 from allennlp.modules.token_embedders import ElmoTokenEmbedder, TokenEmbedder
 
 
@@ -20,4 +21,6 @@ class ElmoEmbedder(ElmoTokenEmbedder):
 
     def __init__(self, stateful: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._elmo._elmo_lstm._elmo_lstm.stateful = stateful
+        for module in self.modules():
+            if isinstance(module, ElmoLstm):
+                module.stateful = stateful

@@ -158,7 +158,8 @@ HIERARCHIES = {
     "emd: levels.tagger(['relation', 'coref']), ner: levels.tagger(['emd']) }",
     "all read all below": "{ ner: levels.tagger([]), emd: levels.tagger(['ner']), "
     "relation: levels.relation(['ner', 'emd']), coref: levels.coref(['relation', 'ner', 'emd']) }",
-    "flat": "{ ner: levels.tagger([]), emd: levels.tagger([]), relation: levels.relation([]), coref: levels.coref([]) }",
+    "flat": "{ ner: levels.tagger([]), emd: levels.tagger([]), "
+    "relation: levels.relation([]), coref: levels.coref([]) }",
     "relation alone": "{ relation: levels.relation([]) }",
     "coref alone": "{ coref: levels.coref([]) }",
     "coref below ner": "{ ner: levels.tagger(['coref']), coref: levels.coref([]) }",

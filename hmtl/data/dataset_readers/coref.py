@@ -26,8 +26,8 @@ class CorefReader(DocumentReader):
         Give the lower levels the document as one sequence, as the 2018 implementation did, instead of sentence by
         sentence, as they were trained. The field `sentence_ids`, shape (num_tokens,), then keeps the boundaries.
     max_sentences : `int`, optional (default = `None`)
-        Longer documents are cut into parts of so many sentences; links between the parts are lost, and the clusters that
-        they cut are counted. A mention that is left alone in its part stays there, as a cluster of one.
+        Longer documents are cut into parts of so many sentences; links between the parts are lost, and the clusters
+        that are cut are counted. A mention that is left alone in its part stays there, as a cluster of one.
     """
 
     def __init__(self, one_sequence: bool = False, max_sentences: int = None, **kwargs: Any) -> None:

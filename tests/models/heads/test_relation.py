@@ -196,6 +196,18 @@ def test_without_targets_there_are_predictions_alone() -> None:
     assert set(head.get_metrics().values()) == {0.0}
 
 
+@pytest.mark.parametrize("max_pairs", [1, 20, 2**18])
+def test_long_texts_are_decoded_in_parts(max_pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prediction without targets takes another way than evaluation, which scores the batch at once."""
+    monkeypatch.setattr("hmtl.models.heads.relation.MAX_PAIRS", max_pairs)
+    head = head_of().eval()
+    lengths = [2, 7, 1, 4, 7, 3]
+    batch = batch_of(lengths, [[] for _ in lengths], width=9)
+    predictions = head(batch["encoding"], batch["mask"])["predictions"]
+    assert predictions == head(**batch)["predictions"]
+    assert all(found for found, length in zip(predictions, lengths) if length > 1)
+
+
 def test_training_does_not_decode() -> None:
     head = head_of().train()
     assert head(**batch_of(LENGTHS, RELATIONS)).keys() == {"loss"}
