@@ -13,11 +13,11 @@ local contextual = if env.transformer == '' then [] else [embedders.transformer(
 experiment.new(
   tasks=corpora.gum(data + '/gum') + corpora.redocred(data + '/redocred') { relation+: { batch_size: 8 } },
   embedding=embedders.combine([embedders.words(), embedders.characters()] + contextual),
-  levels=levels.paper(),
+  levels=levels.shallow(),
   min_count={ tokens: 2 },
   initializer=embedders.learned_words_initializer,
-  optimizer={ type: 'adam', lr: 0.002 },
+  optimizer={ type: 'adam', lr: 0.003 },
   scheduler={ type: 'reduce_on_plateau', mode: 'max', factor: 0.5, patience: 1 },
-  num_epochs=15,
-  patience=5,
+  num_epochs=12,
+  patience=4,
 )

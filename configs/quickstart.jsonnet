@@ -9,9 +9,7 @@ local batch_sizes = { ner: 8, emd: 8, relation: 4, coref: 1 };
 experiment.new(
   tasks=std.mapWithKey(function(task, data) data { batch_size: batch_sizes[task] }, corpora.jsonl('data/sample')),
   embedding=embedders.combine([embedders.words(), embedders.characters()]),
-  levels=std.mapWithKey(
-    function(task, level) level { encoder+: { num_layers: 1, dropout: 0.0 } }, levels.paper(threshold=0.25)
-  ),
+  levels=levels.shallow(),
   min_count={ tokens: 2 },
   initializer=embedders.learned_words_initializer,
   optimizer={ type: 'adam', lr: 0.003 },

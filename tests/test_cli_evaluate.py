@@ -54,6 +54,7 @@ def test_some_tasks(archive, evaluation, tmp_path):
     metrics = metrics_of(archive, json.dumps(paths), tmp_path)
     for task in paths:
         assert expected(evaluation, task).items() <= metrics.items()
+    assert not [name for name in metrics if name.startswith(("ner_", "relation_"))]
     losses = [evaluation.scores["best"][task].metrics["loss"] for task in paths]
     assert metrics["loss"] == pytest.approx(sum(losses) / 2)
 

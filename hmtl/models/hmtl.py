@@ -1,7 +1,7 @@
 """The hierarchy of levels; nothing here knows about any one task."""
 
 import os
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple, Union, cast
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple, Union, cast
 
 import torch
 from allennlp.common import FromParams, Lazy
@@ -94,6 +94,7 @@ class HMTL(Model):
         self.encoders = torch.nn.ModuleDict()
         self.heads = torch.nn.ModuleDict()
         self.input_dropouts = torch.nn.ModuleDict()
+        self._evaluated: Set[str] = set()
         for task in self.tasks:
             level = levels[task]
             input_dim = text_field_embedder.get_output_dim() + sum(
@@ -174,6 +175,8 @@ class HMTL(Model):
         """
         encodings = self.encode(text, [task_name] if task_name else None, sentence_ids)
         if task_name is not None:
+            if not self.training:
+                self._evaluated.add(task_name)
             return self._run_head(task_name, encodings, metadata=metadata, **targets)
         output: Dict[str, Any] = {}
         for task in self.tasks:
@@ -223,9 +226,16 @@ class HMTL(Model):
         ]
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
-        return {
-            f"{task}_{name}": value for task in self.tasks for name, value in self.get_task_metrics(task, reset).items()
+        """`{task}_{metric}` of the tasks that were evaluated since the last reset."""
+        metrics = {
+            f"{task}_{name}": value
+            for task in self.tasks
+            if task in self._evaluated
+            for name, value in self.get_task_metrics(task, reset).items()
         }
+        if reset:
+            self._evaluated.clear()
+        return metrics
 
     def get_task_metrics(self, task: str, reset: bool = False) -> Dict[str, float]:
         """The metrics of one task, under their own names."""

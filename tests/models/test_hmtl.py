@@ -397,6 +397,9 @@ def test_metrics_carry_the_names_of_their_tasks() -> None:
     model, loader, _ = build("{ ner: levels.tagger([]), relation: levels.relation(['ner']) }")
     model.eval()
     model(**next(loader.stream("ner")))
+    # A task that was not evaluated has no metrics.
+    assert set(model.get_metrics()) == {f"ner_{name}" for name in ("precision", "recall", "f1")}
+    model(**next(loader.stream("relation")))
     metrics = model.get_metrics()
     assert set(metrics) == {f"ner_{name}" for name in ("precision", "recall", "f1")} | {
         f"relation_{name}" for name in ("precision", "recall", "f1", "f1_sentences_with_relations")
@@ -404,7 +407,8 @@ def test_metrics_carry_the_names_of_their_tasks() -> None:
     assert model.get_task_metrics("ner", reset=True) == {
         name: metrics[f"ner_{name}"] for name in ("precision", "recall", "f1")
     }
-    assert set(model.get_metrics().values()) == {0.0}
+    assert model.get_metrics(reset=True)["ner_f1"] == 0.0
+    assert model.get_metrics() == {}
 
 
 def test_the_regulariser() -> None:

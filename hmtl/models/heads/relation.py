@@ -1,5 +1,6 @@
 """Relations between tokens by multi-head selection."""
 
+import math
 from typing import Any, Dict, List, Optional, Tuple
 
 import torch
@@ -38,6 +39,9 @@ class RelationHead(TaskHead):
         The probability from which on a relation is predicted.
     allow_self_relations : `bool`, optional (default = `False`)
         Whether a token may be related to itself.
+    prior_probability : `float`, optional (default = `None`)
+        The probability with which every relation starts. The published formula has no such bias for its types, and
+        needs many updates until it has learned that most pairs are unrelated.
     loss_reduction : `str`, optional (default = `"mean"`)
         Of the binary cross-entropy: `"mean"` over the real pairs and types, `"sum"` over them, or
         `"padded_mean"`, which counts padded pairs as well, as the 2018 code did.
@@ -55,6 +59,7 @@ class RelationHead(TaskHead):
         dropout: float = 0.0,
         threshold: float = 0.5,
         allow_self_relations: bool = False,
+        prior_probability: Optional[float] = None,
         loss_reduction: str = "mean",
     ) -> None:
         super().__init__(vocab)
@@ -63,9 +68,11 @@ class RelationHead(TaskHead):
         self._labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self._arg1_projection = torch.nn.Linear(encoding_dim, hidden_dim)
         self._arg2_projection = torch.nn.Linear(encoding_dim, hidden_dim, bias=False)
-        self._type_projection = torch.nn.Linear(hidden_dim, len(self._labels), bias=False)
+        self._type_projection = torch.nn.Linear(hidden_dim, len(self._labels), bias=prior_probability is not None)
+        if prior_probability is not None:
+            torch.nn.init.constant_(self._type_projection.bias, _logit(prior_probability))
         self._dropout = torch.nn.Dropout(dropout)
-        self._threshold_logit = float(torch.logit(torch.tensor(threshold, dtype=torch.double)))
+        self._threshold_logit = _logit(threshold)
         self._allow_self_relations = allow_self_relations
         self._loss_reduction = loss_reduction
         self._f1 = LabelledF1()
@@ -160,3 +167,9 @@ class RelationHead(TaskHead):
         self._f1(predicted, gold)
         related = [number for number, rows in enumerate(gold) if rows]
         self._f1_sentences_with_relations([predicted[n] for n in related], [gold[n] for n in related])
+
+
+def _logit(probability: float) -> float:
+    if not 0 < probability < 1:
+        raise ConfigurationError(f"a probability of the relation head is {probability}; it must lie between 0 and 1")
+    return math.log(probability / (1 - probability))

@@ -235,3 +235,18 @@ def test_an_unknown_reduction_is_refused() -> None:
 def test_a_vocabulary_without_types_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="task 'links': no label in the vocabulary namespace 'links_labels'"):
         RelationHead(vocabulary(), ENCODING_DIM, "links")
+
+
+def test_every_relation_starts_with_the_prior_probability() -> None:
+    head = head_of(prior_probability=0.01)
+    with torch.no_grad():
+        head._type_projection.weight.zero_()
+    scores = head.scores(torch.randn(2, 3, head._arg1_projection.in_features))
+    assert torch.allclose(scores.sigmoid(), torch.tensor(0.01))
+    assert head_of()._type_projection.bias is None
+
+
+@pytest.mark.parametrize("option", ["threshold", "prior_probability"])
+def test_a_probability_outside_of_0_to_1_is_refused(option: str) -> None:
+    with pytest.raises(ConfigurationError, match="must lie between 0 and 1"):
+        head_of(**{option: 1.0})
