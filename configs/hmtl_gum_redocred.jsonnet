@@ -8,7 +8,7 @@ local experiment = import 'lib/experiment.libsonnet';
 local levels = import 'lib/levels.libsonnet';
 
 local data = env.data('gum/ and redocred/');
-local contextual = if env.transformer == '' then [] else [embedders.transformer(env.transformer)];
+local contextual = if env.transformer == '' then [] else [embedders.transformer(env.transformer, cache_gib=6.0)];
 
 experiment.new(
   tasks=corpora.gum(data + '/gum') + corpora.redocred(data + '/redocred') { relation+: { batch_size: 8 } },

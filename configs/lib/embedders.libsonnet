@@ -54,7 +54,8 @@
 
   // Any encoder of the transformers library, by its name on the hub or its folder. Frozen, it runs without dropout and a
   // trained scalar mix weighs its layers; trained, its last layer is used.
-  transformer(model_name, train=false, max_length=512): {
+  // `cache_gib` is the memory in which a frozen one keeps the vectors of sentences that it has seen.
+  transformer(model_name, train=false, max_length=512, cache_gib=0.0): {
     indexers: {
       transformer: {
         type: 'pretrained_transformer_mismatched',
@@ -68,6 +69,7 @@
         model_name: model_name,
         max_length: max_length,
         train_parameters: train,
+        cache_gib: cache_gib,
       },
     },
   },

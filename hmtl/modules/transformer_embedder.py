@@ -1,8 +1,12 @@
-"""Any encoder of the transformers library as a token embedder that is really frozen when it is frozen."""
+"""Any encoder of the transformers library as a token embedder, really frozen when it is frozen."""
 
-from typing import Any
+from contextlib import nullcontext
+from typing import Any, Dict, List
 
+import torch
 from allennlp.modules.token_embedders import PretrainedTransformerMismatchedEmbedder, TokenEmbedder
+
+_GIB = 2**30
 
 
 @TokenEmbedder.register("hmtl_transformer")
@@ -10,7 +14,8 @@ class TransformerEmbedder(PretrainedTransformerMismatchedEmbedder):
     """AllenNLP's `pretrained_transformer_mismatched`: one vector a token, the mean of its word pieces.
 
     Where `train_parameters` is false, the transformer also stays in evaluation mode while the rest trains: AllenNLP's
-    own keeps its dropout, so that a frozen encoder would give other vectors at each update.
+    own keeps its dropout, so that a frozen encoder would give other vectors at each update. A frozen encoder can
+    remember what it computed: from the second epoch on its vectors then cost a copy.
 
     # Parameters
 
@@ -20,16 +25,86 @@ class TransformerEmbedder(PretrainedTransformerMismatchedEmbedder):
         Whether the transformer is fine-tuned.
     last_layer_only : `bool`, optional (default = `train_parameters`)
         Whether to use the last layer, or a scalar mix of all layers whose weights are trained.
+    cache_gib : `float`, optional (default = `0.0`)
+        The memory, in GiB, for the vectors of sentences seen before; of a frozen encoder only.
     kwargs
         Those of AllenNLP's embedder, such as `max_length` in word pieces, above which a text is read in parts.
     """
 
     def __init__(
-        self, model_name: str, train_parameters: bool = False, last_layer_only: bool = None, **kwargs: Any
+        self,
+        model_name: str,
+        train_parameters: bool = False,
+        last_layer_only: bool = None,
+        cache_gib: float = 0.0,
+        **kwargs: Any,
     ) -> None:
         if last_layer_only is None:
             last_layer_only = train_parameters
         super().__init__(model_name, train_parameters=train_parameters, last_layer_only=last_layer_only, **kwargs)
-        if not train_parameters:
+        self._is_frozen = not train_parameters
+        if self._is_frozen:
             self._matched_embedder.eval_mode = True
             self._matched_embedder.transformer_model.eval()
+        # The mean over word pieces and the mix of layers are both linear: the mix, which learns, comes last.
+        self._scalar_mix = self._matched_embedder._scalar_mix
+        if self._scalar_mix is not None:
+            self._matched_embedder._scalar_mix = _ConcatenatedLayers()  # type: ignore[assignment]
+        self._cache: Dict[bytes, torch.Tensor] = {}
+        self._free_bytes = int(cache_gib * _GIB) if self._is_frozen else 0
+
+    def forward(self, token_ids: torch.Tensor, mask: torch.Tensor, **tensors: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        """The tensors of the `pretrained_transformer_mismatched` indexer -> (batch_size, num_tokens, dim)."""
+        inputs: Dict[str, Any] = {"token_ids": token_ids, "mask": mask, **tensors}
+        with torch.no_grad() if self._is_frozen else nullcontext():
+            # Shape: (batch_size, num_tokens, num_layers * dim)
+            layers = self._remembered(inputs) if self._cache or self._free_bytes else super().forward(**inputs)
+        if self._scalar_mix is None:
+            return layers
+        return self._scalar_mix(list(layers.chunk(self._scalar_mix.mixture_size, dim=-1)))
+
+    def _remembered(self, inputs: Dict[str, Any]) -> torch.Tensor:
+        """The concatenated layers, computed for the sentences alone that are not in the cache."""
+        keys = _sentence_keys(inputs)
+        new = {key: row for row, key in enumerate(keys) if key not in self._cache}
+        found = self._cache
+        if new:
+            rows = torch.tensor(list(new.values()), device=inputs["mask"].device)
+            computed = super().forward(**{name: tensor[rows] for name, tensor in inputs.items()})
+            lengths = inputs["mask"][rows].sum(-1).tolist()
+            vectors = {key: computed[i, :n] for i, (key, n) in enumerate(zip(new, lengths))}
+            found = {**{key: self._cache[key] for key in keys if key in self._cache}, **vectors}
+            self._remember(vectors)
+        return _padded([found[key] for key in keys], inputs["mask"])
+
+    def _remember(self, vectors: Dict[bytes, torch.Tensor]) -> None:
+        for key, vector in vectors.items():
+            size = vector.numel() * vector.element_size()
+            if size <= self._free_bytes:
+                self._free_bytes -= size
+                # A copy of its own: a view would keep its whole batch in memory.
+                self._cache[key] = vector.cpu().clone()
+
+
+class _ConcatenatedLayers(torch.nn.Module):
+    def forward(self, layers: List[torch.Tensor]) -> torch.Tensor:
+        return torch.cat(list(layers), dim=-1)
+
+
+def _sentence_keys(inputs: Dict[str, torch.Tensor]) -> List[bytes]:
+    """For each sentence its word pieces, and which of them make up which token."""
+    pieces = inputs.get("segment_concat_mask")
+    num_pieces = (inputs["wordpiece_mask"] if pieces is None else pieces).sum(-1).tolist()
+    num_tokens = inputs["mask"].sum(-1).tolist()
+    ids, offsets = inputs["token_ids"].cpu().numpy(), inputs["offsets"].cpu().numpy()
+    return [
+        ids[row, :pieces].tobytes() + b"|" + offsets[row, :tokens].tobytes()
+        for row, (pieces, tokens) in enumerate(zip(num_pieces, num_tokens))
+    ]
+
+
+def _padded(rows: List[torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
+    padded = rows[0].new_zeros(*mask.shape, rows[0].size(-1), device=mask.device)
+    for number, vectors in enumerate(rows):
+        padded[number, : len(vectors)] = vectors
+    return padded

@@ -25,11 +25,11 @@ def bert(tmp_path_factory) -> str:
     return str(folder)
 
 
-def text(model_name):
-    indexers = {"transformer": PretrainedTransformerMismatchedIndexer(model_name, max_length=16)}
+def text(model_name, *sentences, max_length=16):
+    indexers = {"transformer": PretrainedTransformerMismatchedIndexer(model_name, max_length=max_length)}
     # A token that no word piece spells stays in place.
-    tokens = [Token(token) for token in ("the", "cats", "\xa0", "sat", ".")]
-    batch = Batch([Instance({"text": TextField(tokens, indexers)})])
+    sentences = sentences or ("the cats \xa0 sat .",)
+    batch = Batch([Instance({"text": TextField([Token(t) for t in s.split(" ")], indexers)}) for s in sentences])
     batch.index_instances(Vocabulary())
     return batch.as_tensor_dict()["text"]["transformer"]
 
@@ -68,3 +68,42 @@ def test_the_vectors_are_the_means_of_the_word_pieces_of_transformers_itself(ber
     assert torch.allclose(vectors[0], pieces[1], atol=1e-6)
     assert torch.allclose(vectors[1], pieces[2:4].mean(0), atol=1e-6)
     assert torch.allclose(vectors[3], pieces[4], atol=1e-6)
+
+
+LONG = "the cats sat . a cat sat . the b sat"
+
+
+@pytest.mark.parametrize("cache_gib", [1.0, 3e-7])
+@pytest.mark.parametrize("last_layer_only", [False, True])
+def test_remembered_vectors_are_those_computed(bert, cache_gib, last_layer_only):
+    plain = TransformerEmbedder(bert, last_layer_only=last_layer_only, max_length=8)
+    cached = TransformerEmbedder(bert, last_layer_only=last_layer_only, max_length=8, cache_gib=cache_gib)
+    cached.load_state_dict(plain.state_dict())
+    # The pieces of "cats" may be one token or two; a long text is read in parts.
+    for sentences in (["the cats sat", "a cat ."], ["a cat .", LONG], ["the cat ##s sat", "the cats sat"]) * 2:
+        tensors = text(bert, *sentences, max_length=8)
+        expected, found = plain(**tensors), cached(**tensors)
+        assert found.shape == expected.shape
+        # What stands at padding means nothing.
+        assert torch.allclose(found[tensors["mask"]], expected[tensors["mask"]], atol=1e-6)
+    assert (len(cached._cache) == 4) == (cache_gib == 1.0)
+    assert cached._free_bytes >= 0
+
+
+def test_what_is_remembered_is_not_computed_again(bert):
+    embedder = TransformerEmbedder(bert, cache_gib=1.0).train()
+    calls = []
+    embedder._matched_embedder.transformer_model.register_forward_hook(lambda *_: calls.append(1))
+    first = embedder(**text(bert, "the cat", "a cat sat"))
+    assert torch.equal(embedder(**text(bert, "the cat", "a cat sat")), first)
+    assert torch.equal(embedder(**text(bert, "the cat"))[0], first[0, :2])
+    assert len(calls) == 1
+    # The weights of the layers still learn.
+    embedder(**text(bert, "the cat")).sum().backward()
+    assert all(parameter.grad is not None for parameter in embedder._scalar_mix.parameters())
+
+
+def test_a_trained_encoder_remembers_nothing(bert):
+    embedder = TransformerEmbedder(bert, train_parameters=True, cache_gib=1.0)
+    embedder(**text(bert))
+    assert not embedder._cache
