@@ -13,12 +13,13 @@ from typing import Any, Iterator, List, Optional, Tuple
 from allennlp import commands
 from allennlp.commands import train as allennlp_train
 from allennlp.common import plugins
-from allennlp.common.util import import_module_and_submodules, install_sigterm_handler
+from allennlp.common.util import install_sigterm_handler
 from allennlp.models import Model
 from torch import cuda, distributed
 
 from hmtl.errors import UserError
 from hmtl.explain import explain, user_errors
+from hmtl.packages import include_package
 from hmtl.version import VERSION
 
 __all__ = ["main", "user_errors"]
@@ -62,7 +63,7 @@ def main(argv: Optional[List[str]] = None) -> None:
             parser.print_help()
             return
         for package in getattr(parsed, "include_package", []):
-            _include(package)
+            include_package(package)
         if getattr(parsed, "predictor", "") is None:
             # Another model's default predictor may not exist here; ours says so in one line.
             parsed.predictor = "hmtl"
@@ -121,18 +122,6 @@ class _Parser(commands.ArgumentParserWithDefaults):
         if self.prog == "hmtl":  # and not a command's own parser
             self.description = "Hierarchical multi-task learning for information extraction: the commands of AllenNLP."
             self.epilog = "--debug, with any command, shows the traceback of an error."
-
-
-def _include(package: str) -> None:
-    try:
-        import_module_and_submodules(package)
-    except ModuleNotFoundError as error:
-        # A module that the package itself misses is another matter.
-        if error.name is None or not f"{package}.".startswith(f"{error.name}."):
-            raise
-        raise UserError(
-            f"--include-package {package}: there is no module '{error.name}' in the working directory or on PYTHONPATH"
-        ) from error
 
 
 def _check_arguments(parsed: argparse.Namespace) -> None:

@@ -17,7 +17,7 @@ import torch
 from allennlp.common import Params
 from allennlp.data import DataLoader
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
-from allennlp.models.archival import CONFIG_NAME, load_archive
+from allennlp.models.archival import CONFIG_NAME
 from allennlp.nn.util import read_state_dict
 
 from hmtl.analysis.baselines import baseline_scores
@@ -26,7 +26,7 @@ from hmtl.data.dataset_readers import CorefReader, DocumentReader, RelationReade
 from hmtl.data.document import Document
 from hmtl.errors import DataError, UserError
 from hmtl.models.heads.task_head import TaskHead
-from hmtl.models.hmtl import HMTL
+from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.training.metrics import LabelledF1
 from hmtl.training.trainer import BEST_OVERALL, best_weights_name, evaluate_task
 from hmtl.version import VERSION
@@ -217,10 +217,9 @@ def load_run(directory: Union[str, os.PathLike], weights: Sequence[str] = None) 
     chosen = _named_weights(directory, weights) if weights else _best_weights(directory)
     first = next(iter(chosen.values()))
     with _loading(first):
-        archive = load_archive(str(directory), weights_file=str(first))
+        archive = load_hmtl_archive(directory, weights_file=str(first))
     model, train_reader, reader = archive.model, archive.dataset_reader, archive.validation_dataset_reader
-    if not isinstance(model, HMTL):
-        raise UserError(f"{directory}: holds a {type(model).__name__}, not an hmtl model")
+    assert isinstance(model, HMTL)
     if not (isinstance(train_reader, MultiTaskDatasetReader) and isinstance(reader, MultiTaskDatasetReader)):
         raise UserError(f"{directory / CONFIG_NAME}: dataset_reader.type must be 'multitask' to evaluate by task")
     if not weights:

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import List, Optional
 
 import torch
-from allennlp.common.util import import_module_and_submodules
 
 import hmtl  # noqa: F401  registers what a configuration can name
 from hmtl.errors import UserError
 from hmtl.evaluation import evaluate_run, load_run
 from hmtl.explain import user_errors
+from hmtl.packages import include_package
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,15 +52,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _include(package: str) -> None:
-    try:
-        import_module_and_submodules(package)
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"--include-package {package}: {error}; it is looked for in the working directory too"
-        ) from error
-
-
 def _device(name: Optional[str]) -> torch.device:
     if name is None:
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
@@ -90,7 +81,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         if arguments.batch_size is not None and arguments.batch_size < 1:
             raise UserError(f"--batch-size {arguments.batch_size}: expected at least 1")
         for package in arguments.include_package:
-            _include(package)
+            include_package(package)
         device = _device(arguments.device)
         run = load_run(arguments.serialization_dir, arguments.weights)
         output = _output(arguments)

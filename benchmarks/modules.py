@@ -1,0 +1,102 @@
+#!/usr/bin/env python
+"""Measures the modules that hmtl has in place of others' against those, on one thread, in CPU seconds of one run.
+
+    python benchmarks/modules.py [--rounds 9]
+
+Each pair computes the same values and gradients, which the tests show. The rounds of a pair are interleaved and the
+median is taken, so that the ratio means something on a noisy machine; the milliseconds do not.
+"""
+
+import argparse
+import statistics
+import time
+from typing import Callable, Dict, List, Tuple
+
+import torch
+from allennlp.modules import ConditionalRandomField as AllenNLPConditionalRandomField
+from allennlp.modules.seq2seq_encoders import LstmSeq2SeqEncoder
+
+from hmtl.modules import ConditionalRandomField, PaddedLstmEncoder, antecedent_products
+
+Work = Callable[[], object]
+
+
+def mask_of(batch_size: int, length: int) -> torch.Tensor:
+    """Sentences of half the length to the full length. Shape: (batch_size, length)"""
+    lengths = torch.linspace(length // 2, length, batch_size).long()
+    return torch.arange(length) < lengths.unsqueeze(1)
+
+
+def crf(batch_size: int = 32, length: int = 50, num_tags: int = 73) -> Tuple[Work, Work]:
+    """Loss and gradient of a CRF: AllenNLP's, ours."""
+    logits = torch.randn(batch_size, length, num_tags, requires_grad=True)
+    tags, mask = torch.randint(num_tags, (batch_size, length)), mask_of(batch_size, length)
+    theirs, ours = AllenNLPConditionalRandomField(num_tags), ConditionalRandomField(num_tags)
+    return (
+        lambda: (-theirs(logits, tags, mask)).backward(),
+        lambda: (-ours.log_likelihood(logits, tags, mask).sum()).backward(),
+    )
+
+
+def viterbi(batch_size: int = 32, length: int = 50, num_tags: int = 73) -> Tuple[Work, Work]:
+    """Decoding of a CRF: AllenNLP's, ours."""
+    logits, mask = torch.randn(batch_size, length, num_tags), mask_of(batch_size, length)
+    theirs, ours = AllenNLPConditionalRandomField(num_tags), ConditionalRandomField(num_tags)
+    return lambda: theirs.viterbi_tags(logits, mask), lambda: ours.viterbi(logits, mask)
+
+
+def lstm(batch_size: int, length: int, num_layers: int, dim: int = 228) -> Tuple[Work, Work]:
+    """Forward and backward pass of a bidirectional LSTM: AllenNLP's, which packs, and ours, which pads."""
+    inputs, mask = torch.randn(batch_size, length, dim, requires_grad=True), mask_of(batch_size, length)
+    theirs = LstmSeq2SeqEncoder(dim, 64, num_layers=num_layers, bidirectional=True)
+    ours = PaddedLstmEncoder(dim, 64, num_layers=num_layers)
+    return lambda: theirs(inputs, mask).sum().backward(), lambda: ours(inputs, mask).sum().backward()
+
+
+def pairs(num_spans: int = 360, num_antecedents: int = 70, dim: int = 1100) -> Tuple[Work, Work]:
+    """The linear map of the products of spans and antecedents: with a tensor of all products, and offset by offset."""
+    spans = torch.randn(num_spans, dim, requires_grad=True)
+    weight = torch.randn(150, dim, requires_grad=True)
+    others = (torch.arange(num_spans).unsqueeze(1) - torch.arange(1, num_antecedents + 1)).clamp(min=0)
+
+    def plain() -> None:
+        # Shape: (num_spans, num_antecedents, dim)
+        products = spans.unsqueeze(1) * spans[others]
+        (products @ weight.t()).sum().backward()
+
+    return plain, lambda: antecedent_products(spans, weight, num_antecedents).sum().backward()
+
+
+CASES: Dict[str, Callable[[], Tuple[Work, Work]]] = {
+    "CRF loss, 32 x 50 tokens, 73 tags": crf,
+    "CRF best path, 32 x 50 tokens, 73 tags": viterbi,
+    "LSTM, 4 x 40 tokens, 3 layers": lambda: lstm(4, 40, 3),
+    "LSTM, 32 x 50 tokens, 2 layers": lambda: lstm(32, 50, 2),
+    "coreference pairs, 360 spans x 70": pairs,
+}
+
+
+def seconds(work: Work) -> float:
+    """CPU seconds of the process."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9, help="(default: %(default)s)")
+    rounds = parser.parse_args().rounds
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    print(f"{'':40}{'other, ms':>12}{'ours, ms':>12}{'ratio':>8}")
+    for name, case in CASES.items():
+        other, ours = case()
+        seconds(other), seconds(ours)
+        times: List[Tuple[float, float]] = [(seconds(other), seconds(ours)) for _ in range(rounds)]
+        before, after = (1000 * statistics.median(column) for column in zip(*times))
+        print(f"{name:40}{before:12.1f}{after:12.1f}{before / after:8.1f}")
+
+
+if __name__ == "__main__":
+    main()
