@@ -1,0 +1,32 @@
+"""Tasks by weights of the user's."""
+
+from typing import Dict
+
+from allennlp.common.checks import ConfigurationError
+
+from hmtl.training.task_samplers.task_sampler import TaskSampler
+
+
+@TaskSampler.register("weights")
+class WeightsSampler(TaskSampler):
+    """p_i is proportional to a given weight.
+
+    # Parameters
+
+    weights : `Dict[str, float]`
+        One for each task, above 0; they need not sum to 1.
+    """
+
+    def __init__(self, weights: Dict[str, float]) -> None:
+        for task, weight in weights.items():
+            if not weight > 0:
+                raise ConfigurationError(f"sampler 'weights': the weight of '{task}' is {weight}; it must be above 0")
+        self._weights = weights
+
+    def probabilities(self, num_batches: Dict[str, int], epoch: int) -> Dict[str, float]:
+        if set(self._weights) != set(num_batches):
+            raise ConfigurationError(
+                f"sampler 'weights' must weigh each of {sorted(num_batches)}, and weighs {sorted(self._weights)}"
+            )
+        total = sum(self._weights.values())
+        return {task: self._weights[task] / total for task in num_batches}
