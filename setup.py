@@ -28,7 +28,7 @@ setup(
     author="The hmtl authors",
     license="MIT",
     packages=find_packages(include=["hmtl", "hmtl.*"]),
-    package_data={"hmtl": ["py.typed", "demo/static/*", "demo/*.html", "demo/*.css", "demo/*.js"]},
+    package_data={"hmtl": ["py.typed"]},
     entry_points={"console_scripts": ["hmtl=hmtl.cli:main"]},
     python_requires=">=3.10,<3.13",
     # AllenNLP itself stands in requirements-allennlp.txt: its pins exclude every torch that knows a current GPU.

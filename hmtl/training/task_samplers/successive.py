@@ -10,7 +10,7 @@ from hmtl.training.task_samplers.task_sampler import TaskSampler
 
 @TaskSampler.register("successive")
 class SuccessiveSampler(ProportionalSampler):
-    """Each epoch makes one pass over the first task, then over the second, and so on (Hashimoto et al. 2017, section 3).
+    """Each epoch makes one pass over the first task, then over the second, and so on (Hashimoto et al. 2017).
 
     # Parameters
 
