@@ -11,6 +11,9 @@ TEXT ?= Marie Curie was born in Warsaw. She moved to Paris, where she worked wit
 override TEXT := $(value TEXT)
 export TEXT
 
+# One thread: so small a model gains little from more, and loses much where they wait for one another on a busy machine.
+export OMP_NUM_THREADS ?= 1
+
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed

@@ -13,5 +13,5 @@ experiment.new(
   min_count={ tokens: 2 },
   initializer=embedders.learned_words_initializer,
   optimizer={ type: 'adam', lr: 0.003 },
-  num_epochs=15,
+  num_epochs=12,
 )
