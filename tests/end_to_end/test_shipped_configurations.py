@@ -1,0 +1,78 @@
+"""Every shipped configuration trains, is evaluated and predicts, on small files in the layout that it expects."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hmtl.cli import main
+from hmtl.evaluation import evaluate_run, load_run
+from hmtl.predictors import HMTLPredictor
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = sorted((ROOT / "configs").glob("*.jsonnet"))
+TASKS = ["coref", "emd", "ner", "relation"]
+
+
+@pytest.fixture(scope="module")
+def data(fixtures, tmp_path_factory) -> Path:
+    """The fixture documents in the layouts of 2018, of GUM and of Re-DocRED."""
+    folder = tmp_path_factory.mktemp("data")
+    for long, short in (("train", "train"), ("development", "dev"), ("test", "test")):
+        ontonotes, ace = f"{short}.v4_gold_conll", f"{short}.like_conll"
+        copies = {
+            f"ontonotes/{ontonotes}": [
+                f"conll-2012/v4/data/{long}/english/{ontonotes}",
+                f"conll-2012_single_file/{short}.english.v4_gold_conll",
+            ],
+            f"ace/{ace}": [f"ace2005/{short}/{ace}", f"ace2005/single_file_{short}_rahman.gold_conll"],
+        }
+        for source, targets in copies.items():
+            for target in targets:
+                (folder / target).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(fixtures / source, folder / target)
+    shutil.copytree(fixtures / "gum", folder / "gum")
+    # The splits are slices of one file of 500 documents.
+    train, dev, test = (json.loads((fixtures / "redocred" / f"{s}.json").read_text()) for s in ("train", "dev", "test"))
+    (folder / "redocred").mkdir()
+    (folder / "redocred" / "dev_revised.json").write_text(json.dumps(train * 200 + dev * 50 + test * 50))
+    return folder
+
+
+@pytest.fixture
+def environment(data, elmo, transformer, tmp_path, monkeypatch) -> None:
+    """All that the configurations read, and the directory that the bundled sample is relative to."""
+    (tmp_path / "glove.6B.100d.txt").write_text("the " + "0.1 " * 99 + "0.2\n")
+    shutil.copy(elmo["options"], tmp_path / "elmo_options.json")
+    shutil.copy(elmo["weights"], tmp_path / "elmo_weights.hdf5")
+    monkeypatch.setenv("HMTL_DATA", str(data))
+    monkeypatch.setenv("HMTL_TRANSFORMER", transformer)
+    monkeypatch.setenv("HMTL_GLOVE", str(tmp_path))
+    monkeypatch.setenv("HMTL_ELMO", str(tmp_path))
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", CONFIGS, ids=[path.stem for path in CONFIGS])
+def test_a_configuration_from_training_to_prediction(config, environment, tmp_path):
+    overrides = {"trainer.num_epochs": 1, "trainer.sampler": "round_robin"}
+    overrides.update({f"dataset_reader.readers.{task}.max_instances": 4 for task in TASKS})
+    # So few sentences do not show every label.
+    overrides.update({f"dataset_reader.readers.{task}.allow_unknown_labels": True for task in TASKS})
+    # At least two updates of each task.
+    overrides.update({f"data_loader.batch_size.{task}": 1 for task in TASKS})
+    run = tmp_path / "run"
+    main(["train", str(config), "-s", str(run), "-o", json.dumps(overrides)])
+
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert all(metrics[f"training_{task}_updates"] >= 2 for task in TASKS)
+    evaluation = evaluate_run(load_run(run))
+    assert sorted(evaluation.tasks) == TASKS
+    assert set(evaluation.scores) == {"best", *(f"best_{task}" for task in TASKS)}
+    sentences = [["Mara", "Lind", "lives", "in", "Oslo", "."], ["She", "slept", "."]]
+    from_directory, from_archive = (
+        HMTLPredictor.load(path).predict_json({"sentences": sentences}) for path in (run, run / "model.tar.gz")
+    )
+    assert from_directory == from_archive
+    assert set(TASKS) <= set(from_directory)
