@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help install quickstart predict test lint check clean
+.PHONY: help install quickstart predict test torture lint check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -52,6 +52,9 @@ predict: install ## annotate a text: make predict TEXT="Ada Lovelace lived in Lo
 
 test: install ## the whole test-suite
 	$(BIN)/python -m pytest
+
+torture: install ## kill a tiny run forty times, recover it each time; it must end as if left in peace
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/torture.py
 
 lint: install ## style and types
 	$(BIN)/ruff check .

@@ -12,7 +12,7 @@ from typing import Any, Iterator, List, Optional, Tuple
 
 from allennlp import commands
 from allennlp.commands import train as allennlp_train
-from allennlp.common import plugins
+from allennlp.common import Params, plugins
 from allennlp.common.util import install_sigterm_handler
 from allennlp.models import Model
 from torch import cuda, distributed
@@ -20,6 +20,7 @@ from torch import cuda, distributed
 from hmtl.errors import UserError
 from hmtl.explain import explain, user_errors
 from hmtl.packages import include_package
+from hmtl.training.recovery import read_back_vocabulary
 from hmtl.version import VERSION
 
 __all__ = ["main", "user_errors"]
@@ -31,18 +32,22 @@ plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
 _allennlp_train_worker = allennlp_train._train_worker
 
 
-def _train_worker(*args: Any, **kwargs: Any) -> Optional[Model]:
+def _train_worker(
+    process_rank: int, params: Params, serialization_dir: str, *args: Any, **kwargs: Any
+) -> Optional[Model]:
     """A training process. A distributed one starts as a fresh Python, which imports hmtl to find this very function.
 
-    AllenNLP leaves its process group to the interpreter's exit, which now and then aborts.
+    AllenNLP would build the vocabulary again for a recovered run. It leaves its process group to the interpreter's
+    exit, which now and then aborts.
     """
-    model = _allennlp_train_worker(*args, **kwargs)
+    read_back_vocabulary(params, serialization_dir)
+    model = _allennlp_train_worker(process_rank, params, serialization_dir, *args, **kwargs)
     if distributed.is_initialized():
         distributed.destroy_process_group()
     return model
 
 
-allennlp_train._train_worker = _train_worker
+allennlp_train._train_worker = _train_worker  # type: ignore[assignment]
 
 # What `train` writes before its first step.
 _BEFORE_TRAINING = {"config.json", "meta.json", "out.log", "log", "vocabulary"}
@@ -101,16 +106,19 @@ def _process_as_found() -> Iterator[None]:
     A fault of the program leaves them: at exit AllenNLP's hook writes its traceback to the log of the run.
     """
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    # The log of a run gets the progress bars too.
+    handlers = {logger: list(logger.handlers) for logger in (root, logging.getLogger("tqdm"))}
+    level = root.level
     excepthook, on_sigterm = sys.excepthook, signal.getsignal(signal.SIGTERM)
     install_sigterm_handler()
     try:
         yield
     finally:
         if not isinstance(sys.exc_info()[1], Exception):
-            for handler in set(root.handlers) - set(handlers):
-                handler.close()
-            root.handlers[:] = handlers
+            for logger, before in handlers.items():
+                for handler in set(logger.handlers) - set(before):
+                    handler.close()
+                logger.handlers[:] = before
             root.setLevel(level)
             sys.excepthook = excepthook
             signal.signal(signal.SIGTERM, on_sigterm)

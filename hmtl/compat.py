@@ -4,6 +4,7 @@
 """
 
 import functools
+import json
 import os
 import tarfile
 import warnings
@@ -11,11 +12,12 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple, Type, Union
 
 import numpy
 import torch
-from allennlp.common import Registrable
+from allennlp.common import Params, Registrable
 from allennlp.common import util as allennlp_util
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from hmtl.errors import ConfigurationError, UserError
+from hmtl.files import write_json
 
 try:  # numpy 2
     from numpy._core.multiarray import scalar as numpy_scalar
@@ -31,6 +33,7 @@ def apply() -> None:
     load_numpy_scalars()
     accept_verbose_plateau_schedule()
     name_cuda_devices()
+    write_whole_files()
     extract_inside_only()
     resolve_known_classes_only()
     refuse_remote_code_in_archives()
@@ -92,6 +95,26 @@ def name_cuda_devices() -> None:
         return torch.device("cpu") if device < 0 else torch.device("cuda", device)
 
     allennlp_util.int_to_device = int_to_device
+
+
+@functools.cache
+def write_whole_files() -> None:
+    """AllenNLP writes config.json, anew in each recovery, and metrics.json in place: a kill leaves half of them.
+
+    Without its configuration a run cannot be recovered.
+    """
+
+    def to_file(params: Params, params_file: str, preference_orders: List[List[str]] = None) -> None:
+        write_json(params_file, params.as_ordered_dict(preference_orders))
+
+    def dump_metrics(file_path: Optional[str], metrics: Dict[str, Any], log: bool = False) -> None:
+        if file_path:
+            write_json(file_path, metrics)
+        if log:
+            allennlp_util.logger.info("Metrics: %s", json.dumps(metrics, indent=2))
+
+    Params.to_file = to_file  # type: ignore[assignment, method-assign]
+    allennlp_util.dump_metrics = dump_metrics
 
 
 @functools.cache

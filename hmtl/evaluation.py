@@ -1,6 +1,5 @@
 """The evaluation of a finished run: all its best weights on every task, beside simple baselines."""
 
-import json
 import os
 import pickle
 import platform
@@ -25,6 +24,7 @@ from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.dataset_readers import CorefReader, DocumentReader, RelationReader, TaggingReader
 from hmtl.data.document import Document
 from hmtl.errors import DataError, UserError
+from hmtl.files import write_json
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.training.metrics import LabelledF1
@@ -132,12 +132,7 @@ class Evaluation:
 
     def write(self, path: Union[str, os.PathLike]) -> None:
         """Writes all of it as JSON; the file appears only once it is complete."""
-        partial = Path(f"{path}.partial")
-        try:
-            partial.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_json(path, asdict(self))
 
 
 @dataclass

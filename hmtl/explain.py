@@ -17,6 +17,7 @@ from allennlp.data.data_loaders.multiprocess_data_loader import WorkerError
 from torch.multiprocessing import ProcessRaisedException
 
 from hmtl.errors import ConfigurationError, UserError
+from hmtl.training.stop_signals import TrainingStopped
 
 _CONFIGURATION_MODULES = {f"allennlp.common.{name}" for name in ("from_params", "lazy", "params", "registrable")}
 
@@ -26,7 +27,7 @@ def user_errors(program: str = "hmtl", debug: bool = False) -> Iterator[None]:
     """Turns a user's mistake into one line on stderr and exit code 2; faults of the program keep their traceback.
 
     With `debug`, or `HMTL_DEBUG` set in the environment, the traceback of a mistake is shown too. An interrupt exits
-    with 130, a SIGTERM that AllenNLP caught with 143, a closed output pipe with 141, as the shell has it.
+    with 130, a SIGTERM with 143, and training says how to go on; a closed output pipe with 141, as the shell has it.
     """
     try:
         yield
@@ -36,6 +37,9 @@ def user_errors(program: str = "hmtl", debug: bool = False) -> Iterator[None]:
     except SigTermReceived:
         print(f"{program}: terminated", file=sys.stderr)
         raise SystemExit(143) from None
+    except TrainingStopped as stopped:
+        print(f"{program}: {stopped}", file=sys.stderr)
+        raise SystemExit(stopped.exit_code) from None
     except BrokenPipeError:
         # Python would complain once more while it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

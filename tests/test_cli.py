@@ -246,7 +246,8 @@ def test_signals(name: str, code: int, word: str, workplace: Path, capsys: pytes
 def test_the_process_is_left_as_found(workplace: Path, capsys: pytest.CaptureFixture) -> None:
     def state() -> Any:
         root = logging.getLogger()
-        return sys.argv, list(root.handlers), root.level, sys.excepthook, signal.getsignal(signal.SIGTERM)
+        handlers = list(root.handlers), list(logging.getLogger("tqdm").handlers)
+        return sys.argv, handlers, root.level, sys.excepthook, signal.getsignal(signal.SIGTERM)
 
     before = state()
     train()

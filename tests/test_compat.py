@@ -60,6 +60,7 @@ actions = {
     "numpy": lambda: torch.load(folder / "numbers.th"),
     "plateau": plateau,
     "device": lambda: int_to_device(0),
+    "in_place": lambda: Params({"first": 1, "second": object()}).to_file(folder / "config.json"),
     **{name: lambda name=name: load_archive(folder / f"{name}.tar.gz") for name in ("escape", "program", "remote")},
 }
 outcomes = {name: outcome(action) for name, action in actions.items()}
@@ -172,6 +173,22 @@ def test_a_device_number_is_a_gpu(unrepaired: Dict[str, Any]) -> None:
     assert allennlp_util.int_to_device(torch.device("cpu")) == torch.device("cpu")
     with pytest.raises(ConfigurationError, match="GPU"):
         check_for_gpu(torch.cuda.device_count())
+
+
+def test_files_of_a_run_are_written_whole(unrepaired: Dict[str, Any], tmp_path: Path) -> None:
+    assert unrepaired["in_place"].startswith("TypeError")
+    assert "first" in (unrepaired["folder"] / "config.json").read_text()
+    config, metrics = tmp_path / "config.json", tmp_path / "metrics.json"
+
+    Params({"first": 1}).to_file(str(config))
+    allennlp_util.dump_metrics(str(metrics), {"f1": 0.5})
+    with pytest.raises(TypeError):
+        Params({"first": 2, "second": object()}).to_file(str(config))
+    with pytest.raises(TypeError):
+        allennlp_util.dump_metrics(str(metrics), {"f1": 0.6, "other": object()})
+
+    assert Params.from_file(config).as_dict() == {"first": 1}
+    assert json.loads(metrics.read_text()) == {"f1": 0.5}
 
 
 def test_archives_cannot_write_outside(unrepaired: Dict[str, Any], hostile: Path) -> None:

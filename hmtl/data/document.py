@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tu
 
 from hmtl.data.lines import read_lines
 from hmtl.errors import DataError
+from hmtl.files import atomic_write
 
 Bounds = Tuple[int, int]
 
@@ -227,18 +228,12 @@ def read_jsonl(path: Union[str, os.PathLike]) -> Iterator[Document]:
 
 def write_jsonl(documents: Iterable[Document], path: Union[str, os.PathLike]) -> int:
     """Writes documents in the DyGIE/SciERC layout and returns how many; the file appears only once it is complete."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".partial")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    try:
-        with open(partial, "w", encoding="utf-8") as file:
-            for document in documents:
-                file.write(json.dumps(document.to_json(), ensure_ascii=False) + "\n")
-                count += 1
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_write(path) as file:
+        for document in documents:
+            file.write(json.dumps(document.to_json(), ensure_ascii=False) + "\n")
+            count += 1
     return count
 
 

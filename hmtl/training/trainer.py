@@ -5,16 +5,15 @@ import logging
 import os
 import time
 from collections import Counter
-from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
+from contextlib import nullcontext
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 
 import torch
 from allennlp.common import Lazy, Tqdm
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.util import dump_metrics
 from allennlp.data import DataLoader
 from allennlp.models import Model
 from allennlp.training.callbacks import TrainerCallback
-from allennlp.training.checkpointer import Checkpointer
 from allennlp.training.gradient_descent_trainer import GradientDescentTrainer
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import Optimizer
@@ -23,7 +22,11 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.errors import UserError
+from hmtl.files import save_state, write_json
 from hmtl.models.hmtl import HMTL
+from hmtl.training.checkpointer import VerifiedCheckpointer
+from hmtl.training.epoch_losses import EpochLosses, LazyMetrics
+from hmtl.training.stop_signals import StopSignals, TrainingStopped
 from hmtl.training.task_samplers import ProportionalSampler, TaskSampler
 from hmtl.training.task_state import OptimizerState, ScoreTracker
 
@@ -50,7 +53,9 @@ class MultiTaskTrainer(GradientDescentTrainer):
     patience, when every learning rate has fallen below `min_learning_rate`, or after `num_epochs`.
 
     The serialization directory gets `best_{task}.th`, the weights that were best for each task, and `best.th`, those
-    with the best sum of the tasks' scores. What is random is a function of `seed`, the epoch and the update.
+    with the best sum of the tasks' scores. What is random is a function of `seed`, the epoch and the update, so that a
+    run that is killed at any moment and recovered ends as if it had not been. On SIGTERM or SIGINT the trainer finishes
+    the update, writes a checkpoint and raises `TrainingStopped`.
     See `from_partial_objects` for the parameters.
     """
 
@@ -90,7 +95,9 @@ class MultiTaskTrainer(GradientDescentTrainer):
         # The sum over tasks decides on `best.th` alone.
         self._metric_tracker = ScoreTracker("+score")
         self._num_consumed: Counter = Counter()
-        self._epoch_losses = _EpochLosses(self._tasks, self.cuda_device)
+        self._epoch_losses = EpochLosses(self._tasks, self.cuda_device)
+        self._metrics: Dict[str, Any] = {}
+        self._stop_signals = StopSignals()
 
     @classmethod
     def from_partial_objects(  # type: ignore[override]
@@ -112,7 +119,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         grad_clipping: float = None,
         cuda_device: Optional[Union[int, torch.device]] = None,
         seed: int = 13370,
-        checkpointer: Optional[Lazy[Checkpointer]] = Lazy(Checkpointer),
+        checkpointer: Optional[Lazy[VerifiedCheckpointer]] = Lazy(VerifiedCheckpointer),
         callbacks: List[Lazy[TrainerCallback]] = None,
         enable_default_callbacks: bool = True,
         distributed: bool = False,
@@ -146,6 +153,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
             The GPU, -1 for the CPU. By default the first GPU where there is one.
         seed : `int`, optional (default = `13370`)
             Seeds the draws of tasks, and dropout.
+        checkpointer : `Lazy[VerifiedCheckpointer]`, optional
+            `None` writes no checkpoints; a signal then ends training at once.
         """
         if distributed:
             raise ConfigurationError("the multi_task trainer runs in one process; remove 'distributed'")
@@ -200,37 +209,47 @@ class MultiTaskTrainer(GradientDescentTrainer):
         )
 
     def _try_train(self) -> Tuple[Dict[str, Any], int]:
+        with self._stop_signals.noted() if self._checkpointer is not None else nullcontext():
+            self._run_epochs()
+        best = os.path.join(self._serialization_dir, BEST_OVERALL)
+        if os.path.exists(best):
+            self._load_model_state(best)
+        else:
+            self._save_model_state(best)
+        return {**self._metrics, **self._best_metrics()}, self._epochs_completed - 1
+
+    def _run_epochs(self) -> None:
         start = time.time()
-        metrics: Dict[str, Any] = {}
         epoch = self._epochs_completed = self._start_after_epochs_completed
         while epoch < self._num_epochs and not self._should_stop():
-            metrics = {"epoch": epoch}
+            metrics: Dict[str, Any] = {"epoch": epoch}
             metrics.update({f"training_{name}": value for name, value in self._train_epoch(epoch).items()})
             improved = self._validate(metrics) if self._validation_data_loader is not None else []
             for name, state in self._optimizer_states.items():
                 state.end_epoch(self._score(name, metrics))
             metrics["training_duration"] = str(datetime.timedelta(seconds=time.time() - start))
             epoch += 1
-            self._epochs_completed, self._batches_in_epoch_completed = epoch, 0
-            self._end_epoch(metrics, improved)
-        best = os.path.join(self._serialization_dir, BEST_OVERALL)
-        if os.path.exists(best):
-            self._load_model_state(best)
-        else:
-            self._save_model_state(best)
-        return {**metrics, **self._best_metrics()}, epoch - 1
+            self._epochs_completed, self._batches_in_epoch_completed, self._metrics = epoch, 0, metrics
+            self._end_epoch(improved)
 
-    def _end_epoch(self, metrics: Dict[str, Any], improved: List[str]) -> None:
+    def _end_epoch(self, improved: List[str]) -> None:
         """Tells the callbacks, and writes what the epoch brought."""
-        epoch = metrics["epoch"]
+        metrics, epoch = self._metrics, self._metrics["epoch"]
         for callback in self._callbacks:
             callback.on_epoch(self, metrics=metrics, epoch=epoch, is_primary=self._primary)
-        # The best weights go first: a checkpoint never names weights that are not there.
+        # The checkpoint goes last: killed before it, the recovered run writes the same weights and metrics again.
         for name in improved:
             self._save_model_state(os.path.join(self._serialization_dir, name))
-        dump_metrics(os.path.join(self._serialization_dir, f"metrics_epoch_{epoch}.json"), metrics)
+        write_json(os.path.join(self._serialization_dir, f"metrics_epoch_{epoch}.json"), metrics)
         if self._checkpointer is not None:
             self._checkpointer.maybe_save_checkpoint(self, self._epochs_completed, 0)
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
+        """Where a signal came: writes a checkpoint and raises `TrainingStopped`. Called between updates alone."""
+        if self._stop_signals.received is not None and self._checkpointer is not None:
+            self._checkpointer.save_checkpoint(self)
+            raise TrainingStopped(self._stop_signals.received, self._serialization_dir)
 
     def _train_epoch(self, epoch: int) -> Dict[str, float]:
         """One epoch of updates; returns `{task}_loss` (the mean), `{task}_updates` and `{task}_share` of each task."""
@@ -239,6 +258,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         loader: PerTaskDataLoader = self.data_loader  # type: ignore[assignment]
         schedule = self._sampler.draw(loader.num_batches, epoch, self._seed)
         first = self._start_after_batches_in_epoch_completed if epoch == self._start_after_epochs_completed else 0
+        self._batches_in_epoch_completed = first
         if first == 0:
             self._epoch_losses.clear()
         streams = {task: loader.stream(task, self._num_consumed[task]) for task in self._tasks}
@@ -255,6 +275,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
                 self._epoch_losses.check(epoch)
             if self._checkpointer is not None:
                 self._checkpointer.maybe_save_checkpoint(self, self._epochs_completed, self._batches_in_epoch_completed)
+            self._stop_if_asked()
         return self._epoch_losses.summary()
 
     def _update(self, task: str, batch: Dict[str, Any], epoch: int, step: int) -> Dict[str, Any]:
@@ -279,7 +300,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
                 self,
                 [batch],
                 [outputs],
-                _LazyMetrics({f"{task}_loss": outputs["loss"]}),
+                LazyMetrics({f"{task}_loss": outputs["loss"]}),
                 epoch,
                 step + 1,
                 is_training=True,
@@ -290,9 +311,10 @@ class MultiTaskTrainer(GradientDescentTrainer):
 
     def _validate(self, metrics: Dict[str, Any]) -> List[str]:
         """Validates every task, updates the trackers and `metrics`; returns the weight files that are due."""
+        # No tracker changes before all tasks are done: a checkpoint on the way is one of the updates.
+        scores_of = {task: self.validate_task(task) for task in self._tasks}
         improved = []
-        for task in self._tasks:
-            scores = self.validate_task(task)
+        for task, scores in scores_of.items():
             tracker = self._trackers[task]
             tracker.add_metrics(scores)
             if tracker.is_best_so_far():
@@ -312,7 +334,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         self._pytorch_model.eval()
         loader: PerTaskDataLoader = self._validation_data_loader  # type: ignore[assignment]
         model: HMTL = self.model  # type: ignore[assignment]
-        return evaluate_task(model, loader, task)
+        return evaluate_task(model, loader, task, before_batch=self._stop_if_asked)
 
     def _score(self, name: str, metrics: Dict[str, Any]) -> Optional[float]:
         """The score, higher is better, of a task or (`SHARED`) of all; `None` without validation."""
@@ -342,6 +364,9 @@ class MultiTaskTrainer(GradientDescentTrainer):
             metrics.update({f"best_validation_{task}_{n}": v for n, v in tracker.best_epoch_metrics.items()})
         return metrics
 
+    def _save_model_state(self, path: str) -> None:
+        save_state(path, self.model.state_dict())
+
     def get_checkpoint_state(self) -> TrainerCheckpoint:
         return TrainerCheckpoint(
             self.model.state_dict(),
@@ -352,6 +377,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
                 "total_batches_completed": self._total_batches_completed,
                 "num_consumed": dict(self._num_consumed),
                 "epoch_losses": self._epoch_losses.state_dict(),
+                "metrics": self._metrics,
                 "trackers": {task: tracker.state_dict() for task, tracker in self._trackers.items()},
                 "metric_tracker": self._metric_tracker.state_dict(),
                 "optimizers": {name: state.state_dict() for name, state in self._optimizer_states.items()},
@@ -379,90 +405,26 @@ class MultiTaskTrainer(GradientDescentTrainer):
             callback.load_state_dict(callback_state)
         self._num_consumed = Counter(state["num_consumed"])
         self._epoch_losses.load_state_dict(state["epoch_losses"])
+        self._metrics = state["metrics"]
         self._total_batches_completed = state["total_batches_completed"]
         self._start_after_epochs_completed = state["epochs_completed"]
         self._start_after_batches_in_epoch_completed = state["batches_in_epoch_completed"]
 
 
-class _EpochLosses:
-    """Sums of losses by task, kept on the device so that an update need not wait for them."""
-
-    def __init__(self, tasks: List[str], device: torch.device) -> None:
-        self._tasks = tasks
-        self._device = device
-        self.clear()
-
-    def clear(self) -> None:
-        self._sums = {task: torch.zeros((), dtype=torch.double, device=self._device) for task in self._tasks}
-        self._counts = dict.fromkeys(self._tasks, 0)
-
-    def add(self, task: str, loss: torch.Tensor) -> None:
-        self._sums[task] += loss
-        self._counts[task] += 1
-
-    def summary(self) -> Dict[str, float]:
-        total = max(1, sum(self._counts.values()))
-        summary: Dict[str, float] = {}
-        for task, count in self._counts.items():
-            if count:
-                summary[f"{task}_loss"] = float(self._sums[task]) / count
-            summary[f"{task}_updates"] = count
-            summary[f"{task}_share"] = count / total
-        return summary
-
-    def describe(self, task: str) -> str:
-        """The task of the last update, the mean losses, and the shares drawn so far."""
-        total = max(1, sum(self._counts.values()))
-        parts = [
-            f"{name} {float(self._sums[name]) / count:.4g} ({count / total:.0%})"
-            for name, count in self._counts.items()
-            if count
-        ]
-        return f"now {task} | mean loss (share): {', '.join(parts)}"
-
-    def check(self, epoch: int) -> None:
-        """Raises `UserError` where a loss was not a number."""
-        for task, total in self._sums.items():
-            if not torch.isfinite(total):
-                raise UserError(
-                    f"the loss of task '{task}' became {float(total)} in epoch {epoch}; "
-                    "lower the learning rate, or set trainer.grad_norm"
-                )
-
-    def state_dict(self) -> Dict[str, Any]:
-        return {"sums": {task: total.item() for task, total in self._sums.items()}, "counts": dict(self._counts)}
-
-    def load_state_dict(self, state: Dict[str, Any]) -> None:
-        self.clear()
-        for task in self._tasks:
-            self._sums[task] += state["sums"][task]
-            self._counts[task] = state["counts"][task]
-
-
-class _LazyMetrics(Dict[str, Any]):
-    """Metrics of an update for callbacks: tensors become numbers when they are read, which most callbacks do rarely."""
-
-    def __getitem__(self, key: str) -> Any:
-        return _number(super().__getitem__(key))
-
-    def items(self) -> Any:
-        return [(key, _number(value)) for key, value in super().items()]
-
-
-def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, torch.Tensor) else value
-
-
-def evaluate_task(model: HMTL, loader: PerTaskDataLoader, task: str) -> Dict[str, float]:
+def evaluate_task(
+    model: HMTL, loader: PerTaskDataLoader, task: str, before_batch: Optional[Callable[[], None]] = None
+) -> Dict[str, float]:
     """The task's metrics over all its batches in `loader`, with the mean `loss` a batch.
 
-    The model must be in evaluation mode.
+    The model must be in evaluation mode. `before_batch` is called before each batch.
     """
     model.get_task_metrics(task, reset=True)
     losses: List[torch.Tensor] = []
     batches: Iterator[Dict[str, Any]] = loader.batches_of(task)
     with torch.no_grad():
         for batch in Tqdm.tqdm(batches, desc=f"evaluating {task}", total=loader.num_batches[task]):
+            if before_batch is not None:
+                before_batch()
             losses.append(model(**batch)["loss"])
     metrics = model.get_task_metrics(task, reset=True)
     metrics["loss"] = float(torch.stack(losses).double().mean())

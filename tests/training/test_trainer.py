@@ -1,13 +1,25 @@
+import errno
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 import torch
 from allennlp.commands.train import TrainModel, train_model
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.models.archival import load_archive
 from allennlp.training.callbacks import TrainerCallback
 
+from hmtl.cli import main
 from hmtl.errors import UserError
+from hmtl.training import trainer as trainer_module
+from hmtl.training.stop_signals import TrainingStopped
 from hmtl.training.trainer import MultiTaskTrainer, best_weights_name, evaluate_task
 
 TASKS = ["coref", "emd", "ner", "relation"]
@@ -108,6 +120,134 @@ def test_a_resumed_run_ends_with_the_same_weights(fixtures, tmp_path, updates, s
     whole, resumed = (json.loads((tmp_path / run / "metrics.json").read_text()) for run in ("whole", "resumed"))
     del whole["training_duration"], resumed["training_duration"]
     assert resumed == pytest.approx(whole, abs=1e-6)
+
+
+def assert_same_results(run, whole):
+    assert_same(last_weights(run), last_weights(whole))
+    for name in ("best.th", *map(best_weights_name, TASKS)):
+        assert_same(torch.load(run / name), torch.load(whole / name))
+    ours, theirs = (json.loads((directory / "metrics.json").read_text()) for directory in (run, whole))
+    del ours["training_duration"], theirs["training_duration"]
+    assert ours == theirs
+
+
+@TrainerCallback.register("signal_after")
+class SignalAfter(TrainerCallback):
+    """Sends this process a signal within an update; the update must come to its end."""
+
+    updates, signum = 0, signal.SIGTERM
+
+    def on_batch(self, trainer, *args, **kwargs):
+        if trainer._total_batches_completed == self.updates:
+            os.kill(os.getpid(), self.signum)
+
+
+@pytest.mark.parametrize("signum, updates", [(signal.SIGTERM, 3), (signal.SIGINT, 9)])
+def test_a_signal_ends_training_with_a_checkpoint_of_that_very_update(
+    fixtures, tmp_path, tiny_run, monkeypatch, signum, updates
+):
+    settings = {"trainer": {"callbacks": ["signal_after"]}}
+    monkeypatch.setattr(SignalAfter, "signum", signum)
+    monkeypatch.setattr(SignalAfter, "updates", updates)
+    handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with pytest.raises(TrainingStopped, match="--recover") as stopped:
+        train(fixtures, tmp_path / "run", **settings)
+    assert stopped.value.exit_code == 128 + signum
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == handlers
+    newest = max((tmp_path / "run").glob("training_state_e*"), key=lambda path: path.stat().st_mtime_ns)
+    assert torch.load(newest)["total_batches_completed"] == updates
+    SignalAfter.updates = 0
+    train(fixtures, tmp_path / "run", recover=True, **settings)
+    assert_same_results(tmp_path / "run", tiny_run)
+
+
+def test_a_signal_during_validation_ends_it(fixtures, tmp_path, tiny_run, monkeypatch):
+    validated = []
+
+    def evaluate(model, loader, task, **kwargs):
+        validated.append(task)
+        if task == "emd":
+            os.kill(os.getpid(), signal.SIGTERM)
+        return evaluate_task(model, loader, task, **kwargs)
+
+    monkeypatch.setattr(trainer_module, "evaluate_task", evaluate)
+    # Twice: the recovered run is at the end of the epoch's updates, and is stopped there again.
+    for recover in (False, True):
+        validated.clear()
+        with pytest.raises(TrainingStopped):
+            train(fixtures, tmp_path / "run", recover=recover)
+        assert validated == ["ner", "emd"]
+    monkeypatch.setattr(trainer_module, "evaluate_task", evaluate_task)
+    train(fixtures, tmp_path / "run", recover=True)
+    assert_same_results(tmp_path / "run", tiny_run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("signum, word", [(signal.SIGTERM, "terminated"), (signal.SIGINT, "interrupted")])
+def test_the_command_line_stops_on_signals(fixtures, tmp_path, signum, word):
+    limits = json.dumps({"trainer.num_epochs": 10000, "trainer.patience": 10000})
+    command = [sys.executable, "-m", "hmtl", "train", fixtures / "tiny.jsonnet", "-s", tmp_path / "run", "-o", limits]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2]), "OMP_NUM_THREADS": "1"}
+    with open(tmp_path / "stderr", "w") as stderr:
+        # What a test runner in the background ignores, its children would ignore too.
+        process = subprocess.Popen(
+            command, env=environment, stderr=stderr, preexec_fn=lambda: signal.signal(signum, signal.SIG_DFL)
+        )
+        while process.poll() is None and "epoch 1" not in (tmp_path / "stderr").read_text():
+            time.sleep(0.05)
+        process.send_signal(signum)
+        assert process.wait() == 128 + signum
+    errors = (tmp_path / "stderr").read_text()
+    assert "Traceback" not in errors
+    last = errors.splitlines()[-1]
+    assert last.startswith(f"hmtl: {word}; a checkpoint is saved") and "--recover" in last
+    assert list((tmp_path / "run").glob("checkpoint_e*.json"))
+
+
+def test_a_full_disk_ends_training_and_the_run_goes_on_from_the_last_checkpoint(
+    fixtures, tmp_path, tiny_run, monkeypatch, capsys
+):
+    run, fsync = tmp_path / "run", os.fsync
+
+    def full_after_the_first_epoch(descriptor):
+        if (run / "checkpoint_e1_b0.json").exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full_after_the_first_epoch)
+    arguments = ["train", str(fixtures / "tiny.jsonnet"), "-s", str(run)]
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    errors = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert "Traceback" not in errors
+    assert errors.splitlines()[-1].startswith(f"hmtl: error: {run}/")
+    assert errors.splitlines()[-1].endswith(": cannot be written: no space left on device")
+    monkeypatch.setattr(os, "fsync", fsync)
+    main([*arguments, "--recover"])
+    assert_same_results(run, tiny_run)
+
+
+def test_a_run_that_was_killed_while_it_was_archived_is_finished(fixtures, tmp_path, tiny_run):
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    (run / "metrics.json").unlink()
+    (run / "model.tar.gz").write_bytes((run / "model.tar.gz").read_bytes()[:100])
+    main(["train", str(fixtures / "tiny.jsonnet"), "-s", str(run), "--recover"])
+    assert_same_results(run, tiny_run)
+    assert load_archive(run / "model.tar.gz").model.vocab.get_vocab_size("ner_labels")
+
+
+def test_a_damaged_checkpoint_costs_the_updates_since_the_one_before_and_nothing_else(
+    fixtures, tmp_path, tiny_run, caplog
+):
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run)
+    newest = run / "model_state_e2_b0.th"
+    newest.write_bytes(newest.read_bytes()[:-1])
+    train(fixtures, run, recover=True)
+    assert f"{newest} is damaged" in (run / "out.log").read_text()
+    assert_same_results(run, tiny_run)
 
 
 def test_an_update_moves_what_its_task_reaches_and_nothing_else(fixtures, tmp_path):

@@ -1,0 +1,117 @@
+"""Files that appear whole or not at all, whatever ends the process or fills the disk."""
+
+import errno
+import hashlib
+import json
+import os
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, Dict, Iterator, Optional, Union, cast
+
+import torch
+
+from hmtl.errors import UserError
+
+PathLike = Union[str, os.PathLike]
+# A file that is being written; one that no process writes to was left by a process that was killed.
+PARTIAL_SUFFIX = ".partial"
+
+
+@contextmanager
+def atomic_write(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
+    """Opens a file (`"w"`: UTF-8 text, `"wb"`: bytes) that takes its place at `path` when the block ends well.
+
+    It is written beside `path`, brought to disk and renamed: at any moment `path` holds the old content or the new.
+
+    # Raises
+
+    UserError
+        Where the file cannot be written (a full disk, a missing permission); `path` is as it was.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + PARTIAL_SUFFIX)
+    try:
+        with open(partial, mode, encoding=None if "b" in mode else "utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        # The block may read other files, whose errors name them.
+        if error.filename not in (None, str(partial), str(path.parent)):
+            raise
+        reason = error.strerror or str(error)
+        raise UserError(f"{path}: cannot be written: {reason[0].lower()}{reason[1:]}") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def write_json(path: PathLike, value: Any) -> None:
+    """Writes a value as indented JSON, whole or not at all."""
+    text = json.dumps(value, indent=2) + "\n"
+    with atomic_write(path) as file:
+        file.write(text)
+
+
+def save_state(path: PathLike, state: Dict[str, Any]) -> Dict[str, Any]:
+    """`torch.save`, whole or not at all; returns the `fingerprint` of what was to be written."""
+    with atomic_write(path, "wb") as file:
+        writer = _FingerprintingWriter(file)
+        try:
+            torch.save(state, cast(IO[bytes], writer))
+        except RuntimeError:
+            # torch reports a failed write as a fault of its own.
+            if writer.error is not None:
+                raise writer.error from None
+            raise
+    return writer.fingerprint()
+
+
+def fingerprint(path: PathLike) -> Dict[str, Any]:
+    """The `length` in bytes of a file, and the `sha256` of its content."""
+    digest, length = hashlib.sha256(), 0
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+            length += len(chunk)
+    return {"length": length, "sha256": digest.hexdigest()}
+
+
+class _FingerprintingWriter:
+    """Passes bytes on to a file, counts and hashes them, and remembers why the file refused any."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.error: Optional[OSError] = None
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._length = 0
+
+    def write(self, data: Any) -> int:
+        try:
+            self._file.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+        self._digest.update(data)
+        self._length += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def fingerprint(self) -> Dict[str, Any]:
+        return {"length": self._length, "sha256": self._digest.hexdigest()}
+
+
+def _sync_directory(path: Path) -> None:
+    """Without it a loss of power may undo the renaming."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some file systems have nothing to do here, and say so
+            raise
+    finally:
+        os.close(descriptor)

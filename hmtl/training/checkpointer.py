@@ -1,0 +1,211 @@
+"""Checkpoints that survive a kill at any moment, a damaged file and a full disk."""
+
+import json
+import logging
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple, Union
+
+import torch
+from allennlp.training.checkpointer import Checkpointer
+from allennlp.training.trainer import Trainer, TrainerCheckpoint
+
+from hmtl.errors import ConfigurationError, UserError
+from hmtl.files import PARTIAL_SUFFIX, fingerprint, save_state, write_json
+
+logger = logging.getLogger(__name__)
+
+MIN_KEPT = 2
+
+
+class Point(NamedTuple):
+    """A moment of training."""
+
+    epochs_completed: int
+    batches_in_epoch_completed: int
+
+
+@Checkpointer.register("verified")
+class VerifiedCheckpointer(Checkpointer):
+    """AllenNLP's checkpointer, whose options and file names it keeps, made safe.
+
+    Each file is written whole or not at all. After `model_state_e{epochs}_b{batches}.th` and
+    `training_state_e{epochs}_b{batches}.th` comes the manifest `checkpoint_e{epochs}_b{batches}.json`, with the length
+    and the SHA-256 of both: what has no manifest is no checkpoint. `load_checkpoint` verifies both files, and falls
+    back to the checkpoint before where one is damaged.
+
+    # Parameters
+
+    serialization_dir : `Union[str, os.PathLike]`
+    save_completed_epochs, save_every_num_seconds, save_every_num_batches : see `Checkpointer`
+    keep_most_recent_by_count : `Optional[int]`, optional (default = `2`)
+        At least 2: the one before is the way back from a damaged file.
+    keep_most_recent_by_age : see `Checkpointer`; the two newest stay whatever their age.
+    """
+
+    default_implementation = "verified"
+
+    def __init__(
+        self,
+        serialization_dir: Union[str, os.PathLike],
+        save_completed_epochs: bool = True,
+        save_every_num_seconds: Optional[float] = None,
+        save_every_num_batches: Optional[int] = None,
+        keep_most_recent_by_count: Optional[int] = MIN_KEPT,
+        keep_most_recent_by_age: Optional[int] = None,
+    ) -> None:
+        super().__init__(
+            serialization_dir,
+            save_completed_epochs,
+            save_every_num_seconds,
+            save_every_num_batches,
+            keep_most_recent_by_count,
+            keep_most_recent_by_age,
+        )
+        if keep_most_recent_by_count is not None and keep_most_recent_by_count < MIN_KEPT:
+            raise ConfigurationError(
+                f"checkpointer.keep_most_recent_by_count: expected at least {MIN_KEPT} (the one before is the way back "
+                f"from a damaged file), got {keep_most_recent_by_count}"
+            )
+        self._directory = Path(serialization_dir)
+
+    def save_checkpoint(self, trainer: Trainer) -> None:
+        """Writes a checkpoint, unless the last one is of the same moment, and removes what is no longer kept.
+
+        # Raises
+
+        UserError
+            Where a file cannot be written; older checkpoints are as they were.
+        """
+        state = trainer.get_checkpoint_state()
+        if state is None:
+            return
+        point = Point(state.trainer_state["epochs_completed"], state.trainer_state["batches_in_epoch_completed"])
+        if point == self._last_saved:
+            return
+        manifest, (model_path, training_path) = self._manifest_path(point), self._state_paths(point)
+        # An older manifest would speak of other files.
+        manifest.unlink(missing_ok=True)
+        files = {
+            model_path.name: save_state(model_path, state.model_state),
+            training_path.name: save_state(training_path, state.trainer_state),
+        }
+        write_json(manifest, files)
+        self._last_saved = point
+        self._last_save_time = time.time()
+        self._remove_old()
+
+    def find_latest_checkpoint(self) -> Optional[Tuple[str, str]]:
+        """The newest checkpoint whose files are as they were written: paths of the model and of the training state.
+
+        Warns of each file that is not, and cleans up what lies beyond.
+
+        # Raises
+
+        UserError
+            Where there are checkpoints and all of them are damaged.
+        """
+        point = self._newest_intact()
+        if point is None:
+            return None
+        model_path, training_path = self._state_paths(point)
+        return str(model_path), str(training_path)
+
+    def load_checkpoint(self) -> Optional[TrainerCheckpoint]:
+        """The states of the newest intact checkpoint, or `None` where there has been none; see above for errors."""
+        point = self._newest_intact()
+        if point is None:
+            return None
+        model_state, training_state = (torch.load(path, map_location="cpu") for path in self._state_paths(point))
+        self._last_saved = point
+        return TrainerCheckpoint(model_state, training_state)
+
+    @property
+    def _last_saved(self) -> Point:
+        return Point(self._last_save_num_epochs_completed, self._last_save_num_batches_in_epoch_completed)
+
+    @_last_saved.setter
+    def _last_saved(self, point: Point) -> None:
+        self._last_save_num_epochs_completed, self._last_save_num_batches_in_epoch_completed = point
+
+    def _newest_intact(self) -> Optional[Point]:
+        for partial in self._directory.glob(f"*{PARTIAL_SUFFIX}"):
+            partial.unlink(missing_ok=True)
+        points = self._points("checkpoint", "json")
+        for point in sorted(self._points("*_state", "th") - points):
+            paths = ", ".join(str(path) for path in self._state_paths(point) if path.exists())
+            logger.warning("%s: not used, as its checkpoint was never completed", paths)
+        damaged: List[Point] = []
+        damages: List[str] = []
+        for point in sorted(points, reverse=True):
+            damage = self._damage(point)
+            if damage is None:
+                for other in damaged:
+                    self._remove(other)
+                return point
+            logger.warning("%s; falling back to the checkpoint before", damage)
+            damaged.append(point)
+            damages.append(damage)
+        if damages:
+            raise UserError(
+                f"no checkpoint in {self._directory} is intact ({'; '.join(damages)}); bring a file back, "
+                "or start over with --force"
+            )
+        return None
+
+    def _damage(self, point: Point) -> Optional[str]:
+        """What is wrong with a checkpoint; names the file."""
+        manifest = self._manifest_path(point)
+        try:
+            files: Dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
+            expected = [files[path.name] for path in self._state_paths(point)]
+        except (OSError, ValueError, KeyError, TypeError):
+            return f"{manifest} is damaged: it is no manifest"
+        for path, written in zip(self._state_paths(point), expected):
+            try:
+                found = fingerprint(path)
+            except FileNotFoundError:
+                return f"{path} is missing"
+            except OSError as error:
+                return f"{path} cannot be read: {error.strerror}"
+            if found["length"] != written["length"]:
+                return f"{path} is damaged: {found['length']} bytes instead of {written['length']}"
+            if found != written:
+                return f"{path} is damaged: its checksum is not the one that was written"
+        return None
+
+    def _remove_old(self) -> None:
+        """Removes all but the checkpoints to keep, those that were never completed too."""
+        count, age = self._keep_most_recent_by_count, self._keep_most_recent_by_age
+        if count is None and age is None:
+            return
+        points = sorted(self._points("checkpoint", "json"), reverse=True)
+        keep = set(points[: count or MIN_KEPT])
+        if age is not None:
+            keep |= {point for point in points if time.time() - self._manifest_path(point).stat().st_mtime <= age}
+        for point in self._points("*", "*") - keep:
+            self._remove(point)
+
+    def _remove(self, point: Point) -> None:
+        # The manifest goes first: a checkpoint that is half removed is none.
+        for path in (self._manifest_path(point), *self._state_paths(point)):
+            path.unlink(missing_ok=True)
+
+    def _points(self, stem: str, suffix: str) -> Set[Point]:
+        shard = f"_w{self._rank}" if self.state_is_sharded else ""
+        name = re.compile(rf"(?:checkpoint|model_state|training_state)_e(\d+)_b(\d+){shard}\.(?:json|th)")
+        matches = (name.fullmatch(path.name) for path in self._directory.glob(f"{stem}_e*_b*{shard}.{suffix}"))
+        return {Point(int(match[1]), int(match[2])) for match in matches if match is not None}
+
+    def _state_paths(self, point: Point) -> Tuple[Path, Path]:
+        return Path(self._model_state_path(*point)), Path(self._training_state_path(*point))
+
+    def _manifest_path(self, point: Point) -> Path:
+        model_path, _ = self._state_paths(point)
+        return model_path.with_name(model_path.name.replace("model_state", "checkpoint")).with_suffix(".json")
+
+
+# A configuration names no type where it means this one, or one derived from it.
+VerifiedCheckpointer.register("verified")(VerifiedCheckpointer)

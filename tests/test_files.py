@@ -1,0 +1,123 @@
+import errno
+import hashlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+import torch
+
+from hmtl.errors import UserError
+from hmtl.files import atomic_write, fingerprint, save_state, write_json
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """No file may grow beyond 8 KiB: the system refuses the rest of a write, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def names(directory: Path) -> Any:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_a_file_appears_once_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with atomic_write(path) as file:
+        file.write("grün")
+        assert not path.exists()
+    assert path.read_bytes() == "grün".encode()
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_an_error_leaves_the_old_content(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), atomic_write(path) as file:
+        file.write("new")
+        file.write(str(1 / 0))
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_an_error_about_another_file_keeps_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="elsewhere"), atomic_write(tmp_path / "a.txt") as file:
+        file.write((tmp_path / "elsewhere").read_text())
+
+
+def test_a_missing_directory_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "gone" / "a.json"
+    with pytest.raises(UserError) as caught:
+        write_json(path, {})
+    assert str(caught.value) == f"{path}: cannot be written: no such file or directory"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_without_permission_is_one_clear_line(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match="a.json: cannot be written: permission denied"):
+        write_json(tmp_path / "a.json", {})
+    tmp_path.chmod(0o700)
+
+
+@pytest.mark.parametrize("write", [write_json, save_state])
+def test_a_full_disk_leaves_the_old_content(write: Any, tmp_path: Path, small_disk: None) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+    with pytest.raises(UserError, match="a: cannot be written: file too large"):
+        write(path, {"weights": torch.ones(10000) if write is save_state else "x" * 10000})
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_disk_that_is_full_only_when_the_file_is_synchronised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(UserError, match="a.json: cannot be written: no space left on device"):
+        write_json(tmp_path / "a.json", {})
+    assert names(tmp_path) == []
+
+
+def test_a_process_that_is_killed_while_it_writes_leaves_the_old_content(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    program = f"""
+        import os, signal
+        from hmtl.files import atomic_write
+        with atomic_write({str(path)!r}) as file:
+            file.write("x" * 100000)
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], env=environment)
+    assert done.returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+
+
+def test_the_fingerprint_of_a_state_is_that_of_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.th"
+    written = save_state(path, {"weights": torch.arange(5000.0), "steps": 3})
+    content = path.read_bytes()
+    assert written == {"length": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    assert fingerprint(path) == written
+    assert torch.equal(torch.load(path)["weights"], torch.arange(5000.0))
+
+
+def test_json_reads_back(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"b": [1, None, "ü"]})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"b": [1, None, "ü"]}
