@@ -100,7 +100,7 @@ class VerifiedCheckpointer(Checkpointer):
     def find_latest_checkpoint(self) -> Optional[Tuple[str, str]]:
         """The newest checkpoint whose files are as they were written: paths of the model and of the training state.
 
-        Warns of each file that is not, and cleans up what lies beyond.
+        Warns of each file that is not; changes nothing.
 
         # Raises
 
@@ -114,12 +114,21 @@ class VerifiedCheckpointer(Checkpointer):
         return str(model_path), str(training_path)
 
     def load_checkpoint(self) -> Optional[TrainerCheckpoint]:
-        """The states of the newest intact checkpoint, or `None` where there has been none; see above for errors."""
+        """The states of the newest intact checkpoint, or `None` where there has been none; see above for errors.
+
+        Removes the damaged ones after it, which must not count among those to keep, and files that were left half
+        written: the run is ours from here.
+        """
+        for partial in self._directory.glob(f"*{PARTIAL_SUFFIX}"):
+            partial.unlink(missing_ok=True)
         point = self._newest_intact()
         if point is None:
             return None
         model_state, training_state = (torch.load(path, map_location="cpu") for path in self._state_paths(point))
         self._last_saved = point
+        for later in self._points("checkpoint", "json"):
+            if later > point:
+                self._remove(later)
         return TrainerCheckpoint(model_state, training_state)
 
     @property
@@ -131,22 +140,16 @@ class VerifiedCheckpointer(Checkpointer):
         self._last_save_num_epochs_completed, self._last_save_num_batches_in_epoch_completed = point
 
     def _newest_intact(self) -> Optional[Point]:
-        for partial in self._directory.glob(f"*{PARTIAL_SUFFIX}"):
-            partial.unlink(missing_ok=True)
         points = self._points("checkpoint", "json")
         for point in sorted(self._points("*_state", "th") - points):
             paths = ", ".join(str(path) for path in self._state_paths(point) if path.exists())
             logger.warning("%s: not used, as its checkpoint was never completed", paths)
-        damaged: List[Point] = []
         damages: List[str] = []
         for point in sorted(points, reverse=True):
             damage = self._damage(point)
             if damage is None:
-                for other in damaged:
-                    self._remove(other)
                 return point
             logger.warning("%s; falling back to the checkpoint before", damage)
-            damaged.append(point)
             damages.append(damage)
         if damages:
             raise UserError(

@@ -88,6 +88,9 @@ def test_a_damaged_newest_checkpoint_is_left_for_the_one_before(
     name: str, damage: Any, message: str, saved: Path, trainer: Counting, caplog: pytest.LogCaptureFixture
 ) -> None:
     damage(saved / name)
+    before = files(saved)
+    assert VerifiedCheckpointer(saved).find_latest_checkpoint() is not None
+    assert files(saved) == before
     with caplog.at_level(logging.WARNING):
         assert epochs_loaded(saved) == 2
     assert f"{saved / name} is " in caplog.text
