@@ -1,6 +1,7 @@
 """What the tests share: places, determinism, and one tiny trained model."""
 
 import random
+import signal
 from pathlib import Path
 
 import numpy
@@ -10,6 +11,10 @@ from pretrained import elmo, transformer  # noqa: F401  (fixtures)
 
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "tests" / "fixtures"
+
+# A shell ignores SIGINT for what it starts in the background; the tests of interruption need it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Many tiny tensors: more threads only wait for one another.
 torch.set_num_threads(1)
