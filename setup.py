@@ -52,5 +52,8 @@ setup(
         "tensorboardX",
         "termcolor",
     ],
-    extras_require={"dev": ["mypy", "pytest", "ruff", "seqeval"]},
+    extras_require={
+        "dev": ["matplotlib>=3.7", "mypy", "pytest", "ruff", "seqeval"],
+        "plots": ["matplotlib>=3.7"],  # learning curves as images
+    },
 )

@@ -17,6 +17,7 @@ from allennlp.common.util import install_sigterm_handler
 from allennlp.models import Model
 from torch import cuda, distributed
 
+import hmtl.commands  # noqa: F401  (registers them)
 from hmtl.errors import UserError
 from hmtl.explain import explain, user_errors
 from hmtl.packages import include_package

@@ -26,6 +26,7 @@ from hmtl.files import save_state, write_json
 from hmtl.models.hmtl import HMTL
 from hmtl.training.checkpointer import VerifiedCheckpointer
 from hmtl.training.epoch_losses import EpochLosses, LazyMetrics
+from hmtl.training.learning_curves import LearningCurves
 from hmtl.training.stop_signals import StopSignals, TrainingStopped
 from hmtl.training.task_samplers import ProportionalSampler, TaskSampler
 from hmtl.training.task_state import OptimizerState, ScoreTracker
@@ -202,7 +203,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
             cuda_device=cuda_device,
             grad_norm=grad_norm or False,
             grad_clipping=grad_clipping,
-            callbacks=[callback.construct(serialization_dir=serialization_dir) for callback in callbacks or []],
+            callbacks=[callback.construct(serialization_dir=serialization_dir) for callback in callbacks or []]
+            + [LearningCurves(serialization_dir)] * enable_default_callbacks,
             enable_default_callbacks=enable_default_callbacks,
             run_confidence_checks=False,
             local_rank=local_rank,

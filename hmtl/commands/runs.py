@@ -1,0 +1,57 @@
+"""`hmtl runs`: runs side by side, from the files in their directories."""
+
+import argparse
+import json
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from allennlp.commands.subcommand import Subcommand
+
+from hmtl.analysis.curves import CURVES_IMAGE, WITHOUT_MATPLOTLIB, write_curves
+from hmtl.analysis.runs import find_runs, side_by_side, summarize
+
+
+@Subcommand.register("runs")
+class Runs(Subcommand):
+    requires_plugins = False
+
+    def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
+        description = (
+            "Print runs side by side: status, epochs, duration, and each task's scores and updates. No model is loaded."
+        )
+        subparser = parser.add_parser(self.name, description=description, help="Print runs side by side.")
+        subparser.add_argument(
+            "directories",
+            nargs="+",
+            metavar="DIR",
+            type=Path,
+            help="the directory that 'hmtl train -s' wrote, or one that holds some of them",
+        )
+        subparser.add_argument("--json", action="store_true", help="print a list of JSON objects")
+        subparser.add_argument(
+            "--curves", action="store_true", help="write curves.csv and curves.png, the learning curves, into each run"
+        )
+        subparser.set_defaults(func=_print_runs)
+        return subparser
+
+
+def _print_runs(arguments: argparse.Namespace) -> None:
+    directories = find_runs(arguments.directories)
+    runs = [summarize(directory) for directory in directories]
+    if arguments.curves:  # first: nobody need read the table to its end
+        for directory in directories:
+            _write_curves(directory)
+    if arguments.json:
+        print(json.dumps([asdict(run) for run in runs], indent=2))
+    else:
+        print(side_by_side(runs, width=shutil.get_terminal_size((120, 24)).columns))
+
+
+def _write_curves(directory: Path) -> None:
+    """Writes the learning curves of a run, and says so on stderr, which leaves stdout to the runs."""
+    written = write_curves(directory)
+    print(f"{directory}: {' and '.join(written) or 'no epoch done, so no curves'}", file=sys.stderr)
+    if written and CURVES_IMAGE not in written:
+        print(WITHOUT_MATPLOTLIB, file=sys.stderr)

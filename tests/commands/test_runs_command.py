@@ -1,0 +1,60 @@
+"""`hmtl runs`, as users call it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hmtl.cli import main
+
+
+@pytest.fixture
+def runs(tiny_run: Path, tmp_path: Path) -> Path:
+    """A directory of two runs."""
+    for name in ("one", "two"):
+        shutil.copytree(tiny_run, tmp_path / "runs" / name, ignore=shutil.ignore_patterns("*.th", "*.gz", "curves.*"))
+    return tmp_path / "runs"
+
+
+def test_help_lists_the_command(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    assert stopped.value.code == 0
+    assert "Print runs side by side." in capsys.readouterr().out
+
+
+def test_runs_stand_side_by_side(runs, capsys):
+    main(["runs", str(runs)])
+    out, err = capsys.readouterr()
+    lines = [line.split() for line in out.splitlines()]
+    assert ["one", "two"] in lines and ["status", "finished", "finished"] in lines
+    assert err == ""
+    assert not list(runs.glob("*/curves.*"))
+
+
+def test_json(runs, capsys):
+    main(["runs", str(runs / "two"), "--json"])
+    [run] = json.loads(capsys.readouterr().out)
+    metrics = json.loads((runs / "two" / "metrics.json").read_text())
+    assert (run["run"], run["status"], run["epochs"]) == (str(runs / "two"), "finished", 2)
+    assert run["tasks"]["ner"]["best_score"] == metrics["best_validation_ner_f1"]
+
+
+def test_curves_leave_stdout_to_the_runs(runs, capsys):
+    pytest.importorskip("matplotlib")
+    main(["runs", str(runs), "--json", "--curves"])
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)) == 2
+    for name in ("one", "two"):
+        assert f"{runs / name}: curves.csv and curves.png" in err
+        assert (runs / name / "curves.csv").is_file() and (runs / name / "curves.png").is_file()
+
+
+def test_a_directory_that_is_no_run_is_one_line_and_exit_2(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["runs", str(tmp_path)])
+    assert stopped.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert err.startswith(f"hmtl: error: {tmp_path}: no run in this directory")
