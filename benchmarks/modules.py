@@ -10,7 +10,7 @@ median is taken, so that the ratio means something on a noisy machine; the milli
 import argparse
 import statistics
 import time
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, List, Tuple, cast
 
 import torch
 from allennlp.modules import ConditionalRandomField as AllenNLPConditionalRandomField
@@ -21,10 +21,10 @@ from hmtl.modules import ConditionalRandomField, PaddedLstmEncoder, antecedent_p
 Work = Callable[[], object]
 
 
-def mask_of(batch_size: int, length: int) -> torch.Tensor:
+def mask_of(batch_size: int, length: int) -> torch.BoolTensor:
     """Sentences of half the length to the full length. Shape: (batch_size, length)"""
     lengths = torch.linspace(length // 2, length, batch_size).long()
-    return torch.arange(length) < lengths.unsqueeze(1)
+    return cast(torch.BoolTensor, torch.arange(length) < lengths.unsqueeze(1))
 
 
 def crf(batch_size: int = 32, length: int = 50, num_tags: int = 73) -> Tuple[Work, Work]:
