@@ -22,7 +22,7 @@ from allennlp.nn.util import read_state_dict
 from hmtl.analysis.baselines import baseline_scores
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.dataset_readers import CorefReader, DocumentReader, RelationReader, TaggingReader
-from hmtl.data.document import Document
+from hmtl.data.document import MENTION_LAYERS, Document
 from hmtl.errors import DataError, UserError
 from hmtl.files import write_json
 from hmtl.models.heads.task_head import TaskHead
@@ -32,9 +32,6 @@ from hmtl.training.trainer import BEST_OVERALL, best_weights_name, evaluate_task
 from hmtl.version import VERSION
 
 Metrics = Dict[str, float]
-
-# The layers whose mentions the relation baseline may be given, the better one first.
-MENTION_LAYERS = ("emd", "ner")
 
 _READERS_WITH_BASELINE = (TaggingReader, RelationReader, CorefReader)
 

@@ -17,7 +17,8 @@ from allennlp.common import Params
 
 from hmtl.data.corpora import Corpus
 from hmtl.data.validation import validate_corpus
-from hmtl.errors import ConfigurationError, UserError
+from hmtl.errors import UserError
+from hmtl.explain import explain
 
 
 def _corpus_parameters(text: str) -> Dict[str, Any]:
@@ -42,8 +43,11 @@ def main(argv: Optional[List[str]] = None) -> int:
     try:
         corpus = Corpus.from_params(Params(_corpus_parameters(args.corpus)))
         report = validate_corpus(args.paths, corpus, args.tasks, args.relation_labels)
-    except (UserError, ConfigurationError, OSError) as error:
-        print(f"validate_data: {error}", file=sys.stderr)
+    except Exception as error:
+        message = explain(error)
+        if message is None:
+            raise
+        print(f"validate_data: {message}", file=sys.stderr)
         return 2
     print(report.table())
     print()

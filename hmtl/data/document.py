@@ -14,6 +14,9 @@ from hmtl.files import atomic_write
 
 Bounds = Tuple[int, int]
 
+# Span layers that may hold the arguments of relations, the likeliest first.
+MENTION_LAYERS = ("emd", "ner")
+
 # Keys that other tools write in the same layout and whose values only look like span layers.
 _NEVER_LAYERS = ("sentences", "relations", "clusters", "events", "event_clusters")
 
@@ -77,6 +80,12 @@ class Document:
     def sentence_starts(self) -> List[int]:
         """The offset of each sentence's first token."""
         return [0, *accumulate(len(sentence) for sentence in self.sentences)][:-1]
+
+    @property
+    def layers(self) -> List[str]:
+        """The annotation layers that the document has: its span layers, `relations`, `clusters`."""
+        present = {"relations": self.relations is not None, "clusters": self.clusters is not None}
+        return [*self.spans, *(layer for layer, is_present in present.items() if is_present)]
 
     def spans_by_sentence(self, layer: str) -> List[List[Span]]:
         """The spans of a layer, one list a sentence, with offsets counted from the start of their sentence."""

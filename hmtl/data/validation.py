@@ -9,14 +9,12 @@ from typing import DefaultDict, Dict, Iterable, Iterator, List, NamedTuple, Opti
 
 from hmtl.data.corpora.corpus import Corpus, files_below
 from hmtl.data.corpora.jsonl import JsonlCorpus
-from hmtl.data.document import Bounds, Document, Span
+from hmtl.data.document import MENTION_LAYERS, Bounds, Document, Span
 from hmtl.data.lines import read_lines
 from hmtl.errors import DataError
 
 # The layers that the four tasks learn from; any other name is taken to be a span layer of that name.
 TASK_LAYERS = {"relation": "relations", "coref": "clusters"}
-# Layers that may hold the arguments of relations, the likeliest first.
-_MENTION_LAYERS = ("emd", "ner")
 
 
 class Problem(NamedTuple):
@@ -158,7 +156,7 @@ def validate_corpus(
                 report.problems.append(Problem("error", "unusable document", place, message))
                 continue
             counts.add(found)
-            layers_seen.setdefault(split, Counter()).update(_layers(found))
+            layers_seen.setdefault(split, Counter()).update(found.layers)
             report.problems.extend(check_document(found, place, tasks, allowed))
             report.problems.extend(shared.check(found, split, place))
     if tasks is None:
@@ -175,7 +173,7 @@ def check_document(
     """Yields the problems of a document that `Document.validate` accepts."""
     where = f"document '{document.doc_key}'"
     for layer in [TASK_LAYERS.get(task, task) for task in tasks or []]:
-        if layer not in _layers(document):
+        if layer not in document.layers:
             yield Problem("error", "missing layer", place, f"{where} has no layer '{layer}'")
     checks = [
         *(problem for layer, spans in document.spans.items() for problem in _check_spans(document, layer, spans)),
@@ -232,7 +230,7 @@ def _check_spans(document: Document, layer: str, spans: Sequence[Span]) -> Itera
 
 
 def _check_relations(document: Document, allowed: Optional[Set[str]]) -> Iterator[_Finding]:
-    layer = next((name for name in _MENTION_LAYERS if name in document.spans), None)
+    layer = next((name for name in MENTION_LAYERS if name in document.spans), None)
     mentions = None if layer is None else {span.bounds for span in document.spans[layer]}
     relations = document.relations or []
     for relation, count in Counter(relations).items():
@@ -323,15 +321,6 @@ def _document(text: str, file: Path, number: int) -> Union[Document, DataError]:
         return Document.from_json(record, file, number)
     except DataError as error:
         return error
-
-
-def _layers(document: Document) -> List[str]:
-    layers = list(document.spans)
-    if document.relations is not None:
-        layers.append("relations")
-    if document.clusters is not None:
-        layers.append("clusters")
-    return layers
 
 
 def _partly_annotated(counts: Dict[str, SplitCounts], layers_seen: Dict[str, Counter]) -> Iterator[Problem]:

@@ -203,14 +203,11 @@ class HMTL(Model):
     ) -> "Encodings":
         """The shared embedding and the outputs of the named levels (default: all) and of those below them, each
         computed once."""
-        is_document = _num_wrapping_dims(text) == 1
-        document_of: Optional[torch.Tensor] = None
-        num_documents = 0
-        if is_document:
+        document_of, num_documents = None, None
+        if _num_wrapping_dims(text) == 1:
             text, document_of, num_documents = _flatten_documents(text)
-        mask = _token_mask(text)
-        layout = DocumentLayout(mask, document_of, num_documents, sentence_ids)
-        encodings = Encodings(self.text_field_embedder(text), layout, document_of, num_documents)
+        layout = DocumentLayout(_token_mask(text), document_of, num_documents, sentence_ids)
+        encodings = Encodings(self.text_field_embedder(text), layout)
         for task in levels if levels is not None else self.tasks:
             self._encode_level(task, encodings)
         return encodings
@@ -275,23 +272,15 @@ class HMTL(Model):
 class Encodings:
     """The vectors of one batch, level by level, as rows of sentences or of documents."""
 
-    def __init__(
-        self,
-        embedding: torch.Tensor,
-        layout: DocumentLayout,
-        document_of: Optional[torch.Tensor],
-        num_documents: int,
-    ) -> None:
+    def __init__(self, embedding: torch.Tensor, layout: DocumentLayout) -> None:
         self.levels: Dict[str, Encoding] = {}
         self._embedding = embedding
         self._layout = layout
-        self._document_of = document_of
-        self._num_documents = num_documents
 
     @property
     def holds_documents(self) -> bool:
         """Whether the batch was given as documents."""
-        return self._document_of is not None
+        return self._layout.document_of is not None
 
     def embedding(self, scope: Scope) -> torch.Tensor:
         """The shared embedding, shape (num_rows, length, embedding_dim)."""
@@ -317,12 +306,7 @@ class Encodings:
 
     def by_document(self, rows: List[Any]) -> List[Any]:
         """One entry a sentence -> one list of entries a document; unchanged where the batch holds sentences."""
-        if self._document_of is None:
-            return rows
-        grouped: List[Any] = [[] for _ in range(self._num_documents)]
-        for document, row in zip(self._document_of.tolist(), rows):
-            grouped[document].append(row)
-        return grouped
+        return self._layout.by_document(rows)
 
 
 def load_hmtl_archive(

@@ -1,6 +1,6 @@
 """The same tokens as rows of sentences and as rows of documents."""
 
-from typing import Optional
+from typing import Any, List, Optional
 
 import torch
 
@@ -27,7 +27,7 @@ class DocumentLayout:
         sentence_ids: Optional[torch.Tensor] = None,
     ) -> None:
         self.sentence_mask = sentence_mask
-        self._is_identity = document_of is None
+        self.document_of = document_of
         if document_of is None:
             self.document_mask = sentence_mask
             # Shape: (num_documents, document_length)
@@ -57,7 +57,7 @@ class DocumentLayout:
 
     def to_documents(self, vectors: torch.Tensor) -> torch.Tensor:
         """(num_sentences, sentence_length, dim) -> (num_documents, document_length, dim), zero at padding."""
-        if self._is_identity:
+        if self.document_of is None:
             return vectors
         num_documents, length = self._shape
         # Shape: (num_documents * document_length, dim)
@@ -65,9 +65,18 @@ class DocumentLayout:
         flat = flat.index_copy(0, self._positions, vectors[self.sentence_mask])
         return flat.view(num_documents, length, -1)
 
+    def by_document(self, rows: List[Any]) -> List[Any]:
+        """One entry a sentence -> one list of entries a document; unchanged where each sentence is its own."""
+        if self.document_of is None:
+            return rows
+        grouped: List[Any] = [[] for _ in range(self._shape[0])]
+        for document, row in zip(self.document_of.tolist(), rows):
+            grouped[document].append(row)
+        return grouped
+
     def to_sentences(self, vectors: torch.Tensor) -> torch.Tensor:
         """(num_documents, document_length, dim) -> (num_sentences, sentence_length, dim), zero at padding."""
-        if self._is_identity:
+        if self.document_of is None:
             return vectors
         # Shape: (num_sentences, sentence_length, dim)
         sentences = vectors.new_zeros(*self.sentence_mask.shape, vectors.size(-1))

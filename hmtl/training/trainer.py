@@ -226,9 +226,9 @@ class MultiTaskTrainer(GradientDescentTrainer):
         while epoch < self._num_epochs and not self._should_stop():
             metrics: Dict[str, Any] = {"epoch": epoch}
             metrics.update({f"training_{name}": value for name, value in self._train_epoch(epoch).items()})
-            improved = self._validate(metrics) if self._validation_data_loader is not None else []
+            improved, scores = self._validate(metrics) if self._validation_data_loader is not None else ([], {})
             for name, state in self._optimizer_states.items():
-                state.end_epoch(self._score(name, metrics))
+                state.end_epoch(scores.get(name))
             metrics["training_duration"] = str(datetime.timedelta(seconds=time.time() - start))
             epoch += 1
             self._epochs_completed, self._batches_in_epoch_completed, self._metrics = epoch, 0, metrics
@@ -311,25 +311,30 @@ class MultiTaskTrainer(GradientDescentTrainer):
             )
         return outputs
 
-    def _validate(self, metrics: Dict[str, Any]) -> List[str]:
-        """Validates every task, updates the trackers and `metrics`; returns the weight files that are due."""
+    def _validate(self, metrics: Dict[str, Any]) -> Tuple[List[str], Dict[str, float]]:
+        """Validates every task, updates the trackers and `metrics`.
+
+        Returns the weight files that are due, and the scores, higher is better, of each task and (`SHARED`) of all.
+        """
         # No tracker changes before all tasks are done: a checkpoint on the way is one of the updates.
-        scores_of = {task: self.validate_task(task) for task in self._tasks}
+        metrics_of = {task: self.validate_task(task) for task in self._tasks}
         improved = []
-        for task, scores in scores_of.items():
+        scores: Dict[str, float] = {}
+        for task, found in metrics_of.items():
             tracker = self._trackers[task]
-            tracker.add_metrics(scores)
+            tracker.add_metrics(found)
+            scores[task] = tracker.combined_score(found)
             if tracker.is_best_so_far():
                 improved.append(best_weights_name(task))
-                tracker.best_epoch_metrics = scores
-            metrics.update({f"validation_{task}_{name}": value for name, value in scores.items()})
-        total = sum(self._score(task, metrics) or 0.0 for task in self._tasks)
+                tracker.best_epoch_metrics = found
+            metrics.update({f"validation_{task}_{name}": value for name, value in found.items()})
+        total = sum(scores.values())
         self._metric_tracker.add_metrics({"score": total})
-        metrics["validation_score"] = total
+        metrics["validation_score"] = scores[SHARED] = total
         if self._metric_tracker.is_best_so_far():
             improved.append(BEST_OVERALL)
         metrics.update(self._best_metrics())
-        return improved
+        return improved, scores
 
     def validate_task(self, task: str) -> Dict[str, float]:
         """The metrics of one task on its validation data, with its mean `loss`; nothing is trained."""
@@ -337,16 +342,6 @@ class MultiTaskTrainer(GradientDescentTrainer):
         loader: PerTaskDataLoader = self._validation_data_loader  # type: ignore[assignment]
         model: HMTL = self.model  # type: ignore[assignment]
         return evaluate_task(model, loader, task, before_batch=self._stop_if_asked)
-
-    def _score(self, name: str, metrics: Dict[str, Any]) -> Optional[float]:
-        """The score, higher is better, of a task or (`SHARED`) of all; `None` without validation."""
-        if self._validation_data_loader is None:
-            return None
-        if name == SHARED:
-            return metrics["validation_score"]
-        prefix = f"validation_{name}_"
-        own = {key[len(prefix) :]: value for key, value in metrics.items() if key.startswith(prefix)}
-        return self._trackers[name].combined_score(own)
 
     def _should_stop(self) -> bool:
         if self._epochs_completed == 0:

@@ -91,11 +91,8 @@ class DocumentReader(DatasetReader):
 
     def missing_layer(self, document: Document, layer: str, path: str) -> DataError:
         """The error for a document without `layer`."""
-        present = [*document.spans]
-        present += ["relations"] if document.relations is not None else []
-        present += ["clusters"] if document.clusters is not None else []
         return DataError(
-            f"document '{document.doc_key}' has no layer '{layer}' (it has: {', '.join(present) or 'none'}); "
+            f"document '{document.doc_key}' has no layer '{layer}' (it has: {', '.join(document.layers) or 'none'}); "
             "choose another layer or corpus for this task",
             path,
         )
