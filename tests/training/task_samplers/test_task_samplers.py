@@ -16,7 +16,7 @@ from hmtl.training.task_samplers import (
 
 
 def share_of(tasks, task):
-    return Counter(tasks)[task] / len(tasks)
+    return Counter(tasks)[task,] / len(tasks)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_draws_are_independent_of_one_another():
     pairs = Counter(zip(tasks, tasks[1:]))
     expected = 0.25 * 0.25
     standard_error = math.sqrt(expected * (1 - expected) / 20_000)
-    assert abs(pairs["ner", "ner"] / 19_999 - expected) < 4 * standard_error
+    assert abs(pairs[("ner",), ("ner",)] / 19_999 - expected) < 4 * standard_error
 
 
 def test_draws_are_a_function_of_seed_and_epoch():
@@ -71,13 +71,14 @@ def test_the_power_is_annealed():
 
 def test_round_robin_goes_on_over_epochs():
     sampler, num_batches = RoundRobinSampler(), {"b": 1, "a": 2, "c": 1}
-    assert sampler.draw(num_batches, epoch=0, seed=1) == ["a", "b", "c", "a"]
-    assert sampler.draw(num_batches, epoch=1, seed=1) == ["b", "c", "a", "b"]
+    assert sampler.draw(num_batches, epoch=0, seed=1) == [("a",), ("b",), ("c",), ("a",)]
+    assert sampler.draw(num_batches, epoch=1, seed=1) == [("b",), ("c",), ("a",), ("b",)]
 
 
 def test_successive_tasks_follow_the_order():
     sampler = SuccessiveSampler(["ner", "emd", "coref"])
-    assert sampler.draw({"coref": 2, "emd": 1, "ner": 2}, epoch=3, seed=1) == ["ner", "ner", "emd", "coref", "coref"]
+    tasks = sampler.draw({"coref": 2, "emd": 1, "ner": 2}, epoch=3, seed=1)
+    assert tasks == [("ner",), ("ner",), ("emd",), ("coref",), ("coref",)]
 
 
 @pytest.mark.parametrize(
