@@ -8,6 +8,7 @@
     tasks,
     embedding,
     levels,
+    shared_encoder=null,
     sampler='proportional',
     optimizer={ type: 'adam', lr: 0.001 },
     shared_optimizer=false,
@@ -45,6 +46,7 @@
       type: 'hmtl',
       text_field_embedder: embedding.text_field_embedder,
       levels: levels,
+      [if shared_encoder != null then 'shared_encoder']: shared_encoder,
       initializer: initializer,
     },
     trainer: {

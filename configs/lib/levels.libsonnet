@@ -1,4 +1,5 @@
-// The levels of the paper, with its sizes (hidden units are per direction). Input sizes are computed by the model.
+// The levels of the paper, with its sizes (hidden units are per direction), and encoders that several levels share.
+// Input sizes are computed by the model.
 local lstm(num_layers, hidden_size, dropout=0.0) = {
   type: 'hmtl_lstm',
   num_layers: num_layers,
@@ -51,4 +52,28 @@ local lstm(num_layers, hidden_size, dropout=0.0) = {
       function(task, level) level + one_layer,
       $.paper() { relation: $.relation(['emd'], threshold=0.3, prior_probability=0.0003) },
     ),
+
+  // The same tasks without encoders of their own: their levels take their vectors from the model's `shared_encoder`,
+  // which is one of the next three.
+  sharing(levels):: std.mapWithKey(function(task, level) { head: level.head }, levels),
+
+  // One encoder for all tasks.
+  hard_sharing(num_layers=3, dropout=0.2): {
+    type: 'hard',
+    encoder: lstm(num_layers, 64, dropout),
+    input_dropout: dropout,
+  },
+
+  // An encoder a task, with learned shares between them after each layer.
+  cross_stitch(num_layers=3, dropout=0.2, own_share=0.9): {
+    type: 'cross_stitch',
+    layer: lstm(1, 64),
+    num_layers: num_layers,
+    own_share: own_share,
+    dropout: dropout,
+    input_dropout: dropout,
+  },
+
+  // The same between subspaces of each layer, and learned weights of the layers.
+  sluice(num_layers=3, dropout=0.2, own_share=0.9): $.cross_stitch(num_layers, dropout, own_share) { type: 'sluice' },
 }

@@ -1,7 +1,7 @@
 """The hierarchy of levels; nothing here knows about any one task."""
 
 import os
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple, Union, cast
+from typing import Any, Collection, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple, Union, cast
 
 import torch
 from allennlp.common import FromParams, Lazy
@@ -15,7 +15,7 @@ from allennlp.nn import InitializerApplicator, RegularizerApplicator
 
 from hmtl.errors import UserError
 from hmtl.models.heads.task_head import Scope, TaskHead
-from hmtl.modules import DocumentLayout
+from hmtl.modules import DocumentLayout, SharedEncoder
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
@@ -26,10 +26,11 @@ class Level(FromParams):
 
     # Parameters
 
-    encoder : `Lazy[Seq2SeqEncoder]`
-        Reads the shared embedding concatenated with the outputs of the levels in `reads`. Its input size is computed.
     head : `Lazy[Head]`
         Predicts the task from the encoder's output. Its sizes are computed.
+    encoder : `Lazy[Seq2SeqEncoder]`, optional
+        Reads the shared embedding concatenated with the outputs of the levels in `reads`. Its input size is computed.
+        A level without an encoder of its own takes the task's output of the model's shared encoder.
     reads : `List[str]`, optional (default = `[]`)
         The levels whose outputs this one reads, the paper's short-cut connections.
     input_dropout : `float`, optional (default = `0.0`)
@@ -38,8 +39,8 @@ class Level(FromParams):
 
     def __init__(
         self,
-        encoder: Lazy[Seq2SeqEncoder],
         head: Lazy[Head],
+        encoder: Lazy[Seq2SeqEncoder] = None,
         reads: List[str] = None,
         input_dropout: float = 0.0,
     ) -> None:
@@ -67,6 +68,9 @@ class HMTL(Model):
         The shared embedding that every level reads.
     levels : `Dict[str, Level]`
         The levels by name; a level's name is its task's.
+    shared_encoder : `Lazy[SharedEncoder]`, optional
+        Reads the shared embedding for the levels without an encoder of their own, sentence by sentence. The levels
+        above may read these like any others.
     initializer : `InitializerApplicator`, optional
     regularizer : `RegularizerApplicator`, optional
         Its penalty is added to the training loss.
@@ -74,7 +78,8 @@ class HMTL(Model):
     # Raises
 
     ConfigurationError
-        Where a level reads an unknown level, or levels read one another in a circle.
+        Where a level reads an unknown level, or levels read one another in a circle; where a level has no encoder, but
+        options of one; where there is a shared encoder and no level that needs it, or the reverse.
     """
 
     default_predictor = "hmtl"
@@ -84,6 +89,7 @@ class HMTL(Model):
         vocab: Vocabulary,
         text_field_embedder: TextFieldEmbedder,
         levels: Dict[str, Level],
+        shared_encoder: Lazy[SharedEncoder] = None,
         initializer: InitializerApplicator = None,
         regularizer: RegularizerApplicator = None,
     ) -> None:
@@ -95,20 +101,24 @@ class HMTL(Model):
         self.heads = torch.nn.ModuleDict()
         self.input_dropouts = torch.nn.ModuleDict()
         self._evaluated: Set[str] = set()
+        embedding_dim = text_field_embedder.get_output_dim()
+        sharing = _tasks_that_share(levels, self.tasks, has_shared_encoder=shared_encoder is not None)
+        self.shared_encoder: Optional[SharedEncoder] = None
+        if shared_encoder is not None:
+            self.shared_encoder = shared_encoder.construct(shared_embedding_dim=embedding_dim, sharing_tasks=sharing)
         for task in self.tasks:
             level = levels[task]
-            input_dim = text_field_embedder.get_output_dim() + sum(
-                self.encoder(lower).get_output_dim() for lower in self.reads[task]
-            )
-            # Encoders name their input size in either way.
-            encoder = level.encoder.construct(input_size=input_dim, input_dim=input_dim)
+            input_dim = embedding_dim + sum(self._encoding_dim(lower) for lower in self.reads[task])
+            if level.encoder is not None:
+                # Encoders name their input size in either way.
+                self.encoders[task] = level.encoder.construct(input_size=input_dim, input_dim=input_dim)
+                self.input_dropouts[task] = torch.nn.Dropout(level.input_dropout)
             head = level.head.construct(
-                vocab=vocab, encoding_dim=encoder.get_output_dim(), encoder_input_dim=input_dim, task_name=task
+                vocab=vocab, encoding_dim=self._encoding_dim(task), encoder_input_dim=input_dim, task_name=task
             )
             if not isinstance(head, TaskHead):
                 raise ConfigurationError(f"level '{task}': {type(head).__name__} is not a TaskHead of hmtl")
-            self.encoders[task], self.heads[task] = encoder, head
-            self.input_dropouts[task] = torch.nn.Dropout(level.input_dropout)
+            self.heads[task] = head
         if initializer is not None:
             initializer(self)
 
@@ -188,7 +198,7 @@ class HMTL(Model):
         return output
 
     def encoder(self, task: str) -> Seq2SeqEncoder:
-        """The encoder of a level."""
+        """The encoder of a level that has one of its own."""
         return cast(Seq2SeqEncoder, self.encoders[task])
 
     def head(self, task: str) -> TaskHead:
@@ -208,18 +218,26 @@ class HMTL(Model):
             text, document_of, num_documents = _flatten_documents(text)
         layout = DocumentLayout(_token_mask(text), document_of, num_documents, sentence_ids)
         encodings = Encodings(self.text_field_embedder(text), layout)
-        for task in levels if levels is not None else self.tasks:
-            self._encode_level(task, encodings)
+        needed = {name for task in (self.tasks if levels is None else levels) for name in self._levels_below(task)}
+        self._encode_sharing(self._sharing(needed), encodings)
+        for task in self.tasks:
+            if task in needed and task in self.encoders:
+                self._encode_level(task, encodings)
         return encodings
 
     def parameters_of(self, task: str) -> List[Tuple[str, torch.nn.Parameter]]:
-        """The trainable parameters that a task reaches, by name: the embedding, its level and those below, its head."""
+        """The trainable parameters that a task reaches, by name: the embedding, its level and those below, its head,
+        and what these levels need of the shared encoder."""
         reached = self._levels_below(task)
         prefixes = ("text_field_embedder.", f"heads.{task}.", *(f"encoders.{name}." for name in reached))
+        sharing = self._sharing(reached)
+        shared: Set[str] = set()
+        if self.shared_encoder is not None and sharing:
+            shared = {f"shared_encoder.{name}" for name, _ in self.shared_encoder.parameters_of(sharing)}
         return [
             (name, parameter)
             for name, parameter in self.named_parameters()
-            if parameter.requires_grad and name.startswith(prefixes)
+            if parameter.requires_grad and (name.startswith(prefixes) or name in shared)
         ]
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
@@ -247,16 +265,30 @@ class HMTL(Model):
             found.update(self._levels_below(lower))
         return [name for name in self.tasks if name in found]
 
+    def _sharing(self, levels: Collection[str]) -> List[str]:
+        """Those of the levels that take their vectors from the shared encoder."""
+        return [task for task in self.tasks if task in levels and task not in self.encoders]
+
+    def _encoding_dim(self, task: str) -> int:
+        encoder = self.encoder(task) if task in self.encoders else self.shared_encoder
+        return cast(Union[Seq2SeqEncoder, SharedEncoder], encoder).get_output_dim()
+
+    def _encode_sharing(self, tasks: List[str], encodings: "Encodings") -> None:
+        if self.shared_encoder is None or not tasks:
+            return
+        # Shape: (num_sentences, sentence_length, embedding_dim)
+        embedding = self.shared_encoder.input_dropout(encodings.embedding("sentence"))
+        for task, output in self.shared_encoder(embedding, encodings.mask("sentence"), tasks).items():
+            scope = self.head(task).scope
+            encodings.levels[task] = Encoding(encodings.rows(embedding, scope), encodings.rows(output, scope), scope)
+
     def _encode_level(self, task: str, encodings: "Encodings") -> None:
-        for name in self._levels_below(task):
-            if name in encodings.levels:
-                continue
-            scope = self.head(name).scope
-            parts = [encodings.embedding(scope), *(encodings.output(lower, scope) for lower in self.reads[name])]
-            # Shape: (num_rows, length, input_dim)
-            encoder_input = self.input_dropouts[name](torch.cat(parts, dim=-1))
-            output = self.encoder(name)(encoder_input, encodings.mask(scope))
-            encodings.levels[name] = Encoding(encoder_input, output, scope)
+        scope = self.head(task).scope
+        parts = [encodings.embedding(scope), *(encodings.output(lower, scope) for lower in self.reads[task])]
+        # Shape: (num_rows, length, input_dim)
+        encoder_input = self.input_dropouts[task](torch.cat(parts, dim=-1))
+        output = self.encoder(task)(encoder_input, encodings.mask(scope))
+        encodings.levels[task] = Encoding(encoder_input, output, scope)
 
     def _run_head(self, task: str, encodings: "Encodings", **fields: Any) -> Dict[str, Any]:
         level = encodings.levels[task]
@@ -284,7 +316,11 @@ class Encodings:
 
     def embedding(self, scope: Scope) -> torch.Tensor:
         """The shared embedding, shape (num_rows, length, embedding_dim)."""
-        return self._layout.to_documents(self._embedding) if scope == "document" else self._embedding
+        return self.rows(self._embedding, scope)
+
+    def rows(self, sentences: torch.Tensor, scope: Scope) -> torch.Tensor:
+        """(num_sentences, sentence_length, dim) -> (num_rows, length, dim)."""
+        return self._layout.to_documents(sentences) if scope == "document" else sentences
 
     def output(self, level: str, scope: Scope) -> torch.Tensor:
         """A level's output, shape (num_rows, length, encoding_dim)."""
@@ -307,6 +343,27 @@ class Encodings:
     def by_document(self, rows: List[Any]) -> List[Any]:
         """One entry a sentence -> one list of entries a document; unchanged where the batch holds sentences."""
         return self._layout.by_document(rows)
+
+
+def _tasks_that_share(levels: Dict[str, Level], tasks: List[str], has_shared_encoder: bool) -> List[str]:
+    """The tasks of the levels without an encoder, in the order of `tasks`; checks that these are well-formed."""
+    sharing = [task for task in tasks if levels[task].encoder is None]
+    for task in sharing:
+        if not has_shared_encoder:
+            raise ConfigurationError(f"level '{task}' has no encoder; give it one, or give the model a shared_encoder")
+        if levels[task].reads:
+            raise ConfigurationError(
+                f"level '{task}' has no encoder that could read other levels; remove its 'reads', or give it an encoder"
+            )
+        if levels[task].input_dropout:
+            raise ConfigurationError(
+                f"level '{task}' has no encoder, so that its input_dropout has no effect; set it in the shared_encoder"
+            )
+    if has_shared_encoder and not sharing:
+        raise ConfigurationError(
+            "every level has an encoder, so that none uses the shared_encoder; remove it, or those that it replaces"
+        )
+    return sharing
 
 
 def load_hmtl_archive(

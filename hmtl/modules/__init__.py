@@ -5,13 +5,18 @@ from hmtl.modules.conditional_random_field import ConditionalRandomField
 from hmtl.modules.document_layout import DocumentLayout
 from hmtl.modules.elmo_embedder import ElmoEmbedder
 from hmtl.modules.padded_lstm_encoder import PaddedLstmEncoder
+from hmtl.modules.shared_encoders import CrossStitchEncoder, HardSharingEncoder, SharedEncoder, SluiceEncoder
 from hmtl.modules.transformer_embedder import TransformerEmbedder
 
 __all__ = [
     "ConditionalRandomField",
+    "CrossStitchEncoder",
     "DocumentLayout",
     "ElmoEmbedder",
+    "HardSharingEncoder",
     "PaddedLstmEncoder",
+    "SharedEncoder",
+    "SluiceEncoder",
     "TransformerEmbedder",
     "antecedent_products",
 ]
