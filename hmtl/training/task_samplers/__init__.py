@@ -1,3 +1,4 @@
+from hmtl.training.task_samplers.by_validation import ByValidationSampler
 from hmtl.training.task_samplers.power import PowerSampler
 from hmtl.training.task_samplers.proportional import ProportionalSampler
 from hmtl.training.task_samplers.round_robin import RoundRobinSampler
