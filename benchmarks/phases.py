@@ -19,7 +19,7 @@ from allennlp.models import Model
 from allennlp.training import Trainer
 from calibration import Meter, Readings
 
-import hmtl.training.trainer as trainer_module
+import hmtl.training.update as update_module
 from hmtl.data.corpora import Corpus
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.predictors import HMTLPredictor
@@ -214,17 +214,17 @@ def skip(batches: Iterator[Any], count: int) -> None:
 
 def update(trainer: MultiTaskTrainer, task: str, batch: Dict[str, Any]) -> None:
     # Not public, but it is what training repeats.
-    trainer._update(task, batch, epoch=0, step=0)
+    trainer._update({task: [batch]}, epoch=0, step=0)
 
 
 @contextmanager
 def parts_timed(meter: Meter, trainer: MultiTaskTrainer, task: str, count: int) -> Iterator[None]:
     """Times the functions that an update consists of; they do what they always do."""
     parts: List[Any] = [
-        ("forward", trainer, "batch_outputs"),
+        ("forward", trainer.model, "forward"),
         ("backward", torch.Tensor, "backward"),
-        ("clipping", trainer_module, "clip_grad_norm_"),
-        ("clipping", trainer_module, "clip_grad_value_"),
+        ("clipping", update_module, "clip_grad_norm_"),
+        ("clipping", update_module, "clip_grad_value_"),
         ("optimizer", OptimizerState, "step"),
     ]
 

@@ -59,11 +59,13 @@ class VerifiedCheckpointer(Checkpointer):
         super().__init__(
             serialization_dir,
             save_completed_epochs,
-            save_every_num_seconds,
+            None,
             save_every_num_batches,
             keep_most_recent_by_count,
             keep_most_recent_by_age,
         )
+        # AllenNLP refuses it in distributed training, where ours has but one writer.
+        self._save_every_num_seconds = save_every_num_seconds
         if keep_most_recent_by_count is not None and keep_most_recent_by_count < MIN_KEPT:
             raise ConfigurationError(
                 f"checkpointer.keep_most_recent_by_count: expected at least {MIN_KEPT} (the one before is the way back "

@@ -1,7 +1,7 @@
 """What the trainer keeps for one task: its optimizer, its schedule, its best score."""
 
 import math
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -32,7 +32,7 @@ class ScoreTracker(MetricTracker):
 
 
 class OptimizerState:
-    """An optimizer, its learning rate schedule, and how often it has stepped.
+    """An optimizer, its learning rate schedule, how often it has stepped, and the scaler of its losses (for fp16).
 
     # Raises
 
@@ -40,9 +40,15 @@ class OptimizerState:
         Where a `reduce_on_plateau` schedule waits for its score to fall: the trainer's scores rise with quality.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer, scheduler: Optional[LearningRateScheduler] = None) -> None:
+    def __init__(
+        self,
+        optimizer: torch.optim.Optimizer,
+        scheduler: Optional[LearningRateScheduler] = None,
+        scaler: Optional[torch.amp.GradScaler] = None,
+    ) -> None:
         self.optimizer = optimizer
         self.scheduler = scheduler
+        self.scaler = scaler
         self.num_steps = 0
         if getattr(getattr(scheduler, "lr_scheduler", None), "mode", "max") != "max":
             raise ConfigurationError(
@@ -50,20 +56,34 @@ class OptimizerState:
             )
 
     @property
-    def parameters(self) -> List[torch.nn.Parameter]:
-        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
-
-    @property
     def learning_rate(self) -> float:
         """The largest of the parameter groups' learning rates."""
         return max(group["lr"] for group in self.optimizer.param_groups)
 
+    @property
+    def loss_scale(self) -> float:
+        """What `scaled` multiplies with. With a scaler it waits for the device."""
+        return 1.0 if self.scaler is None else self.scaler.get_scale()
+
+    def scaled(self, loss: torch.Tensor) -> torch.Tensor:
+        """The loss, or a gradient, at the size at which its gradients are computed."""
+        return loss if self.scaler is None else self.scaler.scale(loss)
+
+    def unscale(self) -> None:
+        """Brings the gradients back to their true size."""
+        if self.scaler is not None:
+            self.scaler.unscale_(self.optimizer)
+
     def step(self) -> None:
-        """One update with the gradients at hand."""
+        """One update with the gradients at hand; with a scaler it is left out where they are not finite."""
         self.num_steps += 1
         if self.scheduler is not None:
             self.scheduler.step_batch(self.num_steps)
-        self.optimizer.step()
+        if self.scaler is None:
+            self.optimizer.step()
+        else:
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
 
     def end_epoch(self, score: Optional[float]) -> None:
         if self.scheduler is not None:
@@ -73,6 +93,7 @@ class OptimizerState:
         return {
             "optimizer": self.optimizer.state_dict(),
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+            "scaler": None if self.scaler is None else self.scaler.state_dict(),
             "num_steps": self.num_steps,
         }
 
@@ -80,4 +101,6 @@ class OptimizerState:
         self.optimizer.load_state_dict(state["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
+        if self.scaler is not None:
+            self.scaler.load_state_dict(state["scaler"])
         self.num_steps = state["num_steps"]

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
 import torch
 from allennlp.common import Lazy, Tqdm
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import int_to_device
 from allennlp.data import DataLoader
 from allennlp.models import Model
 from allennlp.training.callbacks import TrainerCallback
@@ -18,18 +19,31 @@ from allennlp.training.gradient_descent_trainer import GradientDescentTrainer
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import Optimizer
 from allennlp.training.trainer import Trainer, TrainerCheckpoint
-from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.errors import UserError
 from hmtl.files import save_state, write_json
 from hmtl.models.hmtl import HMTL
 from hmtl.training.checkpointer import VerifiedCheckpointer
+from hmtl.training.distributed import (
+    copy_from_primary,
+    from_primary,
+    largest,
+    num_workers,
+    rank,
+    sum_over_workers,
+    wait_for_all,
+)
 from hmtl.training.epoch_losses import EpochLosses, LazyMetrics
+from hmtl.training.gradient_aggregators import GradientAggregator
 from hmtl.training.learning_curves import LearningCurves
+from hmtl.training.objectives import Objective
+from hmtl.training.precision import Precision
 from hmtl.training.stop_signals import StopSignals, TrainingStopped
+from hmtl.training.successive_regularization import SuccessiveRegularization
 from hmtl.training.task_samplers import ProportionalSampler, TaskSampler
 from hmtl.training.task_state import OptimizerState, ScoreTracker
+from hmtl.training.update import Updater
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +51,8 @@ SHARED = "shared"
 BEST_OVERALL = "best.th"
 # The loss is read from the device so rarely, to show it and to look for values that are not numbers.
 SECONDS_BETWEEN_READINGS = 1.0
+# So often distributed workers ask one another for a signal, which waits for the device.
+UPDATES_BETWEEN_AGREEMENTS = 10
 
 
 def best_weights_name(task: str) -> str:
@@ -50,13 +66,18 @@ class MultiTaskTrainer(GradientDescentTrainer):
 
     Each update draws a task, takes the next batch of that task's endless shuffled stream, and steps that task's
     optimizer, which holds the parameters that the task reaches and no others. An epoch has as many updates as all
-    tasks have batches. After each epoch every task is validated on its own; training stops when every task is out of
-    patience, when every learning rate has fallen below `min_learning_rate`, or after `num_epochs`.
+    tasks have batches (fewer, where an update takes several tasks). After each epoch every task is validated on its
+    own; training stops when every task is out of patience, when every learning rate has fallen below
+    `min_learning_rate`, or after `num_epochs`.
 
     The serialization directory gets `best_{task}.th`, the weights that were best for each task, and `best.th`, those
     with the best sum of the tasks' scores. What is random is a function of `seed`, the epoch and the update, so that a
     run that is killed at any moment and recovered ends as if it had not been. On SIGTERM or SIGINT the trainer finishes
     the update, writes a checkpoint and raises `TrainingStopped`.
+
+    In distributed training every worker draws the same tasks and takes its share of each batch, so that a batch has
+    `batch_size` instances a worker. The gradients and the metrics' counts are summed over the workers, and the one of
+    rank 0 writes the files.
     See `from_partial_objects` for the parameters.
     """
 
@@ -72,6 +93,14 @@ class MultiTaskTrainer(GradientDescentTrainer):
         num_epochs: int = 100,
         min_learning_rate: float = 1e-7,
         seed: int = 13370,
+        tasks_per_update: int = 1,
+        precision: Optional[Precision] = None,
+        objective: Optional[Objective] = None,
+        aggregator: Optional[GradientAggregator] = None,
+        successive_regularization: Optional[SuccessiveRegularization] = None,
+        gradient_accumulation_steps: int = 1,
+        grad_norm: Optional[float] = None,
+        grad_clipping: Optional[float] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -83,8 +112,26 @@ class MultiTaskTrainer(GradientDescentTrainer):
             num_epochs=num_epochs,
             **kwargs,
         )
+        # AllenNLP's notion of it needs its wrapper of the model, and counts ranks on each node.
+        self._rank = rank()
+        self._primary = self._rank == 0
         self._optimizer_states = optimizer_states
         self._sampler = sampler
+        self._tasks_per_update = tasks_per_update
+        self._precision = precision or Precision("fp32", self.cuda_device)
+        self._objective = objective
+        self._aggregator = aggregator
+        self._successive_regularization = successive_regularization
+        self._updater = Updater(
+            model,
+            self._precision,
+            in_parts=num_workers() * gradient_accumulation_steps > 1,
+            objective=objective,
+            aggregator=aggregator,
+            successive_regularization=successive_regularization,
+            grad_norm=grad_norm,
+            grad_clipping=grad_clipping,
+        )
         self._min_learning_rate = min_learning_rate
         self._seed = seed
         self._tasks = list(model.tasks)
@@ -109,8 +156,12 @@ class MultiTaskTrainer(GradientDescentTrainer):
         validation_data_loader: DataLoader = None,
         local_rank: int = 0,
         sampler: TaskSampler = None,
+        tasks_per_update: int = 1,
         optimizer: Lazy[Optimizer] = Lazy(Optimizer.default),
         shared_optimizer: bool = False,
+        objective: Objective = None,
+        gradient_aggregator: GradientAggregator = None,
+        successive_regularization: SuccessiveRegularization = None,
         learning_rate_scheduler: Lazy[LearningRateScheduler] = None,
         min_learning_rate: float = 1e-7,
         validation_metric: Union[str, Dict[str, str]] = "+f1",
@@ -118,6 +169,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
         num_epochs: int = 100,
         grad_norm: float = None,
         grad_clipping: float = None,
+        gradient_accumulation_steps: int = 1,
+        precision: str = "fp32",
         cuda_device: Optional[Union[int, torch.device]] = None,
         seed: int = 13370,
         checkpointer: Optional[Lazy[VerifiedCheckpointer]] = Lazy(VerifiedCheckpointer),
@@ -133,10 +186,18 @@ class MultiTaskTrainer(GradientDescentTrainer):
 
         sampler : `TaskSampler`, optional (default = `proportional`)
             Gives the probability of each task.
+        tasks_per_update : `int`, optional (default = `1`)
+            So many tasks take part in each update; needs `shared_optimizer` where it is above 1.
         optimizer : `Lazy[Optimizer]`, optional (default = Adam)
             Built once a task, over the parameters that the task reaches.
         shared_optimizer : `bool`, optional (default = `False`)
             One optimizer, and one schedule, for all tasks instead.
+        objective : `Objective`, optional (default = `sum`)
+            Weighs the tasks' losses.
+        gradient_aggregator : `GradientAggregator`, optional (default = `sum`)
+            Makes one gradient of those of an update's tasks, where several share a parameter.
+        successive_regularization : `SuccessiveRegularization`, optional
+            Holds shared parameters near those of the previous task or epoch.
         learning_rate_scheduler : `Lazy[LearningRateScheduler]`, optional
             Built once an optimizer. It steps after each validation, with its task's score (higher is better).
         min_learning_rate : `float`, optional (default = `1e-7`)
@@ -150,6 +211,11 @@ class MultiTaskTrainer(GradientDescentTrainer):
             The gradient is scaled down to this norm.
         grad_clipping : `float`, optional
             Its values are then clipped to this size.
+        gradient_accumulation_steps : `int`, optional (default = `1`)
+            A batch is so many times as large as the data loader's `batch_size`, and computed in so many parts: the
+            gradient is that of the whole.
+        precision : `str`, optional (default = `"fp32"`)
+            `"bf16"` or `"fp16"` computes most of the model in 16 bits.
         cuda_device : `int`, optional
             The GPU, -1 for the CPU. By default the first GPU where there is one.
         seed : `int`, optional (default = `13370`)
@@ -157,8 +223,6 @@ class MultiTaskTrainer(GradientDescentTrainer):
         checkpointer : `Lazy[VerifiedCheckpointer]`, optional
             `None` writes no checkpoints; a signal then ends training at once.
         """
-        if distributed:
-            raise ConfigurationError("the multi_task trainer runs in one process; remove 'distributed'")
         if not isinstance(model, HMTL):
             raise ConfigurationError(f"the multi_task trainer trains models of type 'hmtl', not {type(model).__name__}")
         for loader in (data_loader, validation_data_loader):
@@ -166,17 +230,41 @@ class MultiTaskTrainer(GradientDescentTrainer):
                 _check_data(model, loader)
         assert isinstance(data_loader, PerTaskDataLoader)
         assert validation_data_loader is None or isinstance(validation_data_loader, PerTaskDataLoader)
+        if gradient_accumulation_steps < 1:
+            raise ConfigurationError("trainer.gradient_accumulation_steps must be at least 1")
+        if tasks_per_update > 1 and not shared_optimizer:
+            raise ConfigurationError(
+                "trainer.tasks_per_update: the tasks of an update share one step, and hence one optimizer; "
+                "set trainer.shared_optimizer to true"
+            )
+        if tasks_per_update == 1 and gradient_aggregator is not None:
+            raise ConfigurationError(
+                "trainer.gradient_aggregator: the gradient of one task has nothing to be combined with; "
+                "set trainer.tasks_per_update to 2 or more"
+            )
+        workers = num_workers()
+        data_loader.share_out(workers, rank(), gradient_accumulation_steps)
+        if validation_data_loader is not None:
+            validation_data_loader.share_out(workers, rank())
         if cuda_device is None:
             cuda_device = 0 if torch.cuda.is_available() else -1
-        if isinstance(cuda_device, int) and cuda_device >= 0:
-            model = model.cuda(cuda_device)
+        device = int_to_device(cuda_device)
+        model = model.to(device)
+        copy_from_primary([*model.parameters(), *model.buffers()])
+        if objective is not None:
+            objective.set_tasks(model.tasks)
+            objective.to(device)
+        number_format = Precision(precision, device)
+
+        def parameters_of(task: str) -> List[Tuple[str, torch.nn.Parameter]]:
+            return model.parameters_of(task) + ([] if objective is None else objective.parameters_of(task))
 
         if shared_optimizer:
-            reached = {name: p for task in model.tasks for name, p in model.parameters_of(task)}
+            reached = {name: p for task in model.tasks for name, p in parameters_of(task)}
             parameters = {SHARED: list(reached.items())}
-            num_batches = {SHARED: len(data_loader)}
+            num_batches = {SHARED: -(-len(data_loader) // tasks_per_update)}
         else:
-            parameters = {task: model.parameters_of(task) for task in model.tasks}
+            parameters = {task: parameters_of(task) for task in model.tasks}
             num_batches = data_loader.num_batches
         optimizer_states = {}
         for name, named_parameters in parameters.items():
@@ -186,7 +274,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
                 scheduler = learning_rate_scheduler.construct(
                     optimizer=built, num_epochs=num_epochs, num_steps_per_epoch=num_batches[name]
                 )
-            optimizer_states[name] = OptimizerState(built, scheduler)
+            optimizer_states[name] = OptimizerState(built, scheduler, number_format.new_scaler())
         return cls(
             model=model,
             optimizer_states=optimizer_states,
@@ -198,11 +286,17 @@ class MultiTaskTrainer(GradientDescentTrainer):
             num_epochs=num_epochs,
             min_learning_rate=min_learning_rate,
             seed=seed,
+            tasks_per_update=tasks_per_update,
+            precision=number_format,
+            objective=objective,
+            aggregator=gradient_aggregator,
+            successive_regularization=successive_regularization,
+            gradient_accumulation_steps=gradient_accumulation_steps,
+            grad_norm=grad_norm,
+            grad_clipping=grad_clipping,
             serialization_dir=serialization_dir,
             checkpointer=checkpointer and checkpointer.construct(serialization_dir=serialization_dir),
-            cuda_device=cuda_device,
-            grad_norm=grad_norm or False,
-            grad_clipping=grad_clipping,
+            cuda_device=device,
             callbacks=[callback.construct(serialization_dir=serialization_dir) for callback in callbacks or []]
             + [LearningCurves(serialization_dir)] * enable_default_callbacks,
             enable_default_callbacks=enable_default_callbacks,
@@ -214,7 +308,9 @@ class MultiTaskTrainer(GradientDescentTrainer):
         with self._stop_signals.noted() if self._checkpointer is not None else nullcontext():
             self._run_epochs()
         best = os.path.join(self._serialization_dir, BEST_OVERALL)
-        if os.path.exists(best):
+        if not self._primary:
+            pass
+        elif os.path.exists(best):
             self._load_model_state(best)
         else:
             self._save_model_state(best)
@@ -229,6 +325,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
             improved, scores = self._validate(metrics) if self._validation_data_loader is not None else ([], {})
             for name, state in self._optimizer_states.items():
                 state.end_epoch(scores.get(name))
+            if scores:
+                self._sampler.end_epoch({task: scores[task] for task in self._tasks})
             metrics["training_duration"] = str(datetime.timedelta(seconds=time.time() - start))
             epoch += 1
             self._epochs_completed, self._batches_in_epoch_completed, self._metrics = epoch, 0, metrics
@@ -240,76 +338,82 @@ class MultiTaskTrainer(GradientDescentTrainer):
         for callback in self._callbacks:
             callback.on_epoch(self, metrics=metrics, epoch=epoch, is_primary=self._primary)
         # The checkpoint goes last: killed before it, the recovered run writes the same weights and metrics again.
-        for name in improved:
-            self._save_model_state(os.path.join(self._serialization_dir, name))
-        write_json(os.path.join(self._serialization_dir, f"metrics_epoch_{epoch}.json"), metrics)
-        if self._checkpointer is not None:
-            self._checkpointer.maybe_save_checkpoint(self, self._epochs_completed, 0)
+        if self._primary:
+            for name in improved:
+                self._save_model_state(os.path.join(self._serialization_dir, name))
+            write_json(os.path.join(self._serialization_dir, f"metrics_epoch_{epoch}.json"), metrics)
+        self._maybe_save_checkpoint()
         self._stop_if_asked()
 
+    def _maybe_save_checkpoint(self) -> None:
+        if self._checkpointer is not None and self._primary:
+            self._checkpointer.maybe_save_checkpoint(self, self._epochs_completed, self._batches_in_epoch_completed)
+
     def _stop_if_asked(self) -> None:
-        """Where a signal came: writes a checkpoint and raises `TrainingStopped`. Called between updates alone."""
-        if self._stop_signals.received is not None and self._checkpointer is not None:
-            self._checkpointer.save_checkpoint(self)
-            raise TrainingStopped(self._stop_signals.received, self._serialization_dir)
+        """Where a signal came, to whichever worker: writes a checkpoint and raises `TrainingStopped`.
+
+        Called between updates alone, and by all workers or by none.
+        """
+        if self._checkpointer is None:
+            return
+        received = largest(self._stop_signals.received or 0)
+        if received:
+            if self._primary:
+                self._checkpointer.save_checkpoint(self)
+            wait_for_all()
+            raise TrainingStopped(received, self._serialization_dir)
 
     def _train_epoch(self, epoch: int) -> Dict[str, float]:
         """One epoch of updates; returns `{task}_loss` (the mean), `{task}_updates` and `{task}_share` of each task."""
         logger.info("Epoch %d/%d", epoch, self._num_epochs - 1)
         self._pytorch_model.train()
         loader: PerTaskDataLoader = self.data_loader  # type: ignore[assignment]
-        schedule = self._sampler.draw(loader.num_batches, epoch, self._seed)
+        schedule = self._sampler.draw(loader.num_batches, epoch, self._seed, self._tasks_per_update)
         first = self._start_after_batches_in_epoch_completed if epoch == self._start_after_epochs_completed else 0
         self._batches_in_epoch_completed = first
         if first == 0:
             self._epoch_losses.clear()
+            self._updater.start_epoch()
         streams = {task: loader.stream(task, self._num_consumed[task]) for task in self._tasks}
         progress = Tqdm.tqdm(schedule[first:], desc=f"epoch {epoch}", initial=first, total=len(schedule))
         last_reading = time.monotonic()
-        for step, task in enumerate(progress, start=first):
-            # Dropout depends on the update alone, so that a resumed run repeats it.
-            torch.manual_seed(_fold(self._seed, epoch, step))
-            outputs = self._update(task, next(streams[task]), epoch, step)
-            self._epoch_losses.add(task, outputs["loss"].detach())
-            if time.monotonic() - last_reading > SECONDS_BETWEEN_READINGS or step + 1 == len(schedule):
+        for step, tasks in enumerate(progress, start=first):
+            # Dropout depends on the update (and the worker) alone, so that a resumed run repeats it.
+            torch.manual_seed(_fold(self._seed, epoch, step, *[self._rank] * (self._rank > 0)))
+            self._update({task: next(streams[task]) for task in tasks}, epoch, step)
+            last = step + 1 == len(schedule)
+            if time.monotonic() - last_reading > SECONDS_BETWEEN_READINGS or last:
                 last_reading = time.monotonic()
-                progress.set_postfix_str(self._epoch_losses.describe(task), refresh=False)
+                progress.set_postfix_str(self._epoch_losses.describe(tasks[0]), refresh=False)
                 self._epoch_losses.check(epoch)
-            if self._checkpointer is not None:
-                self._checkpointer.maybe_save_checkpoint(self, self._epochs_completed, self._batches_in_epoch_completed)
-            self._stop_if_asked()
+            self._maybe_save_checkpoint()
+            if num_workers() == 1 or step % UPDATES_BETWEEN_AGREEMENTS == 0 or last:
+                self._stop_if_asked()
         return self._epoch_losses.summary()
 
-    def _update(self, task: str, batch: Dict[str, Any], epoch: int, step: int) -> Dict[str, Any]:
-        state = self._optimizer_states.get(task) or self._optimizer_states[SHARED]
+    def _update(self, batches: Dict[str, List[Dict[str, Any]]], epoch: int, step: int) -> None:
+        """One update from this worker's parts of a batch of each of its tasks."""
+        state = self._optimizer_states.get(next(iter(batches))) or self._optimizer_states[SHARED]
         # Callbacks that write learning rates look here.
         self.optimizer = state.optimizer
-        # Without a gradient, an optimizer leaves a parameter of another task alone, its momentum included.
-        state.optimizer.zero_grad(set_to_none=True)
-        outputs = self.batch_outputs(batch, for_training=True)
-        outputs["loss"].backward()
-        norm: Optional[torch.Tensor] = None
-        if self._grad_norm:
-            norm = clip_grad_norm_(state.parameters, self._grad_norm)
-        if self._grad_clipping:
-            clip_grad_value_(state.parameters, self._grad_clipping)
-        state.step()
-        self._num_consumed[task] += 1
+        update = self._updater(state, batches)
+        for task, loss in update.losses.items():
+            self._num_consumed[task] += 1
+            self._epoch_losses.add(task, loss)
         self._batches_in_epoch_completed = step + 1
         self._total_batches_completed += 1
         for callback in self._callbacks:
             callback.on_batch(
                 self,
-                [batch],
-                [outputs],
-                LazyMetrics({f"{task}_loss": outputs["loss"]}),
+                [part for parts in batches.values() for part in parts],
+                update.outputs,
+                LazyMetrics({f"{task}_loss": loss for task, loss in update.losses.items()}),
                 epoch,
                 step + 1,
                 is_training=True,
                 is_primary=self._primary,
-                batch_grad_norm=norm,  # type: ignore[arg-type]
+                batch_grad_norm=update.gradient_norm,  # type: ignore[arg-type]
             )
-        return outputs
 
     def _validate(self, metrics: Dict[str, Any]) -> Tuple[List[str], Dict[str, float]]:
         """Validates every task, updates the trackers and `metrics`.
@@ -341,7 +445,11 @@ class MultiTaskTrainer(GradientDescentTrainer):
         self._pytorch_model.eval()
         loader: PerTaskDataLoader = self._validation_data_loader  # type: ignore[assignment]
         model: HMTL = self.model  # type: ignore[assignment]
-        return evaluate_task(model, loader, task, before_batch=self._stop_if_asked)
+        with self._precision.autocast():
+            alone = num_workers() == 1
+            metrics = evaluate_task(model, loader, task, before_batch=self._stop_if_asked if alone else None)
+        self._stop_if_asked()
+        return metrics
 
     def _should_stop(self) -> bool:
         if self._epochs_completed == 0:
@@ -379,11 +487,25 @@ class MultiTaskTrainer(GradientDescentTrainer):
                 "metric_tracker": self._metric_tracker.state_dict(),
                 "optimizers": {name: state.state_dict() for name, state in self._optimizer_states.items()},
                 "callbacks": [callback.state_dict() for callback in self._callbacks],
+                **{name: part.state_dict() for name, part in self._parts_with_state().items()},
             },
         )
 
+    def _parts_with_state(self) -> Dict[str, Any]:
+        parts = {
+            "sampler": self._sampler,
+            "objective": self._objective,
+            "gradient_aggregator": self._aggregator,
+            "successive_regularization": self._successive_regularization,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+
     def _maybe_restore_checkpoint(self) -> None:
-        checkpoint = self._checkpointer.load_checkpoint() if self._checkpointer is not None else None
+        checkpoint = None
+        # Only the primary worker's disk is sure to hold the checkpoints.
+        if self._checkpointer is not None and self._primary:
+            checkpoint = self._checkpointer.load_checkpoint()
+        checkpoint = from_primary(checkpoint)
         if checkpoint is None:
             return
         model_state, state = checkpoint
@@ -400,6 +522,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
         self._metric_tracker.load_state_dict(state["metric_tracker"])
         for callback, callback_state in zip(self._callbacks, state["callbacks"]):
             callback.load_state_dict(callback_state)
+        for name, part in self._parts_with_state().items():
+            part.load_state_dict(state[name])
         self._num_consumed = Counter(state["num_consumed"])
         self._epoch_losses.load_state_dict(state["epoch_losses"])
         self._metrics = state["metrics"]
@@ -416,16 +540,33 @@ def evaluate_task(
     The model must be in evaluation mode. `before_batch` is called before each batch.
     """
     model.get_task_metrics(task, reset=True)
-    losses: List[torch.Tensor] = []
+    sums: List[torch.Tensor] = []
     batches: Iterator[Dict[str, Any]] = loader.batches_of(task)
     with torch.no_grad():
         for batch in Tqdm.tqdm(batches, desc=f"evaluating {task}", total=loader.num_batches[task]):
             if before_batch is not None:
                 before_batch()
-            losses.append(model(**batch)["loss"])
+            output = model(**batch)
+            loss = output["loss"].double()
+            count = output.get("loss_count")
+            # Shape: (2,): a sum, and the number of items where the loss is their mean
+            sums.append(
+                torch.stack([loss, torch.zeros_like(loss)] if count is None else [loss * count, count.double()])
+            )
     metrics = model.get_task_metrics(task, reset=True)
-    metrics["loss"] = float(torch.stack(losses).double().mean())
+    metrics["loss"] = _mean_loss(sums, loader.num_batches[task], model)
     return metrics
+
+
+def _mean_loss(sums: List[torch.Tensor], num_batches: int, model: HMTL) -> float:
+    """The mean over batches of each batch's loss, whose parts may lie on several workers."""
+    # Shape: (num_batches, 2); of a last, small batch this worker may have had no part
+    totals = torch.zeros(num_batches, 2, dtype=torch.double, device=next(model.parameters()).device)
+    if sums:
+        totals[: len(sums)] = torch.stack(sums)
+    sum_over_workers([totals])
+    total, count = totals.unbind(-1)
+    return float(torch.where(count > 0, total / count, total).mean())
 
 
 def _check_data(model: HMTL, loader: DataLoader) -> None:

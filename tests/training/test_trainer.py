@@ -254,9 +254,9 @@ def test_an_update_moves_what_its_task_reaches_and_nothing_else(fixtures, tmp_pa
     trainer = build(fixtures, tmp_path)
     model = trainer.model.train()
     # Momentum of an earlier update of another task must not move anything either.
-    trainer._update("relation", next(trainer.data_loader.stream("relation")), 0, 0)
+    trainer._update({"relation": next(trainer.data_loader.stream("relation"))}, 0, 0)
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}
-    trainer._update("ner", next(trainer.data_loader.stream("ner")), 0, 1)
+    trainer._update({"ner": next(trainer.data_loader.stream("ner"))}, 0, 1)
     moved = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
     reached = {name for name, _ in model.parameters_of("ner")}
     assert moved <= reached
@@ -271,7 +271,7 @@ def test_gradients_are_rescaled_and_clipped(fixtures, tmp_path):
     parameters = [parameter for _, parameter in trainer.model.parameters_of("emd")]
     before = [parameter.clone() for parameter in parameters]
     trainer.model.train()
-    trainer._update("emd", next(trainer.data_loader.stream("emd")), 0, 0)
+    trainer._update({"emd": next(trainer.data_loader.stream("emd"))}, 0, 0)
     change = torch.cat([(parameter - old).flatten() for parameter, old in zip(parameters, before)])
     assert 0 < change.norm() <= 0.01 + 1e-6
     assert change.abs().max() <= 0.002 + 1e-6
@@ -342,7 +342,6 @@ def test_a_loss_that_is_not_a_number_ends_training(fixtures, tmp_path):
         ({"trainer": {"patiense": 3}}, "patiense"),
         ({"trainer": {"validation_metric": {"ner": "+f1"}}}, "validation_metric must name a metric for each"),
         ({"trainer": {"learning_rate_scheduler": {"type": "reduce_on_plateau", "mode": "min"}}}, "mode to 'max'"),
-        ({"trainer": {"distributed": True, "world_size": 2}}, "one process"),
         ({"model": {"levels.extra": EXTRA_LEVEL}}, "no data for extra"),
     ],
 )

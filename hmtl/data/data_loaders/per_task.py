@@ -21,6 +21,8 @@ class PerTaskDataLoader(DataLoader):
     any batch at once. Iterating over the loader gives every batch of every task once, unshuffled, task after task.
     A batch is a dictionary of tensors with the entry `task_name`.
 
+    A distributed worker holds all instances, too, and takes its share of each batch (see `share_out`).
+
     # Parameters
 
     reader : `MultiTaskDatasetReader`
@@ -63,21 +65,42 @@ class PerTaskDataLoader(DataLoader):
         for task in self.tasks:
             if sizes[task] < 1:
                 raise ConfigurationError(f"batch_size of '{task}' must be at least 1, not {sizes[task]}")
-        self._samplers = {
-            task: BucketBatchSampler(sizes[task], sorting_keys=["text"], padding_noise=padding_noise)
-            for task in self.tasks
-        }
-        self._in_order = {
-            task: BucketBatchSampler(sizes[task], sorting_keys=["text"], shuffle=False) for task in self.tasks
-        }
+        self._batch_sizes = {task: sizes[task] for task in self.tasks}
+        self._padding_noise = padding_noise
+        self.share_out()
         self._seed = seed
         self._device: Optional[torch.device] = None
         self._instances: Dict[str, List[Instance]] = {}
         for task in self.tasks:
             inner = reader.readers[task].inner
+            # The instances of a batch are dealt out, not those of the corpus: all workers must see the same batches.
+            inner._set_distributed_info(None)
             self._instances[task] = list(Tqdm.tqdm(inner.read(paths[task]), desc=f"reading {task}"))
             if not self._instances[task]:
                 raise ConfigurationError(f"task '{task}' has no data: its reader found no instance in {paths[task]}")
+
+    def share_out(self, num_workers: int = 1, rank: int = 0, num_parts: int = 1) -> None:
+        """Makes batches `num_workers * num_parts` times as large, of which this worker gets `num_parts` parts.
+
+        Instances are dealt out in turn, so that parts are alike in length. `batches_of` gives one part a batch.
+
+        # Parameters
+
+        num_workers, rank : `int`, optional (default = `1`, `0`)
+            The distributed workers, and the number of this one.
+        num_parts : `int`, optional (default = `1`)
+            The parts that a worker computes one after the other.
+        """
+        self._num_workers, self._rank, self._num_parts = num_workers, rank, num_parts
+
+        def samplers(growth: int, **options: Any) -> Dict[str, BucketBatchSampler]:
+            return {
+                task: BucketBatchSampler(growth * size, sorting_keys=["text"], **options)
+                for task, size in self._batch_sizes.items()
+            }
+
+        self._samplers = samplers(num_workers * num_parts, padding_noise=self._padding_noise)
+        self._in_order = samplers(num_workers, shuffle=False)
 
     @property
     def num_batches(self) -> Dict[str, int]:
@@ -87,13 +110,17 @@ class PerTaskDataLoader(DataLoader):
     def __len__(self) -> int:
         return sum(self.num_batches.values())
 
-    def pass_over(self, task: str, number: int, start: int = 0) -> Iterator[Dict[str, Any]]:
-        """The batches of a task's pass `number` (from 0) in their shuffled order, from batch `start` on."""
+    def pass_over(self, task: str, number: int, start: int = 0) -> Iterator[List[Dict[str, Any]]]:
+        """The batches of a task's pass `number` (from 0) in their shuffled order, from batch `start` on.
+
+        Each comes as a list of this worker's parts of it, one unless `share_out` said otherwise; a last, small batch
+        may have no part left for this worker.
+        """
         with seeded_python_random(self._seed, task, number):
             order = list(self._samplers[task].get_batch_indices(self._instances[task]))
-        return (self._batch(task, indices) for indices in order[start:])
+        return (self._parts(task, indices, self._num_parts) for indices in order[start:])
 
-    def stream(self, task: str, num_consumed: int = 0) -> Iterator[Dict[str, Any]]:
+    def stream(self, task: str, num_consumed: int = 0) -> Iterator[List[Dict[str, Any]]]:
         """The task's endless stream: pass after pass, after the first `num_consumed` batches."""
         number, start = divmod(num_consumed, self.num_batches[task])
         while True:
@@ -101,12 +128,12 @@ class PerTaskDataLoader(DataLoader):
             number, start = number + 1, 0
 
     def batches_of(self, task: str) -> Iterator[Dict[str, Any]]:
-        """Every instance of the task once, sorted by length, in batches."""
+        """Every instance of the task once, sorted by length, in batches; a worker gets its share of them."""
         # The sampler draws random numbers though it does not use them.
         with seeded_python_random(self._seed, task):
             order = list(self._in_order[task].get_batch_indices(self._instances[task]))
         for indices in order:
-            yield self._batch(task, indices)
+            yield from self._parts(task, indices, num_parts=1)
 
     def __iter__(self) -> Iterator[Dict[str, Any]]:
         for task in self.tasks:
@@ -126,6 +153,11 @@ class PerTaskDataLoader(DataLoader):
     @property
     def _num_instances(self) -> int:
         return sum(map(len, self._instances.values()))
+
+    def _parts(self, task: str, indices: List[int], num_parts: int) -> List[Dict[str, Any]]:
+        first, stride = self._rank * num_parts, self._num_workers * num_parts
+        shares = (indices[first + part :: stride] for part in range(num_parts))
+        return [self._batch(task, share) for share in shares if share]
 
     def _batch(self, task: str, indices: List[int]) -> Dict[str, Any]:
         tensors: Dict[str, Any] = dict(Batch([self._instances[task][i] for i in indices]).as_tensor_dict())

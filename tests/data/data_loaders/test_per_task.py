@@ -48,7 +48,10 @@ def loader_of(path: Any, **options: Any) -> PerTaskDataLoader:
     return loader
 
 
-def key_of(batch: Dict[str, Any]) -> Tuple[str, ...]:
+def key_of(batch: Any) -> Tuple[str, ...]:
+    """What a batch holds, or all parts of one together."""
+    if isinstance(batch, list):
+        return tuple(itertools.chain(*map(key_of, batch)))
     if batch["task_name"] == "coref":
         return tuple(row["doc_key"] for row in batch["metadata"])
     return tuple(row["tokens"][0] for row in batch["metadata"])
@@ -176,7 +179,7 @@ def test_the_order_is_the_same_in_every_process(path: str) -> None:
 
 def test_batches_hold_sentences_of_similar_length(path: str) -> None:
     def padding(options: Dict[str, Any]) -> int:
-        masks = [b["text"]["tokens"]["tokens"] == 0 for b in loader_of(path, **options).pass_over("ner", 0)]
+        masks = [b["text"]["tokens"]["tokens"] == 0 for (b,) in loader_of(path, **options).pass_over("ner", 0)]
         return sum(int(mask.sum()) for mask in masks)
 
     assert padding({"padding_noise": 0.0}) <= padding({"padding_noise": 0.1}) < padding({"padding_noise": 50.0})
@@ -185,9 +188,36 @@ def test_batches_hold_sentences_of_similar_length(path: str) -> None:
 def test_batches_are_tensors_on_the_target_device(path: str) -> None:
     loader = loader_of(path)
     loader.set_target_device(torch.device("meta"))
-    batch = next(loader.stream("ner"))
+    (batch,) = next(loader.stream("ner"))
     assert batch["text"]["tokens"]["tokens"].device.type == batch["spans"].device.type == "meta"
     assert batch.keys() == {"text", "spans", "metadata", "task_name"}
+
+
+@pytest.mark.parametrize("num_workers, num_parts", [(2, 1), (1, 3), (2, 2), (30, 1)])
+def test_shares_of_a_batch_are_those_of_a_larger_batch(path: str, num_workers: int, num_parts: int) -> None:
+    size = 4 * num_workers * num_parts
+    whole = loader_of({"ner": path}, batch_size=size)
+    loaders = [loader_of({"ner": path}, batch_size=4) for _ in range(num_workers)]
+    for rank, loader in enumerate(loaders):
+        loader.share_out(num_workers, rank, num_parts)
+        assert loader.num_batches == whole.num_batches
+    for passes in zip(whole.pass_over("ner", 1), *(loader.pass_over("ner", 1) for loader in loaders)):
+        batch, *shares = map(key_of, passes)
+        assert sorted(itertools.chain(*shares)) == sorted(batch)
+        # Dealt out in turn: nobody has two more than another.
+        assert max(map(len, shares)) - min(map(len, shares)) <= num_parts
+        assert all(len(parts) <= num_parts and all(map(key_of, parts)) for parts in passes[1:])
+    validated = [keys(loader.batches_of("ner")) for loader in loaders]
+    assert sorted(itertools.chain(*itertools.chain(*validated))) == everything("ner")
+    assert all(len(key) <= 4 for keys_of_worker in validated for key in keys_of_worker)
+
+
+def test_sharing_out_again_forgets_the_first_time(path: str) -> None:
+    loader = loader_of(path)
+    before = keys(loader.pass_over("ner", 0))
+    loader.share_out(2, 1, 3)
+    loader.share_out()
+    assert keys(loader.pass_over("ner", 0)) == before
 
 
 def test_one_path_and_one_batch_size_serve_every_task(path: str) -> None:

@@ -1,0 +1,220 @@
+"""One update: from the batches of its tasks to the gradient that their optimizer steps along."""
+
+from collections import Counter
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+import torch
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
+
+from hmtl.models.hmtl import HMTL
+from hmtl.training import distributed
+from hmtl.training.gradient_aggregators import GradientAggregator
+from hmtl.training.objectives import Objective
+from hmtl.training.precision import Precision
+from hmtl.training.successive_regularization import SuccessiveRegularization
+from hmtl.training.task_state import OptimizerState
+
+Batch = Dict[str, Any]
+Gradients = Dict[torch.nn.Parameter, torch.Tensor]
+
+
+class Update(NamedTuple):
+    """What an update brought.
+
+    # Attributes
+
+    losses : `Dict[str, torch.Tensor]`
+        The loss of each task, shape (): over its whole batch, all parts and all workers together.
+    outputs : `List[Dict[str, Any]]`
+        What the model returned for each part of this worker.
+    gradient_norm : `Optional[torch.Tensor]`
+        Before it was clipped, shape (); `None` where it is not limited.
+    """
+
+    losses: Dict[str, torch.Tensor]
+    outputs: List[Dict[str, Any]]
+    gradient_norm: Optional[torch.Tensor]
+
+
+class Updater:
+    """Makes updates.
+
+    The gradient of each task is that of its whole batch: the parts of a batch are computed one after the other and on
+    several workers, and summed. The objective then gives each task's gradient a weight, the aggregator makes one
+    gradient of those of several tasks, penalties are added, and the sum is clipped.
+
+    # Parameters
+
+    model : `HMTL`
+    precision : `Precision`
+    in_parts : `bool`
+        Whether batches are split, over workers or one after the other.
+    objective : `Optional[Objective]`
+        `None`: the sum of the losses.
+    aggregator : `Optional[GradientAggregator]`
+        Combines the tasks' gradients of the parameters that they share; `None`: their sum.
+    successive_regularization : `Optional[SuccessiveRegularization]`
+    grad_norm, grad_clipping : `Optional[float]`
+        The model's gradient is scaled down to this norm; its values are then clipped to this size.
+    """
+
+    def __init__(
+        self,
+        model: HMTL,
+        precision: Precision,
+        in_parts: bool = False,
+        objective: Optional[Objective] = None,
+        aggregator: Optional[GradientAggregator] = None,
+        successive_regularization: Optional[SuccessiveRegularization] = None,
+        grad_norm: Optional[float] = None,
+        grad_clipping: Optional[float] = None,
+    ) -> None:
+        self._model = model
+        self._precision = precision
+        self._in_parts = in_parts
+        self._objective = objective
+        self._aggregator = aggregator
+        self._successive_regularization = successive_regularization
+        self._grad_norm = grad_norm
+        self._grad_clipping = grad_clipping
+        named = {task: model.parameters_of(task) for task in model.tasks}
+        self._parameters = {task: [parameter for _, parameter in pairs] for task, pairs in named.items()}
+        own = {task: (f"encoders.{task}.", f"heads.{task}.") for task in model.tasks}
+        self._below = {
+            task: [(name, parameter) for name, parameter in pairs if not name.startswith(own[task])]
+            for task, pairs in named.items()
+        }
+
+    @property
+    def shared_parameters(self) -> Dict[str, torch.nn.Parameter]:
+        """All that some task reaches below its own level."""
+        return {name: parameter for pairs in self._below.values() for name, parameter in pairs}
+
+    def start_epoch(self) -> None:
+        """To be called before the first update of each epoch, not where one is resumed."""
+        if self._successive_regularization is not None:
+            self._successive_regularization.start_epoch(self.shared_parameters)
+
+    def __call__(self, state: OptimizerState, batches: Dict[str, List[Batch]]) -> Update:
+        """Makes an update of `state` from this worker's parts of the batch of each task."""
+        # Without a gradient, an optimizer leaves a parameter of another task alone, its momentum included.
+        state.optimizer.zero_grad(set_to_none=True)
+        if self._successive_regularization is not None:
+            self._successive_regularization.before_update(tuple(batches), self.shared_parameters)
+        losses: Dict[str, torch.Tensor] = {}
+        gradients: Dict[str, Gradients] = {}
+        outputs: List[Dict[str, Any]] = []
+        for task, parts in batches.items():
+            losses[task], of_parts = self._backward(state, task, parts)
+            outputs += of_parts
+            if len(batches) > 1:
+                gradients[task] = _take(self._parameters[task])
+        self._combine(state, losses, gradients)
+        penalty = self._model.get_regularization_penalty()
+        if penalty is not None:
+            state.scaled(penalty).backward()
+        state.unscale()
+        parameters = list(dict.fromkeys(parameter for task in batches for parameter in self._parameters[task]))
+        if self._successive_regularization is not None:
+            below = dict(pair for task in batches for pair in self._below[task])
+            self._successive_regularization.add_gradients(list(below.items()))
+        norm = clip_grad_norm_(parameters, self._grad_norm) if self._grad_norm else None
+        if self._grad_clipping:
+            clip_grad_value_(parameters, self._grad_clipping)
+        state.step()
+        return Update(losses, outputs, norm)
+
+    def _backward(
+        self, state: OptimizerState, task: str, parts: List[Batch]
+    ) -> Tuple[torch.Tensor, List[Dict[str, Any]]]:
+        """Leaves the gradient of the task's loss in `.grad` of what the task reaches; returns the loss and outputs."""
+        if not self._in_parts:
+            outputs = self._forward(parts[0])
+            state.scaled(outputs["loss"]).backward()
+            return outputs["loss"].detach(), [outputs]
+        parameters = self._parameters[task]
+        # Shape: (2,): the sum of the losses, and the number of items that they are a mean over, 0 for sums
+        total = parameters[0].new_zeros(2)
+        all_outputs = []
+        for part in parts:
+            outputs = self._forward(part)
+            count = outputs.get("loss_count")
+            loss = outputs["loss"] if count is None else outputs["loss"] * count
+            state.scaled(loss).backward()
+            total += torch.stack([loss.detach(), loss.new_zeros(()) if count is None else count])
+            all_outputs.append(outputs)
+        for parameter in parameters:
+            if parameter.grad is None:
+                # A worker may have no part, or a parameter no influence.
+                parameter.grad = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        distributed.sum_over_workers([*gradients, total])
+        share = torch.where(total[1] > 0, 1 / total[1], 1.0)
+        torch._foreach_mul_(gradients, share)
+        return total[0] * share, all_outputs
+
+    def _forward(self, batch: Batch) -> Dict[str, Any]:
+        with self._precision.autocast():
+            return self._model(**batch)
+
+    def _combine(self, state: OptimizerState, losses: Dict[str, torch.Tensor], gradients: Dict[str, Gradients]) -> None:
+        """Weighs the gradients of the tasks, and makes one of them in `.grad`."""
+        weights = None if self._objective is None else self._objective_gradient(self._objective, state, losses)
+        if not gradients:
+            if weights is not None:
+                (task,) = losses
+                torch._foreach_mul_(_gradients_of(self._parameters[task]), weights[task])
+            return
+        if weights is not None:
+            for task, of_task in gradients.items():
+                torch._foreach_mul_(list(of_task.values()), weights[task])
+        for of_task in gradients.values():
+            for parameter, gradient in of_task.items():
+                parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+        if self._aggregator is not None:
+            self._aggregate(self._aggregator, state, list(gradients.values()))
+
+    def _aggregate(self, aggregator: GradientAggregator, state: OptimizerState, gradients: List[Gradients]) -> None:
+        """Replaces the summed gradients of the parameters that several tasks reach."""
+        num_tasks = Counter(parameter for of_task in gradients for parameter in of_task)
+        shared = [parameter for parameter, number in num_tasks.items() if number > 1]
+        if not shared:
+            return
+        # Shape: (num_tasks, num_shared_parameters)
+        matrix = torch.stack(
+            [
+                torch.cat([of_task.get(parameter, torch.zeros_like(parameter)).reshape(-1) for parameter in shared])
+                for of_task in gradients
+            ]
+        )
+        scale = state.loss_scale
+        # A step along numbers that are none is not taken; nothing could be made of them here.
+        if not matrix.isfinite().all():
+            return
+        # Shape: (num_shared_parameters,)
+        combined = aggregator(matrix / scale) * scale
+        for parameter, part in zip(shared, combined.split([parameter.numel() for parameter in shared])):
+            parameter.grad = part.view_as(parameter)
+
+    def _objective_gradient(
+        self, objective: Objective, state: OptimizerState, losses: Dict[str, torch.Tensor]
+    ) -> Dict[str, torch.Tensor]:
+        """The objective's derivative by each loss; leaves that by its own parameters in their `.grad`."""
+        leaves = {task: loss.clone().requires_grad_() for task, loss in losses.items()}
+        own = [parameter for task in losses for _, parameter in objective.parameters_of(task)]
+        found = torch.autograd.grad(objective(leaves), [*leaves.values(), *own])
+        for parameter, gradient in zip(own, found[len(leaves) :]):
+            parameter.grad = state.scaled(gradient)
+        return dict(zip(leaves, found))
+
+
+def _take(parameters: List[torch.nn.Parameter]) -> Gradients:
+    """The gradients, which leave their place to another task's."""
+    taken = {parameter: parameter.grad for parameter in parameters if parameter.grad is not None}
+    for parameter in taken:
+        parameter.grad = None
+    return taken
+
+
+def _gradients_of(parameters: List[torch.nn.Parameter]) -> List[torch.Tensor]:
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
