@@ -1,5 +1,6 @@
 """The losses of an epoch, by task."""
 
+import math
 from typing import Any, Dict, List
 
 import torch
@@ -11,33 +12,35 @@ class EpochLosses:
     """Sums of losses by task, kept on the device so that an update need not wait for them."""
 
     def __init__(self, tasks: List[str], device: torch.device) -> None:
-        self._tasks = tasks
+        self._index = {task: index for index, task in enumerate(tasks)}
         self._device = device
         self.clear()
 
     def clear(self) -> None:
-        self._sums = {task: torch.zeros((), dtype=torch.double, device=self._device) for task in self._tasks}
-        self._counts = dict.fromkeys(self._tasks, 0)
+        # Shape: (num_tasks,)
+        self._sums = torch.zeros(len(self._index), dtype=torch.double, device=self._device)
+        self._counts = dict.fromkeys(self._index, 0)
 
     def add(self, task: str, loss: torch.Tensor) -> None:
-        self._sums[task] += loss
+        self._sums[self._index[task]] += loss
         self._counts[task] += 1
 
     def summary(self) -> Dict[str, float]:
+        """`{task}_loss` (the mean), `{task}_updates` and `{task}_share` of each task. It waits for the device, once."""
         total = max(1, sum(self._counts.values()))
         summary: Dict[str, float] = {}
-        for task, count in self._counts.items():
+        for (task, count), loss in zip(self._counts.items(), self._sums.tolist()):
             if count:
-                summary[f"{task}_loss"] = float(self._sums[task]) / count
+                summary[f"{task}_loss"] = loss / count
             summary[f"{task}_updates"] = count
             summary[f"{task}_share"] = count / total
         return summary
 
     def describe(self, task: str) -> str:
         """The task of the last update, the mean losses, and the shares drawn so far."""
-        total = max(1, sum(self._counts.values()))
+        summary = self.summary()
         parts = [
-            f"{name} {float(self._sums[name]) / count:.4g} ({count / total:.0%})"
+            f"{name} {summary[f'{name}_loss']:.4g} ({summary[f'{name}_share']:.0%})"
             for name, count in self._counts.items()
             if count
         ]
@@ -45,21 +48,20 @@ class EpochLosses:
 
     def check(self, epoch: int) -> None:
         """Raises `UserError` where a loss was not a number."""
-        for task, total in self._sums.items():
-            if not torch.isfinite(total):
+        for task, total in zip(self._index, self._sums.tolist()):
+            if not math.isfinite(total):
                 raise UserError(
-                    f"the loss of task '{task}' became {float(total)} in epoch {epoch}; "
+                    f"the loss of task '{task}' became {total} in epoch {epoch}; "
                     "lower the learning rate, or set trainer.grad_norm"
                 )
 
     def state_dict(self) -> Dict[str, Any]:
-        return {"sums": {task: total.item() for task, total in self._sums.items()}, "counts": dict(self._counts)}
+        return {"sums": dict(zip(self._index, self._sums.tolist())), "counts": dict(self._counts)}
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:
         self.clear()
-        for task in self._tasks:
-            self._sums[task] += state["sums"][task]
-            self._counts[task] = state["counts"][task]
+        self._sums += torch.tensor([state["sums"][task] for task in self._index], dtype=torch.double).to(self._device)
+        self._counts = {task: state["counts"][task] for task in self._index}
 
 
 class LazyMetrics(Dict[str, Any]):

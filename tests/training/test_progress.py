@@ -1,0 +1,302 @@
+import logging
+import re
+import signal
+import sys
+import threading
+import time
+from typing import Any, Dict, Iterator, List
+
+import pytest
+from allennlp.common import logging as allennlp_logging
+from terminals import Terminal
+
+from hmtl.training.progress import TrainingProgress
+
+TASKS = ["ner", "relation"]
+SUMMARY = {"ner_loss": 12.345, "ner_updates": 3, "ner_share": 0.75, "relation_updates": 1, "relation_share": 0.25}
+METRICS = {
+    "training_ner_loss": 0.5,
+    "training_ner_updates": 4,
+    "training_ner_share": 0.8,
+    "training_relation_loss": 1234.5,
+    "training_relation_updates": 1,
+    "training_relation_share": 0.2,
+    "validation_ner_f1": 0.25,
+    "best_validation_ner_f1": 0.5,
+    "best_epoch_ner": 0,
+    "validation_relation_loss": 31.25,
+    "best_validation_relation_loss": 30.0,
+    "best_epoch_relation": 1,
+}
+LINES_OF_METRICS = [
+    "  ner       4 updates (80%)  loss 0.5000  f1 0.2500   best 0.5000 (epoch 0)  patience 2",
+    "  relation  1 updates (20%)  loss 1234    loss 31.25  best 30.00 (epoch 1)   patience 0",
+]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    terminal = Terminal()
+    yield terminal
+    terminal.close()
+
+
+def progress_of(clock: Clock, **arguments: Any) -> TrainingProgress:
+    return TrainingProgress(TASKS, {"ner": "f1", "relation": "loss"}, num_epochs=5, clock=clock, **arguments)
+
+
+def train_epoch(progress: TrainingProgress, clock: Clock, epoch: int, seconds: float = 10.0) -> None:
+    """An epoch of two updates."""
+    with progress.epoch(epoch, 2):
+        for task in TASKS:
+            clock.now += seconds / 2
+            progress.update({task: 20})
+            if progress.is_due():
+                progress.show(SUMMARY)
+
+
+@pytest.fixture
+def copied() -> Any:
+    """What is copied to the log of the run."""
+    lines: List[str] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    logger, handler = logging.getLogger("tqdm"), Handler()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield lines
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+def test_a_terminal_shows_the_bar_and_a_line_a_task(
+    clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.attach(monkeypatch)
+    progress = progress_of(clock)
+    with progress.epoch(0, 8):
+        for _ in range(4):
+            progress.update({"ner": 5, "relation": 1})
+        clock.now += 2
+        progress.show(SUMMARY)
+        bar, ner, relation = terminal.screen()
+        assert re.match(r"epoch 0:  50%\|#+\d? +\| 4/8 \[.*, 0/5 epochs done\]$", bar)
+        assert ner == "  ner       3 updates (75%)  loss 12.35  10.0 examples/s"
+        assert relation == "  relation  1 updates (25%)              2.0 examples/s"
+    # They give way to the bars of validation.
+    bar, *below = terminal.screen()
+    assert bar.startswith("epoch 0:  50%|#") and not any(below)
+
+
+def test_lines_are_refreshed_in_place(clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal.attach(monkeypatch)
+    progress = progress_of(clock)
+    progress.note_scores(METRICS, {"ner": 2, "relation": None})
+    with progress.epoch(1, 8):
+        for number in range(1, 9):
+            progress.update({"ner": 5})
+            progress.show({"ner_updates": number, "ner_share": 1.0, "ner_loss": 10 ** (9 - number)})
+            screen = terminal.screen()
+            assert len(screen) == 3 and f"{number}/8" in screen[0]
+            assert screen[1].startswith(f"  ner       {number} updates (100%)")
+            assert "f1 0.2500   best 0.5000 (epoch 0)  patience 2  " in screen[1]
+            assert "loss 31.25  best 30.00 (epoch 1)               0.0 examples/s" in screen[2]
+
+
+def test_what_is_logged_and_printed_goes_above(
+    clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.attach(monkeypatch)
+    root = logging.getLogger()
+    handler = logging.StreamHandler(sys.stdout)
+    root.addHandler(handler)
+    try:
+        progress = progress_of(clock)
+        with progress.epoch(0, 8):
+            for number in range(3):
+                progress.update({"ner": 5})
+                progress.show(SUMMARY)
+                root.warning("logged %d\nin two lines", number)
+                print("printed", number)
+                progress.update({"relation": 5})
+                progress.show(SUMMARY)
+                screen = terminal.screen()
+                assert screen[-3].startswith("epoch 0:") and screen[-2].startswith("  ner")
+                assert screen[-1].startswith("  relation")
+        assert handler.stream is terminal.stream
+    finally:
+        root.removeHandler(handler)
+    assert [line for line in terminal.screen() if line and not line.startswith("epoch 0:")] == [
+        line for number in range(3) for line in (f"logged {number}", "in two lines", f"printed {number}")
+    ]
+    # No remains of a bar that was erased.
+    assert sum(line.startswith("epoch 0:") for line in terminal.screen()) == 1
+
+
+@pytest.mark.parametrize("columns, lines, shown", [(60, 40, 2), (110, 3, 1), (110, 2, 0), (110, 1, 0)])
+def test_a_small_terminal_shows_what_it_holds(
+    clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, columns: int, lines: int, shown: int
+) -> None:
+    terminal.attach(monkeypatch)
+    terminal.resize(columns, lines)
+    progress = progress_of(clock)
+    progress.note_scores(METRICS, {"ner": 2, "relation": 1})
+    with progress.epoch(0, 2):
+        progress.update({"ner": 5})
+        progress.show(SUMMARY)  # the screen refuses a line that wraps
+        assert len(terminal.screen()) == 1 + shown
+
+
+def test_a_terminal_is_left_sane_by_an_exception(
+    clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.attach(monkeypatch)
+    stdout = sys.stdout
+    progress = progress_of(clock)
+    with pytest.raises(KeyError), progress.epoch(0, 8):
+        progress.update({"ner": 5})
+        progress.show(SUMMARY)
+        raise KeyError
+    assert sys.stdout is sys.stderr is stdout is terminal.stream
+    print("prompt")
+    screen = terminal.screen()
+    assert screen[0].startswith("epoch 0:") and screen[1:] == ["prompt", ""]
+
+
+def test_a_terminal_is_left_sane_by_ctrl_c(clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal.attach(monkeypatch)
+    progress = progress_of(clock)
+    with pytest.raises(KeyboardInterrupt), progress.epoch(0, 10**9):
+        threading.Timer(0.3, signal.raise_signal, [signal.SIGINT]).start()
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            progress.update({"ner": 5})
+            progress.show(SUMMARY)
+    print("prompt")
+    assert terminal.screen()[-3].startswith("epoch 0:") and terminal.screen()[-2:] == ["prompt", ""]
+
+
+def test_the_end_of_an_epoch_leaves_a_line_a_task(
+    clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, copied: List[str]
+) -> None:
+    terminal.attach(monkeypatch)
+    progress = progress_of(clock)
+    train_epoch(progress, clock, 0)
+    progress.end_epoch(METRICS, {"ner": 2, "relation": 0})
+    expected = [f"{line}  2.0 examples/s" for line in LINES_OF_METRICS]
+    assert terminal.screen()[1:] == [*expected, ""]
+    assert copied[-2:] == expected
+    # The log of the run has bars and lines without a terminal's commands.
+    assert copied[0].startswith("epoch 0:   0%|") and not [line for line in copied if "\x1b" in line]
+
+
+def test_elsewhere_there_is_one_bar_and_a_line_a_task_at_the_end(
+    clock: Clock, capsys: pytest.CaptureFixture, copied: List[str]
+) -> None:
+    progress = progress_of(clock)
+    train_epoch(progress, clock, 0)
+    out, err = capsys.readouterr()
+    assert out == "" and "\x1b" not in err and err.count("\n") == 1
+    assert err.rstrip().endswith(", 0/5 epochs done | loss (share): ner 12.35 (75%)]")
+    assert re.search(r"epoch \d+:", err)
+    progress.end_epoch(METRICS, {"ner": 2, "relation": 0})
+    expected = [f"{line}  2.0 examples/s" for line in LINES_OF_METRICS]
+    assert capsys.readouterr().err.splitlines() == copied[-2:] == expected
+
+
+def test_file_friendly_logging_refreshes_nothing(
+    clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.attach(monkeypatch)
+    monkeypatch.setattr(allennlp_logging, "FILE_FRIENDLY_LOGGING", True)
+    train_epoch(progress_of(clock), clock, 0)
+    assert "\x1b" not in terminal.written()
+    assert all(line.startswith("epoch 0:") for line in terminal.screen() if line)
+
+
+def test_a_disabled_one_shows_nothing(clock: Clock, capsys: pytest.CaptureFixture, copied: List[str]) -> None:
+    progress = progress_of(clock, enabled=False)
+    train_epoch(progress, clock, 0)
+    progress.end_epoch(METRICS, {"ner": 2, "relation": 0})
+    assert capsys.readouterr() == ("", "") and copied == []
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_it_is_due_after_a_second_and_after_the_last_update(clock: Clock, enabled: bool) -> None:
+    progress = progress_of(clock, enabled=enabled)
+    due = []
+    with progress.epoch(0, 8):
+        for _ in range(8):
+            clock.now += 0.4
+            progress.update({"ner": 1})
+            due.append(progress.is_due())
+            if due[-1]:
+                progress.show(SUMMARY)
+    assert due == [False, False, True, False, False, True, False, True]
+
+
+def test_time_left(clock: Clock) -> None:
+    progress = progress_of(clock, enabled=False)
+    train_epoch(progress, clock, 0, seconds=60)
+    assert progress.seconds_left() is None
+    clock.now += 40  # validation: the first epoch took 100 seconds
+    with progress.epoch(1, 4):
+        assert progress.seconds_left() == 400
+        progress.update({"ner": 1})
+        assert progress.seconds_left() == 375
+        clock.now += 50
+    clock.now += 20  # and the second 70
+    with progress.epoch(2, 4):
+        assert progress.seconds_left() == 210
+    with progress.epoch(4, 4):
+        for _ in range(4):
+            progress.update({"ner": 1})
+        assert progress.seconds_left() == 0
+
+
+def test_a_part_of_an_epoch_does_not_tell_how_long_one_takes(clock: Clock) -> None:
+    progress = progress_of(clock, enabled=False)
+    with progress.epoch(0, 4, first=3):  # a recovered run
+        clock.now += 1
+        progress.update({"ner": 1})
+        assert progress.is_due()
+    with progress.epoch(1, 4):
+        assert progress.seconds_left() is None
+
+
+def test_examples_are_counted_from_the_start_of_the_epoch(clock: Clock) -> None:
+    progress = progress_of(clock, enabled=False)
+    speeds: List[Dict[str, str]] = []
+    for epoch, seconds in enumerate((10.0, 4.0)):
+        train_epoch(progress, clock, epoch, seconds)
+        clock.now += 1000  # of validation
+        speeds.append({line.split()[0]: line.split()[-2] for line in progress.task_lines(SUMMARY)})
+    assert speeds == [{"ner": "2.0", "relation": "2.0"}, {"ner": "5.0", "relation": "5.0"}]
+
+
+def test_an_update_costs_microseconds(clock: Clock, capsys: pytest.CaptureFixture) -> None:
+    progress = progress_of(clock)
+    num_updates = 20_000
+    with progress.epoch(0, num_updates + 1):
+        start = time.process_time()
+        for _ in range(num_updates):
+            progress.update({"ner": 32})
+            progress.is_due()
+        assert time.process_time() - start < num_updates * 50e-6
