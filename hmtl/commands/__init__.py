@@ -1,5 +1,6 @@
 """Commands that `hmtl` has beside those of AllenNLP."""
 
 from hmtl.commands.runs import Runs
+from hmtl.commands.search import Search
 
-__all__ = ["Runs"]
+__all__ = ["Runs", "Search"]
