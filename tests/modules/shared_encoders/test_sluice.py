@@ -20,7 +20,7 @@ def build(**options: Any) -> SluiceEncoder:
 
 def by_loops(encoder: SluiceEncoder, units: List[List[int]], embedding: torch.Tensor, mask: torch.Tensor) -> Any:
     """What each task gets, unit by unit; `units` says which units make up each subspace."""
-    inputs = {task: embedding for task in TASKS}
+    inputs = dict.fromkeys(TASKS, embedding)
     totals = {task: torch.zeros(()) for task in TASKS}
     for number, columns in enumerate(encoder.layers):
         outputs = {task: columns[task](inputs[task], mask) for task in TASKS}
