@@ -15,40 +15,32 @@ from allennlp.commands import train as allennlp_train
 from allennlp.common import Params, plugins
 from allennlp.common.util import install_sigterm_handler
 from allennlp.models import Model
-from torch import cuda, distributed
+from torch import cuda
 
 import hmtl.commands  # noqa: F401  (registers them)
 from hmtl.errors import UserError
 from hmtl.explain import explain, user_errors
 from hmtl.packages import include_package
+from hmtl.training.launch import train_model
 from hmtl.training.recovery import read_back_vocabulary
 from hmtl.version import VERSION
 
 __all__ = ["main", "user_errors"]
 
-# AllenNLP would import the whole of allennlp_models first. Done here, not in `main`: the worker processes of
-# distributed training import this module again, but never call `main`.
+# AllenNLP would import the whole of allennlp_models first.
 plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
 
 _allennlp_train_worker = allennlp_train._train_worker
 
 
-def _train_worker(
-    process_rank: int, params: Params, serialization_dir: str, *args: Any, **kwargs: Any
-) -> Optional[Model]:
-    """A training process. A distributed one starts as a fresh Python, which imports hmtl to find this very function.
-
-    AllenNLP would build the vocabulary again for a recovered run. It leaves its process group to the interpreter's
-    exit, which now and then aborts.
-    """
+def _train_worker(process_rank: int, params: Params, serialization_dir: str, **kwargs: Any) -> Optional[Model]:
+    """AllenNLP would build the vocabulary again for a recovered run."""
     read_back_vocabulary(params, serialization_dir)
-    model = _allennlp_train_worker(process_rank, params, serialization_dir, *args, **kwargs)
-    if distributed.is_initialized():
-        distributed.destroy_process_group()
-    return model
+    return _allennlp_train_worker(process_rank, params, serialization_dir, **kwargs)
 
 
 allennlp_train._train_worker = _train_worker  # type: ignore[assignment]
+allennlp_train.train_model = train_model  # type: ignore[assignment]
 
 # What `train` writes before its first step.
 _BEFORE_TRAINING = {"config.json", "meta.json", "out.log", "log", "vocabulary"}

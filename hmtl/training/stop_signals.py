@@ -11,9 +11,10 @@ _VERBS = {signal.SIGTERM: "terminated", signal.SIGINT: "interrupted"}
 
 
 class TrainingStopped(Exception):
-    """Training ended early because of a signal, with everything saved; `exit_code` is the shell's for the signal."""
+    """Training ended early because of a signal, with everything saved; `exit_code` is the shell's for `signum`."""
 
     def __init__(self, signum: int, serialization_dir: str) -> None:
+        self.signum = signum
         self.exit_code = 128 + signum
         super().__init__(
             f"{_VERBS[signal.Signals(signum)]}; a checkpoint is saved, and the same command with --recover goes on "

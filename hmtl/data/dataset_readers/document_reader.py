@@ -41,11 +41,7 @@ class DocumentReader(DatasetReader):
         allow_unknown_labels: bool = False,
         max_instances: Optional[int] = None,
     ) -> None:
-        super().__init__(
-            max_instances=max_instances,
-            manual_distributed_sharding=True,
-            manual_multiprocess_sharding=True,
-        )
+        super().__init__(max_instances=max_instances)
         self.corpus = corpus or Corpus.by_name(Corpus.default_implementation)()
         self.token_indexers = token_indexers or {"tokens": SingleIdTokenIndexer()}
         self.allow_unknown_labels = allow_unknown_labels
@@ -53,14 +49,9 @@ class DocumentReader(DatasetReader):
 
     def _read(self, file_path: str) -> Iterable[Instance]:
         self.counts.clear()
-
-        def instances() -> Iterable[Instance]:
-            for document in self.corpus.documents(file_path):
-                self.require_layers(document, file_path)
-                yield from self.instances(document)
-
-        # Sharding by instances rather than documents gives every rank its share of sentences.
-        yield from self.shard_iterable(instances())
+        for document in self.corpus.documents(file_path):
+            self.require_layers(document, file_path)
+            yield from self.instances(document)
         for what, number in sorted(self.counts.items()):
             logger.info("%s: %d %s", file_path, number, what)
 
