@@ -54,8 +54,10 @@
 
   // Any encoder of the transformers library, by its name on the hub or its folder. Frozen, it runs without dropout and a
   // trained scalar mix weighs its layers; trained, its last layer is used.
-  // `cache_gib` is the memory in which a frozen one keeps the vectors of sentences that it has seen.
-  transformer(model_name, train=false, max_length=512, cache_gib=0.0): {
+  // `cache_gib` is the memory in which a frozen one keeps the vectors of sentences that it has seen;
+  // `gradient_checkpointing` makes the training of one need less memory and more time; `compile` runs it faster once the
+  // first batches have waited for a compiler.
+  transformer(model_name, train=false, max_length=512, cache_gib=0.0, gradient_checkpointing=false, compile=false): {
     indexers: {
       transformer: {
         type: 'pretrained_transformer_mismatched',
@@ -70,6 +72,8 @@
         max_length: max_length,
         train_parameters: train,
         cache_gib: cache_gib,
+        gradient_checkpointing: gradient_checkpointing,
+        compile: compile,
       },
     },
   },

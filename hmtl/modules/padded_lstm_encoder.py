@@ -5,6 +5,8 @@ from typing import List, Optional
 import torch
 from allennlp.modules import Seq2SeqEncoder
 
+from hmtl.modules.precision import at_least_float32
+
 
 @Seq2SeqEncoder.register("hmtl_lstm")
 class PaddedLstmEncoder(Seq2SeqEncoder):
@@ -13,6 +15,8 @@ class PaddedLstmEncoder(Seq2SeqEncoder):
     Torch has a fused kernel for padded sequences on CPUs, but none for packed ones, which it walks token by token. Here
     the backward direction reads each sequence reversed within its own length, so that padding always comes last and
     never reaches a token. Outputs are 0 at padding.
+
+    Under autocast it runs in 16 bits, but in float32 where a CPU has no kernel for bf16, and on CPUs for fp16.
 
     # Parameters
 
@@ -38,6 +42,12 @@ class PaddedLstmEncoder(Seq2SeqEncoder):
     ) -> torch.Tensor:
         """(batch_size, length, input_size) and a left-aligned mask, (batch_size, length) ->
         (batch_size, length, 2 * hidden_size)."""
+        if not _lacks_autocast_kernel(inputs.device):
+            return self._encode(inputs, mask)
+        with torch.autocast("cpu", enabled=False):
+            return self._encode(at_least_float32(inputs), mask)
+
+    def _encode(self, inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         positions = torch.arange(mask.size(1), device=mask.device)
         lengths = mask.sum(-1, keepdim=True)
         # Reversing twice restores the order. Shape: (batch_size, length)
@@ -59,6 +69,14 @@ class PaddedLstmEncoder(Seq2SeqEncoder):
 
     def is_bidirectional(self) -> bool:
         return True
+
+
+def _lacks_autocast_kernel(device: torch.device) -> bool:
+    """Whether autocast would hand the LSTM to a kernel of oneDNN that is not there: it only finds out by failing."""
+    if device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+        return False
+    is_bf16 = torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return not (is_bf16 and torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _reorder(vectors: torch.Tensor, order: torch.Tensor) -> torch.Tensor:

@@ -1,10 +1,14 @@
 """Any encoder of the transformers library as a token embedder, really frozen when it is frozen."""
 
+import logging
 from contextlib import nullcontext
 from typing import Any, Dict, List
 
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.modules.token_embedders import PretrainedTransformerMismatchedEmbedder, TokenEmbedder
+
+logger = logging.getLogger(__name__)
 
 _GIB = 2**30
 
@@ -26,9 +30,22 @@ class TransformerEmbedder(PretrainedTransformerMismatchedEmbedder):
     last_layer_only : `bool`, optional (default = `train_parameters`)
         Whether to use the last layer, or a scalar mix of all layers whose weights are trained.
     cache_gib : `float`, optional (default = `0.0`)
-        The memory, in GiB, for the vectors of sentences seen before; of a frozen encoder only.
+        The memory, in GiB, for the vectors of sentences seen before; of a frozen encoder only. Vectors that were
+        computed under autocast are used again under the same autocast alone.
+    gradient_checkpointing : `bool`, optional (default = `False`)
+        Keep the inputs of the layers alone for the backward pass, which computes the rest again: less memory, more
+        time.
+    compile : `bool`, optional (default = `False`)
+        Run the transformer through `torch.compile`, with shapes left open. The first batches then wait for the
+        compiler; where there is none, a warning says so and the transformer runs as it is. Weights keep their names.
     kwargs
         Those of AllenNLP's embedder, such as `max_length` in word pieces, above which a text is read in parts.
+
+    # Raises
+
+    ConfigurationError
+        For `gradient_checkpointing` of a frozen encoder, which keeps nothing, or of one that transformers cannot do
+        this with.
     """
 
     def __init__(
@@ -37,6 +54,8 @@ class TransformerEmbedder(PretrainedTransformerMismatchedEmbedder):
         train_parameters: bool = False,
         last_layer_only: bool = None,
         cache_gib: float = 0.0,
+        gradient_checkpointing: bool = False,
+        compile: bool = False,
         **kwargs: Any,
     ) -> None:
         if last_layer_only is None:
@@ -50,6 +69,10 @@ class TransformerEmbedder(PretrainedTransformerMismatchedEmbedder):
         self._scalar_mix = self._matched_embedder._scalar_mix
         if self._scalar_mix is not None:
             self._matched_embedder._scalar_mix = _ConcatenatedLayers()  # type: ignore[assignment]
+        if gradient_checkpointing:
+            _checkpoint(self._matched_embedder.transformer_model, model_name, self._is_frozen)
+        if compile:
+            _compile(self._matched_embedder.transformer_model)
         self._cache: Dict[bytes, torch.Tensor] = {}
         self._free_bytes = int(cache_gib * _GIB) if self._is_frozen else 0
 
@@ -86,19 +109,55 @@ class TransformerEmbedder(PretrainedTransformerMismatchedEmbedder):
                 self._cache[key] = vector.cpu().clone()
 
 
+def _checkpoint(transformer: Any, model_name: str, is_frozen: bool) -> None:
+    if is_frozen:
+        raise ConfigurationError(
+            "hmtl_transformer: gradient_checkpointing saves memory of training, and a frozen encoder is not trained; "
+            "set train_parameters to true, or remove gradient_checkpointing"
+        )
+    if not getattr(transformer, "supports_gradient_checkpointing", False):
+        raise ConfigurationError(
+            f"hmtl_transformer: transformers has no gradient checkpointing for {model_name} "
+            f"({type(transformer).__name__}); remove gradient_checkpointing"
+        )
+    transformer.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+
+def _compile(transformer: Any) -> None:
+    """Has the transformer compiled by its first calls; where that fails, this call and later ones run without."""
+    from torch._dynamo.exc import TorchDynamoException
+
+    # Unlike `torch.compile`, which wraps the module, this leaves the names of its weights alone.
+    transformer.compile(dynamic=True)
+    compiled = transformer._compiled_call_impl
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        try:
+            return compiled(*arguments, **options)
+        except TorchDynamoException as error:
+            reason = str(error).strip().splitlines()[0]
+            logger.warning("hmtl_transformer: torch.compile failed, and the encoder runs without it: %s", reason)
+            transformer._compiled_call_impl = None
+            return transformer(*arguments, **options)
+
+    transformer._compiled_call_impl = call
+
+
 class _ConcatenatedLayers(torch.nn.Module):
     def forward(self, layers: List[torch.Tensor]) -> torch.Tensor:
         return torch.cat(list(layers), dim=-1)
 
 
 def _sentence_keys(inputs: Dict[str, torch.Tensor]) -> List[bytes]:
-    """For each sentence its word pieces, and which of them make up which token."""
+    """For each sentence its word pieces, which of them make up which token, and the numbers they are computed in."""
+    device = inputs["mask"].device.type
+    numbers = str(torch.get_autocast_dtype(device)).encode() if torch.is_autocast_enabled(device) else b""
     pieces = inputs.get("segment_concat_mask")
     num_pieces = (inputs["wordpiece_mask"] if pieces is None else pieces).sum(-1).tolist()
     num_tokens = inputs["mask"].sum(-1).tolist()
     ids, offsets = inputs["token_ids"].cpu().numpy(), inputs["offsets"].cpu().numpy()
     return [
-        ids[row, :pieces].tobytes() + b"|" + offsets[row, :tokens].tobytes()
+        ids[row, :pieces].tobytes() + b"|" + offsets[row, :tokens].tobytes() + numbers
         for row, (pieces, tokens) in enumerate(zip(num_pieces, num_tokens))
     ]
 

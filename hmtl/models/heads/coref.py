@@ -13,6 +13,7 @@ from allennlp.nn.util import bucket_values
 from hmtl.data.document import Bounds
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.modules import antecedent_products
+from hmtl.modules.precision import in_float32
 from hmtl.training.metrics import CoreferenceScores
 
 NUM_DISTANCE_BUCKETS = 10
@@ -34,6 +35,7 @@ class CorefHead(TaskHead):
     embedding, and the attention-weighted sum of what the encoder read. Pairs (equation 5): both representations, their
     product and a distance embedding. Both first layers are linear in these parts, so that each part is projected once a
     token or once a span and summed where the pairs are: the same function as on concatenated vectors, far less work.
+    Scores and attention are computed in float32, under autocast too.
 
     `predictions` holds one list of clusters, each a list of `(start, end)` in tokens of the document, a document.
     Metrics: those of `CoreferenceScores`; `f1` is the average of MUC, B-cubed and CEAF-phi4.
@@ -155,7 +157,7 @@ class CorefHead(TaskHead):
     def _attended(self, inputs: torch.Tensor, values: torch.Tensor, spans: _Candidates) -> torch.Tensor:
         """The attention-weighted sum of `values`, shape (num_tokens, dim), over each span: (num_spans, dim)."""
         # Shape: (num_tokens,)
-        logits = self._attention(inputs).squeeze(-1)
+        logits = in_float32(self._attention, inputs).squeeze(-1)
         # Gold mentions may be wider than the limit; their number of tokens is only known on the device.
         width = self._max_span_width
         if self.gold_mentions and not self.training:
@@ -166,7 +168,9 @@ class CorefHead(TaskHead):
         positions = positions.clamp(max=len(inputs) - 1)
         weights = logits[positions].masked_fill(outside, -math.inf).softmax(-1)
         # Shape: (num_spans, dim): a bag of rows, summed without a tensor of all of them
-        return torch.nn.functional.embedding_bag(positions, values, per_sample_weights=weights, mode="sum")
+        return torch.nn.functional.embedding_bag(
+            positions, values.to(weights.dtype), per_sample_weights=weights, mode="sum"
+        )
 
     def _mention_scores(self, encoding: torch.Tensor, inputs: torch.Tensor, spans: _Candidates) -> torch.Tensor:
         first = _first_layer(self._mention_feedforward)
@@ -180,8 +184,9 @@ class CorefHead(TaskHead):
             + self._attended(inputs, inputs @ of_input.t(), spans)
             + first.bias
         )
+        hidden = _after_first_layer(self._mention_feedforward, hidden)
         # Shape: (num_spans,)
-        return self._mention_scorer(_after_first_layer(self._mention_feedforward, hidden)).squeeze(-1)
+        return in_float32(self._mention_scorer, hidden).squeeze(-1)
 
     def _antecedent_scores(
         self, representations: torch.Tensor, mention_scores: torch.Tensor, antecedents: torch.Tensor
@@ -197,15 +202,18 @@ class CorefHead(TaskHead):
         )
         exists = antecedents >= 0
         others = antecedents.clamp(min=0)
+        products = antecedent_products(representations, of_product, num_antecedents)
         # Shape: (num_spans, max_antecedents, hidden_dim)
         hidden = (
-            antecedent_products(representations, of_product, num_antecedents)
-            + (representations @ of_span.t() + first.bias).unsqueeze(1)
+            products
+            # A bias in float32 would make all of it float32.
+            + (representations @ of_span.t() + first.bias.to(products.dtype)).unsqueeze(1)
             + (representations @ of_antecedent.t())[others]
             + (self._distance_embedding.weight @ of_distance.t())[buckets]
         )
+        hidden = _after_first_layer(self._antecedent_feedforward, hidden)
         # Shape: (num_spans, max_antecedents)
-        scores = self._antecedent_scorer(_after_first_layer(self._antecedent_feedforward, hidden)).squeeze(-1)
+        scores = in_float32(self._antecedent_scorer, hidden).squeeze(-1)
         scores = scores + mention_scores.unsqueeze(1) + mention_scores[others]
         scores = scores.masked_fill(~exists, -math.inf)
         # Shape: (num_spans, 1 + max_antecedents)

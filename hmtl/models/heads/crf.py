@@ -73,6 +73,8 @@ class CrfHead(TaskHead):
             # Shape: (batch_size,)
             log_likelihood = self._crf.log_likelihood(logits, tags_of_spans(spans, mask.size(1)), mask)
             output["loss"] = -getattr(log_likelihood, self._loss_reduction)()
+            if self._loss_reduction == "mean":
+                output["loss_count"] = log_likelihood.new_full((), len(log_likelihood))
         if not self.training:
             tags, _ = self._crf.viterbi(logits, mask)
             output["predictions"] = [self._spans(row) for row in tags.tolist()]

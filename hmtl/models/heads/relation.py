@@ -10,6 +10,7 @@ from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 
 from hmtl.models.heads.task_head import TaskHead, labels_of
+from hmtl.modules.precision import at_least_float32
 from hmtl.training.metrics import LabelledF1
 
 RelationRow = Tuple[int, int, str]
@@ -91,7 +92,7 @@ class RelationHead(TaskHead):
             return {} if self.training else {"predictions": self._predict(encoding, mask)}
         scores = self.scores(encoding)
         pair_mask = self._pair_mask(mask)
-        output: Dict[str, Any] = {"loss": self._loss(scores, relations, pair_mask)}
+        output: Dict[str, Any] = self._loss(scores, relations, pair_mask)
         if not self.training:
             output["predictions"] = self._decode(scores, pair_mask)
             if metadata is not None:
@@ -99,14 +100,15 @@ class RelationHead(TaskHead):
         return output
 
     def scores(self, encoding: torch.Tensor) -> torch.Tensor:
-        """The logits, shape (batch_size, length, length, num_types), of relations from token i to token j."""
+        """The logits, shape (batch_size, length, length, num_types), of relations from token i to token j; float32,
+        also under autocast."""
         encoding = self._dropout(encoding)
         # Shape: (batch_size, length, 1, hidden_dim)
         arg1 = self._arg1_projection(encoding).unsqueeze(2)
         # Shape: (batch_size, 1, length, hidden_dim)
         arg2 = self._arg2_projection(encoding).unsqueeze(1)
         # Shape: (batch_size, length, length, num_types)
-        return self._type_projection(torch.relu(arg1 + arg2))
+        return at_least_float32(self._type_projection(torch.relu(arg1 + arg2)))
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         metrics = self._f1.get_metric(reset)
@@ -120,7 +122,8 @@ class RelationHead(TaskHead):
             pair_mask = pair_mask & ~torch.eye(mask.size(1), dtype=torch.bool, device=mask.device)
         return pair_mask
 
-    def _loss(self, scores: torch.Tensor, relations: torch.Tensor, pair_mask: torch.Tensor) -> torch.Tensor:
+    def _loss(self, scores: torch.Tensor, relations: torch.Tensor, pair_mask: torch.Tensor) -> Dict[str, torch.Tensor]:
+        """`loss`, and `loss_count` where it is a mean."""
         rows, columns, types = relations.unbind(-1)
         is_real = types >= 0
         batch = torch.arange(len(scores), device=scores.device).unsqueeze(1).expand_as(types)
@@ -133,12 +136,15 @@ class RelationHead(TaskHead):
             accumulate=True,
         )
         if self._loss_reduction == "padded_mean":
-            return F.binary_cross_entropy_with_logits(scores, targets)
+            loss = F.binary_cross_entropy_with_logits(scores, targets)
+            return {"loss": loss, "loss_count": loss.new_full((), scores.numel())}
         weight = pair_mask.unsqueeze(-1).to(scores.dtype)
         total = F.binary_cross_entropy_with_logits(scores, targets, weight=weight, reduction="sum")
         if self._loss_reduction == "sum":
-            return total
-        return total / (pair_mask.sum() * scores.size(-1)).clamp(min=1)
+            return {"loss": total}
+        # Shape: ()
+        count = pair_mask.sum() * scores.size(-1)
+        return {"loss": total / count.clamp(min=1), "loss_count": count.to(total.dtype)}
 
     def _predict(self, encoding: torch.Tensor, mask: torch.Tensor) -> List[List[RelationRow]]:
         """Decodes sentences of similar length together, a bounded number of pairs at a time: the text may be long."""

@@ -27,6 +27,14 @@ class TaskHead(Head):
     `(last token of arg1, last token of arg2, label)`, or clusters as lists of `(start, end)`; offsets count tokens from
     the start of the row. A head decodes and updates its metrics only outside training.
 
+    A batch may be computed in parts, over workers or one after the other, and the gradient must be that of the whole.
+    A `loss` that is a sum over rows adds up. One that is a mean comes with `loss_count`, shape (), a float tensor on
+    the loss's device: the number of items that it is the mean over, which may be 0. Then `loss * loss_count` adds up,
+    and its sum over the parts, divided by the sum of the counts (at least 1), is the loss of the whole batch. A loss
+    that counts padding adds up only where the parts are padded alike.
+
+    Under `torch.autocast` the vectors may hold 16 bits; the loss is float32 all the same.
+
     A registered subclass takes the keyword arguments `vocab`, `encoding_dim`, `encoder_input_dim` and `task_name`,
     which `HMTL` supplies, beside those of its configuration.
     """
