@@ -1,20 +1,5 @@
-"""The learning curves of a run, at its end."""
+"""Now in `hmtl.training.callbacks`."""
 
-from pathlib import Path
-from typing import Any, Dict
+from hmtl.training.callbacks import LearningCurves
 
-from allennlp.training.callbacks import TrainerCallback
-from allennlp.training.trainer import Trainer
-
-from hmtl.analysis.curves import write_curves
-
-
-@TrainerCallback.register("learning_curves")
-class LearningCurves(TrainerCallback):
-    """Writes `curves.csv` and `curves.png` (see `write_curves`) when training ends; not where it is interrupted."""
-
-    def on_end(  # type: ignore[override]
-        self, trainer: Trainer, metrics: Dict[str, Any] = None, is_primary: bool = True, **kwargs: Any
-    ) -> None:
-        if is_primary and metrics is not None:
-            write_curves(Path(self.serialization_dir))
+__all__ = ["LearningCurves"]

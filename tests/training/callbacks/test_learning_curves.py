@@ -6,7 +6,7 @@ import pytest
 from allennlp.commands.train import TrainModel, train_model
 from allennlp.common import Params
 
-from hmtl.training.learning_curves import LearningCurves
+from hmtl.training.callbacks import LearningCurves
 
 
 def train(fixtures: Path, directory: Path, **trainer) -> None:

@@ -1,0 +1,40 @@
+"""A run in TensorBoard."""
+
+import os
+from typing import Any, Dict, Optional
+
+from allennlp.training.callbacks import TrainerCallback
+from tensorboardX import SummaryWriter
+
+from hmtl.training.callbacks.task_log_writer import TRAIN, VALIDATION, TaskLogWriter, full_name
+
+
+@TrainerCallback.register("hmtl_tensorboard")
+class TensorBoard(TaskLogWriter):
+    """Writes `log/train` and `log/validation` in the directory of the run; `tensorboard --logdir runs` shows them.
+
+    What an epoch brought stands at the number of the epoch, from 0; what an update brought at the number of updates.
+    See `TaskLogWriter` for what there is, and for the parameters.
+    """
+
+    def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
+        super().on_start(trainer, is_primary=is_primary, **kwargs)
+        if is_primary:
+            directory = os.path.join(self.serialization_dir, "log")
+            self._writers = {name: SummaryWriter(os.path.join(directory, name)) for name in (TRAIN, VALIDATION)}
+
+    def log_scalars(self, scalars: Dict[str, Any], log_prefix: str = "", epoch: Optional[int] = None) -> None:
+        writer = self._writers[VALIDATION if log_prefix == VALIDATION else TRAIN]
+        step = self.trainer._total_batches_completed if epoch is None else epoch  # type: ignore[union-attr]
+        for name, value in scalars.items():
+            writer.add_scalar(full_name(log_prefix, name), value, step)
+
+    def log_epoch(self, train_metrics: Dict[str, float], val_metrics: Dict[str, float], epoch: int) -> None:
+        super().log_epoch(train_metrics, val_metrics, epoch)
+        for writer in self._writers.values():
+            writer.flush()
+
+    def close(self) -> None:
+        super().close()
+        for writer in self._writers.values():
+            writer.close()
