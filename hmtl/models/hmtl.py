@@ -270,8 +270,10 @@ class HMTL(Model):
         return [task for task in self.tasks if task in levels and task not in self.encoders]
 
     def _encoding_dim(self, task: str) -> int:
-        encoder = self.encoder(task) if task in self.encoders else self.shared_encoder
-        return cast(Union[Seq2SeqEncoder, SharedEncoder], encoder).get_output_dim()
+        if task in self.encoders:
+            return self.encoder(task).get_output_dim()
+        assert self.shared_encoder is not None
+        return self.shared_encoder.get_output_dim()
 
     def _encode_sharing(self, tasks: List[str], encodings: "Encodings") -> None:
         if self.shared_encoder is None or not tasks:

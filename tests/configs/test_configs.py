@@ -226,6 +226,34 @@ def test_the_papers_model(variables: Dict[str, str]) -> None:
     assert config["train_data_path"]["ner"] == f"{variables['HMTL_DATA']}/conll-2012/v4/data/train"
 
 
+SHARED_ENCODERS = {"hard_sharing": ["hard"], "learned_sharing": ["cross_stitch", "sluice"]}
+
+
+@pytest.mark.parametrize("name", SHARED_ENCODERS)
+def test_ways_of_sharing_differ_from_the_quickstart_in_the_encoders_alone(
+    name: str, variables: Dict[str, str], tmp_path: Path
+) -> None:
+    quickstart, path = load(ROOT / "configs" / "quickstart.jsonnet"), ROOT / "configs" / f"{name}.jsonnet"
+    # The other encoder stands beside the one in use, for a user to put in its place.
+    alternatives = [path]
+    comment = re.search(r"// or (levels\..+)", path.read_text())
+    if comment:
+        switched = re.sub(r"= levels\..+", f"= {comment[1]};", path.read_text())
+        alternatives.append(tmp_path / path.name)
+        alternatives[1].write_text(switched.replace("import '", f"import '{ROOT}/configs/"))
+    assert len(alternatives) == len(SHARED_ENCODERS[name])
+    for alternative, kind in zip(alternatives, SHARED_ENCODERS[name]):
+        config = load(alternative)
+        shared_encoder = config["model"].pop("shared_encoder")
+        assert shared_encoder["type"] == kind
+        layer = shared_encoder.get("layer") or shared_encoder["encoder"]
+        assert layer["hidden_size"] == quickstart["model"]["levels"]["ner"]["encoder"]["hidden_size"]
+        for task, level in quickstart["model"]["levels"].items():
+            assert config["model"]["levels"][task] == {"head": level["head"]}
+        config["model"]["levels"] = quickstart["model"]["levels"]
+        assert config == quickstart
+
+
 @pytest.mark.parametrize("path", LIBRARIES, ids=[path.name for path in LIBRARIES])
 def test_libraries_are_used(path: Path) -> None:
     others = [p for p in CONFIGS + LIBRARIES if p != path]

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any, Dict, List, Tuple
 
 import pytest
 
@@ -12,6 +13,9 @@ from hmtl.predictors import HMTLPredictor
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs").glob("*.jsonnet"))
+# With the switch that a configuration offers, too.
+VARIANTS: List[Tuple[str, Dict[str, Any]]] = [(path.stem, {}) for path in CONFIGS]
+VARIANTS.append(("learned_sharing", {"model.shared_encoder.type": "sluice"}))
 TASKS = ["coref", "emd", "ner", "relation"]
 
 
@@ -54,16 +58,16 @@ def environment(data, elmo, transformer, tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("config", CONFIGS, ids=[path.stem for path in CONFIGS])
-def test_a_configuration_from_training_to_prediction(config, environment, tmp_path):
-    overrides = {"trainer.num_epochs": 1, "trainer.sampler": "round_robin"}
+@pytest.mark.parametrize("name,switch", VARIANTS, ids=["-".join([name, *switch.values()]) for name, switch in VARIANTS])
+def test_a_configuration_from_training_to_prediction(name, switch, environment, tmp_path):
+    overrides = {**switch, "trainer.num_epochs": 1, "trainer.sampler": "round_robin"}
     overrides.update({f"dataset_reader.readers.{task}.max_instances": 4 for task in TASKS})
     # So few sentences do not show every label.
     overrides.update({f"dataset_reader.readers.{task}.allow_unknown_labels": True for task in TASKS})
     # At least two updates of each task.
     overrides.update({f"data_loader.batch_size.{task}": 1 for task in TASKS})
     run = tmp_path / "run"
-    main(["train", str(config), "-s", str(run), "-o", json.dumps(overrides)])
+    main(["train", str(ROOT / "configs" / f"{name}.jsonnet"), "-s", str(run), "-o", json.dumps(overrides)])
 
     metrics = json.loads((run / "metrics.json").read_text())
     assert all(metrics[f"training_{task}_updates"] >= 2 for task in TASKS)
