@@ -68,7 +68,7 @@ class TaskLogWriter(LogWriterCallback):
         if self._should_log_parameter_statistics:
             self._log_parameter_and_gradient_statistics()
 
-    def on_epoch(  # type: ignore[override]
+    def on_epoch(
         self, trainer: Any, metrics: Dict[str, Any], epoch: int, is_primary: bool = True, **kwargs: Any
     ) -> None:
         if is_primary:
@@ -95,7 +95,7 @@ class TaskLogWriter(LogWriterCallback):
 
     def _gradient_norm(self, tasks: List[str]) -> torch.Tensor:
         """Of the last update, which trained these tasks, shape (); the trainer has it only where it limits the norm."""
-        model = self.trainer.model  # type: ignore[union-attr]
+        model: Any = self.trainer.model  # type: ignore[union-attr]
         parameters = {parameter: None for task in tasks for _, parameter in model.parameters_of(task)}
         return get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
 
@@ -103,7 +103,8 @@ class TaskLogWriter(LogWriterCallback):
 def by_task(metrics: Mapping[str, Any], tasks: List[str]) -> Tuple[Dict[str, float], Dict[str, float]]:
     """The numbers among an epoch's metrics, of training and of validation, under the names `{task}/{metric}`.
 
-    `best_validation_ner_f1` becomes `ner/best_f1`, `best_epoch_ner` `ner/best_epoch`; what is of no task keeps its name.
+    `best_validation_ner_f1` becomes `ner/best_f1`, `best_epoch_ner` becomes `ner/best_epoch`. What is of no task keeps
+    its name.
     """
     train: Dict[str, float] = {}
     validation: Dict[str, float] = {}

@@ -109,7 +109,7 @@ class WeightsAndBiases(TaskLogWriter):
         }
         super().log_epoch(train_metrics, renamed, epoch)
 
-    def on_end(
+    def on_end(  # type: ignore[override]
         self, trainer: Any, metrics: Optional[Dict[str, Any]] = None, is_primary: bool = True, **kwargs: Any
     ) -> None:
         if is_primary:
