@@ -10,7 +10,8 @@ from pathlib import Path
 from allennlp.commands.subcommand import Subcommand
 
 from hmtl.analysis.curves import CURVES_IMAGE, WITHOUT_MATPLOTLIB, write_curves
-from hmtl.analysis.runs import find_runs, side_by_side, summarize
+from hmtl.analysis.runs import find_runs, summarize
+from hmtl.analysis.side_by_side import side_by_side
 
 
 @Subcommand.register("runs")
@@ -19,7 +20,8 @@ class Runs(Subcommand):
 
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
         description = (
-            "Print runs side by side: status, epochs, duration, and each task's scores and updates. No model is loaded."
+            "Print runs side by side: status, epochs, duration, how their configurations differ, and each task's "
+            "scores and updates. No model is loaded."
         )
         subparser = parser.add_parser(self.name, description=description, help="Print runs side by side.")
         subparser.add_argument(
@@ -32,6 +34,9 @@ class Runs(Subcommand):
         subparser.add_argument("--json", action="store_true", help="print a list of JSON objects")
         subparser.add_argument(
             "--curves", action="store_true", help="write curves.csv and curves.png, the learning curves, into each run"
+        )
+        subparser.add_argument(
+            "--all", action="store_true", help="show every option of the configurations that differs, not a few"
         )
         subparser.set_defaults(func=_print_runs)
         return subparser
@@ -46,7 +51,8 @@ def _print_runs(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps([asdict(run) for run in runs], indent=2))
     else:
-        print(side_by_side(runs, width=shutil.get_terminal_size((120, 24)).columns))
+        width = shutil.get_terminal_size((120, 24)).columns
+        print(side_by_side(runs, width=width, all_options=arguments.all))
 
 
 def _write_curves(directory: Path) -> None:

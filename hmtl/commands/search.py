@@ -131,8 +131,9 @@ def _search(arguments: argparse.Namespace) -> None:
     for note in notes:
         print(note, file=sys.stderr)
     if not trials.any_finished():
-        last = report.last_reason(trials.study)
-        raise UserError(f"{directory}: no trial finished; the last reason, of those in {places.LOGS}: {last}")
+        reason = report.last_reason(trials.study)
+        last = "" if reason is None else f"; the last reason, of those in {places.LOGS}: {reason}"
+        raise UserError(f"{directory}: no trial finished{last}")
 
 
 def _configuration(arguments: argparse.Namespace) -> Dict[str, Any]:
