@@ -2,7 +2,9 @@
 //
 // `tasks` maps each task to { reader, train, validation, test, batch_size }; the reader's token indexers are those of
 // `embedding`, which `embedders.combine` makes. `min_count` maps vocabulary namespaces to the occurrences that an entry
-// needs: where word vectors are learned, { tokens: 2 } teaches the model what an unknown word is like. Everything else has the paper's value as its default.
+// needs: where word vectors are learned, { tokens: 2 } teaches the model what an unknown word is like.
+// `shared_encoder` is that of the levels without encoders, see `levels.sharing`. Everything else has the paper's value as
+// its default.
 {
   new(
     tasks,
