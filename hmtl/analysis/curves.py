@@ -3,7 +3,7 @@
 import csv
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, List, Tuple
+from typing import TYPE_CHECKING, Any, List, Mapping, Tuple
 
 from hmtl.analysis.runs import Metrics, metrics_by_epoch, trained_tasks, validation_metric
 from hmtl.files import atomic_write
@@ -63,26 +63,32 @@ def _write_table(path: Path, epochs: List[Metrics]) -> None:
 
 
 def _draw(directory: Path, epochs: List[Metrics]) -> None:
+    figure = make_figure(epochs, {task: validation_metric(directory, task) for task in trained_tasks(epochs)})
+    with atomic_write(directory / CURVES_IMAGE, "wb") as file:
+        figure.savefig(file, format="png", dpi=120)
+
+
+def make_figure(epochs: List[Metrics], metric_names: Mapping[str, str]) -> "Figure":
+    """A panel for each task with the curves of its training loss and of the validation metric that is named for it."""
     # Only here: it is optional, and takes its time. Without pyplot nothing looks for a display.
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    tasks = trained_tasks(epochs)
-    num_columns = min(2, len(tasks))
-    num_rows = -(-len(tasks) // num_columns)
+    num_columns = min(2, len(metric_names))
+    num_rows = -(-len(metric_names) // num_columns)
     figure = Figure(figsize=(5.5 * num_columns, 3.4 * num_rows), layout=ConstrainedLayoutEngine(wspace=0.08))
-    for number, task in enumerate(tasks, start=1):
-        axes = figure.add_subplot(num_rows, num_columns, number)
-        _draw_task(axes, task, validation_metric(directory, task), epochs)
+    for number, (task, metric) in enumerate(metric_names.items(), start=1):
+        _draw_task(figure.add_subplot(num_rows, num_columns, number), task, metric, epochs)
     _add_legend(figure)
-    with atomic_write(directory / CURVES_IMAGE, "wb") as file:
-        figure.savefig(file, format="png", dpi=120)
+    return figure
 
 
 def _draw_task(axes: "Axes", task: str, metric: str, epochs: List[Metrics]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.set_title(task)
+    # Mathematics begins with a dollar, elsewhere.
+    title = task.replace("$", r"\$")
+    axes.set_title(title)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
@@ -98,7 +104,7 @@ def _draw_task(axes: "Axes", task: str, metric: str, epochs: List[Metrics]) -> N
     best, score = epochs[-1].get(f"best_epoch_{task}"), epochs[-1].get(f"best_validation_{task}_{metric}")
     if best is not None and score is not None:
         axes.plot([best], [score], "*", color="black", markersize=11, label="best", zorder=3)
-        axes.set_title(f"{task}: best {name} {score:#.4g} (epoch {best})")
+        axes.set_title(f"{title}: best {name} {score:#.4g} (epoch {best})")
 
 
 def _points(epochs: List[Metrics], key: str) -> Tuple[List[int], List[Any]]:

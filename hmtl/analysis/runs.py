@@ -18,6 +18,9 @@ RUNNING, FINISHED, STOPPED = "running", "finished", "stopped"
 # A run that trains, validates or reads data writes its progress to its log every ten seconds.
 SECONDS_UNTIL_STOPPED = 120
 
+# What `hmtl train` was called with: {"configuration": the file, "arguments": the whole command line}.
+COMMAND = "command.json"
+
 # What a run writes itself; an evaluation, or curves, may come later.
 _WRITTEN_IN_TRAINING = ("config.json", "out*.log", "metrics*.json", "*.th", "*.partial")
 
@@ -36,6 +39,8 @@ class TaskSummary:
         The updates of all epochs that are done, and their share in those of all tasks.
     test_f1 : `Optional[float]`
         The test F1 of the weights that were best for the task; `None` before `scripts/evaluate.py` has measured it.
+    patience_left : `Optional[int]`
+        How many more validations without improvement are borne; `None` where there is no limit.
     """
 
     metric: str
@@ -44,6 +49,7 @@ class TaskSummary:
     updates: int
     share: float
     test_f1: Optional[float]
+    patience_left: Optional[int] = None
 
 
 @dataclass
@@ -66,6 +72,10 @@ class RunSummary:
         When the run last wrote something, in local time.
     tasks : `Dict[str, TaskSummary]`
         The tasks that have been trained.
+    configuration : `Optional[str]`
+        The file that `hmtl train` was given; `None` where the run does not tell.
+    options : `Dict[str, Any]`
+        Its content, overrides included, by dotted keys (`trainer.optimizer.lr`); see `flat_options`.
     """
 
     run: str
@@ -75,6 +85,8 @@ class RunSummary:
     seconds: float
     last_change: str
     tasks: Dict[str, TaskSummary] = field(default_factory=dict)
+    configuration: Optional[str] = None
+    options: Dict[str, Any] = field(default_factory=dict)
 
 
 def find_runs(directories: Iterable[Path]) -> List[Path]:
@@ -140,74 +152,27 @@ def summarize(directory: Path) -> RunSummary:
         seconds=_seconds(epochs),
         last_change=time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(changed)),
         tasks=_task_summaries(directory, epochs),
+        configuration=_configuration_name(directory),
+        options=flat_options(_configuration(directory)),
     )
 
 
-def side_by_side(runs: List[RunSummary], width: int = 120) -> str:
-    """A table with a column for each run; where `width` characters do not hold them all, several one below another."""
-    # The runs with the most tasks know best how these follow one another.
-    tasks = list(dict.fromkeys(task for run in sorted(runs, key=lambda run: -len(run.tasks)) for task in run.tasks))
-    labels = ["", "status", "epochs", "duration", "last change"]
-    labels += [f"{task} {row}" for task in tasks for row in ("validation", "updates", "test F1")]
-    columns = [[name, *_cells(run, tasks)] for name, run in zip(_names(runs), runs)]
-    notes = [
-        "validation: the best score x 100 (F1 unless named) and its epoch, counted from 0",
-        "updates: in all epochs that are done, and their share in those of all tasks",
-        "test F1 (x 100): of the weights that were best for the task, from evaluation.json",
-    ]
-    tables = [_aligned([labels, *block]) for block in _blocks(columns, width - max(map(len, labels)))]
-    return "\n\n".join([*tables, "\n".join(notes)]) if tasks else "\n\n".join(tables)
+def flat_options(configuration: Dict[str, Any], above: str = "") -> Dict[str, Any]:
+    """The values of a configuration by dotted keys; a `type` is the value of the key above it.
 
-
-def _cells(run: RunSummary, tasks: List[str]) -> List[str]:
-    limit = "" if run.num_epochs is None else f" of {run.num_epochs}"
-    cells = [run.status, f"{run.epochs}{limit}", str(timedelta(seconds=round(run.seconds))), run.last_change]
-    for name in tasks:
-        task = run.tasks.get(name)
-        cells += ["-"] * 3 if task is None else _task_cells(task)
-    return cells
-
-
-def _task_cells(task: TaskSummary) -> List[str]:
-    best = test_f1 = "-"
-    if task.best_score is not None:
-        # The loss alone is not from 0 to 1.
-        score = f"{task.best_score:.4g}" if task.metric == "loss" else f"{100 * task.best_score:.2f}"
-        best = f"{score}{'' if task.metric == 'f1' else f' {task.metric}'} (epoch {task.best_epoch})"
-    if task.test_f1 is not None:
-        test_f1 = f"{100 * task.test_f1:.2f}"
-    return [best, f"{task.updates} ({task.share:.0%})", test_f1]
-
-
-def _names(runs: List[RunSummary]) -> List[str]:
-    """The names of the directories, or where two are the same the paths."""
-    names = [Path(run.run).resolve().name for run in runs]
-    return names if len(set(names)) == len(names) else [run.run for run in runs]
-
-
-def _blocks(columns: List[List[str]], width: int) -> List[List[List[str]]]:
-    """The columns in groups that fit into `width` characters, at least one in each."""
-    blocks: List[List[List[str]]] = []
-    left = 0
-    for column in columns:
-        needed = 2 + max(map(len, column))
-        if not blocks or needed > left:
-            blocks.append([])
-            left = width
-        blocks[-1].append(column)
-        left -= needed
-    return blocks
-
-
-def _aligned(columns: List[List[str]]) -> str:
-    widths = [max(map(len, column)) for column in columns]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in zip(*columns))
+    So `optimizer: { type: "adam", lr: 0.1 }` has the options `optimizer` and `optimizer.lr`.
+    """
+    options: Dict[str, Any] = {}
+    for key, value in configuration.items():
+        name = above if above and key == "type" else f"{above}.{key}" if above else key
+        options.update(flat_options(value, name) if isinstance(value, dict) else {name: value})
+    return options
 
 
 def _task_summaries(directory: Path, epochs: List[Metrics]) -> Dict[str, TaskSummary]:
     tasks = trained_tasks(epochs)
     updates = {task: sum(metrics.get(f"training_{task}_updates", 0) for metrics in epochs) for task in tasks}
-    test_f1 = _test_f1(directory)
+    test_f1, patience = _test_f1(directory), _trainer_options(directory).get("patience")
     summaries = {}
     for task in tasks:
         metric, newest = validation_metric(directory, task), epochs[-1]
@@ -218,8 +183,16 @@ def _task_summaries(directory: Path, epochs: List[Metrics]) -> Dict[str, TaskSum
             updates=updates[task],
             share=updates[task] / max(1, sum(updates.values())),
             test_f1=test_f1.get(task),
+            patience_left=_patience_left(patience, newest, task),
         )
     return summaries
+
+
+def _patience_left(patience: Optional[int], newest: Metrics, task: str) -> Optional[int]:
+    if patience is None or f"best_epoch_{task}" not in newest:  # as without validation
+        return patience
+    best_epoch = newest[f"best_epoch_{task}"]
+    return max(0, patience - newest["epoch"] + (-1 if best_epoch is None else best_epoch))
 
 
 def _test_f1(directory: Path) -> Dict[str, float]:
@@ -276,9 +249,19 @@ def _parse_duration(text: str) -> float:
 
 
 def _trainer_options(directory: Path) -> Dict[str, Any]:
+    return _configuration(directory).get("trainer") or {}
+
+
+def _configuration(directory: Path) -> Dict[str, Any]:
     path = directory / "config.json"
     # A trainer that was built in Python leaves none.
-    return _read_json(path).get("trainer") or {} if path.exists() else {}
+    return _read_json(path) if path.exists() else {}
+
+
+def _configuration_name(directory: Path) -> Optional[str]:
+    path = directory / COMMAND
+    # Runs of AllenNLP's own command line have none.
+    return _read_json(path).get("configuration") if path.exists() else None
 
 
 def _read_json(path: Path) -> Dict[str, Any]:

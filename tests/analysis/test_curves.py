@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 import logging
 import sys
@@ -8,7 +9,7 @@ import numpy
 import pytest
 from PIL import Image
 
-from hmtl.analysis.curves import LOSS_COLOR, VALIDATION_COLOR, write_curves
+from hmtl.analysis.curves import LOSS_COLOR, VALIDATION_COLOR, make_figure, write_curves
 
 
 @pytest.fixture
@@ -60,6 +61,62 @@ def test_the_image_has_both_curves_of_every_task(run):
     width, height = Image.open(run / "curves.png").size
     # Four panels, two by two.
     assert width > 1000 and height > 700
+
+
+def points_of(figure, task: str, label: str) -> list:
+    """The points of a curve, read from the panel of a task."""
+    [title] = [axes for axes in figure.axes if axes.get_title().split(":")[0] == task]
+    panel = [axes for axes in figure.axes if axes.get_position().bounds == title.get_position().bounds]
+    lines = [line for axes in panel for line in axes.get_lines() if line.get_label() == label]
+    return [tuple(point) for line in lines for point in line.get_xydata()]
+
+
+def test_the_curves_have_the_values_of_the_metrics():
+    pytest.importorskip("matplotlib")
+    # Two tasks an update; one that is not trained at first, one that never is, a loss, and names of all kinds.
+    epochs = [
+        {
+            "epoch": epoch,
+            "training_a_loss": 5.0 - epoch,
+            "training_a_updates": 10,
+            "training_a_share": 0.5,
+            "training_a_b_updates": 10 * epoch,
+            **({"training_a_b_loss": 1e-5 * epoch} if epoch else {}),
+            "training_$x$ y_updates": 0,
+            "training_d_loss": float("nan") if epoch == 1 else 1.0,
+            "training_d_updates": 1,
+            "validation_a_f1": 0.1 * epoch,
+            "validation_a_loss": 7.0 - epoch,
+            "validation_a_b_loss": 3.0 + epoch,
+            "validation_d_f1": float("nan"),
+            "best_epoch_a": epoch,
+            "best_validation_a_f1": 0.1 * epoch,
+            "best_epoch_a_b": 0,
+            "best_validation_a_b_loss": 3.0,
+            "best_epoch_d": None,
+        }
+        for epoch in range(3)
+    ]
+    figure = make_figure(epochs, {"a": "f1", "a_b": "loss", "$x$ y": "f1", "d": "f1"})
+    figure.savefig(io.BytesIO())  # titles are only read when they are drawn
+    assert points_of(figure, "a", "training loss") == [(0, 5.0), (1, 4.0), (2, 3.0)]
+    assert points_of(figure, "a", "validation") == [(0, 0.0), (1, 0.1), (2, 0.2)]
+    assert points_of(figure, "a", "best") == [(2, 0.2)]
+    assert points_of(figure, "a_b", "training loss") == [(1, 1e-5), (2, 2e-5)]
+    assert points_of(figure, "a_b", "validation") == [(0, 3.0), (1, 4.0), (2, 5.0)]
+    assert points_of(figure, "a_b", "best") == [(0, 3.0)]
+    assert points_of(figure, r"\$x\$ y", "training loss") == points_of(figure, r"\$x\$ y", "validation") == []
+    assert [x for x, _ in points_of(figure, "d", "training loss")] == [0, 1, 2]
+    assert points_of(figure, "d", "best") == []
+
+
+@pytest.mark.parametrize("num_tasks, panels", [(1, (1, 1)), (2, (1, 2)), (5, (3, 2))])
+def test_there_is_a_panel_for_each_of_any_number_of_tasks(num_tasks, panels):
+    pytest.importorskip("matplotlib")
+    tasks = [f"task_{number}" for number in range(num_tasks)]
+    figure = make_figure([{"epoch": 0, **{f"training_{task}_loss": 1.0 for task in tasks}}], dict.fromkeys(tasks, "f1"))
+    assert [axes.get_title() for axes in figure.axes if axes.get_title()] == tasks
+    assert figure.axes[0].get_subplotspec().get_gridspec().get_geometry() == panels
 
 
 def test_without_validation_the_loss_is_drawn_alone(run):

@@ -5,15 +5,21 @@ from pathlib import Path
 from typing import Any, Dict, Optional
 
 import pytest
+from allennlp.commands.train import train_model
+from allennlp.common import Params
+from allennlp.training.callbacks import TrainerCallback
 
-from hmtl.analysis.runs import TaskSummary, find_runs, side_by_side, summarize
+from hmtl.analysis.runs import TaskSummary, find_runs, flat_options, summarize
+from hmtl.analysis.side_by_side import differing_options, side_by_side
 from hmtl.errors import UserError
 
 
-def write_run(directory: Path, *epochs: Dict[str, Any], trainer: Optional[Dict[str, Any]] = None) -> Path:
+def write_run(
+    directory: Path, *epochs: Dict[str, Any], trainer: Optional[Dict[str, Any]] = None, **sections: Any
+) -> Path:
     """A run as its files have it; the log was written just now."""
     directory.mkdir(parents=True)
-    (directory / "config.json").write_text(json.dumps({"trainer": trainer or {"num_epochs": 20}}))
+    (directory / "config.json").write_text(json.dumps({"trainer": trainer or {"num_epochs": 20}, **sections}))
     (directory / "out.log").write_text("")
     for number, metrics in enumerate(epochs):
         write_json(directory / f"metrics_epoch_{number}.json", {"epoch": number, **metrics})
@@ -178,3 +184,98 @@ def test_runs_of_the_same_name_are_told_apart_by_their_paths(tmp_path):
     paths = [write_run(tmp_path / parent / "run") for parent in ("a", "b")]
     table = side_by_side([summarize(path) for path in paths])
     assert all(str(path) in table for path in paths)
+
+
+@pytest.mark.parametrize(
+    "best_epoch, left",
+    [(0, 0), (3, 2), (5, 4), (None, 0)],  # of six epochs: the first is 0
+)
+def test_patience_left(tmp_path, best_epoch, left):
+    epochs = [epoch(best_epoch_ner=best_epoch, best_validation_ner_f1=0.5) for _ in range(6)]
+    run = summarize(write_run(tmp_path / "run", *epochs, trainer={"patience": 4}))
+    assert run.tasks["ner"].patience_left == left
+    assert ["ner", "patience", str(left), "left"] in [line.split() for line in side_by_side([run]).splitlines()]
+
+
+def test_patience_left_is_what_the_trainer_has(fixtures, tmp_path):
+    params = Params.from_file(fixtures / "tiny.jsonnet", json.dumps({"trainer.patience": 3, "trainer.num_epochs": 4}))
+    trackers = {}
+
+    class Watch(TrainerCallback):
+        def on_end(self, trainer, *args, **kwargs):
+            trackers.update({name: tracker.patience_left for name, tracker in trainer._trackers.items()})
+
+    TrainerCallback.register("watch", exist_ok=True)(Watch)
+    params["trainer"]["callbacks"] = ["watch"]
+    train_model(params, str(tmp_path / "run"))
+    tasks = summarize(tmp_path / "run").tasks
+    assert {name: task.patience_left for name, task in tasks.items()} == trackers
+
+
+def test_without_patience_no_row_tells_of_it(tmp_path):
+    assert "patience" not in side_by_side([summarize(write_run(tmp_path / "run", epoch()))])
+
+
+def test_the_name_of_the_configuration(tmp_path):
+    one, two = (write_run(tmp_path / name, epoch()) for name in ("one", "two"))
+    assert "configuration" not in side_by_side([summarize(one), summarize(two)])
+    write_json(one / "command.json", {"configuration": "configs/hmtl_gum.jsonnet", "arguments": ["train"]})
+    runs = [summarize(one), summarize(two)]
+    assert [run.configuration for run in runs] == ["configs/hmtl_gum.jsonnet", None]
+    assert side_by_side(runs).splitlines()[1].split() == ["configuration", "hmtl_gum", "-"]
+
+
+def test_options_by_dotted_keys():
+    configuration = {"a": 1, "b": {"type": "power", "exponent": 0.5}, "type": "top", "c": {"d": {"e": [{"f": 1}]}}}
+    assert flat_options(configuration) == {
+        "a": 1,
+        "b": "power",
+        "b.exponent": 0.5,
+        "type": "top",
+        "c.d.e": [{"f": 1}],
+    }
+
+
+def test_what_differs_between_runs(tmp_path):
+    one = {"sampler": "uniform", "optimizer": {"type": "adam", "lr": 0.001}, "patience": 10, "seed": 1}
+    two = {"sampler": {"type": "power", "exponent": 0.5}, "optimizer": {"type": "adam", "lr": 0.01}, "patience": 10}
+    paths = [
+        write_run(tmp_path / "one", epoch(), trainer=one, random_seed=1),
+        write_run(tmp_path / "two", epoch(), trainer={**two, "seed": 2}, random_seed=2, train_data_path="a/b"),
+    ]
+    runs = [summarize(path) for path in paths]
+    options = [
+        ["seed", "1", "2"],
+        ["trainer.sampler", "uniform", "power"],
+        ["trainer.optimizer.lr", "0.001", "0.01"],
+        ["trainer.sampler.exponent", "-", "0.5"],
+    ]
+    table = side_by_side(runs)
+    assert [line.split() for line in table.splitlines()[5:9]] == options
+    assert "1 more option differs: see --all" in table and "train_data_path" not in table
+    everything = side_by_side(runs, all_options=True)
+    assert [line.split() for line in everything.splitlines()[5:10]] == [*options, ["train_data_path", "-", "a/b"]]
+    assert "--all" not in everything
+
+
+def test_equal_runs_and_a_single_one_differ_in_nothing(tmp_path):
+    options = [{"trainer.seed": 1, "trainer.optimizer": "adam"}] * 2
+    assert differing_options(options) == differing_options(options[:1]) == []
+
+
+def test_seeds_that_differ_on_their_own_are_told_apart():
+    options = [{"random_seed": 1, "trainer.seed": 1}, {"random_seed": 2, "trainer.seed": 3}]
+    assert differing_options(options) == [("trainer.seed", [1, 3]), ("random_seed", [1, 2])]
+
+
+def test_many_and_long_options_are_cut(tmp_path):
+    trainers = [{f"option_{number:02}": f"{'x' * 60}{run}" for number in range(20)} for run in range(2)]
+    runs = [
+        summarize(write_run(tmp_path / str(number), epoch(), trainer={"list": [0] * 50 + [number], **trainer}))
+        for number, trainer in enumerate(trainers)
+    ]
+    table = side_by_side(runs, width=100)
+    assert "13 more options differ: see --all" in table
+    assert max(map(len, table.splitlines())) <= 100
+    assert "..." + "x" * 26 + "0" in table and json.dumps([0] * 50)[:27] + "..." in table
+    assert side_by_side(runs, width=100, all_options=True).count("trainer.option_") == 20

@@ -33,6 +33,21 @@ def test_runs_stand_side_by_side(runs, capsys):
     assert not list(runs.glob("*/curves.*"))
 
 
+def test_options_that_differ(runs, capsys):
+    config = json.loads((runs / "two" / "config.json").read_text())
+    config["trainer"]["optimizer"]["lr"] = 0.5
+    config["train_data_path"]["ner"] = "elsewhere.jsonl"
+    (runs / "two" / "config.json").write_text(json.dumps(config))
+    main(["runs", str(runs)])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["trainer.optimizer.lr", "0.001", "0.5"] in lines
+    assert not [line for line in lines if line and line[0].startswith("train_data_path")]
+    main(["runs", str(runs), "--all"])
+    assert "train_data_path.ner" in capsys.readouterr().out
+    main(["runs", str(runs), "--json"])
+    assert [run["options"]["trainer.optimizer.lr"] for run in json.loads(capsys.readouterr().out)] == [0.001, 0.5]
+
+
 def test_json(runs, capsys):
     main(["runs", str(runs / "two"), "--json"])
     [run] = json.loads(capsys.readouterr().out)
