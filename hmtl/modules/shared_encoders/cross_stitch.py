@@ -129,5 +129,5 @@ class CrossStitchEncoder(SharedEncoder):
         return mixtures[-1]
 
     def _of_one_task_each(self) -> List[str]:
-        """The groups of parameters in which each task has its own, and reaches no other."""
+        """The groups that hold one parameter a task, which no other task reaches."""
         return [f"alphas.{len(self.layers) - 1}"]
