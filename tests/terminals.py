@@ -63,9 +63,12 @@ class Terminal:
                 rows += [""] * (row + 1 - len(rows))
             else:
                 assert text, f"no such command: {command}"
-                rows[row] = rows[row][:column].ljust(column) + text + rows[row][column + len(text) :]
-                column += len(text)
-                assert column <= self._columns, "the line wraps"
+                for character in text:
+                    if column == self._columns:  # the line wraps
+                        row, column = row + 1, 0
+                        rows += [""] * (row + 1 - len(rows))
+                    rows[row] = rows[row][:column].ljust(column) + character + rows[row][column + 1 :]
+                    column += 1
         return [line.rstrip() for line in rows]
 
     def close(self) -> None:
@@ -81,5 +84,5 @@ class Terminal:
             except OSError:  # the other side is closed
                 return
             self._received += received
-            if self._received.endswith(_END.encode()):
+            if _END.encode() in received:
                 self._at_end.set()

@@ -160,8 +160,9 @@ def test_a_small_terminal_shows_what_it_holds(
     progress.note_scores(METRICS, {"ner": 2, "relation": 1})
     with progress.epoch(0, 2):
         progress.update({"ner": 5})
-        progress.show(SUMMARY)  # the screen refuses a line that wraps
-        assert len(terminal.screen()) == 1 + shown
+        progress.show(SUMMARY)
+        screen = terminal.screen()
+        assert len(screen) == 1 + shown and max(map(len, screen)) < columns
 
 
 def test_a_terminal_is_left_sane_by_an_exception(
