@@ -25,9 +25,10 @@ from hmtl.models import HMTL
 from hmtl.training.task_samplers import TaskSampler
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = sorted((ROOT / "configs").rglob("*.jsonnet"))
+# Those of `search` are no experiments, but spaces of them.
+CONFIGS = sorted((ROOT / "configs").glob("*.jsonnet"))
 LIBRARIES = sorted((ROOT / "configs").rglob("*.libsonnet"))
-NAMES = [str(path.relative_to(ROOT / "configs")) for path in CONFIGS]
+NAMES = [path.name for path in CONFIGS]
 # Parts of the shared embedding that read a file when they are built.
 READ_FILES = ("hmtl_elmo", "hmtl_transformer", "elmo_token_embedder", "pretrained_transformer_mismatched")
 
