@@ -108,17 +108,13 @@ class TrainingProgress:
         self._last_shown = self._clock()
         if self._bar is None:
             return
-        left = self.seconds_left()
-        overall = f"{self._epoch}/{self._num_epochs} epochs done"
-        if left is not None:
-            overall += f", {tqdm.format_interval(left)} left"
         if self._lines is None:
-            self._bar.set_postfix_str(f"{overall} | loss (share): {self._losses(summary)}", refresh=False)
+            self._bar.set_postfix_str(f"{self._overall()} | loss (share): {self._losses(summary)}", refresh=False)
             return
         self._training_seconds = self._clock() - self._epoch_start
         self._lines.set_lines(self.task_lines(summary))
         self._bar.ncols = self._lines.size()[0] - 1
-        self._bar.set_postfix_str(overall)
+        self._bar.set_postfix_str(self._overall())
 
     def note_scores(self, metrics: Mapping[str, Any], patience_left: Mapping[str, Optional[int]]) -> None:
         """Takes the scores to show from an epoch's metrics: `validation_{task}_{metric}` and the best ones."""
@@ -176,11 +172,19 @@ class TrainingProgress:
             if loss is not None
         )
 
+    def _overall(self) -> str:
+        left = self.seconds_left()
+        done = f"{self._epoch}/{self._num_epochs} epochs done"
+        return done if left is None else f"{done}, {tqdm.format_interval(left)} left"
+
     def _open_bar(self) -> None:
         arguments: Dict[str, Any] = {"desc": f"epoch {self._epoch}", "initial": self._done, "total": self._total}
         if self._lines is not None:
+            if self._done == 0:
+                # The scores so far; what an interrupted epoch has brought is not known here.
+                self._lines.set_lines(self.task_lines({}))
             arguments.update(file=self._lines, ncols=self._lines.size()[0] - 1)
-        self._bar = Tqdm.tqdm(**arguments)
+        self._bar = Tqdm.tqdm(**arguments, postfix=self._overall())
 
 
 def _short(value: float) -> str:

@@ -120,6 +120,21 @@ def test_lines_are_refreshed_in_place(clock: Clock, terminal: Terminal, monkeypa
             assert "loss 31.25  best 30.00 (epoch 1)               0.0 examples/s" in screen[2]
 
 
+def test_the_scores_so_far_are_there_from_the_start(
+    clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.attach(monkeypatch)
+    progress = progress_of(clock)
+    progress.note_scores(METRICS, {"ner": 2, "relation": 0})
+    with progress.epoch(1, 8):
+        bar, ner, _ = terminal.screen()
+        assert "0/8" in bar and bar.endswith("1/5 epochs done]")
+        assert ner == "  ner       0 updates (0%)  f1 0.2500   best 0.5000 (epoch 0)  patience 2  0.0 examples/s"
+    with progress.epoch(2, 8, first=4):  # nobody knows what the first four were
+        [bar, *below] = terminal.screen()[1:]
+        assert bar.startswith("epoch 2:") and "4/8" in bar and not any(below)
+
+
 def test_what_is_logged_and_printed_goes_above(
     clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
