@@ -325,8 +325,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
             improved, scores = self._validate(metrics) if self._validation_data_loader is not None else ([], {})
             for name, state in self._optimizer_states.items():
                 state.end_epoch(scores.get(name))
-            if scores:
-                self._sampler.end_epoch({task: scores[task] for task in self._tasks})
+            self._sampler.end_epoch({task: scores[task] for task in self._tasks if task in scores})
             metrics["training_duration"] = str(datetime.timedelta(seconds=time.time() - start))
             epoch += 1
             self._epochs_completed, self._batches_in_epoch_completed, self._metrics = epoch, 0, metrics
