@@ -100,7 +100,10 @@ def _search(arguments: argparse.Namespace) -> None:
     space.check(configuration, arguments.space)
     maximize = arguments.direction == "maximize"
     metric = Metric.named(arguments.metric, maximize, _tasks(configuration))
-    trials = Trials(directory / places.STUDY, space, maximize, arguments.sampler, arguments.pruner, arguments.seed)
+    num_epochs = _section(configuration, "trainer").get("num_epochs")
+    trials = Trials(
+        directory / places.STUDY, space, maximize, arguments.sampler, arguments.pruner, arguments.seed, num_epochs
+    )
     resources = _resources(arguments)
     report = Report(directory, space, parse_overrides(arguments.overrides))
     places.check_directory(directory)
@@ -120,7 +123,7 @@ def _search(arguments: argparse.Namespace) -> None:
                 report,
                 wanted=arguments.trials,
                 jobs=arguments.jobs,
-                num_epochs=configuration.get("trainer", {}).get("num_epochs"),
+                num_epochs=num_epochs,
                 timeout=arguments.timeout,
                 packages=arguments.include_package,
             ).run()
@@ -141,14 +144,21 @@ def _configuration(arguments: argparse.Namespace) -> Dict[str, Any]:
     if not arguments.config.is_file():
         raise UserError(f"{arguments.config}: expected a configuration file")
     try:
-        return Params.from_file(str(arguments.config), arguments.overrides).as_dict(quiet=True)
+        configuration = Params.from_file(str(arguments.config), arguments.overrides).as_dict(quiet=True)
     except ValueError as error:  # of AllenNLP's, about overrides
         raise UserError(f"--overrides: {error}") from error
+    if not configuration.get("validation_data_path"):
+        raise UserError(f"{arguments.config}: no validation_data_path, and so nothing to choose by")
+    return configuration
 
 
 def _tasks(configuration: Dict[str, Any]) -> List[str]:
-    levels = configuration.get("model", {}).get("levels", {})
-    return list(levels) if isinstance(levels, dict) else []
+    return list(_section(_section(configuration, "model"), "levels"))
+
+
+def _section(configuration: Dict[str, Any], name: str) -> Dict[str, Any]:
+    section = configuration.get(name)
+    return section if isinstance(section, dict) else {}
 
 
 def _resources(arguments: argparse.Namespace) -> Dict[str, float]:
@@ -157,6 +167,9 @@ def _resources(arguments: argparse.Namespace) -> Dict[str, float]:
             if getattr(arguments, option) is not None:
                 raise UserError(f"--{option.replace('_', '-')} is for --executor ray")
         return {}
+    from hmtl.search.ray_executor import require_ray
+
+    require_ray()
     try:
         resources = json.loads(arguments.resources or "{}")
         return {str(name): float(amount) for name, amount in resources.items()}
@@ -180,7 +193,7 @@ def _executor(
 
 def _devices(jobs: int, configuration: Dict[str, Any]) -> List[str]:
     """The GPUs to deal out to trials that run at once; none where the configuration itself chooses among them."""
-    chosen = "distributed" in configuration or configuration.get("trainer", {}).get("cuda_device", 0) not in (0, None)
+    chosen = "distributed" in configuration or _section(configuration, "trainer").get("cuda_device", 0) not in (0, None)
     if jobs == 1 or chosen or cuda.device_count() < 2:
         return []
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")

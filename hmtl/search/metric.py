@@ -1,11 +1,11 @@
 """What a search optimizes: a metric of the validation, read from the files that a run writes after each epoch."""
 
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterable, Optional
 
-from hmtl.analysis.runs import metrics_by_epoch
 from hmtl.errors import UserError
 
 
@@ -38,15 +38,24 @@ class Metric:
             )
         return cls(plain, maximize)
 
-    def by_epoch(self, run: Path) -> Dict[int, float]:
-        """The scores of the epochs that a run has done.
+    def of_epoch(self, run: Path, epoch: int) -> Optional[float]:
+        """The score of an epoch, counted from 0; `None` where it is not done.
 
         # Raises
 
         UserError
-            Where an epoch has no such metric; names those that it has.
+            Where the epoch has no such metric; names those that it has.
         """
-        return {metrics["epoch"]: self._of(metrics, run) for metrics in metrics_by_epoch(run)}
+        path = run / f"metrics_epoch_{epoch}.json"
+        try:
+            metrics: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        value = metrics.get(self.name)
+        if isinstance(value, (int, float)):
+            return float(value)
+        there = [key for key, found in metrics.items() if key.startswith("validation_") and not isinstance(found, str)]
+        raise UserError(f"{path}: no metric {self.name}; there are {', '.join(there) or 'none of a validation'}")
 
     def best(self, scores: Iterable[float]) -> Optional[float]:
         """The best of the scores that are numbers."""
@@ -54,10 +63,3 @@ class Metric:
         if not numbers:
             return None
         return max(numbers) if self.maximize else min(numbers)
-
-    def _of(self, metrics: Dict[str, Any], run: Path) -> float:
-        value = metrics.get(self.name)
-        if isinstance(value, (int, float)):
-            return float(value)
-        there = [key for key, found in metrics.items() if key.startswith("validation_") and not isinstance(found, str)]
-        raise UserError(f"{run}: no metric {self.name}; there are {', '.join(there) or 'none of a validation'}")

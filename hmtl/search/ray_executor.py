@@ -11,6 +11,15 @@ STOPPED = 143
 LOST = 1
 
 
+def require_ray() -> Any:
+    """The module `ray`, or `UserError` where it is missing."""
+    try:
+        import ray
+    except ImportError:
+        raise UserError("--executor ray needs Ray: pip install 'hmtl[cluster]'") from None
+    return ray
+
+
 class RayExecutor(Executor):
     """Commands as Ray tasks; Ray queues those that the cluster has no room for.
 
@@ -28,11 +37,7 @@ class RayExecutor(Executor):
     """
 
     def __init__(self, resources: Dict[str, float], address: str = None) -> None:
-        try:
-            import ray
-        except ImportError:
-            raise UserError("--executor ray needs Ray: pip install 'hmtl[cluster]'") from None
-        self._ray: Any = ray
+        self._ray = ray = require_ray()
         self._ours = not ray.is_initialized()
         if self._ours:
             try:

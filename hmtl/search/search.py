@@ -21,7 +21,7 @@ from hmtl.search.space import SearchSpace
 from hmtl.search.study import Trials, best_trial
 from hmtl.training.stop_signals import StopSignals, TrainingStopped
 
-SECONDS_BETWEEN_LOOKS = 0.2
+SECONDS_BETWEEN_LOOKS = 0.5
 # For a trial to finish its update and write a checkpoint.
 SECONDS_TO_STOP = 120.0
 # So many trials that fail alike before they train, and none before them that does better, end the search.
@@ -48,6 +48,8 @@ class RunningTrial:
 
     log_start : `int`
         Where the output of this process begins in its log, which may hold that of one before.
+    scores : `Dict[int, float]`
+        Of the epochs that Optuna has been told of.
     pruned : `bool`
         Whether the pruner has ended it.
     stop_by : `Optional[float]`
@@ -59,7 +61,7 @@ class RunningTrial:
     log: Path
     process: TrialProcess
     log_start: int
-    reported: Dict[int, float] = field(default_factory=dict)
+    scores: Dict[int, float] = field(default_factory=dict)
     pruned: bool = False
     stop_by: Optional[float] = None
 
@@ -179,41 +181,45 @@ class Search:
             command += ["--force"]
         log_start = log.stat().st_size if log.exists() else 0
         process = self._executor.start(command, log)
-        [frozen] = [known for known in self._trials.all() if known.number == trial.number]
-        self._running.append(
-            RunningTrial(trial, directory, log, process, log_start, reported=dict(frozen.intermediate_values))
-        )
+        [known] = [known for known in self._trials.all() if known.number == trial.number]
+        self._running.append(RunningTrial(trial, directory, log, process, log_start, dict(known.intermediate_values)))
 
     def _look_at(self, running: RunningTrial, bar: tqdm) -> None:
-        """Reports new epochs to the pruner, one after another as if each was seen at once, and the end of the trial."""
+        """Tells Optuna of what is new about a trial: its epochs, its end."""
         code = running.poll()  # first: once it has ended, all its epochs are there
         try:
-            scores = self._metric.by_epoch(running.directory)
+            self._report_epochs(running)
         except UserError as error:
             self._finish(running, bar, TrialState.FAIL, reason=str(error))
             raise
-        for epoch, score in scores.items():
-            if running.pruned or epoch in running.reported:
-                continue
-            running.trial.report(score, epoch)
-            running.reported[epoch] = score
-            if not self._is_last(epoch, running.trial) and running.trial.should_prune():
-                running.pruned = True
-                running.stop()
         if code is None:
             return
         self._running.remove(running)
-        best = self._metric.best(scores.values())
+        best = self._metric.best(running.scores.values())
         if running.pruned:
             self._finish(running, bar, TrialState.PRUNED)
         elif code != 0:
-            self._finish(running, bar, TrialState.FAIL, reason=reason(code, running.log, running.log_start))
-            self._note_mistake(running, code)
+            reason = failure_reason(code, running.log, running.log_start)
+            self._finish(running, bar, TrialState.FAIL, reason=reason)
+            self._note_mistake(running, code, reason)
         elif best is None:
-            what = "is not a number in any epoch" if scores else "is nowhere, for no epoch was done"
+            what = "is not a number in any epoch" if running.scores else "is nowhere, for no epoch was done"
             self._finish(running, bar, TrialState.FAIL, reason=f"{self._metric.name} {what}")
         else:
             self._finish(running, bar, TrialState.COMPLETE, value=best)
+
+    def _report_epochs(self, running: RunningTrial) -> None:
+        """Reports the new epochs one by one, as if each had been seen at once: what is pruned is no matter of time."""
+        while not running.pruned:
+            epoch = len(running.scores)
+            score = self._metric.of_epoch(running.directory, epoch)
+            if score is None:
+                return
+            running.trial.report(score, epoch)
+            running.scores[epoch] = score
+            if not self._is_last(epoch, running.trial) and running.trial.should_prune():
+                running.pruned = True
+                running.stop()
 
     def _is_last(self, epoch: int, trial: Trial) -> bool:
         """Whether nothing would be saved by ending the trial after this epoch."""
@@ -234,11 +240,11 @@ class Search:
         self._show_best(bar)
         bar.write(f"{running.directory}: {self._report.outcome(self._trials.study, trial.number)}", file=sys.stderr)
 
-    def _note_mistake(self, running: RunningTrial, code: int) -> None:
+    def _note_mistake(self, running: RunningTrial, code: int, reason: str) -> None:
         """A mistake that ends a run before it trains leaves no directory, so that a diverging trial is none."""
         if self._mistakes is None or code != USER_ERROR:
             return
-        message = reason(code, running.log, running.log_start).replace(running.directory.name, "trial")
+        message = reason.replace(running.directory.name, "trial")
         self._mistakes[message] += 1
         if self._mistakes[message] >= MISTAKES:
             raise UserError(f"the first {MISTAKES} trials failed alike: {message} (all of it in {running.log})")
@@ -257,7 +263,7 @@ class Search:
         self._running.clear()
 
 
-def reason(code: int, log: Path, log_start: int) -> str:
+def failure_reason(code: int, log: Path, log_start: int) -> str:
     """Why a process failed, in one line, from its exit code and its output."""
     if code < 0:
         name = signal.Signals(-code).name

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import optuna
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, CmaEsSampler, RandomSampler, TPESampler
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
@@ -12,11 +13,6 @@ from optuna.trial import Trial, TrialState
 from hmtl.errors import UserError
 from hmtl.search.space import SearchSpace
 
-PRUNERS = {
-    "median": optuna.pruners.MedianPruner,
-    "hyperband": optuna.pruners.HyperbandPruner,
-    "none": optuna.pruners.NopPruner,
-}
 # Part of what Hyperband does with a trial.
 STUDY_NAME = "search"
 
@@ -36,8 +32,10 @@ class Trials:
     sampler : `str`
         `tpe`, `random`, `cmaes`, or `grid`: every combination, in order.
     pruner : `str`
-        See `PRUNERS`.
+        `median`, `hyperband` or `none`.
     seed : `int`, optional
+    num_epochs : `int`, optional
+        Of a trial that is not pruned, for Hyperband, which else goes by the first that is finished.
 
     # Raises
 
@@ -46,7 +44,14 @@ class Trials:
     """
 
     def __init__(
-        self, path: Path, space: SearchSpace, maximize: bool, sampler: str, pruner: str, seed: Optional[int]
+        self,
+        path: Path,
+        space: SearchSpace,
+        maximize: bool,
+        sampler: str,
+        pruner: str,
+        seed: int = None,
+        num_epochs: int = None,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._sampler, self._seed = sampler, seed
@@ -54,7 +59,7 @@ class Trials:
         if sampler == "cmaes" and find_spec("cmaes") is None:
             raise UserError("--sampler cmaes needs the package cmaes: pip install cmaes")
         self._storage = f"sqlite:///{path.resolve()}"
-        self._maximize, self._pruner = maximize, pruner
+        self._maximize, self._pruner, self._num_epochs = maximize, pruner, num_epochs
 
     def open(self) -> None:
         """Makes the study, or reads it."""
@@ -62,7 +67,7 @@ class Trials:
             storage=self._storage,
             study_name=STUDY_NAME,
             direction="maximize" if self._maximize else "minimize",
-            pruner=PRUNERS[self._pruner](),
+            pruner=self._new_pruner(),
             load_if_exists=True,
         )
 
@@ -110,6 +115,11 @@ class Trials:
         if self._sampler == "tpe":
             return TPESampler(seed=seed)
         return CmaEsSampler(seed=seed) if self._sampler == "cmaes" else RandomSampler(seed=seed)
+
+    def _new_pruner(self) -> BasePruner:
+        if self._pruner == "hyperband":
+            return HyperbandPruner(max_resource=self._num_epochs or "auto")
+        return MedianPruner() if self._pruner == "median" else NopPruner()
 
 
 def importances(study: Study) -> Dict[str, float]:

@@ -3,9 +3,13 @@
 import csv
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any, Dict, List
 
+import optuna
 import pytest
 from allennlp.common import Params
 
@@ -91,9 +95,10 @@ def test_a_mistake_in_the_space_can_be_mended(fixtures, tmp_path, capsys):
     (tmp_path / "space.json").write_text('{"trainer.optimzer": {"type": "categorical", "choices": ["sgd"]}}')
     message = error_of(capsys, arguments(fixtures, tmp_path, "one", ONE_EPOCH, "--trials", "1"))
     assert "no trial finished" in message and "optimzer" in message
-    (tmp_path / "space.json").write_text('{"modle": {"type": "categorical", "choices": [1]}}')
-    message = error_of(capsys, arguments(fixtures, tmp_path, "one", ONE_EPOCH, "--trials", "1"))
-    assert "no trial finished" in message and "modle" in message
+    (tmp_path / "space.json").write_text(json.dumps(SPACE))
+    message = error_of(capsys, arguments(fixtures, tmp_path, "one", ONE_EPOCH, "--timeout", "0"))
+    assert message.endswith("no trial finished")  # nor begun, and the old one is forgotten
+    assert "trainer.sampler" in (tmp_path / "one" / "search.json").read_text()
 
 
 @pytest.mark.parametrize(
@@ -104,6 +109,7 @@ def test_a_mistake_in_the_space_can_be_mended(fixtures, tmp_path, capsys):
         (["--resources", "{}"], "--resources is for --executor ray"),
         (["--executor", "ray", "--resources", "[2]"], "--resources [2]: expected a JSON object of numbers"),
         (["-o", '{"no.such": 1}'], "unused keys"),
+        (["-o", '{"validation_data_path": null}'], "no validation_data_path"),
     ],
 )
 def test_mistakes_end_before_the_first_trial(fixtures, tmp_path, capsys, more, message):
@@ -118,6 +124,13 @@ def test_a_directory_of_something_else(fixtures, tmp_path, capsys):
     message = error_of(capsys, arguments(fixtures, tmp_path, "one", {}))
     assert message.endswith(f"{tmp_path / 'one'}: not empty, and no search in it; choose another directory")
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("package, more, extra", [("optuna", [], "search"), ("ray", ["--executor", "ray"], "cluster")])
+def test_a_package_that_is_missing(fixtures, tmp_path, capsys, monkeypatch, package, more, extra):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert error_of(capsys, arguments(fixtures, tmp_path, "one", {}, *more)).endswith(f"pip install 'hmtl[{extra}]'")
+    assert not (tmp_path / "one").exists()
 
 
 def test_help(capsys):
@@ -135,7 +148,7 @@ def test_a_trial_whose_search_is_gone_does_not_begin():
 
 @pytest.mark.slow
 def test_a_search_that_was_killed_goes_on_with_its_trial(fixtures, tmp_path):
-    overrides = {"trainer.num_epochs": 25, "trainer.patience": None}
+    overrides = {"trainer.num_epochs": 12, "trainer.patience": None}
     command = arguments(fixtures, tmp_path, "one", overrides, "--trials", "1")
     trial = tmp_path / "one" / "trial_0000"
     process = subprocess.Popen([sys.executable, "-m", "hmtl", *command])
@@ -147,12 +160,12 @@ def test_a_search_that_was_killed_goes_on_with_its_trial(fixtures, tmp_path):
     main(command)
 
     [row] = rows(tmp_path / "one")
-    assert (row["trial"], row["state"], row["epochs"]) == ("trial_0000", "finished", "25")
+    assert (row["trial"], row["state"], row["epochs"]) == ("trial_0000", "finished", "12")
     assert (trial / "metrics_epoch_0.json").stat().st_mtime_ns == before  # it was not trained again
     # As if it had not been killed.
     main(["train", str(fixtures / "tiny.jsonnet"), "-s", str(tmp_path / "peace"), "-o", best_of(tmp_path / "one")])
     scores = [[metrics["validation_score"] for metrics in metrics_by_epoch(run)] for run in (trial, tmp_path / "peace")]
-    assert scores[0] == scores[1] and len(scores[0]) == 25
+    assert scores[0] == scores[1] and len(scores[0]) == 12
 
 
 @pytest.mark.slow

@@ -130,7 +130,9 @@ def test_a_mistake_after_a_trial_that_trained_is_one_of_its_values(search):
 
 
 def test_a_metric_that_is_not_there_stops_the_search_at_once(tmp_path):
-    with pytest.raises(UserError, match="trial_0000: no metric validation_ner_f1; there are validation_score"):
+    with pytest.raises(
+        UserError, match="trial_0000/metrics_epoch_0.json: no metric validation_ner_f1; there are validation_score"
+    ):
         run_with_metric(tmp_path, "validation_ner_f1")
     assert [row["state"] for row in rows(tmp_path)] == ["failed"]
 
