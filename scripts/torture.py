@@ -5,11 +5,13 @@
     python scripts/torture.py --kills 100 --seed 7
 
 SIGKILL falls on updates, validation and the writing of files alike, and now and then on the start. What must be equal
-to the last bit: the weights of the last checkpoint, the best weights of each task and overall, and the metrics. Once
-with an optimizer a task and once with a shared one, with so many kills each. Exit code 1: something differs.
+to the last bit: the weights of the last checkpoint, the best weights of each task and overall, and the metrics. With
+an optimizer a task and with a shared one, in one process and on two distributed workers, with so many kills each; half
+of those of the workers fall on one of them alone, which must end the other. Exit code 1: something differs.
 """
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import os
@@ -25,39 +27,80 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import torch
+from allennlp.common.util import find_open_port
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = ROOT / "tests" / "fixtures" / "tiny.jsonnet"
 # The progress bars that tell what a process is at.
 PHASES = {"update": r"epoch \d+:", "validation": r"evaluating \w+:"}
 SHARE_AT_START = 0.2
+# So long a worker may take to end after another was killed.
+SECONDS_TO_NOTICE = 60
+
+
+class Training:
+    """The processes of a run that has been started: one, or distributed workers."""
+
+    def __init__(self, processes: List[ForkServerProcess]) -> None:
+        self.processes = processes
+
+    def is_alive(self) -> bool:
+        return any(process.is_alive() for process in self.processes)
+
+    def join(self, timeout: Optional[float] = None) -> None:
+        """Waits for the end, or so many seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        for process in self.processes:
+            process.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+
+    def kill(self, victims: List[ForkServerProcess]) -> bool:
+        """Kills some of the processes, and waits until none is left; whether there was still one to kill."""
+        for process in victims:
+            process.kill()
+        self.join(SECONDS_TO_NOTICE)
+        for process in self.processes:
+            if process.is_alive():
+                raise RuntimeError("a worker goes on without the other")
+        return any(process.exitcode == -signal.SIGKILL for process in self.processes)
+
+    @property
+    def exit_codes(self) -> List[Optional[int]]:
+        return [process.exitcode for process in self.processes]
 
 
 class Run:
     """A run in its directory, started and recovered in processes of its own."""
 
-    def __init__(self, directory: Path, overrides: Dict[str, Any]) -> None:
+    def __init__(self, directory: Path, overrides: Dict[str, Any], num_workers: int = 1) -> None:
         self.directory = directory
         self.output = directory.with_suffix(".log")
+        self._num_workers = num_workers
         self._arguments = ["train", str(CONFIGURATION), "-s", str(directory), "-o", json.dumps(overrides)]
 
-    def start(self) -> ForkServerProcess:
-        """A process that trains, from the last checkpoint where there is one."""
+    def start(self) -> Training:
+        """Trains, from the last checkpoint where there is one."""
         recover = ["--recover"] if (self.directory / "config.json").exists() else ["--force"]
         self.output.write_text("")
-        process = _processes().Process(target=_train, args=(self._arguments + recover, str(self.output)))
-        process.start()
-        return process
+        processes = [
+            _processes().Process(target=_train, args=(self._arguments + recover, str(self.output), environment))
+            for environment in _environments(self._num_workers)
+        ]
+        for process in processes:
+            process.start()
+        return Training(processes)
 
     def finish(self) -> None:
-        process = self.start()
-        process.join()
-        if process.exitcode != 0:
-            raise RuntimeError(f"training failed with exit code {process.exitcode}:\n{self.output.read_text()}")
+        training = self.start()
+        training.join()
+        self.check(training)
 
-    def wait_for_training(self, process: ForkServerProcess) -> None:
-        """Returns when the first update is near, or the process has ended."""
-        while process.is_alive() and not re.search(PHASES["update"], self.output.read_text()):
+    def check(self, training: Training) -> None:
+        if any(training.exit_codes):
+            raise RuntimeError(f"training failed with exit codes {training.exit_codes}:\n{self.output.read_text()}")
+
+    def wait_for_training(self, training: Training) -> None:
+        """Returns when the first update is near, or the processes have ended."""
+        while training.is_alive() and not re.search(PHASES["update"], self.output.read_text()):
             time.sleep(0.002)
 
     def phase(self) -> str:
@@ -92,7 +135,16 @@ def _processes() -> ForkServerContext:
     return context
 
 
-def _train(arguments: List[str], output: str) -> None:
+def _environments(num_workers: int) -> List[Dict[str, str]]:
+    """What `torchrun` would tell each worker."""
+    if num_workers == 1:
+        return [{}]
+    world = {"WORLD_SIZE": str(num_workers), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(find_open_port())}
+    return [{"RANK": str(rank), "LOCAL_RANK": str(rank), **world} for rank in range(num_workers)]
+
+
+def _train(arguments: List[str], output: str, environment: Dict[str, str]) -> None:
+    os.environ.update(environment)
     descriptor = os.open(output, os.O_WRONLY | os.O_APPEND)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
@@ -113,7 +165,9 @@ def differences(run: Run, reference: Run) -> List[str]:
     return different
 
 
-def torture(directory: Path, kills: int, epochs: int, seed: int, shared_optimizer: bool) -> "Counter[str]":
+def torture(
+    directory: Path, kills: int, epochs: int, seed: int, shared_optimizer: bool, num_workers: int = 1
+) -> "Counter[str]":
     """Kills and recovers a run until the kills are used up; returns how many fell on what.
 
     # Raises
@@ -126,37 +180,38 @@ def torture(directory: Path, kills: int, epochs: int, seed: int, shared_optimize
         "trainer.patience": epochs,
         "trainer.shared_optimizer": shared_optimizer,
         "trainer.checkpointer": {"save_every_num_batches": 2},
+        "data_loader.batch_size": 1,
     }
-    reference = Run(directory / "reference", overrides)
+    reference = Run(directory / "reference", overrides, num_workers)
     begin = time.monotonic()
-    process = reference.start()
-    reference.wait_for_training(process)
+    training = reference.start()
+    reference.wait_for_training(training)
     first_update = time.monotonic()
-    process.join()
-    starting, training = first_update - begin, time.monotonic() - first_update
+    training.join()
+    reference.check(training)
+    starting, lasting = first_update - begin, time.monotonic() - first_update
     reference.finish()  # recovers a finished run, which changes nothing
 
-    delays = random.Random(seed)
+    chance = random.Random(seed)
     phases: "Counter[str]" = Counter()
     attempt = 0
     while sum(phases.values()) < kills:
         attempt += 1
-        run = Run(directory / f"killed_{attempt}", overrides)
+        run = Run(directory / f"killed_{attempt}", overrides, num_workers)
         finished = False
         while not finished and sum(phases.values()) < kills:
-            process = run.start()
-            if delays.random() < SHARE_AT_START:
-                process.join(delays.uniform(0, starting))
+            training = run.start()
+            if chance.random() < SHARE_AT_START:
+                training.join(chance.uniform(0, starting))
             else:
-                run.wait_for_training(process)
-                process.join(delays.uniform(0, 2 * training / kills))
-            process.kill()
-            process.join()
-            finished = process.exitcode != -signal.SIGKILL
-            if not finished:
+                run.wait_for_training(training)
+                training.join(chance.uniform(0, 2 * lasting / kills))
+            one = [chance.choice(training.processes)]
+            finished = not training.kill(one if chance.random() < 0.5 else training.processes)
+            if finished:
+                run.check(training)
+            else:
                 phases[run.phase()] += 1
-            elif process.exitcode != 0:
-                raise RuntimeError(f"training failed with exit code {process.exitcode}:\n{run.output.read_text()}")
         run.finish()
         different = differences(run, reference)
         assert not different, f"{run.directory} differs from {reference.directory} in {', '.join(different)}"
@@ -170,11 +225,14 @@ def main(argv: Optional[List[str]] = None) -> None:
     parser.add_argument("--epochs", type=int, default=12, metavar="N", help="of the run (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=13370, help="of the delays (default: %(default)s)")
     arguments = parser.parse_args(argv)
-    for shared_optimizer in (False, True):
+    for num_workers, shared_optimizer in itertools.product((1, 2), (False, True)):
         kind = "one shared optimizer" if shared_optimizer else "an optimizer a task"
+        kind += f", {num_workers} workers" * (num_workers > 1)
         with tempfile.TemporaryDirectory() as directory:
             try:
-                phases = torture(Path(directory), arguments.kills, arguments.epochs, arguments.seed, shared_optimizer)
+                phases = torture(
+                    Path(directory), arguments.kills, arguments.epochs, arguments.seed, shared_optimizer, num_workers
+                )
             except AssertionError as error:
                 sys.exit(f"{kind}: {error}")
         spread = ", ".join(f"{count} {phase}" for phase, count in phases.most_common())

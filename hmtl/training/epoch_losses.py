@@ -36,16 +36,6 @@ class EpochLosses:
             summary[f"{task}_share"] = count / total
         return summary
 
-    def describe(self, task: str) -> str:
-        """The task of the last update, the mean losses, and the shares drawn so far."""
-        summary = self.summary()
-        parts = [
-            f"{name} {summary[f'{name}_loss']:.4g} ({summary[f'{name}_share']:.0%})"
-            for name, count in self._counts.items()
-            if count
-        ]
-        return f"now {task} | mean loss (share): {', '.join(parts)}"
-
     def check(self, epoch: int) -> None:
         """Raises `UserError` where a loss was not a number."""
         for task, total in zip(self._index, self._sums.tolist()):

@@ -19,11 +19,13 @@ from allennlp.training.gradient_descent_trainer import GradientDescentTrainer
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import Optimizer
 from allennlp.training.trainer import Trainer, TrainerCheckpoint
+from allennlp.training.util import get_batch_size
 
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.errors import UserError
 from hmtl.files import save_state, write_json
 from hmtl.models.hmtl import HMTL
+from hmtl.training.callbacks import LearningCurves
 from hmtl.training.checkpointer import VerifiedCheckpointer
 from hmtl.training.distributed import (
     copy_from_primary,
@@ -36,9 +38,9 @@ from hmtl.training.distributed import (
 )
 from hmtl.training.epoch_losses import EpochLosses, LazyMetrics
 from hmtl.training.gradient_aggregators import GradientAggregator
-from hmtl.training.learning_curves import LearningCurves
 from hmtl.training.objectives import Objective
 from hmtl.training.precision import Precision
+from hmtl.training.progress import TrainingProgress
 from hmtl.training.stop_signals import StopSignals, TrainingStopped
 from hmtl.training.successive_regularization import SuccessiveRegularization
 from hmtl.training.task_samplers import ProportionalSampler, TaskSampler
@@ -49,8 +51,6 @@ logger = logging.getLogger(__name__)
 
 SHARED = "shared"
 BEST_OVERALL = "best.th"
-# The loss is read from the device so rarely, to show it and to look for values that are not numbers.
-SECONDS_BETWEEN_READINGS = 1.0
 # So often distributed workers ask one another for a signal, which waits for the device.
 UPDATES_BETWEEN_AGREEMENTS = 10
 
@@ -145,6 +145,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
         self._num_consumed: Counter = Counter()
         self._epoch_losses = EpochLosses(self._tasks, self.cuda_device)
         self._metrics: Dict[str, Any] = {}
+        names = {task: metric.lstrip("+-") for task, metric in validation_metric.items()}
+        self._progress = TrainingProgress(self._tasks, names, num_epochs, enabled=self._primary)
         self._stop_signals = StopSignals()
 
     @classmethod
@@ -334,6 +336,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
     def _end_epoch(self, improved: List[str]) -> None:
         """Tells the callbacks, and writes what the epoch brought."""
         metrics, epoch = self._metrics, self._metrics["epoch"]
+        self._progress.end_epoch(metrics, self._patience_left())
         for callback in self._callbacks:
             callback.on_epoch(self, metrics=metrics, epoch=epoch, is_primary=self._primary)
         # The checkpoint goes last: killed before it, the recovered run writes the same weights and metrics again.
@@ -374,20 +377,19 @@ class MultiTaskTrainer(GradientDescentTrainer):
             self._epoch_losses.clear()
             self._updater.start_epoch()
         streams = {task: loader.stream(task, self._num_consumed[task]) for task in self._tasks}
-        progress = Tqdm.tqdm(schedule[first:], desc=f"epoch {epoch}", initial=first, total=len(schedule))
-        last_reading = time.monotonic()
-        for step, tasks in enumerate(progress, start=first):
-            # Dropout depends on the update (and the worker) alone, so that a resumed run repeats it.
-            torch.manual_seed(_fold(self._seed, epoch, step, *[self._rank] * (self._rank > 0)))
-            self._update({task: next(streams[task]) for task in tasks}, epoch, step)
-            last = step + 1 == len(schedule)
-            if time.monotonic() - last_reading > SECONDS_BETWEEN_READINGS or last:
-                last_reading = time.monotonic()
-                progress.set_postfix_str(self._epoch_losses.describe(tasks[0]), refresh=False)
-                self._epoch_losses.check(epoch)
-            self._maybe_save_checkpoint()
-            if num_workers() == 1 or step % UPDATES_BETWEEN_AGREEMENTS == 0 or last:
-                self._stop_if_asked()
+        with self._progress.epoch(epoch, len(schedule), first):
+            for step, tasks in enumerate(schedule[first:], start=first):
+                # Dropout depends on the update (and the worker) alone, so that a resumed run repeats it.
+                torch.manual_seed(_fold(self._seed, epoch, step, *[self._rank] * (self._rank > 0)))
+                batches = {task: next(streams[task]) for task in tasks}
+                self._update(batches, epoch, step)
+                self._progress.update({task: self._num_examples(parts) for task, parts in batches.items()})
+                if self._progress.is_due():
+                    self._progress.show(self._epoch_losses.summary())
+                    self._epoch_losses.check(epoch)
+                self._maybe_save_checkpoint()
+                if num_workers() == 1 or step % UPDATES_BETWEEN_AGREEMENTS == 0 or step + 1 == len(schedule):
+                    self._stop_if_asked()
         return self._epoch_losses.summary()
 
     def _update(self, batches: Dict[str, List[Dict[str, Any]]], epoch: int, step: int) -> None:
@@ -461,6 +463,13 @@ class MultiTaskTrainer(GradientDescentTrainer):
             return True
         return False
 
+    def _patience_left(self) -> Dict[str, Optional[int]]:
+        return {task: tracker.patience_left for task, tracker in self._trackers.items()}
+
+    def _num_examples(self, parts: List[Dict[str, Any]]) -> int:
+        """About how many instances a batch has, of which this worker has some parts."""
+        return num_workers() * sum(get_batch_size(part) for part in parts)
+
     def _best_metrics(self) -> Dict[str, Any]:
         metrics: Dict[str, Any] = {"best_epoch": self._metric_tracker.best_epoch}
         for task, tracker in self._trackers.items():
@@ -526,6 +535,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         self._num_consumed = Counter(state["num_consumed"])
         self._epoch_losses.load_state_dict(state["epoch_losses"])
         self._metrics = state["metrics"]
+        self._progress.note_scores(self._metrics, self._patience_left())
         self._total_batches_completed = state["total_batches_completed"]
         self._start_after_epochs_completed = state["epochs_completed"]
         self._start_after_batches_in_epoch_completed = state["batches_in_epoch_completed"]

@@ -1,5 +1,0 @@
-"""Now in `hmtl.training.callbacks`."""
-
-from hmtl.training.callbacks import LearningCurves
-
-__all__ = ["LearningCurves"]
