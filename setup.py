@@ -19,6 +19,14 @@ def read_readme() -> str:
     return readme.read_text(encoding="utf-8") if readme.exists() else ""
 
 
+EXTRAS = {
+    "cluster": ["ray>=2.40,<3"],  # hmtl search --executor ray
+    "conflicts": ["torchjd[cagrad,quadprog_projector]>=0.18,<0.19"],  # gradient aggregators
+    "plots": ["matplotlib>=3.7"],  # learning curves as images
+    "search": ["optuna>=5,<6"],  # hmtl search
+    "wandb": ["wandb>=0.17"],  # the callback hmtl_wandb
+}
+
 setup(
     name="hmtl",
     version=read_version(),
@@ -53,7 +61,13 @@ setup(
         "termcolor",
     ],
     extras_require={
-        "dev": ["matplotlib>=3.7", "mypy", "pytest", "ruff", "seqeval"],
-        "plots": ["matplotlib>=3.7"],  # learning curves as images
+        **EXTRAS,
+        "dev": [
+            "mypy",
+            "pytest",
+            "ruff",
+            "seqeval",
+            *(package for packages in EXTRAS.values() for package in packages),
+        ],
     },
 )

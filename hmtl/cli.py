@@ -7,22 +7,21 @@ import shutil
 import signal
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Iterator, List, Optional, Tuple
 
 from allennlp import commands
 from allennlp.commands import train as allennlp_train
-from allennlp.common import Params, plugins
+from allennlp.common import plugins
 from allennlp.common.util import install_sigterm_handler
-from allennlp.models import Model
 from torch import cuda
 
 import hmtl.commands  # noqa: F401  (registers them)
 from hmtl.errors import UserError
 from hmtl.explain import explain, user_errors
 from hmtl.packages import include_package
-from hmtl.training.launch import train_model
-from hmtl.training.recovery import read_back_vocabulary
+from hmtl.training.launch import COMMAND_NAME, train_model
 from hmtl.version import VERSION
 
 __all__ = ["main", "user_errors"]
@@ -30,20 +29,8 @@ __all__ = ["main", "user_errors"]
 # AllenNLP would import the whole of allennlp_models first.
 plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
 
-_allennlp_train_worker = allennlp_train._train_worker
-
-
-def _train_worker(process_rank: int, params: Params, serialization_dir: str, **kwargs: Any) -> Optional[Model]:
-    """AllenNLP would build the vocabulary again for a recovered run."""
-    read_back_vocabulary(params, serialization_dir)
-    return _allennlp_train_worker(process_rank, params, serialization_dir, **kwargs)
-
-
-allennlp_train._train_worker = _train_worker  # type: ignore[assignment]
-allennlp_train.train_model = train_model  # type: ignore[assignment]
-
 # What `train` writes before its first step.
-_BEFORE_TRAINING = {"config.json", "meta.json", "out.log", "log", "vocabulary"}
+_BEFORE_TRAINING = {COMMAND_NAME, "config.json", "meta.json", "out.log", "log", "vocabulary", "wandb"}
 
 
 def main(argv: Optional[List[str]] = None) -> None:
@@ -67,6 +54,7 @@ def main(argv: Optional[List[str]] = None) -> None:
             parsed.predictor = "hmtl"
         with _no_half_made_directory(parsed):
             _check_arguments(parsed)
+            allennlp_train.train_model = partial(train_model, configuration=getattr(parsed, "param_path", None))
             parsed.func(parsed)
 
 
@@ -82,14 +70,14 @@ def _start_logging() -> None:
 @contextmanager
 def _command_line(arguments: List[str]) -> Iterator[None]:
     """AllenNLP reads its arguments from `sys.argv` alone, and its parser speaks of AllenNLP."""
-    before = sys.argv, commands.__version__, commands.ArgumentParserWithDefaults
+    before = sys.argv, commands.__version__, commands.ArgumentParserWithDefaults, allennlp_train.train_model
     sys.argv = ["hmtl", *arguments]
     commands.__version__ = VERSION
     commands.ArgumentParserWithDefaults = _Parser  # type: ignore[misc]
     try:
         yield
     finally:
-        sys.argv, commands.__version__, commands.ArgumentParserWithDefaults = before  # type: ignore[misc]
+        sys.argv, commands.__version__, commands.ArgumentParserWithDefaults, allennlp_train.train_model = before  # type: ignore
 
 
 @contextmanager

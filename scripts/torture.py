@@ -201,13 +201,16 @@ def torture(
         finished = False
         while not finished and sum(phases.values()) < kills:
             training = run.start()
+            victims = training.processes
             if chance.random() < SHARE_AT_START:
+                # Without its launcher a worker would wait for one that never came.
                 training.join(chance.uniform(0, starting))
             else:
                 run.wait_for_training(training)
                 training.join(chance.uniform(0, 2 * lasting / kills))
-            one = [chance.choice(training.processes)]
-            finished = not training.kill(one if chance.random() < 0.5 else training.processes)
+                if chance.random() < 0.5:
+                    victims = [chance.choice(training.processes)]
+            finished = not training.kill(victims)
             if finished:
                 run.check(training)
             else:

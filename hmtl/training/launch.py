@@ -1,4 +1,4 @@
-"""Starts distributed training: by workers of our own on this machine, or as a worker that a launcher has started.
+"""Starts training: in this process, by workers of our own on this machine, or as a worker that a launcher has started.
 
 With `distributed` in the configuration, `hmtl train` starts a process for each of its `cuda_devices`. Under `torchrun`,
 `srun` and the like, on one node or several, each process is a worker already, and says so in its environment: `RANK`,
@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -18,11 +19,10 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
-from typing import Any, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import torch
-from allennlp.commands.train import TrainModel
-from allennlp.commands.train import train_model as train_in_this_process
+from allennlp.commands.train import TrainModel, _train_worker
 from allennlp.common import Params, Tqdm, plugins, util
 from allennlp.common import logging as common_logging
 from allennlp.common.checks import check_for_gpu
@@ -34,6 +34,7 @@ from torch import distributed, multiprocessing
 
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.explain import explain
+from hmtl.files import write_json
 from hmtl.packages import include_package as import_package
 from hmtl.training.distributed import from_primary, limit_waiting, wait_for_all
 from hmtl.training.recovery import read_back_vocabulary
@@ -41,6 +42,8 @@ from hmtl.training.stop_signals import TrainingStopped
 
 logger = logging.getLogger(__name__)
 
+# Where a run keeps the command that began it.
+COMMAND_NAME = "command.json"
 # A worker that waits so long for another counts that one as lost, unless `distributed.timeout` says otherwise.
 TIMEOUT_SECONDS = 45.0
 # Workers start at their own pace, on several nodes even minutes apart.
@@ -104,8 +107,12 @@ def train_model(
     dry_run: bool = False,
     file_friendly_logging: bool = False,
     return_model: Optional[bool] = None,
+    configuration: Optional[str] = None,
 ) -> Optional[Model]:
-    """AllenNLP's `train_model`, which trains in this process, and in several where it is asked to.
+    """AllenNLP's `train_model`, which trains in this process, or in several where it is asked to.
+
+    A recovered run takes its vocabulary from its directory. `configuration` is the path of the configuration file; the
+    directory keeps it in `command.json`. Distributed training returns no model.
 
     # Raises
 
@@ -114,50 +121,58 @@ def train_model(
     TrainingStopped
         Where a signal ended training.
     """
-    num_launched = int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
-    if "distributed" not in params and num_launched == 1:
-        return train_in_this_process(
-            params,
-            serialization_dir,
-            recover=recover,
-            force=force,
-            include_package=include_package,
-            dry_run=dry_run,
-            file_friendly_logging=file_friendly_logging,
-            return_model=return_model,
-        )
-    if params.get("evaluate_on_test"):
-        raise ConfigurationError("evaluate_on_test: not in distributed training; run scripts/evaluate.py afterwards")
-    common_logging.FILE_FRIENDLY_LOGGING = file_friendly_logging
-    prepare = partial(_prepare_directory, params.duplicate(), serialization_dir, recover, force)
+    command = {"configuration": configuration, "arguments": sys.argv[1:]}
+    prepare = partial(_prepare_directory, params.duplicate(), serialization_dir, recover, force, command)
+    is_distributed = "distributed" in params
     settings = params.pop("distributed", {})
     archived = params.pop("include_in_archive", None)
     params.pop("evaluation", None)
     job = Job(params, serialization_dir, include_package or [], dry_run, file_friendly_logging)
-    if num_launched > 1:
+    model: Optional[Model] = None
+    place: Optional[Place] = None
+    if "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
         place = _place_of_launched(settings)
         _join(place)
         _prepare_as_primary(prepare, place)
         _train(place, job)
-    else:
+    elif is_distributed:
+        places = _places(settings, node_rank)
         if node_rank == 0:
             prepare()
-        _supervise(_start_workers(job, _places(settings, node_rank)), serialization_dir)
-        place = None
+        _supervise(_start_workers(job, places), serialization_dir)
+    else:
+        prepare()
+        model = _train_here(job)
     if not dry_run and node_rank == 0 and (place is None or place.rank == 0):
         archive_model(serialization_dir, include_in_archive=archived)
     if place is not None:
         wait_for_all()
         distributed.destroy_process_group()
-    return None
+    return None if dry_run or return_model is False else model
 
 
-def _prepare_directory(params: Params, serialization_dir: str, recover: bool, force: bool) -> None:
+def _prepare_directory(
+    params: Params, serialization_dir: str, recover: bool, force: bool, command: Dict[str, Any]
+) -> None:
     """What has to be there before the first worker looks."""
     training_util.create_serialization_dir(params, serialization_dir, recover, force)
     params.to_file(os.path.join(serialization_dir, CONFIG_NAME))
     Meta.new().to_file(os.path.join(serialization_dir, META_NAME))
+    if not recover:
+        write_json(os.path.join(serialization_dir, COMMAND_NAME), command)
     verify_include_in_archive(params.pop("include_in_archive", None))
+
+
+def _train_here(job: Job) -> Optional[Model]:
+    read_back_vocabulary(job.params, job.serialization_dir)
+    return _train_worker(
+        process_rank=0,
+        params=job.params,
+        serialization_dir=job.serialization_dir,
+        include_package=list(job.include_package),
+        dry_run=job.dry_run,
+        file_friendly_logging=job.file_friendly_logging,
+    )
 
 
 def _prepare_as_primary(prepare: Any, place: Place) -> None:
@@ -234,6 +249,8 @@ def _train(place: Place, job: Job) -> None:
     """What a worker does between meeting the others and leaving them."""
     common_logging.FILE_FRIENDLY_LOGGING = job.file_friendly_logging
     common_logging.prepare_global_logging(job.serialization_dir, rank=place.rank, world_size=place.world_size)
+    if job.params.get("evaluate_on_test"):
+        raise ConfigurationError("evaluate_on_test: not in distributed training; run scripts/evaluate.py afterwards")
     if place.rank > 0:
         # One of each progress bar is enough.
         Tqdm.tqdm = staticmethod(partial(Tqdm.tqdm, disable=True))  # type: ignore[method-assign]

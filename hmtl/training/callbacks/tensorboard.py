@@ -1,6 +1,7 @@
 """A run in TensorBoard."""
 
 import os
+import time
 from typing import Any, Dict, Optional
 
 from allennlp.training.callbacks import TrainerCallback
@@ -21,7 +22,12 @@ class TensorBoard(TaskLogWriter):
         super().on_start(trainer, is_primary=is_primary, **kwargs)
         if is_primary:
             directory = os.path.join(self.serialization_dir, "log")
-            self._writers = {name: SummaryWriter(os.path.join(directory, name)) for name in (TRAIN, VALIDATION)}
+            # The name that the library gives would write over a file that was begun in the same second.
+            suffix = f".{time.time_ns()}"
+            self._writers = {
+                name: SummaryWriter(os.path.join(directory, name), filename_suffix=suffix)
+                for name in (TRAIN, VALIDATION)
+            }
 
     def log_scalars(self, scalars: Dict[str, Any], log_prefix: str = "", epoch: Optional[int] = None) -> None:
         writer = self._writers[VALIDATION if log_prefix == VALIDATION else TRAIN]
