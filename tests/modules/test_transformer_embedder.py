@@ -1,16 +1,20 @@
 import copy
+import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from _jsonnet import evaluate_snippet
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Token, Vocabulary
 from allennlp.data.batch import Batch
 from allennlp.data.fields import TextField
 from allennlp.data.instance import Instance
 from allennlp.data.token_indexers import PretrainedTransformerMismatchedIndexer
+from allennlp.modules.token_embedders import TokenEmbedder
 from transformers import BertConfig, BertModel, BertTokenizerFast, CTRLConfig, CTRLModel
 
 from hmtl.modules import TransformerEmbedder
@@ -200,6 +204,19 @@ def test_weights_have_the_same_names_with_every_option(bert):
     plain.load_state_dict(other.state_dict())
     for name, value in copy.deepcopy(other).state_dict().items():
         assert torch.equal(value, plain.state_dict()[name])
+
+
+def test_the_library_of_configurations_knows_both_options(bert):
+    snippet = f"""
+        local embedders = import 'lib/embedders.libsonnet';
+        embedders.transformer('{bert}', train=true, gradient_checkpointing=true, compile=true).embedders.transformer
+    """
+    place = Path(__file__).resolve().parents[2] / "configs" / "snippet.jsonnet"
+    embedder = TokenEmbedder.from_params(Params(json.loads(evaluate_snippet(str(place), snippet))))
+    transformer = embedder._matched_embedder.transformer_model
+    assert transformer.is_gradient_checkpointing and transformer._compiled_call_impl is not None
+    plain = TransformerEmbedder(bert)._matched_embedder.transformer_model
+    assert not plain.is_gradient_checkpointing and plain._compiled_call_impl is None
 
 
 # Without dropout, whose random numbers a compiled encoder draws in another order; one layer compiles sooner than two.

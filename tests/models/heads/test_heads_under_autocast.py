@@ -162,6 +162,9 @@ EMBEDDINGS = {
     "transformer": "[embedders.words(dim=16), embedders.transformer('{transformer}', max_length=64)]",
     "cached transformer": "[embedders.transformer('{transformer}', max_length=64, cache_gib=1.0)]",
     "trained transformer": "[embedders.transformer('{transformer}', train=true, max_length=64)]",
+    "checkpointed transformer": (
+        "[embedders.transformer('{transformer}', train=true, max_length=64, gradient_checkpointing=true)]"
+    ),
 }
 
 
