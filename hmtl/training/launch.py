@@ -215,12 +215,11 @@ def _places(settings: Params, node_rank: int) -> List[Place]:
 
 def _place_of_launched(settings: Params) -> Place:
     """The place of a process that a launcher started; of the configuration only devices and timeout are used."""
-    names = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-    missing = [name for name in names if name not in os.environ]
+    missing = [name for name in ("MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
     if missing:
         raise UserError(
-            f"the environment has {' and '.join(set(names) - set(missing))}, so that this is a worker of distributed "
-            f"training, but lacks {', '.join(missing)}; start it with torchrun, or unset them"
+            "by RANK and WORLD_SIZE in the environment this is a worker of distributed training, but it lacks "
+            f"{' and '.join(missing)}; start it with torchrun, or unset them"
         )
     rank, local_rank = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
     devices = settings.get("cuda_devices")
@@ -311,6 +310,8 @@ def _work(place: Place, job: Job, supervisor: Connection) -> None:
     """The whole life of a worker process."""
     # Ctrl-C reaches the supervisor alone, which passes it on.
     os.setpgrp()
+    # A lock between processes, the default, would outlive a worker that is killed.
+    Tqdm.set_lock(threading.RLock())
     threading.Thread(target=_end_with_supervisor, args=(supervisor,), daemon=True).start()
     outcome = Outcome()
     try:
