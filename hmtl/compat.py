@@ -37,6 +37,7 @@ def apply() -> None:
     extract_inside_only()
     resolve_known_classes_only()
     refuse_remote_code_in_archives()
+    convolve_in_float32()
 
 
 def allow_packages(*names: str) -> None:
@@ -190,6 +191,22 @@ def refuse_remote_code_in_archives() -> None:
 
     # `load_archive` calls this first, before anything that the configuration describes is built.
     archival._load_dataset_readers = check_and_load_dataset_readers
+
+
+@functools.cache
+def convolve_in_float32() -> None:
+    """AllenNLP's "cnn" encoder knows padding by the smallest number of its dtype, and so misses it under autocast."""
+    from allennlp.modules.seq2vec_encoders import CnnEncoder
+
+    forward = CnnEncoder.forward
+
+    def forward_in_float32(self: CnnEncoder, tokens: torch.Tensor, mask: torch.BoolTensor) -> torch.Tensor:
+        if not torch.is_autocast_enabled(tokens.device.type):
+            return forward(self, tokens, mask)
+        with torch.autocast(tokens.device.type, enabled=False):
+            return forward(self, tokens.float(), mask)
+
+    CnnEncoder.forward = forward_in_float32  # type: ignore[method-assign]
 
 
 def _trusts_remote_code(config: Union[Dict[str, Any], List[Any], Any]) -> bool:

@@ -20,6 +20,7 @@ from allennlp.common import util as allennlp_util
 from allennlp.common.checks import check_for_gpu
 from allennlp.data import DatasetReader
 from allennlp.models.archival import load_archive
+from allennlp.modules.seq2vec_encoders import CnnEncoder
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import Optimizer
 
@@ -35,6 +36,7 @@ import torch
 from allennlp.common import Params
 from allennlp.common.util import int_to_device
 from allennlp.models.archival import load_archive
+from allennlp.modules.seq2vec_encoders import CnnEncoder
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import Optimizer
 
@@ -302,3 +304,15 @@ def test_a_second_application_changes_nothing() -> None:
     before = state()
     compat.apply()
     assert state() == before
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_words_of_padding_have_zeros_under_autocast(dtype: torch.dtype) -> None:
+    encoder = CnnEncoder(embedding_dim=3, num_filters=4, ngram_filter_sizes=(2,))
+    characters = torch.randn(3, 5, 3)
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]], dtype=torch.bool)
+    expected = encoder(characters, mask)
+    with torch.autocast("cpu", dtype=dtype):
+        found = encoder(characters, mask)
+    assert torch.equal(found, expected)
+    assert not found[2].any() and found[:2].any()

@@ -1,0 +1,247 @@
+"""The gradient of an update, against one that torch's autograd takes of the written-out loss."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from allennlp.common.checks import ConfigurationError
+from test_trainer import TASKS, assert_same_results, build, train
+
+from hmtl.training.gradient_aggregators import GradientAggregator
+
+WITHOUT_DROPOUT = {f"levels.{task}.{where}": 0.0 for task in TASKS for where in ("input_dropout", "head.dropout")}
+SGD = {"optimizer": {"type": "sgd", "lr": 1.0}, "shared_optimizer": True, "grad_norm": None, "grad_clipping": None}
+
+
+def trainer_of(fixtures, directory, **trainer):
+    """A trainer whose updates subtract the gradient from the parameters."""
+    model = {**WITHOUT_DROPOUT, "levels.coref.head.spans_per_word": 4.0}
+    built = build(fixtures, directory, model=model, trainer={**SGD, **trainer}, data_loader={"batch_size": 2})
+    for state in built._optimizer_states.values():
+        if state.scaler is not None:
+            # It begins so high that the first updates overflow.
+            state.scaler._init_scale = 8.0
+    return built
+
+
+def batches_of(trainer, *tasks):
+    return {task: next(trainer.data_loader.stream(task)) for task in tasks}
+
+
+def step(trainer, batches):
+    """What an update subtracts from each parameter."""
+    trainer.model.train()
+    before = {name: parameter.detach().clone() for name, parameter in trainer.model.named_parameters()}
+    trainer._update(batches, 0, trainer._total_batches_completed)
+    return {name: before[name] - parameter.detach() for name, parameter in trainer.model.named_parameters()}
+
+
+def gradients(trainer, batches, weights=None):
+    """The gradient of each task's loss by each parameter, by autograd; 0 where there is none."""
+    trainer.model.train()
+    found = {}
+    for task, parts in batches.items():
+        trainer.model.zero_grad()
+        sum(trainer.model(**part)["loss"] for part in parts).backward()
+        found[task] = {
+            name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.clone()
+            for name, parameter in trainer.model.named_parameters()
+        }
+    return found
+
+
+def assert_close(found, expected):
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def summed(of_tasks, weights=None):
+    names = next(iter(of_tasks.values()))
+    return {name: sum((weights or {}).get(task, 1.0) * of_tasks[task][name] for task in of_tasks) for name in names}
+
+
+def test_several_tasks_sum_their_gradients(fixtures, tmp_path):
+    trainer = trainer_of(fixtures, tmp_path, tasks_per_update=3)
+    batches = batches_of(trainer, "coref", "ner", "relation")
+    expected = summed(gradients(trainer, batches))
+    assert_close(step(trainer, batches), expected)
+
+
+def test_static_weights_scale_each_gradient(fixtures, tmp_path):
+    weights = {"ner": 0.5, "emd": 1.0, "relation": 30.0, "coref": 0.25}
+    trainer = trainer_of(fixtures, tmp_path, tasks_per_update=2, objective={"type": "weights", "weights": weights})
+    for tasks in (("relation",), ("ner", "relation")):
+        batches = batches_of(trainer, *tasks)
+        expected = summed(gradients(trainer, batches), weights)
+        assert_close(step(trainer, batches), expected)
+
+
+def test_uncertainty_weighs_and_learns(fixtures, tmp_path):
+    objective = {"type": "uncertainty", "initial_log_variance": 0.7}
+    trainer = trainer_of(fixtures, tmp_path, tasks_per_update=2, objective=objective)
+    batches = batches_of(trainer, "emd", "ner")
+    loss = {task: float(trainer.model(**parts[0])["loss"]) for task, parts in batches.items()}
+    weight = float(torch.tensor(-0.7).exp())
+    expected = summed(gradients(trainer, batches), dict.fromkeys(batches, weight))
+    assert_close(step(trainer, batches), expected)
+    for task in batches:
+        ((_, variance),) = trainer._objective.parameters_of(task)
+        # By hand: d/ds of exp(-s) L + s / 2.
+        assert 0.7 - float(variance) == pytest.approx(0.5 - weight * loss[task], rel=1e-4)
+    ((_, variance),) = trainer._objective.parameters_of("coref")
+    assert float(variance) == pytest.approx(0.7)
+
+
+def test_uncertainty_with_an_optimizer_a_task(fixtures, tmp_path):
+    trainer = trainer_of(fixtures, tmp_path, shared_optimizer=False, objective="uncertainty")
+    trainer._update(batches_of(trainer, "ner"), 0, 0)
+    moved = {task: float(trainer._objective.parameters_of(task)[0][1]) != 0 for task in TASKS}
+    assert moved == {"ner": True, "emd": False, "relation": False, "coref": False}
+
+
+@GradientAggregator.register("rows_seen")
+class RowsSeen(GradientAggregator):
+    """The sum; remembers what it got."""
+
+    def __call__(self, matrix):
+        self.matrix = matrix.clone()
+        return matrix.sum(0)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_an_aggregator_gets_the_true_gradients_of_shared_parameters_alone(fixtures, tmp_path, precision):
+    trainer = trainer_of(fixtures, tmp_path, tasks_per_update=2, gradient_aggregator="rows_seen", precision=precision)
+    batches = batches_of(trainer, "ner", "relation")
+    with trainer._precision.autocast():
+        expected = gradients(trainer, batches)
+    found = step(trainer, batches)
+    tolerance = 1e-4 if precision == "fp32" else 2e-2
+    shared = [name for name, _ in trainer.model.parameters_of("ner") if not name.startswith("heads.")]
+    rows = torch.stack([torch.cat([expected[task][name].reshape(-1) for name in shared]) for task in batches])
+    torch.testing.assert_close(trainer._aggregator.matrix, rows, rtol=tolerance, atol=tolerance)
+    for name, tensor in summed(expected).items():
+        torch.testing.assert_close(found[name], tensor, rtol=tolerance, atol=tolerance, msg=name)
+
+
+def test_pcgrad_takes_the_conflict_out(fixtures, tmp_path):
+    pytest.importorskip("torchjd")
+    trainer = trainer_of(fixtures, tmp_path, tasks_per_update=2, gradient_aggregator="pcgrad")
+    batches = batches_of(trainer, "emd", "ner")
+    of_tasks = gradients(trainer, batches)
+    shared = [name for name, _ in trainer.model.parameters_of("ner") if not name.startswith("heads.")]
+    first, second = (torch.cat([of_tasks[task][name].reshape(-1) for name in shared]) for task in batches)
+    # Yu et al. 2020, algorithm 1, for two tasks.
+    expected = first + second
+    if first @ second < 0:
+        expected = expected - (first @ second) / second.norm() ** 2 * second
+        expected = expected - (first @ second) / first.norm() ** 2 * first
+    found = step(trainer, batches)
+    torch.testing.assert_close(torch.cat([found[name].reshape(-1) for name in shared]), expected, rtol=1e-3, atol=1e-4)
+    assert_close(
+        {name: tensor for name, tensor in found.items() if name.startswith("heads.")},
+        {name: tensor for name, tensor in summed(of_tasks).items() if name.startswith("heads.")},
+    )
+
+
+def test_successive_regularization_pulls_shared_parameters_back(fixtures, tmp_path):
+    trainer = trainer_of(fixtures, tmp_path, successive_regularization={"strength": 0.25, "since": "epoch"})
+    trainer._updater.start_epoch()
+    start = {name: parameter.detach().clone() for name, parameter in trainer.model.named_parameters()}
+    step(trainer, batches_of(trainer, "relation"))
+    batches = batches_of(trainer, "emd")
+    expected = gradients(trainer, batches)["emd"]
+    now = {name: parameter.detach().clone() for name, parameter in trainer.model.named_parameters()}
+    found = step(trainer, batches)
+    for name in expected:
+        below = name.startswith(("text_field_embedder.", "encoders.ner."))
+        penalty = 2 * 0.25 * (now[name] - start[name]) if below else 0.0
+        torch.testing.assert_close(found[name], expected[name] + penalty, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_a_scaled_loss_leaves_no_trace_but_rounding(fixtures, tmp_path):
+    """fp16: the scaler multiplies the loss; what is subtracted is the true gradient, clipped at its true norm."""
+    steps = {}
+    for precision in ("fp32", "fp16"):
+        torch.manual_seed(1)
+        trainer = trainer_of(fixtures, tmp_path / precision, precision=precision, grad_norm=0.5)
+        steps[precision] = step(trainer, batches_of(trainer, "ner"))
+    flat = {name: torch.cat([tensor.reshape(-1) for tensor in found.values()]) for name, found in steps.items()}
+    assert float(flat["fp16"].norm()) == pytest.approx(0.5, rel=1e-3)
+    assert torch.cosine_similarity(flat["fp16"], flat["fp32"], dim=0) > 0.999
+
+
+def test_an_update_that_overflows_is_left_out(fixtures, tmp_path):
+    trainer = trainer_of(fixtures, tmp_path, precision="fp16")
+    (state,) = trainer._optimizer_states.values()
+    batches = batches_of(trainer, "ner")
+    state.scaler.scale(torch.zeros(()))  # makes the scale
+    state.scaler._scale.fill_(3e38)
+    found = step(trainer, batches)
+    assert all(not tensor.any() for tensor in found.values())
+    assert state.loss_scale == pytest.approx(1.5e38)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"tasks_per_update": 2, "shared_optimizer": False}, "set trainer.shared_optimizer to true"),
+        ({"gradient_aggregator": "nash_mtl"}, "set trainer.tasks_per_update to 2 or more"),
+        ({"gradient_accumulation_steps": 0}, "gradient_accumulation_steps must be at least 1"),
+        ({"precision": "fp8"}, "expected one of fp32, bf16, fp16, got 'fp8'"),
+        ({"objective": {"type": "weights", "weights": {"ner": 1}}}, "weigh"),
+    ],
+)
+def test_what_cannot_work_is_refused(fixtures, tmp_path, settings, message):
+    with pytest.raises(ConfigurationError, match=message):
+        trainer_of(fixtures, tmp_path, **settings)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"sampler": {"type": "successive", "order": ["ner", "emd", "relation", "coref"]}}, "one task after the other"),
+        ({"successive_regularization": {"since": "task"}}, "epoch"),
+        ({"tasks_per_update": 5}, "tasks_per_update"),
+    ],
+)
+def test_what_cannot_work_with_several_tasks_is_refused(fixtures, tmp_path, settings, message):
+    with pytest.raises(ConfigurationError, match=message):
+        trainer_of(fixtures, tmp_path, **{"tasks_per_update": 2, **settings}).train()
+
+
+EVERYTHING = {
+    "shared_optimizer": True,
+    "tasks_per_update": 2,
+    "sampler": "by_validation",
+    "objective": "uncertainty",
+    "gradient_aggregator": "nash_mtl",
+    "successive_regularization": {"strength": 0.1, "since": "epoch"},
+    "gradient_accumulation_steps": 2,
+    "num_epochs": 4,
+}
+SUCCESSIVELY = {
+    "sampler": {"type": "successive", "order": ["ner", "emd", "relation", "coref"]},
+    "successive_regularization": {"strength": 0.1, "since": "task"},
+    "objective": {"type": "weights", "weights": {"ner": 2.0, "emd": 1.0, "relation": 1.0, "coref": 0.5}},
+    "precision": "fp16",
+}
+
+
+@pytest.mark.parametrize("settings", [EVERYTHING, SUCCESSIVELY], ids=["several tasks", "one after the other"])
+@pytest.mark.parametrize("updates", [2, 5])
+def test_a_resumed_run_ends_as_the_whole(fixtures, tmp_path, monkeypatch, settings, updates):
+    import test_trainer
+
+    settings = {
+        "trainer": {**settings, "checkpointer": {"save_every_num_batches": 2}, "callbacks": ["stop_after"]},
+        "data_loader": {"batch_size": 1},
+    }
+    monkeypatch.setattr(test_trainer.StopAfter, "updates", 0)
+    train(fixtures, tmp_path / "whole", **settings)
+    test_trainer.StopAfter.updates = updates
+    with pytest.raises(KeyboardInterrupt):
+        train(fixtures, tmp_path / "run", **settings)
+    test_trainer.StopAfter.updates = 0
+    train(fixtures, tmp_path / "run", recover=True, **settings)
+    assert_same_results(Path(tmp_path / "run"), Path(tmp_path / "whole"))
