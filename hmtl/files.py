@@ -18,10 +18,10 @@ PARTIAL_SUFFIX = ".partial"
 
 
 @contextmanager
-def atomic_write(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
-    """Opens a file (`"w"`: UTF-8 text, `"wb"`: bytes) that takes its place at `path` when the block ends well.
+def whole_file(path: PathLike) -> Iterator[Path]:
+    """The place for what is to be at `path`: it is brought to disk and renamed when the block ends well.
 
-    It is written beside `path`, brought to disk and renamed: at any moment `path` holds the old content or the new.
+    At any moment `path` holds the old content or the new.
 
     # Raises
 
@@ -31,12 +31,10 @@ def atomic_write(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
     path = Path(path)
     partial = path.with_name(path.name + PARTIAL_SUFFIX)
     try:
-        with open(partial, mode, encoding=None if "b" in mode else "utf-8") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield partial
+        _sync(partial)
         os.replace(partial, path)
-        _sync_directory(path.parent)
+        _sync(path.parent)
     except OSError as error:
         # The block may read other files, whose errors name them.
         if error.filename not in (None, str(partial), str(path.parent)):
@@ -46,6 +44,19 @@ def atomic_write(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_write(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
+    """Opens a file (`"w"`: UTF-8 text, `"wb"`: bytes) that takes its place at `path` when the block ends well.
+
+    # Raises
+
+    UserError
+        As `whole_file` does.
+    """
+    with whole_file(path) as partial, open(partial, mode, encoding=None if "b" in mode else "utf-8") as file:
+        yield file
 
 
 def write_json(path: PathLike, value: Any) -> None:
@@ -105,8 +116,8 @@ class _FingerprintingWriter:
         return {"length": self._length, "sha256": self._digest.hexdigest()}
 
 
-def _sync_directory(path: Path) -> None:
-    """Without it a loss of power may undo the renaming."""
+def _sync(path: Path) -> None:
+    """Brings a file to disk, or a directory, whose renaming a loss of power may else undo."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -34,7 +34,7 @@ from torch import distributed, multiprocessing
 
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.explain import explain
-from hmtl.files import write_json
+from hmtl.files import whole_file, write_json
 from hmtl.packages import include_package as import_package
 from hmtl.training.distributed import from_primary, limit_waiting, wait_for_all
 from hmtl.training.recovery import read_back_vocabulary
@@ -144,7 +144,8 @@ def train_model(
         prepare()
         model = _train_here(job)
     if not dry_run and node_rank == 0 and (place is None or place.rank == 0):
-        archive_model(serialization_dir, include_in_archive=archived)
+        with whole_file(os.path.join(serialization_dir, "model.tar.gz")) as archive:
+            archive_model(serialization_dir, archive_path=archive, include_in_archive=archived)
     if place is not None:
         wait_for_all()
         distributed.destroy_process_group()

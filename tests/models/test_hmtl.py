@@ -174,7 +174,7 @@ def test_any_hierarchy_trains(levels: str) -> None:
             for module in head.modules():
                 if isinstance(module, torch.nn.Dropout):
                     module.p = 0.0
-        batch = next(loader.stream(task))
+        batch = next(loader.stream(task))[0]
         reached = dict(model.parameters_of(task))
         optimizer = torch.optim.Adam(reached.values(), lr=0.003)
         losses = []
@@ -294,7 +294,7 @@ def test_other_encoders(encoder: Dict[str, Any]) -> None:
         levels["emd"]["encoder"] = {**encoder, "layers": [[[2, 14]], [[2, 14]]]}
     model, loader, _ = build("{ ner: levels.tagger([]), emd: levels.tagger(['ner']) }", levels=levels)
     assert model.encoder("emd").get_input_dim() == 6 + 8
-    model(**next(loader.stream("emd")))["loss"].backward()
+    model(**next(loader.stream("emd"))[0])["loss"].backward()
     assert model.heads["emd"]._projection.weight.grad.any()
 
 
@@ -337,7 +337,7 @@ def test_a_task_computes_no_level_above_it() -> None:
     calls: List[str] = []
     for name, encoder in model.encoders.items():
         encoder.register_forward_hook(lambda *_, name=name: calls.append(name))  # type: ignore[misc]
-    model(**next(loader.stream("emd")))
+    model(**next(loader.stream("emd"))[0])
     assert calls == ["ner", "emd"]
 
 
@@ -393,10 +393,10 @@ def test_one_sequence_reads_across_sentences_and_keeps_their_boundaries() -> Non
 def test_metrics_carry_the_names_of_their_tasks() -> None:
     model, loader, _ = build("{ ner: levels.tagger([]), relation: levels.relation(['ner']) }")
     model.eval()
-    model(**next(loader.stream("ner")))
+    model(**next(loader.stream("ner"))[0])
     # A task that was not evaluated has no metrics.
     assert set(model.get_metrics()) == {f"ner_{name}" for name in ("precision", "recall", "f1")}
-    model(**next(loader.stream("relation")))
+    model(**next(loader.stream("relation"))[0])
     metrics = model.get_metrics()
     assert set(metrics) == {f"ner_{name}" for name in ("precision", "recall", "f1")} | {
         f"relation_{name}" for name in ("precision", "recall", "f1", "f1_sentences_with_relations")
@@ -568,7 +568,7 @@ def test_embeddings(name: str, transformer: str, elmo: Dict[str, str], glove: st
     model.train()
     for task in model.tasks:
         model.zero_grad(set_to_none=True)
-        model(**next(loader.stream(task)))["loss"].backward()
+        model(**next(loader.stream(task))[0])["loss"].backward()
         reached = {n for n, p in model.parameters_of(task) if "pooler" not in n}
         assert reached == {n for n, p in model.named_parameters() if p.grad is not None}
     together = predict(model, text_of(reader, DOCUMENTS, model.vocab))
@@ -610,7 +610,7 @@ def test_words_start_from_a_file(glove: str) -> None:
 def test_a_frozen_transformer_learns_the_weights_of_its_layers_alone(transformer: str) -> None:
     model, loader, _ = build("{ ner: levels.tagger([]) }", f"[embedders.transformer('{transformer}', max_length=64)]")
     model.train()
-    model(**next(loader.stream("ner")))["loss"].backward()
+    model(**next(loader.stream("ner"))[0])["loss"].backward()
     inner = list(model.text_field_embedder.named_parameters())
     mixed = [(n, p) for n, p in inner if "scalar_mix" in n]
     rest = [(n, p) for n, p in inner if "scalar_mix" not in n]
@@ -635,7 +635,7 @@ def test_a_frozen_transformer_runs_without_dropout(transformer: str) -> None:
 def test_a_trained_transformer_gets_gradients(transformer: str) -> None:
     embedding = f"[embedders.transformer('{transformer}', train=true, max_length=64)]"
     model, loader, _ = build("{ ner: levels.tagger([]) }", embedding)
-    model(**next(loader.stream("ner")))["loss"].backward()
+    model(**next(loader.stream("ner"))[0])["loss"].backward()
     gradients = {n: p.grad for n, p in model.text_field_embedder.named_parameters() if "pooler" not in n}
     assert all(g is not None for g in gradients.values())
     assert sum(bool(g.any()) for g in gradients.values()) > len(gradients) / 2
@@ -654,7 +654,7 @@ def test_sentences_longer_than_the_transformer_takes(transformer: str) -> None:
 def test_elmo_is_frozen_but_for_its_mix(elmo: Dict[str, str]) -> None:
     embedding = f"[embedders.elmo('{elmo['options']}', '{elmo['weights']}')]"
     model, loader, _ = build("{ ner: levels.tagger([]) }", embedding)
-    model(**next(loader.stream("ner")))["loss"].backward()
+    model(**next(loader.stream("ner"))[0])["loss"].backward()
     names = [n for n, _ in model.parameters_of("ner") if n.startswith("text_field_embedder")]
     # Two layers, the character encoder, and a common factor.
     assert len(names) == 4 and all("scalar_mix" in name for name in names)
