@@ -53,7 +53,7 @@ predict: install ## annotate a text: make predict TEXT="Ada Lovelace lived in Lo
 test: install ## the whole test-suite
 	$(BIN)/python -m pytest
 
-torture: install ## kill a tiny run forty times, recover it each time; it must end as if left in peace
+torture: install ## kill tiny runs eighty times, recover them each time; they must end as if left in peace
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/torture.py
 
 lint: install ## style and types
