@@ -157,7 +157,7 @@ experiment.new(
 """
 
 EMBEDDINGS = {
-    "words": "[embedders.words(dim=16)]",
+    "words and characters": "[embedders.words(dim=16), embedders.characters(dim=4, num_filters=8)]",
     "elmo": "[embedders.elmo('{options}', '{weights}')]",
     "transformer": "[embedders.words(dim=16), embedders.transformer('{transformer}', max_length=64)]",
     "cached transformer": "[embedders.transformer('{transformer}', max_length=64, cache_gib=1.0)]",
