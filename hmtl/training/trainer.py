@@ -43,7 +43,7 @@ from hmtl.training.precision import Precision
 from hmtl.training.progress import TrainingProgress
 from hmtl.training.stop_signals import StopSignals, TrainingStopped
 from hmtl.training.successive_regularization import SuccessiveRegularization
-from hmtl.training.task_samplers import ProportionalSampler, TaskSampler
+from hmtl.training.task_samplers import ProportionalSampler, TaskSampler, number_of_updates
 from hmtl.training.task_state import OptimizerState, ScoreTracker
 from hmtl.training.update import Updater
 
@@ -85,6 +85,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         self,
         model: HMTL,
         optimizer_states: Dict[str, OptimizerState],
+        updater: Updater,
         sampler: TaskSampler,
         data_loader: PerTaskDataLoader,
         validation_data_loader: Optional[PerTaskDataLoader] = None,
@@ -94,13 +95,6 @@ class MultiTaskTrainer(GradientDescentTrainer):
         min_learning_rate: float = 1e-7,
         seed: int = 13370,
         tasks_per_update: int = 1,
-        precision: Optional[Precision] = None,
-        objective: Optional[Objective] = None,
-        aggregator: Optional[GradientAggregator] = None,
-        successive_regularization: Optional[SuccessiveRegularization] = None,
-        gradient_accumulation_steps: int = 1,
-        grad_norm: Optional[float] = None,
-        grad_clipping: Optional[float] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -118,20 +112,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         self._optimizer_states = optimizer_states
         self._sampler = sampler
         self._tasks_per_update = tasks_per_update
-        self._precision = precision or Precision("fp32", self.cuda_device)
-        self._objective = objective
-        self._aggregator = aggregator
-        self._successive_regularization = successive_regularization
-        self._updater = Updater(
-            model,
-            self._precision,
-            in_parts=num_workers() * gradient_accumulation_steps > 1,
-            objective=objective,
-            aggregator=aggregator,
-            successive_regularization=successive_regularization,
-            grad_norm=grad_norm,
-            grad_clipping=grad_clipping,
-        )
+        self._updater = updater
         self._min_learning_rate = min_learning_rate
         self._seed = seed
         self._tasks = list(model.tasks)
@@ -232,54 +213,47 @@ class MultiTaskTrainer(GradientDescentTrainer):
                 _check_data(model, loader)
         assert isinstance(data_loader, PerTaskDataLoader)
         assert validation_data_loader is None or isinstance(validation_data_loader, PerTaskDataLoader)
-        if gradient_accumulation_steps < 1:
-            raise ConfigurationError("trainer.gradient_accumulation_steps must be at least 1")
-        if tasks_per_update > 1 and not shared_optimizer:
+        _check_settings(tasks_per_update, shared_optimizer, gradient_aggregator, gradient_accumulation_steps)
+        if ddp_accelerator is not None or (distributed and num_workers() == 1):
             raise ConfigurationError(
-                "trainer.tasks_per_update: the tasks of an update share one step, and hence one optimizer; "
-                "set trainer.shared_optimizer to true"
+                "the multi_task trainer sums gradients over workers by itself; give 'distributed' at the top of the "
+                "configuration, without a ddp_accelerator, not in the trainer"
             )
-        if tasks_per_update == 1 and gradient_aggregator is not None:
-            raise ConfigurationError(
-                "trainer.gradient_aggregator: the gradient of one task has nothing to be combined with; "
-                "set trainer.tasks_per_update to 2 or more"
-            )
-        workers = num_workers()
-        data_loader.share_out(workers, rank(), gradient_accumulation_steps)
+        data_loader.share_out(num_workers(), rank(), gradient_accumulation_steps)
         if validation_data_loader is not None:
-            validation_data_loader.share_out(workers, rank())
+            validation_data_loader.share_out(num_workers(), rank())
         if cuda_device is None:
             cuda_device = 0 if torch.cuda.is_available() else -1
         device = int_to_device(cuda_device)
         model = model.to(device)
         copy_from_primary([*model.parameters(), *model.buffers()])
-        if objective is not None:
-            objective.set_tasks(model.tasks)
-            objective.to(device)
-        number_format = Precision(precision, device)
-
-        def parameters_of(task: str) -> List[Tuple[str, torch.nn.Parameter]]:
-            return model.parameters_of(task) + ([] if objective is None else objective.parameters_of(task))
-
+        updater = Updater(
+            model,
+            Precision(precision, device),
+            in_parts=num_workers() * gradient_accumulation_steps > 1,
+            objective=objective,
+            aggregator=gradient_aggregator,
+            successive_regularization=successive_regularization,
+            grad_norm=grad_norm,
+            grad_clipping=grad_clipping,
+        )
+        parameters, num_steps = {task: updater.parameters_of(task) for task in model.tasks}, data_loader.num_batches
         if shared_optimizer:
-            reached = {name: p for task in model.tasks for name, p in parameters_of(task)}
-            parameters = {SHARED: list(reached.items())}
-            num_batches = {SHARED: -(-len(data_loader) // tasks_per_update)}
-        else:
-            parameters = {task: parameters_of(task) for task in model.tasks}
-            num_batches = data_loader.num_batches
+            parameters = {SHARED: list(dict.fromkeys(pair for pairs in parameters.values() for pair in pairs))}
+            num_steps = {SHARED: number_of_updates(data_loader.num_batches, tasks_per_update)}
         optimizer_states = {}
         for name, named_parameters in parameters.items():
             built = optimizer.construct(model_parameters=[list(pair) for pair in named_parameters])
             scheduler: Optional[LearningRateScheduler] = None
             if learning_rate_scheduler is not None:
                 scheduler = learning_rate_scheduler.construct(
-                    optimizer=built, num_epochs=num_epochs, num_steps_per_epoch=num_batches[name]
+                    optimizer=built, num_epochs=num_epochs, num_steps_per_epoch=num_steps[name]
                 )
-            optimizer_states[name] = OptimizerState(built, scheduler, number_format.new_scaler())
+            optimizer_states[name] = OptimizerState(built, scheduler, updater.precision.new_scaler())
         return cls(
             model=model,
             optimizer_states=optimizer_states,
+            updater=updater,
             sampler=sampler or ProportionalSampler(),
             data_loader=data_loader,
             validation_data_loader=validation_data_loader,
@@ -289,13 +263,6 @@ class MultiTaskTrainer(GradientDescentTrainer):
             min_learning_rate=min_learning_rate,
             seed=seed,
             tasks_per_update=tasks_per_update,
-            precision=number_format,
-            objective=objective,
-            aggregator=gradient_aggregator,
-            successive_regularization=successive_regularization,
-            gradient_accumulation_steps=gradient_accumulation_steps,
-            grad_norm=grad_norm,
-            grad_clipping=grad_clipping,
             serialization_dir=serialization_dir,
             checkpointer=checkpointer and checkpointer.construct(serialization_dir=serialization_dir),
             cuda_device=device,
@@ -446,7 +413,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         self._pytorch_model.eval()
         loader: PerTaskDataLoader = self._validation_data_loader  # type: ignore[assignment]
         model: HMTL = self.model  # type: ignore[assignment]
-        with self._precision.autocast():
+        with self._updater.precision.autocast():
             alone = num_workers() == 1
             metrics = evaluate_task(model, loader, task, before_batch=self._stop_if_asked if alone else None)
         self._stop_if_asked()
@@ -495,18 +462,10 @@ class MultiTaskTrainer(GradientDescentTrainer):
                 "metric_tracker": self._metric_tracker.state_dict(),
                 "optimizers": {name: state.state_dict() for name, state in self._optimizer_states.items()},
                 "callbacks": [callback.state_dict() for callback in self._callbacks],
-                **{name: part.state_dict() for name, part in self._parts_with_state().items()},
+                "sampler": self._sampler.state_dict(),
+                "updater": self._updater.state_dict(),
             },
         )
-
-    def _parts_with_state(self) -> Dict[str, Any]:
-        parts = {
-            "sampler": self._sampler,
-            "objective": self._objective,
-            "gradient_aggregator": self._aggregator,
-            "successive_regularization": self._successive_regularization,
-        }
-        return {name: part for name, part in parts.items() if part is not None}
 
     def _maybe_restore_checkpoint(self) -> None:
         checkpoint = None
@@ -530,8 +489,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
         self._metric_tracker.load_state_dict(state["metric_tracker"])
         for callback, callback_state in zip(self._callbacks, state["callbacks"]):
             callback.load_state_dict(callback_state)
-        for name, part in self._parts_with_state().items():
-            part.load_state_dict(state[name])
+        self._sampler.load_state_dict(state["sampler"])
+        self._updater.load_state_dict(state["updater"])
         self._num_consumed = Counter(state["num_consumed"])
         self._epoch_losses.load_state_dict(state["epoch_losses"])
         self._metrics = state["metrics"]
@@ -590,6 +549,23 @@ def _check_data(model: HMTL, loader: DataLoader) -> None:
                 [f"no data for {', '.join(without_data)}"] * bool(without_data)
                 + [f"no level for {', '.join(without_level)}"] * bool(without_level)
             )
+        )
+
+
+def _check_settings(
+    tasks_per_update: int, shared_optimizer: bool, aggregator: Optional[GradientAggregator], accumulation_steps: int
+) -> None:
+    if accumulation_steps < 1:
+        raise ConfigurationError("trainer.gradient_accumulation_steps must be at least 1")
+    if tasks_per_update > 1 and not shared_optimizer:
+        raise ConfigurationError(
+            "trainer.tasks_per_update: the tasks of an update share one step, and hence one optimizer; "
+            "set trainer.shared_optimizer to true"
+        )
+    if tasks_per_update == 1 and aggregator is not None:
+        raise ConfigurationError(
+            "trainer.gradient_aggregator: the gradient of one task has nothing to be combined with; "
+            "set trainer.tasks_per_update to 2 or more"
         )
 
 

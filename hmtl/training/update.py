@@ -46,6 +46,7 @@ class Updater:
     # Parameters
 
     model : `HMTL`
+        On its device.
     precision : `Precision`
     in_parts : `bool`
         Whether batches are split, over workers or one after the other.
@@ -69,14 +70,17 @@ class Updater:
         grad_norm: Optional[float] = None,
         grad_clipping: Optional[float] = None,
     ) -> None:
+        self.precision = precision
         self._model = model
-        self._precision = precision
         self._in_parts = in_parts
         self._objective = objective
         self._aggregator = aggregator
         self._successive_regularization = successive_regularization
         self._grad_norm = grad_norm
         self._grad_clipping = grad_clipping
+        if objective is not None:
+            objective.set_tasks(model.tasks)
+            objective.to(next(model.parameters()).device)
         named = {task: model.parameters_of(task) for task in model.tasks}
         self._parameters = {task: [parameter for _, parameter in pairs] for task, pairs in named.items()}
         own = {task: (f"encoders.{task}.", f"heads.{task}.") for task in model.tasks}
@@ -89,6 +93,26 @@ class Updater:
     def shared_parameters(self) -> Dict[str, torch.nn.Parameter]:
         """All that some task reaches below its own level."""
         return {name: parameter for pairs in self._below.values() for name, parameter in pairs}
+
+    def parameters_of(self, task: str) -> List[Tuple[str, torch.nn.Parameter]]:
+        """What an optimizer of the task holds, by name: what the task reaches, and the objective's own parameters."""
+        of_objective = [] if self._objective is None else self._objective.parameters_of(task)
+        return self._model.parameters_of(task) + of_objective
+
+    def state_dict(self) -> Dict[str, Any]:
+        return {name: part.state_dict() for name, part in self._stateful().items()}
+
+    def load_state_dict(self, state: Dict[str, Any]) -> None:
+        for name, part in self._stateful().items():
+            part.load_state_dict(state[name])
+
+    def _stateful(self) -> Dict[str, Any]:
+        parts = {
+            "objective": self._objective,
+            "aggregator": self._aggregator,
+            "successive_regularization": self._successive_regularization,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
 
     def start_epoch(self) -> None:
         """To be called before the first update of each epoch, not where one is resumed."""
@@ -154,7 +178,7 @@ class Updater:
         return total[0] * share, all_outputs
 
     def _forward(self, batch: Batch) -> Dict[str, Any]:
-        with self._precision.autocast():
+        with self.precision.autocast():
             return self._model(**batch)
 
     def _combine(self, state: OptimizerState, losses: Dict[str, torch.Tensor], gradients: Dict[str, Gradients]) -> None:

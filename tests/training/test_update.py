@@ -86,17 +86,17 @@ def test_uncertainty_weighs_and_learns(fixtures, tmp_path):
     expected = summed(gradients(trainer, batches), dict.fromkeys(batches, weight))
     assert_close(step(trainer, batches), expected)
     for task in batches:
-        ((_, variance),) = trainer._objective.parameters_of(task)
+        ((_, variance),) = trainer._updater._objective.parameters_of(task)
         # By hand: d/ds of exp(-s) L + s / 2.
         assert 0.7 - float(variance) == pytest.approx(0.5 - weight * loss[task], rel=1e-4)
-    ((_, variance),) = trainer._objective.parameters_of("coref")
+    ((_, variance),) = trainer._updater._objective.parameters_of("coref")
     assert float(variance) == pytest.approx(0.7)
 
 
 def test_uncertainty_with_an_optimizer_a_task(fixtures, tmp_path):
     trainer = trainer_of(fixtures, tmp_path, shared_optimizer=False, objective="uncertainty")
     trainer._update(batches_of(trainer, "ner"), 0, 0)
-    moved = {task: float(trainer._objective.parameters_of(task)[0][1]) != 0 for task in TASKS}
+    moved = {task: float(trainer._updater._objective.parameters_of(task)[0][1]) != 0 for task in TASKS}
     assert moved == {"ner": True, "emd": False, "relation": False, "coref": False}
 
 
@@ -113,13 +113,13 @@ class RowsSeen(GradientAggregator):
 def test_an_aggregator_gets_the_true_gradients_of_shared_parameters_alone(fixtures, tmp_path, precision):
     trainer = trainer_of(fixtures, tmp_path, tasks_per_update=2, gradient_aggregator="rows_seen", precision=precision)
     batches = batches_of(trainer, "ner", "relation")
-    with trainer._precision.autocast():
+    with trainer._updater.precision.autocast():
         expected = gradients(trainer, batches)
     found = step(trainer, batches)
     tolerance = 1e-4 if precision == "fp32" else 2e-2
     shared = [name for name, _ in trainer.model.parameters_of("ner") if not name.startswith("heads.")]
     rows = torch.stack([torch.cat([expected[task][name].reshape(-1) for name in shared]) for task in batches])
-    torch.testing.assert_close(trainer._aggregator.matrix, rows, rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(trainer._updater._aggregator.matrix, rows, rtol=tolerance, atol=tolerance)
     for name, tensor in summed(expected).items():
         torch.testing.assert_close(found[name], tensor, rtol=tolerance, atol=tolerance, msg=name)
 
