@@ -1,9 +1,9 @@
 """`hmtl prepare`: from a publisher's files to training data."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
+from typing import Type, cast
 
 from allennlp.commands.subcommand import Subcommand
 
@@ -38,13 +38,13 @@ def add_corpora(parser: argparse.ArgumentParser) -> None:
 
     corpora = parser.add_subparsers(title="corpora", metavar="NAME", required=True)
     for name in sorted(Source.list_available()):
-        source = Source.by_name(name)
+        source = cast(Type[Source], Source.by_name(name))
         description = " ".join((source.__doc__ or name).split("\n\n")[0].split())
         corpus = corpora.add_parser(name, description=description, help=description)
         source.add_arguments(corpus)
         corpus.add_argument("--output", type=Path, required=True, metavar="DIR", help="the directory to write")
         corpus.add_argument(
-            "--jobs", type=_jobs, metavar="N", help="how many processes convert files (default: one for each core)"
+            "--jobs", type=_number, metavar="N", help="how many processes convert files (default: one for each core)"
         )
         corpus.add_argument(
             "--force", action="store_true", help="replace older data in DIR, once the new ones are complete"
@@ -56,22 +56,21 @@ def prepare_corpus(arguments: argparse.Namespace) -> None:
     """Runs the command line; exits with 1 where anything was left out."""
     from hmtl.data.preparation.prepare import NothingPrepared, prepare
 
-    program = os.path.basename(sys.argv[0]) if sys.argv[0].endswith(".py") else "hmtl"
     try:
         source = arguments.corpus_class.from_arguments(arguments)
         report = prepare(source, arguments.output, arguments.jobs, arguments.force)
     except NothingPrepared as error:
         for line in error.report.skipped_lines():
-            print(f"{program}: {line}", file=sys.stderr)
+            print(line, file=sys.stderr)
         raise
     print(report.text())
     for line in report.skipped_lines():
-        print(f"{program}: {line}", file=sys.stderr)
+        print(line, file=sys.stderr)
     if report.num_skipped:
         raise SystemExit(1)
 
 
-def _jobs(text: str) -> int:
+def _number(text: str) -> int:
     value = int(text)
     if value < 0:
         raise argparse.ArgumentTypeError(f"expected a number from 0, got {text}")

@@ -79,14 +79,10 @@ def _check_replaceable(output: Path, force: bool) -> None:
         raise UserError(f"{output}: expected a directory, found a file")
     names = {path.name for path in output.iterdir()}
     foreign = sorted(name for name in names if name != REPORT_FILE and not name.endswith(".jsonl"))
-    if foreign:
-        raise UserError(
-            f"{output}: --force replaces prepared data only, and this holds '{foreign[0]}'; write elsewhere"
-        )
     if names and REPORT_FILE not in names:
-        raise UserError(
-            f"{output}: --force replaces prepared data only, and this has no {REPORT_FILE}; write elsewhere"
-        )
+        foreign.append(f"no {REPORT_FILE}")
+    if foreign:
+        raise UserError(f"{output}: --force replaces prepared data only, and this holds {foreign[0]}; write elsewhere")
 
 
 def _swap(partial: Path, output: Path, replaced: Path) -> None:

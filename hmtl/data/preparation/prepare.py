@@ -133,8 +133,8 @@ def _in_order(executor: ProcessPoolExecutor, units: Iterable[Unit], ahead: int) 
             return unit, future.result()
         except BrokenProcessPool as error:
             raise UserError(
-                f"a process was killed at the unit '{unit.key}' or soon after, perhaps for want of memory; fewer --jobs "
-                "need less"
+                f"a process was killed at the unit '{unit.key}' or soon after, perhaps for want of memory; fewer "
+                "--jobs need less"
             ) from error
 
     for unit in units:
