@@ -247,6 +247,8 @@ def _join(place: Place) -> None:
 
 def _train(place: Place, job: Job) -> None:
     """What a worker does between meeting the others and leaving them."""
+    # Other nodes may have a disk of their own.
+    os.makedirs(job.serialization_dir, exist_ok=True)
     common_logging.FILE_FRIENDLY_LOGGING = job.file_friendly_logging
     common_logging.prepare_global_logging(job.serialization_dir, rank=place.rank, world_size=place.world_size)
     if job.params.get("evaluate_on_test"):
