@@ -27,8 +27,9 @@ from hmtl.errors import DataError, UserError
 from hmtl.files import write_json
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
+from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.metrics import LabelledF1
-from hmtl.training.trainer import BEST_OVERALL, best_weights_name, evaluate_task
+from hmtl.training.trainer import BEST_OVERALL, best_weights_name
 from hmtl.version import VERSION
 
 Metrics = Dict[str, float]

@@ -8,17 +8,10 @@ With `distributed` in the configuration, `hmtl train` starts a process for each 
 import logging
 import os
 import re
-import signal
 import sys
-import threading
-import time
-import traceback
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from types import FrameType
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import torch
@@ -30,15 +23,14 @@ from allennlp.common.meta import META_NAME, Meta
 from allennlp.models import Model
 from allennlp.models.archival import CONFIG_NAME, archive_model, verify_include_in_archive
 from allennlp.training import util as training_util
-from torch import distributed, multiprocessing
+from torch import distributed
 
 from hmtl.errors import ConfigurationError, UserError
-from hmtl.explain import explain
 from hmtl.files import whole_file, write_json
 from hmtl.packages import include_package as import_package
 from hmtl.training.distributed import from_primary, limit_waiting, wait_for_all
 from hmtl.training.recovery import read_back_vocabulary
-from hmtl.training.stop_signals import TrainingStopped
+from hmtl.training.supervisor import LostWorker, how_to_go_on, run_workers
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +40,6 @@ COMMAND_NAME = "command.json"
 TIMEOUT_SECONDS = 45.0
 # Workers start at their own pace, on several nodes even minutes apart.
 START_TIMEOUT = timedelta(minutes=30)
-# So long the others may take to end by themselves once one worker has failed.
-GRACE_SECONDS = 10.0
 
 
 class Place(NamedTuple):
@@ -82,19 +72,6 @@ class Job(NamedTuple):
     include_package: Sequence[str]
     dry_run: bool
     file_friendly_logging: bool
-
-
-class Outcome(NamedTuple):
-    """How a worker ended: `signum` where a signal stopped it, else the `error` for the user and the `traceback`."""
-
-    signum: Optional[int] = None
-    error: Optional[str] = None
-    traceback: str = ""
-    lost_another: bool = False
-
-
-class LostWorker(UserError):
-    """Another worker no longer answers."""
 
 
 def train_model(
@@ -139,7 +116,7 @@ def train_model(
         places = _places(settings, node_rank)
         if node_rank == 0:
             prepare()
-        _supervise(_start_workers(job, places), serialization_dir)
+        run_workers({f"worker {each.rank}": partial(_work, each, job) for each in places}, serialization_dir)
     else:
         prepare()
         model = _train_here(job)
@@ -147,8 +124,7 @@ def train_model(
         with whole_file(os.path.join(serialization_dir, "model.tar.gz")) as archive:
             archive_model(serialization_dir, archive_path=archive, include_in_archive=archived)
     if place is not None:
-        wait_for_all()
-        distributed.destroy_process_group()
+        _leave()
     return None if dry_run or return_model is False else model
 
 
@@ -232,6 +208,17 @@ def _place_of_launched(settings: Params) -> Place:
     return Place(rank, int(os.environ["WORLD_SIZE"]), device, "env://", timeout)
 
 
+def _work(place: Place, job: Job) -> None:
+    """What a process does that this module has started."""
+    plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
+    plugins.import_plugins()
+    for package in job.include_package:
+        import_package(package)
+    _join(place)
+    _train(place, job)
+    _leave()
+
+
 def _join(place: Place) -> None:
     """Meets the other workers."""
     if place.device >= 0:
@@ -243,6 +230,12 @@ def _join(place: Place) -> None:
         rank=place.rank,
         timeout=START_TIMEOUT,
     )
+
+
+def _leave() -> None:
+    """A worker that went without a word would now and then abort."""
+    wait_for_all()
+    distributed.destroy_process_group()
 
 
 def _train(place: Place, job: Job) -> None:
@@ -283,145 +276,10 @@ def _lost_workers_named(place: Place, job: Job) -> Iterator[None]:
         first_line = str(error).strip().splitlines()[0]
         raise LostWorker(
             f"worker {place.rank} no longer hears from another worker, and training has ended ({first_line}); "
-            + _how_to_go_on(job.serialization_dir)
+            + how_to_go_on(job.serialization_dir)
         ) from error
-
-
-def _how_to_go_on(serialization_dir: str) -> str:
-    return f"the same command with --recover goes on with {serialization_dir} from its last checkpoint"
 
 
 def _is_lost_connection(error: RuntimeError) -> bool:
     known = r"gloo|NCCL|[Cc]onnection (closed|reset|refused)|[Tt]imed? ?out|Broken pipe"
     return isinstance(error, distributed.DistError) or re.search(known, str(error)) is not None
-
-
-def _start_workers(job: Job, places: List[Place]) -> "List[Worker]":
-    # A process that has used a GPU, or several threads, must not be forked.
-    context = multiprocessing.get_context("spawn")
-    workers = []
-    for place in places:
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(place, job, theirs), name=f"worker {place.rank}")
-        process.start()
-        theirs.close()
-        workers.append(Worker(process, ours))
-    return workers
-
-
-def _work(place: Place, job: Job, supervisor: Connection) -> None:
-    """The whole life of a worker process."""
-    # Ctrl-C reaches the supervisor alone, which passes it on.
-    os.setpgrp()
-    # A lock between processes, the default, would outlive a worker that is killed.
-    Tqdm.set_lock(threading.RLock())
-    threading.Thread(target=_end_with_supervisor, args=(supervisor,), daemon=True).start()
-    outcome = Outcome()
-    try:
-        plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
-        plugins.import_plugins()
-        for package in job.include_package:
-            import_package(package)
-        _join(place)
-        _train(place, job)
-        wait_for_all()
-        distributed.destroy_process_group()
-    except TrainingStopped as stopped:
-        outcome = Outcome(signum=stopped.signum)
-    except KeyboardInterrupt:
-        outcome = Outcome(signum=signal.SIGINT)
-    except Exception as error:
-        outcome = Outcome(
-            error=explain(error), traceback=traceback.format_exc(), lost_another=isinstance(error, LostWorker)
-        )
-    supervisor.send(outcome)
-    if outcome != Outcome():
-        # Not through the usual exit, which may wait for the other workers.
-        os._exit(1)
-
-
-def _end_with_supervisor(supervisor: Connection) -> None:
-    """A worker whose supervisor was killed saves and ends as well."""
-    try:
-        supervisor.recv()
-    except (EOFError, OSError):
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-class Worker(NamedTuple):
-    """A worker process, as its supervisor sees it."""
-
-    process: BaseProcess
-    connection: Connection
-
-    def outcome(self) -> Outcome:
-        """How the process, which has ended, says that it ended, or what is known where it cannot."""
-        try:
-            if self.connection.poll():
-                return self.connection.recv()
-        except (EOFError, OSError):
-            pass
-        code = self.process.exitcode
-        how = f"was killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with {code}"
-        return Outcome(error=f"{self.process.name} {how}")
-
-
-def _supervise(workers: List[Worker], serialization_dir: str) -> None:
-    """Waits for the workers; where one fails, ends the others and raises the reason."""
-    with _signals_passed_on(workers) as received:
-        failed = False
-        running = list(workers)
-        while running and not failed:
-            wait([worker.process.sentinel for worker in running])
-            ended = [worker for worker in running if not worker.process.is_alive()]
-            running = [worker for worker in running if worker not in ended]
-            failed = any(worker.process.exitcode != 0 for worker in ended)
-        deadline = time.monotonic() + GRACE_SECONDS
-        for worker in running:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
-        overdue = [worker for worker in running if worker.process.is_alive()]
-        for worker in overdue:
-            worker.process.kill()
-            worker.process.join()
-    outcomes = [worker.outcome() for worker in workers if worker not in overdue]
-    failures = [outcome for outcome in outcomes if outcome != Outcome()]
-    if failures:
-        _raise(failures, received, serialization_dir)
-
-
-def _raise(failures: List[Outcome], received: List[int], serialization_dir: str) -> None:
-    """Raises the failure that the others follow from."""
-    for failure in failures:
-        if failure.signum is not None:
-            raise TrainingStopped(failure.signum, serialization_dir)
-    errors = [failure for failure in failures if failure.error is None or failure.traceback or not received]
-    if not errors:  # a signal before there was anything to save
-        raise KeyboardInterrupt if received[0] == signal.SIGINT else util.SigTermReceived
-    first = min(errors, key=lambda failure: failure.lost_another)
-    if first.error is None:
-        raise RuntimeError(f"a worker of distributed training failed:\n{first.traceback}")
-    if not first.traceback:
-        raise UserError(f"{first.error}, and training has ended; {_how_to_go_on(serialization_dir)}")
-    raise UserError(first.error) from RuntimeError(first.traceback)
-
-
-@contextmanager
-def _signals_passed_on(workers: List[Worker]) -> Iterator[List[int]]:
-    """SIGTERM and SIGINT, which are listed, go to the workers, which save and end; that ends the supervisor, too."""
-    received: List[int] = []
-
-    def pass_on(signum: int, frame: Optional[FrameType]) -> None:
-        received.append(signum)
-        for worker in workers:
-            if worker.process.is_alive() and worker.process.pid is not None:
-                os.kill(worker.process.pid, signum)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    before = {signum: signal.signal(signum, pass_on) for signum in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield received
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)

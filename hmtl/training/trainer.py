@@ -6,10 +6,10 @@ import os
 import time
 from collections import Counter
 from contextlib import nullcontext
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 import torch
-from allennlp.common import Lazy, Tqdm
+from allennlp.common import Lazy
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import int_to_device
 from allennlp.data import DataLoader
@@ -33,10 +33,10 @@ from hmtl.training.distributed import (
     largest,
     num_workers,
     rank,
-    sum_over_workers,
     wait_for_all,
 )
 from hmtl.training.epoch_losses import EpochLosses, LazyMetrics
+from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.gradient_aggregators import GradientAggregator
 from hmtl.training.objectives import Objective
 from hmtl.training.precision import Precision
@@ -498,43 +498,6 @@ class MultiTaskTrainer(GradientDescentTrainer):
         self._total_batches_completed = state["total_batches_completed"]
         self._start_after_epochs_completed = state["epochs_completed"]
         self._start_after_batches_in_epoch_completed = state["batches_in_epoch_completed"]
-
-
-def evaluate_task(
-    model: HMTL, loader: PerTaskDataLoader, task: str, before_batch: Optional[Callable[[], None]] = None
-) -> Dict[str, float]:
-    """The task's metrics over all its batches in `loader`, with the mean `loss` a batch.
-
-    The model must be in evaluation mode. `before_batch` is called before each batch.
-    """
-    model.get_task_metrics(task, reset=True)
-    sums: List[torch.Tensor] = []
-    batches: Iterator[Dict[str, Any]] = loader.batches_of(task)
-    with torch.no_grad():
-        for batch in Tqdm.tqdm(batches, desc=f"evaluating {task}", total=loader.num_batches[task]):
-            if before_batch is not None:
-                before_batch()
-            output = model(**batch)
-            loss = output["loss"].double()
-            count = output.get("loss_count")
-            # Shape: (2,): a sum, and the number of items where the loss is their mean
-            sums.append(
-                torch.stack([loss, torch.zeros_like(loss)] if count is None else [loss * count, count.double()])
-            )
-    metrics = model.get_task_metrics(task, reset=True)
-    metrics["loss"] = _mean_loss(sums, loader.num_batches[task], model)
-    return metrics
-
-
-def _mean_loss(sums: List[torch.Tensor], num_batches: int, model: HMTL) -> float:
-    """The mean over batches of each batch's loss, whose parts may lie on several workers."""
-    # Shape: (num_batches, 2); of a last, small batch this worker may have had no part
-    totals = torch.zeros(num_batches, 2, dtype=torch.double, device=next(model.parameters()).device)
-    if sums:
-        totals[: len(sums)] = torch.stack(sums)
-    sum_over_workers([totals])
-    total, count = totals.unbind(-1)
-    return float(torch.where(count > 0, total / count, total).mean())
 
 
 def _check_data(model: HMTL, loader: DataLoader) -> None:

@@ -19,8 +19,9 @@ from allennlp.training.callbacks import TrainerCallback
 from hmtl.cli import main
 from hmtl.errors import UserError
 from hmtl.training import trainer as trainer_module
+from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.stop_signals import TrainingStopped
-from hmtl.training.trainer import MultiTaskTrainer, best_weights_name, evaluate_task
+from hmtl.training.trainer import MultiTaskTrainer, best_weights_name
 
 TASKS = ["coref", "emd", "ner", "relation"]
 EXTRA_LEVEL = {
