@@ -16,6 +16,9 @@ from hmtl.errors import DataError
 # The layers that the four tasks learn from; any other name is taken to be a span layer of that name.
 TASK_LAYERS = {"relation": "relations", "coref": "clusters"}
 
+# A sentence that two splits share is suspicious from this length, in tokens, as short ones recur by chance.
+MIN_LEAK_TOKENS = 6
+
 
 class Problem(NamedTuple):
     """Something wrong at one place.
@@ -87,18 +90,21 @@ class ValidationReport:
         """The counts as text: one row for each label, one column for each split."""
         splits = list(self.counts)
         rows: List[Tuple[str, List[int]]] = []
-        for name in _ordered_union(counts.totals for counts in self.counts.values()):
+        for name in ordered_union(counts.totals for counts in self.counts.values()):
             if name in ("documents", "sentences", "tokens") or any(c.totals[name] for c in self.counts.values()):
                 rows.append((name, [self.counts[split].totals[name] for split in splits]))
-        for layer in _ordered_union(counts.labels for counts in self.counts.values()):
+        for layer in ordered_union(counts.labels for counts in self.counts.values()):
             by_split = [self.counts[split].labels.get(layer, Counter()) for split in splits]
             # The rows of `clusters` are of different kinds, so their sum means nothing.
             rows.append((layer, [] if layer == "clusters" else [sum(labels.values()) for labels in by_split]))
-            names = _ordered_union(by_split)
+            names = ordered_union(by_split)
             if layer != "clusters":
                 names.sort(key=lambda label: -sum(labels[label] for labels in by_split))
             rows.extend((f"  {label}", [labels[label] for labels in by_split]) for label in names)
-        return _format_table(["", *_without_common_folder(splits)], rows)
+        return format_table(
+            ["", *without_common_folder(splits)],
+            [(name, [f"{value:,}" for value in values]) for name, values in rows],
+        )
 
     def problem_lines(self, limit: Optional[int] = None) -> List[str]:
         """One line for each problem, errors first, at most `limit` of each kind and then how many more there are."""
@@ -119,7 +125,7 @@ def validate_corpus(
     corpus: Optional[Corpus] = None,
     tasks: Optional[Sequence[str]] = None,
     relation_labels: Optional[Iterable[str]] = None,
-    min_leak_tokens: int = 6,
+    min_leak_tokens: int = MIN_LEAK_TOKENS,
 ) -> ValidationReport:
     """Reads the splits of a corpus and checks each document and what the splits share.
 
@@ -341,12 +347,12 @@ def _shorten(text: str, width: int = 60) -> str:
     return text if len(text) <= width else text[: width - 3] + "..."
 
 
-def _ordered_union(names: Iterable[Iterable[str]]) -> List[str]:
+def ordered_union(names: Iterable[Iterable[str]]) -> List[str]:
     """Each name once, in the order of first occurrence."""
     return list(dict.fromkeys(name for group in names for name in group))
 
 
-def _without_common_folder(paths: Sequence[str]) -> List[str]:
+def without_common_folder(paths: Sequence[str]) -> List[str]:
     """The paths from below the deepest folder that holds them all; a single path is left as it is."""
     if len(paths) < 2 or len({Path(path).is_absolute() for path in paths}) > 1:
         return list(paths)
@@ -354,8 +360,9 @@ def _without_common_folder(paths: Sequence[str]) -> List[str]:
     return [os.path.relpath(path, folder or ".") for path in paths]
 
 
-def _format_table(header: Sequence[str], rows: Sequence[Tuple[str, Sequence[int]]]) -> str:
-    lines = [list(header)] + [[name, *(f"{value:,}" for value in values)] for name, values in rows]
+def format_table(header: Sequence[str], rows: Iterable[Tuple[str, Sequence[str]]]) -> str:
+    """Aligned columns, the first to the left and the others to the right; a row may have too few cells."""
+    lines = [list(header)] + [[name, *cells] for name, cells in rows]
     lines = [line + [""] * (len(header) - len(line)) for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines)]
     aligned = [[cell.rjust(width) for cell, width in zip(line, widths)] for line in lines]

@@ -1,0 +1,120 @@
+"""`hmtl inspect`: what a corpus holds."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, Dict, List
+
+from allennlp.commands.subcommand import Subcommand
+
+from hmtl.data.corpora import Corpus
+from hmtl.files import atomic_write
+from hmtl.inspection import (
+    DocumentPrinter,
+    ShownDocument,
+    Split,
+    corpus_format,
+    corpus_statistics,
+    documents_by_key,
+    find_splits,
+    first_documents,
+    statistics_table,
+    write_page,
+)
+
+DESCRIPTION = """\
+Show what a corpus holds: for each split and layer the labels, lengths, nesting and distances, and what the splits
+share. With --document or --limit, show documents with their annotations instead; with --html, write both as a page.
+
+  hmtl inspect data/sample
+  hmtl inspect data/sample --document aviation-001
+  hmtl inspect gum --corpus gum --limit 1 --color | less -R
+  hmtl inspect data/sample --html sample.html
+
+Documents are read one by one. In memory stay the distinct tokens and annotated strings of each split, and 8 bytes for
+each document and each sentence of 6 or more tokens; of a page, the documents that it shows."""
+
+# Documents of each split on a page.
+PAGE_LIMIT = 20
+
+
+@Subcommand.register("inspect")
+class Inspect(Subcommand):
+    def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
+        subparser = parser.add_parser(
+            self.name,
+            description=DESCRIPTION,
+            help="Show what a corpus holds.",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add = subparser.add_argument
+        add(
+            "paths",
+            nargs="+",
+            metavar="PATH",
+            help="a split, or a directory of splits: .jsonl files, or in other formats what it holds by the names "
+            "train, dev, test",
+        )
+        add("--corpus", metavar="NAME|JSON", default="jsonl", help="the format: its name, or its JSON")
+        add("--document", metavar="ID", action="append", help="show the document of this doc_key; may be repeated")
+        add("--limit", metavar="N", type=_count, help=f"show the first N documents of each split (page: {PAGE_LIMIT})")
+        add("--html", metavar="FILE", type=Path, help="write statistics and documents as one page")
+        add("--json", action="store_true", help="print JSON: of the statistics, or a list of the documents")
+        add("--all", action="store_true", help="list all labels in the table, not the most frequent")
+        add("--color", action="store_true", help="colours though the output is no terminal")
+        subparser.set_defaults(func=_inspect)
+        return subparser
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    corpus = corpus_format(arguments.corpus)
+    splits = find_splits(arguments.paths, corpus)
+    # First: a mistyped key need not wait for the statistics.
+    documents = _documents(arguments, splits, corpus)
+    if documents and arguments.html is None:
+        _print_documents(arguments, documents)
+        return
+    report = corpus_statistics(splits, corpus)
+    if arguments.html is not None:
+        _write_page(arguments.html, report, documents)
+    if arguments.json:
+        print(json.dumps(report, indent=2))
+    elif arguments.html is None:
+        width = shutil.get_terminal_size((120, 24)).columns
+        print(statistics_table(report, width, all_labels=arguments.all))
+
+
+def _documents(arguments: argparse.Namespace, splits: List[Split], corpus: Corpus) -> List[ShownDocument]:
+    if arguments.document:
+        return documents_by_key(splits, corpus, arguments.document)
+    default = 0 if arguments.html is None else PAGE_LIMIT
+    limit = default if arguments.limit is None else arguments.limit
+    return list(first_documents(splits, corpus, limit)) if limit else []
+
+
+def _print_documents(arguments: argparse.Namespace, documents: List[ShownDocument]) -> None:
+    if arguments.json:
+        print(json.dumps([{"split": split, "document": document.to_json()} for split, document in documents], indent=2))
+        return
+    colour = arguments.color or (sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
+    printer = DocumentPrinter(shutil.get_terminal_size((100, 24)).columns, colour)
+    for number, shown in enumerate(documents):
+        print("\n" * bool(number) + "\n".join(printer.lines(shown)))
+
+
+def _write_page(path: Path, report: Dict[str, Any], documents: List[ShownDocument]) -> None:
+    """Writes the page, and says so on stderr, which leaves stdout to the statistics."""
+    with atomic_write(path) as file:
+        file.writelines(write_page(report, documents))
+    total = sum(split["documents"] for split in report["splits"].values())
+    print(f"{path}: statistics, and {len(documents):,} of {total:,} documents", file=sys.stderr)
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text}")
+    return value

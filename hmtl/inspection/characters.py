@@ -1,0 +1,23 @@
+"""Characters that would act on a terminal or a page instead of being seen."""
+
+import unicodedata
+
+# Controls, halves of surrogate pairs, ends of lines and paragraphs.
+_NOT_SHOWN = {"Cc", "Cs", "Zl", "Zp"}
+# They turn the direction of all that follows.
+_DIRECTIONS = {"\u061c", "\u200e", "\u200f", *map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
+
+
+def visible(text: str) -> str:
+    """The text with such characters written as escapes, `\\x1b`, and all others as they are."""
+    if text.isprintable():
+        return text
+    return "".join(_escaped(character) if _acts(character) else character for character in text)
+
+
+def _acts(character: str) -> bool:
+    return unicodedata.category(character) in _NOT_SHOWN or character in _DIRECTIONS
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

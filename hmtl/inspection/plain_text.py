@@ -1,0 +1,150 @@
+"""A document with its annotations as text for a terminal, readable with colours and without."""
+
+import re
+from collections import defaultdict
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from zlib import crc32
+
+from hmtl.data.document import Document, Span
+from hmtl.data.validation import crossing_pairs
+from hmtl.inspection.characters import visible
+from hmtl.inspection.layers import sentence_of, text_of
+from hmtl.inspection.splits import ShownDocument
+
+_BOLD, _DIM, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[0m"
+# Those that are readable on black and on white.
+_COLOURS = [f"\x1b[{code}m" for code in (31, 32, 33, 34, 35, 36, 91, 94, 95)]
+_CODE = re.compile(r"\x1b\[\d+m")
+_MIN_TEXT_WIDTH = 20
+
+
+class DocumentPrinter:
+    """Writes a document sentence by sentence, each layer a line: spans as `[their text LABEL]`, relations as arrows,
+    mentions of clusters as `[their text NUMBER]`; then the clusters.
+
+    # Parameters
+
+    width : `int`
+        Lines are wrapped at so many characters.
+    colour : `bool`
+        Whether to add the colour codes of a terminal. A label has the same colour everywhere.
+    """
+
+    def __init__(self, width: int = 100, colour: bool = False) -> None:
+        self._width = width
+        self._colour = colour
+
+    def lines(self, shown: ShownDocument) -> Iterator[str]:
+        """The lines of a document, in order."""
+        document, starts = shown.document, shown.document.sentence_starts
+        counts = f"({counted(len(starts), 'sentence')}, {counted(len(document.tokens), 'token')})"
+        yield self._styled(visible(document.doc_key), _BOLD) + f"  {visible(shown.split)}  {counts}"
+        for key, value in document.metadata.items():
+            if isinstance(value, (str, int, float)):
+                yield from self._wrapped(f"{visible(key)}: ", [visible(str(value))])
+        yield f"layers: {', '.join(map(visible, document.layers)) or 'none'}"
+        yield ""
+        rows = _rows_by_sentence(document)
+        names = [visible(layer) for layer in document.layers]
+        indent = len(str(len(starts))) + 2
+        column = max(map(len, names), default=0)
+        for number, sentence in enumerate(document.sentences):
+            label = str(number + 1).rjust(indent - 2) + "  "
+            if not rows[number]:
+                yield from self._wrapped(label + " " * (column + 2), [visible(token) for token in sentence])
+            for layer, items in rows[number].items():
+                for words in self._layer_lines(document, layer, items, starts[number], sentence):
+                    yield from self._wrapped(label + self._styled(visible(layer).ljust(column), _DIM) + "  ", words)
+                    label = " " * indent
+        if document.clusters:
+            yield ""
+            yield self._styled("clusters", _BOLD)
+        tokens = document.tokens
+        for number, cluster in enumerate(document.clusters or [], start=1):
+            texts = [visible(text_of(tokens, mention)) for mention in sorted(cluster)]
+            label = self._styled(str(number), _colour_of(str(number)))
+            yield from self._wrapped(" " * (5 - len(str(number))) + label + "  ", [" | ".join(texts)])
+
+    def _layer_lines(
+        self, document: Document, layer: str, items: List[Any], first: int, sentence: List[str]
+    ) -> Iterator[List[str]]:
+        """The words of each line that shows a layer of a sentence, whose first token is number `first`."""
+        if layer == "relations":
+            tokens = document.tokens
+            for arg1, arg2, label in items:
+                arrow = f"--{self._label(label)}-->"
+                yield [visible(text_of(tokens, arg1)), arrow, visible(text_of(tokens, arg2))]
+            return
+        spans = [Span(start - first, end - first, label) for start, end, label in items]
+        yield self._bracketed(sentence, spans)
+        for one, other in crossing_pairs(spans):
+            # Brackets do not tell which of two that cross ends where.
+            texts = [f"[{visible(text_of(sentence, each.bounds))} {self._label(each.label)}]" for each in (one, other)]
+            yield [f"{texts[0]} crosses {texts[1]}"]
+
+    def _bracketed(self, sentence: List[str], spans: Sequence[Span]) -> List[str]:
+        opening: Dict[int, str] = defaultdict(str)
+        closing: Dict[int, str] = defaultdict(str)
+        # Of spans that begin together the outer one opens first, of those that end together the inner one closes first.
+        for span in sorted(spans, key=lambda span: -span.end):
+            opening[span.start] += self._styled("[", _colour_of(span.label))
+        for span in sorted(spans, key=lambda span: -span.start):
+            closing[span.end] += " " + self._styled(f"{visible(span.label)}]", _colour_of(span.label))
+        words: List[str] = []
+        for number, token in enumerate(sentence):
+            words.append(opening[number] + visible(token) + closing[number])
+        return words
+
+    def _label(self, label: str) -> str:
+        return self._styled(visible(label), _colour_of(label))
+
+    def _styled(self, text: str, style: str) -> str:
+        return style + text + _RESET if self._colour else text
+
+    def _wrapped(self, prefix: str, words: Sequence[str]) -> Iterator[str]:
+        """The words in lines below one another; the prefix stands before the first."""
+        indent = _visible_length(prefix)
+        line, length = prefix, indent
+        for word in (part for each in words for part in each.split(" ")):
+            needed = _visible_length(word) + (length > indent)
+            if length > indent and length + needed > max(self._width, indent + _MIN_TEXT_WIDTH):
+                yield line.rstrip()
+                line, length, needed = " " * indent, indent, needed - 1
+            line += word if length == indent else f" {word}"
+            length += needed
+        yield line.rstrip()
+
+
+def _rows_by_sentence(document: Document) -> List[Dict[str, List[Any]]]:
+    """For each sentence the layers that have something in it, and what they have, with offsets by document."""
+    starts = document.sentence_starts
+    rows: Dict[str, List[Tuple[int, Any]]] = {
+        **{layer: [(span.start, span) for span in sorted(spans)] for layer, spans in document.spans.items()},
+        "relations": [(relation.arg1[0], relation) for relation in document.relations or []],
+        "clusters": [(mention.start, mention) for mention in cluster_mentions(document)],
+    }
+    grouped: List[Dict[str, List[Any]]] = [{} for _ in starts]
+    for layer, items in rows.items():
+        for start, item in items:
+            grouped[sentence_of(starts, start)].setdefault(layer, []).append(item)
+    return grouped
+
+
+def cluster_mentions(document: Document) -> List[Span]:
+    """The mentions of all clusters, in the order of the text, labelled with the number of their cluster from 1."""
+    numbered = enumerate(document.clusters or [], start=1)
+    return sorted(Span(start, end, str(number)) for number, cluster in numbered for start, end in cluster)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 token`, `2,000 tokens`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _colour_of(label: str) -> str:
+    # Python's own hash differs from run to run.
+    return _COLOURS[crc32(label.encode("utf-8", "surrogatepass")) % len(_COLOURS)]
+
+
+def _visible_length(text: str) -> int:
+    return len(_CODE.sub("", text))

@@ -1,0 +1,118 @@
+"""The splits of a corpus, and documents chosen from them."""
+
+import difflib
+import json
+from itertools import islice
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
+
+from allennlp.common import Params
+
+from hmtl.data.corpora import Corpus, JsonlCorpus
+from hmtl.data.corpora.corpus import files_below
+from hmtl.data.document import Document
+from hmtl.data.validation import without_common_folder
+from hmtl.errors import UserError
+
+# By these names the files or folders of a corpus are taken for its splits, in this order.
+_SPLIT_ORDER = {"train": 0, "training": 0, "dev": 1, "development": 1, "val": 1, "valid": 1, "validation": 1, "test": 2}
+
+
+class Split(NamedTuple):
+    """A part of a corpus: a short name, and the path that its format reads."""
+
+    name: str
+    path: str
+
+
+class ShownDocument(NamedTuple):
+    """A document and the name of the split that it is from."""
+
+    split: str
+    document: Document
+
+
+def corpus_format(option: str) -> Corpus:
+    """The format that `--corpus` names: a registered name, or a JSON object with `type` and its parameters.
+
+    # Raises
+
+    UserError
+        Where it is neither; an unknown name raises a `ConfigurationError`.
+    """
+    parameters: Any = {"type": option}
+    if option.lstrip().startswith("{"):
+        try:
+            parameters = json.loads(option)
+        except json.JSONDecodeError as error:
+            raise UserError(f"--corpus: not valid JSON ({error}); expected a name or an object with 'type'") from error
+    return Corpus.from_params(Params(parameters))
+
+
+def find_splits(paths: Sequence[str], corpus: Corpus) -> List[Split]:
+    """A split for each path, and for a directory those that it holds.
+
+    In the project's own format these are all its `.jsonl` files; in another format what it holds by the names `train`,
+    `dev`, `test` and their like, or else the directory itself is a split. Training data comes first.
+
+    # Raises
+
+    UserError
+        Where a path does not exist, or a directory holds no document in the project's own format.
+    """
+    found: List[str] = []
+    for path in paths:
+        # `corpus.documents` checks what stands before `#start:stop`.
+        if "#" not in path and not Path(path).exists():
+            raise UserError(f"{path}: no such file or directory")
+        found.extend(_splits_of(Path(path), corpus) if Path(path).is_dir() else [path])
+    found = list(dict.fromkeys(found))
+    return [Split(name, path) for name, path in zip(without_common_folder(found), found)]
+
+
+def training_split(splits: Sequence[Split]) -> Split:
+    """The first one that is named for training, or the first of all."""
+    return next((split for split in splits if _rank(Path(split.path)) == 0), splits[0])
+
+
+def first_documents(splits: Sequence[Split], corpus: Corpus, limit: int) -> Iterator[ShownDocument]:
+    """The first documents of each split."""
+    for split in splits:
+        for document in islice(corpus.documents(split.path), limit):
+            yield ShownDocument(split.name, document)
+
+
+def documents_by_key(splits: Sequence[Split], corpus: Corpus, keys: Sequence[str]) -> List[ShownDocument]:
+    """The documents of these keys, in this order; of two with one key the first in the corpus.
+
+    # Raises
+
+    UserError
+        Where there is none of a key; the nearest key is named.
+    """
+    found: Dict[str, ShownDocument] = {}
+    seen: Dict[str, None] = {}
+    for split in splits:
+        for document in corpus.documents(split.path):
+            seen[document.doc_key] = None
+            if document.doc_key in keys:
+                found.setdefault(document.doc_key, ShownDocument(split.name, document))
+                if len(found) == len(set(keys)):
+                    return [found[key] for key in dict.fromkeys(keys)]
+    missing = next(key for key in keys if key not in found)
+    # An absent-minded part of a key is found as well as a misspelt one.
+    near = difflib.get_close_matches(missing, seen, n=1) or [key for key in seen if missing.lower() in key.lower()]
+    advice = f"did you mean '{near[0]}'?" if near else f"the first is '{next(iter(seen))}'"
+    raise UserError(f"--document {missing}: none of the {len(seen):,} documents has this key; {advice}")
+
+
+def _splits_of(directory: Path, corpus: Corpus) -> List[str]:
+    if isinstance(corpus, JsonlCorpus):
+        entries = files_below(directory, "*.jsonl")
+    else:
+        entries = sorted(entry for entry in directory.iterdir() if _rank(entry) < len(_SPLIT_ORDER))
+    return [str(entry) for entry in sorted(entries, key=_rank)] or [str(directory)]
+
+
+def _rank(path: Path) -> int:
+    return _SPLIT_ORDER.get(path.name.partition(".")[0].lower(), len(_SPLIT_ORDER))
