@@ -56,6 +56,16 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
     coref: coref('ace_conll') + splits(file('train'), file('dev'), file('test')),
   },
 
+  // ACE 2005 in the LDC's own files: LDC2006T06 or its data/English. Options are those of the corpus, such as
+  // { spans: 'extents' }; it is converted as by `hmtl prepare ace05`.
+  ace05(folder, options={}): {
+    local corpus = { type: 'ace05' } + options,
+    local parts = splits(folder + '#train', folder + '#dev', folder + '#test'),
+    emd: emd(corpus) + parts,
+    relation: relation(corpus) + parts,
+    coref: coref(corpus) + parts,
+  },
+
   // CoNLL-2003 by the names of its files.
   conll2003(folder): {
     ner: ner('conll2003') + splits(folder + '/eng.train', folder + '/eng.testa', folder + '/eng.testb'),

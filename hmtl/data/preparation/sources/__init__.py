@@ -1,5 +1,6 @@
 """The corpora that `hmtl prepare` takes, one a file."""
 
+from hmtl.data.preparation.sources.ace05 import Ace05Source
 from hmtl.data.preparation.sources.conll2003 import Conll2003Source
 from hmtl.data.preparation.sources.gum import GumSource
 from hmtl.data.preparation.sources.litbank import LitbankSource
@@ -7,4 +8,12 @@ from hmtl.data.preparation.sources.redocred import RedocredSource
 from hmtl.data.preparation.sources.scierc import SciercSource
 from hmtl.data.preparation.sources.wnut17 import Wnut17Source
 
-__all__ = ["Conll2003Source", "GumSource", "LitbankSource", "RedocredSource", "SciercSource", "Wnut17Source"]
+__all__ = [
+    "Ace05Source",
+    "Conll2003Source",
+    "GumSource",
+    "LitbankSource",
+    "RedocredSource",
+    "SciercSource",
+    "Wnut17Source",
+]
