@@ -63,6 +63,16 @@ def wait_for_all() -> None:
         largest(0)
 
 
+def leave() -> None:
+    """Ends the exchange when every worker is here: from now on each is alone.
+
+    A process that ends without it now and then aborts.
+    """
+    if is_distributed():
+        wait_for_all()
+        distributed.destroy_process_group()
+
+
 def limit_waiting(seconds: float) -> None:
     """From here on a worker that does not answer for so long counts as lost: the others end with an error."""
     if is_distributed():

@@ -28,7 +28,7 @@ from torch import distributed
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.files import whole_file, write_json
 from hmtl.packages import include_package as import_package
-from hmtl.training.distributed import from_primary, limit_waiting, wait_for_all
+from hmtl.training.distributed import from_primary, leave, limit_waiting, wait_for_all
 from hmtl.training.recovery import read_back_vocabulary
 from hmtl.training.supervisor import LostWorker, how_to_go_on, run_workers
 
@@ -123,8 +123,6 @@ def train_model(
     if not dry_run and node_rank == 0 and (place is None or place.rank == 0):
         with whole_file(os.path.join(serialization_dir, "model.tar.gz")) as archive:
             archive_model(serialization_dir, archive_path=archive, include_in_archive=archived)
-    if place is not None:
-        _leave()
     return None if dry_run or return_model is False else model
 
 
@@ -216,7 +214,6 @@ def _work(place: Place, job: Job) -> None:
         import_package(package)
     _join(place)
     _train(place, job)
-    _leave()
 
 
 def _join(place: Place) -> None:
@@ -232,20 +229,12 @@ def _join(place: Place) -> None:
     )
 
 
-def _leave() -> None:
-    """A worker that went without a word would now and then abort."""
-    wait_for_all()
-    distributed.destroy_process_group()
-
-
 def _train(place: Place, job: Job) -> None:
     """What a worker does between meeting the others and leaving them."""
     # Other nodes may have a disk of their own.
     os.makedirs(job.serialization_dir, exist_ok=True)
     common_logging.FILE_FRIENDLY_LOGGING = job.file_friendly_logging
     common_logging.prepare_global_logging(job.serialization_dir, rank=place.rank, world_size=place.world_size)
-    if job.params.get("evaluate_on_test"):
-        raise ConfigurationError("evaluate_on_test: not in distributed training; run scripts/evaluate.py afterwards")
     if place.rank > 0:
         # One of each progress bar is enough.
         Tqdm.tqdm = staticmethod(partial(Tqdm.tqdm, disable=True))  # type: ignore[method-assign]
@@ -256,14 +245,14 @@ def _train(place: Place, job: Job) -> None:
         train_loop = TrainModel.from_params(
             params=job.params, serialization_dir=job.serialization_dir, local_rank=place.rank
         )
-        wait_for_all()
         if job.dry_run:
+            leave()
             return
+        wait_for_all()
         limit_waiting(place.timeout)
         metrics = train_loop.run()
         if place.rank == 0:
             train_loop.finish(metrics)
-        limit_waiting(START_TIMEOUT.total_seconds())
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from hmtl.training.distributed import (
     copy_from_primary,
     from_primary,
     largest,
+    leave,
     num_workers,
     rank,
     wait_for_all,
@@ -276,6 +277,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
     def _try_train(self) -> Tuple[Dict[str, Any], int]:
         with self._stop_signals.noted() if self._checkpointer is not None else nullcontext():
             self._run_epochs()
+        # What the primary worker does from here on, such as an evaluation on the test data, it does alone.
+        leave()
         best = os.path.join(self._serialization_dir, BEST_OVERALL)
         if not self._primary:
             pass

@@ -128,14 +128,22 @@ def test_workers_end_when_their_supervisor_is_killed(fixtures, tmp_path):
 
 
 @pytest.mark.slow
-def test_under_torchrun(fixtures, tmp_path):
-    overrides = {"data_loader.batch_size": 1}
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "hmtl"]
+@pytest.mark.parametrize("how", ["torchrun", "allennlp"])
+def test_other_ways_to_start(fixtures, tmp_path, how):
+    overrides = {"data_loader.batch_size": 1, "evaluate_on_test": True}
+    command = [sys.executable, "-m", "allennlp"]
+    if how == "torchrun":
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "hmtl"]
+    else:
+        overrides["distributed"] = {"cuda_devices": [-1, -1]}
     arguments = ["train", str(fixtures / "tiny.jsonnet"), "-s", str(tmp_path / "run"), "-o", json.dumps(overrides)]
+    arguments += ["--include-package", "hmtl"]
     done = subprocess.run([*command, *arguments], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "model.tar.gz").is_file()
     assert {"out_worker0.log", "out_worker1.log"} <= {path.name for path in (tmp_path / "run").iterdir()}
+    # The primary worker alone evaluates on the test data.
+    assert "test_relation_f1" in json.loads((tmp_path / "run" / "metrics.json").read_text())
 
 
 @pytest.mark.parametrize("devices", [None, 0, [0], [-1]])

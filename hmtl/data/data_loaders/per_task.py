@@ -2,7 +2,7 @@
 
 import random
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Optional, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Union
 
 import torch
 from allennlp.common import Tqdm
@@ -27,7 +27,7 @@ class PerTaskDataLoader(DataLoader):
 
     reader : `MultiTaskDatasetReader`
         The dataset reader of each task.
-    data_path : `Union[str, Dict[str, str]]`
+    data_path : `Union[str, Mapping[str, str]]`
         The path that each task's reader gets; some tasks may be left out. One path alone goes to every reader.
     batch_size : `Union[int, Dict[str, int]]`, optional (default = `32`)
         Instances in a batch: sentences for taggers and relations, documents for coreference.
@@ -45,14 +45,15 @@ class PerTaskDataLoader(DataLoader):
     def __init__(
         self,
         reader: MultiTaskDatasetReader,
-        data_path: Union[str, Dict[str, str]],
+        data_path: Union[str, Mapping[str, str]],
         batch_size: Union[int, Dict[str, int]] = 32,
         padding_noise: float = 0.1,
         seed: int = 13370,
     ) -> None:
         if not isinstance(reader, MultiTaskDatasetReader):
             raise ConfigurationError("the 'per_task' data loader needs a dataset_reader of type 'multitask'")
-        paths = data_path if isinstance(data_path, dict) else dict.fromkeys(reader.readers, data_path)
+        # A configuration that AllenNLP has not read to its end gives `Params`.
+        paths = dict(data_path) if isinstance(data_path, Mapping) else dict.fromkeys(reader.readers, data_path)
         if not set(paths) <= set(reader.readers):
             raise ConfigurationError(
                 f"no reader for {sorted(set(paths) - set(reader.readers))}; "
