@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import List
 
+from hmtl.data.corpora.columns import split_cells
 from hmtl.data.ontonotes_release.lines import file_lines
 from hmtl.errors import DataError
 
@@ -22,7 +23,7 @@ def read_speakers(path: Path, num_trees: int) -> List[str]:
     """
     speakers: List[str] = []
     for number, line in file_lines(path):
-        cells = line.split()
+        cells = split_cells(line)
         if not cells:
             continue
         if cells == [UNKNOWN_SPEAKER]:

@@ -9,9 +9,10 @@ from hmtl.data.ontonotes_release.trees import plain_word
 from hmtl.errors import DataError
 
 _STRUCTURE = re.compile(r"(</?(?:DOC|TEXT)\b[^<>]*>)")
-# Tags have a name in capitals; an opening one has attributes, which tells it from a word such as '<TURN>'.
+# Tags have a name in capitals; attributes tell an unknown one from a word such as '<TURN>'. Only blanks and tabs
+# separate tokens, as in trees.
 _PIECES = re.compile(
-    r'<(?P<name>[A-Z]+)\s(?P<attributes>[^<>]*="[^<>]*)>|</(?P<closed>[A-Z]+)>|(?P<blank>\s+)|[^\s<]+|<'
+    r'<(?P<name>[A-Z]+)(?:\s(?P<attributes>[^<>]*="[^<>]*))?>|</(?P<closed>[A-Z]+)>|(?P<blank>[ \t]+)|[^ \t<]+|<'
 )
 _ATTRIBUTE = re.compile(r'\s*([A-Z_]+)\s*=\s*"([^"]*)"')
 _PART = re.compile(r'PART(?:NO|ID)="([^"]*)"')
@@ -117,11 +118,11 @@ def _parse(text: str, tags: Collection[str], part: Optional[str], path: Path, li
     for match in _PIECES.finditer(text):
         if match["blank"]:
             in_token = False
-        elif match["name"]:
-            if match["name"] not in tags:
-                raise DataError(f"unknown tag '{match[0]}'; expected {' or '.join(sorted(tags))}", path, line)
-            attributes = _attributes(match["attributes"], match[0], path, line)
+        elif match["name"] in tags:
+            attributes = _attributes(match["attributes"] or "", match[0], path, line)
             opened.append((match["name"], len(tokens) - in_token, attributes))
+        elif match["attributes"]:
+            raise DataError(f"unknown tag '{match[0]}'; expected {' or '.join(sorted(tags))}", path, line)
         elif match["closed"]:
             if not opened or opened[-1][0] != match["closed"]:
                 raise DataError(f"'{match[0]}' closes nothing that is open in its sentence", path, line)

@@ -12,7 +12,8 @@ DISFLUENCY_LABEL = "EDITED"
 # What the scripts of CoNLL-2012 write for a sentence that is one disfluency.
 EMPTIED_SENTENCE = ["nullp"]
 
-_PIECES = re.compile(r"[()]|[^\s()]+")
+# Only blanks and tabs separate: other white space, such as a no-break space, is part of a word.
+_PIECES = re.compile(r"[()]|[^ \t()]+")
 # Comments and markup between the trees; a line of a tree starts with blanks or a bracket.
 _NO_TREE = (";", "<", "*")
 
