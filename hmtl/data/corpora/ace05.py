@@ -65,7 +65,12 @@ class Ace05Corpus(Corpus):
         if not Path(match["folder"]).is_dir():
             raise DataError("no such directory; check the path in the configuration", match["folder"])
         start, stop = (int(match[name]) if match[name] else None for name in ("start", "stop"))
-        yield from itertools.islice(self._split(Path(match["folder"]), match["split"]), start, stop)
+        count = 0
+        for document in itertools.islice(self._split(Path(match["folder"]), match["split"]), start, stop):
+            count += 1
+            yield document
+        if not count:
+            raise DataError("no documents; the split has fewer", path)
 
     def _split(self, folder: Path, split: str) -> Iterator[Document]:
         # The sources of `hmtl prepare` import the corpora.
@@ -78,4 +83,4 @@ class Ace05Corpus(Corpus):
             losses.update((dropped.what, dropped.reason) for dropped in converted.dropped)
             yield from converted.documents
         for (what, reason), count in sorted(losses.items()):
-            logger.info("%s#%s: %d of kind '%s' dropped: %s", folder, split, count, what, reason)
+            logger.info("%s#%s: dropped: %s: %s: %d", folder, split, what, reason, count)
