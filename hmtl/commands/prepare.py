@@ -25,7 +25,7 @@ class Prepare(Subcommand):
             self.name,
             description=DESCRIPTION,
             help="Convert a corpus, as its publisher ships it, to training data.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_CorporaBesideTheirHelp,
         )
         add_corpora(subparser)
         return subparser
@@ -68,6 +68,11 @@ def prepare_corpus(arguments: argparse.Namespace) -> None:
         print(line, file=sys.stderr)
     if report.num_skipped:
         raise SystemExit(1)
+
+
+class _CorporaBesideTheirHelp(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=18)
 
 
 def _number(text: str) -> int:

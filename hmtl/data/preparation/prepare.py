@@ -26,6 +26,8 @@ _Outcome = Union[Converted, Skipped]
 _Convert = Callable[[Iterable[Unit]], Iterator[Tuple[Unit, _Outcome]]]
 # A slow unit keeps the others waiting only when so many a process, converted after it, wait for their turn.
 _UNITS_AHEAD = 8
+# Forked processes need not import everything again; elsewhere than on Linux forking is not safe.
+_START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 
 
 class NothingPrepared(UserError):
@@ -114,11 +116,16 @@ def _converting(source: Source, jobs: int) -> Iterator[_Convert]:
     if jobs <= 1:
         yield lambda units: ((unit, _attempt(source, unit)) for unit in units)
         return
-    # Forked processes need not import everything again. Elsewhere than on Linux forking is not safe.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+    others = set(multiprocessing.active_children())
+    context = multiprocessing.get_context(_START_METHOD)
     executor = ProcessPoolExecutor(jobs, context, _start_worker, (source,))
     try:
         yield lambda units: _in_order(executor, units, _UNITS_AHEAD * jobs)
+    except BaseException:
+        # Nobody waits for what they are at.
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
+        raise
     finally:
         executor.shutdown(cancel_futures=True)
 

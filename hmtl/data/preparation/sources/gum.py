@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from hmtl.data.corpora.gum import _document as read_document
 from hmtl.data.lines import read_lines
+from hmtl.data.preparation.consistency import consistent
 from hmtl.data.preparation.source import Converted, Source, Unit
 from hmtl.errors import DataError, UserError
 
@@ -22,10 +23,11 @@ _HEADING, _ITEM = re.compile(r"#+\s*(?P<split>\w+)\s*"), re.compile(r"\s*[*-]\s+
 
 @Source.register("gum")
 class GumSource(Source):
-    """GUM's repository: named entities, heads of all mentions, and the coreference of OntoGUM.
+    """GUM: named entities, heads of all mentions, and the coreference of OntoGUM.
 
-    Documents are read as by the corpus `gum`. The splits are those of `train.txt`, `dev.txt` and `test.txt` in the
-    directory, else GUM's own of `splits.md`; its out-of-domain `test2` is left out.
+    Documents are read as by the corpus `gum`; of a mention in two clusters the first stays. The splits are those of
+    `train.txt`, `dev.txt` and `test.txt` in the directory, else GUM's own of `splits.md`; its out-of-domain `test2` is
+    left out.
 
     # Parameters
 
@@ -82,7 +84,7 @@ class GumSource(Source):
         document = read_document(unit.key, *unit.paths)
         if not any(token.strip("_") for token in document.tokens):
             raise DataError("only underscores where the text was; GUM's get_text.py fetches it", unit.paths[0])
-        return Converted([document])
+        return consistent(document)
 
     def settings(self) -> Dict[str, Any]:
         return {"genres": "all" if self._genres is None else sorted(self._genres), "tokeniser": "GUM's own tokens"}

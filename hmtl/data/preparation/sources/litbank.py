@@ -57,7 +57,7 @@ class LitbankSource(Source):
             metavar="FOLDS",
             help="the published lists: data/litbank_tenfold_splits of the repository dbamman/lrec2020-coref",
         )
-        parser.add_argument("--fold", type=int, default=0, choices=range(FOLDS), help="which of them (default: 0)")
+        parser.add_argument("--fold", type=int, default=0, choices=range(FOLDS), help="which of them")
         parser.add_argument("--singletons", action="store_true", help="keep the clusters of one mention")
 
     @classmethod
@@ -127,7 +127,7 @@ def _read_entities(path: Path) -> Tuple[List[List[str]], List[Span]]:
             expected = f"{len(rows[0])} columns as in the row above" if rows else "a word and columns of tags"
             raise DataError(f"expected {expected}, separated by tabs, found {len(cells)}", path, number)
         for tag in cells[1:]:
-            if tag != "O" and tag[:2] not in ("B-", "I-"):
+            if tag != "O" and not (tag[:2] in ("B-", "I-") and tag[2:]):
                 raise DataError(f"expected a tag such as 'O', 'B-PER' or 'I-PER', found '{tag}'", path, number)
         rows.append(cells)
     end_sentence()

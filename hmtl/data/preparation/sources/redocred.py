@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from hmtl.data.corpora.redocred import RedocredCorpus
 from hmtl.data.document import Document
+from hmtl.data.preparation.consistency import consistent
 from hmtl.data.preparation.source import Converted, Dropped, Source, Unit
 from hmtl.data.preparation.sources.files import SPLITS, FileSource, check_files
 
@@ -69,6 +70,7 @@ class RedocredSource(FileSource):
         start, stop = (int(bound) if bound else None for bound in bounds.split(":"))
         for document, record in zip(converted.documents, json.loads(path.read_bytes())[start:stop]):
             document.doc_key = f"{path.stem}: {document.doc_key}"
+            converted.dropped += consistent(document).dropped
             converted.dropped += _unrelated(document, record)
         return converted
 
