@@ -90,8 +90,7 @@ def _chart(histogram: Dict[str, int]) -> str:
             f'<rect x="{number * _BAR_WIDTH}" y="{_CHART_HEIGHT - height}" width="{_BAR_WIDTH - 1}" '
             f'height="{height}"><title>{name}: {count:,}</title></rect>'
         )
-    view = f"0 0 {len(bars) * _BAR_WIDTH} {_CHART_HEIGHT}"
-    return f'<svg viewBox="{view}" aria-hidden="true">{"".join(bars)}</svg>'
+    return f'<svg width="{len(bars) * _BAR_WIDTH}" height="{_CHART_HEIGHT}" aria-hidden="true">{"".join(bars)}</svg>'
 
 
 def _toggles(layers: Sequence[str]) -> str:
@@ -118,6 +117,7 @@ class _Article:
         self._name = name
         self._shown = shown
         self._document = shown.document
+        self._tokens = shown.document.tokens
         self._layers = layers
         self._hues = hues
         # The annotations that become marks, by layer; a mention has the number of its cluster as label.
@@ -128,7 +128,7 @@ class _Article:
 
     def pieces(self) -> Iterator[str]:
         document = self._document
-        size = f"{counted(len(document.sentences), 'sentence')}, {counted(len(document.tokens), 'token')}"
+        size = f"{counted(len(document.sentences), 'sentence')}, {counted(len(self._tokens), 'token')}"
         yield (
             f'<article id="{self._name}" aria-labelledby="{self._name}-key">\n'
             f'<h3 id="{self._name}-key">{_text(document.doc_key)}</h3>\n<p>{_text(self._shown.split)}, {size}'
@@ -187,7 +187,7 @@ class _Article:
     def _relations(self, relations: Iterable[Relation]) -> Iterator[str]:
         items = []
         for arg1, arg2, label in relations:
-            first, second = (_text(text_of(self._document.tokens, bounds)) for bounds in (arg1, arg2))
+            first, second = (_text(text_of(self._tokens, bounds)) for bounds in (arg1, arg2))
             name = f'<b style="--hue:{self._hues[label]}">{_text(label)}</b>'
             items.append(f"<li>{first} \u2013{name}\u2192 {second}</li>\n")
         if items:
@@ -196,7 +196,7 @@ class _Article:
     def _clusters(self) -> Iterator[str]:
         clusters: Dict[str, List[str]] = {}
         for number, mention in enumerate(self._mentions):
-            text = _text(text_of(self._document.tokens, mention.bounds))
+            text = _text(text_of(self._tokens, mention.bounds))
             clusters.setdefault(mention.label, []).append(f'<a href="#{self._name}-m{number}">{text}</a>')
         if not clusters:
             return

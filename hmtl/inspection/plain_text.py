@@ -53,7 +53,7 @@ class DocumentPrinter:
             if not rows[number]:
                 yield from self._wrapped(label + " " * (column + 2), [visible(token) for token in sentence])
             for layer, items in rows[number].items():
-                for words in self._layer_lines(document, layer, items, starts[number], sentence):
+                for words in self._layer_lines(layer, items, starts[number], sentence):
                     yield from self._wrapped(label + self._styled(visible(layer).ljust(column), _DIM) + "  ", words)
                     label = " " * indent
         if document.clusters:
@@ -65,22 +65,21 @@ class DocumentPrinter:
             label = self._styled(str(number), _colour_of(str(number)))
             yield from self._wrapped(" " * (5 - len(str(number))) + label + "  ", [" | ".join(texts)])
 
-    def _layer_lines(
-        self, document: Document, layer: str, items: List[Any], first: int, sentence: List[str]
-    ) -> Iterator[List[str]]:
+    def _layer_lines(self, layer: str, items: List[Any], first: int, sentence: List[str]) -> Iterator[List[str]]:
         """The words of each line that shows a layer of a sentence, whose first token is number `first`."""
+
+        def text(start: int, end: int) -> str:
+            return visible(text_of(sentence, (start - first, end - first)))
+
         if layer == "relations":
-            tokens = document.tokens
             for arg1, arg2, label in items:
-                arrow = f"--{self._label(label)}-->"
-                yield [visible(text_of(tokens, arg1)), arrow, visible(text_of(tokens, arg2))]
+                yield [text(*arg1), f"--{self._label(label)}-->", text(*arg2)]
             return
-        spans = [Span(start - first, end - first, label) for start, end, label in items]
-        yield self._bracketed(sentence, spans)
-        for one, other in crossing_pairs(spans):
+        yield self._bracketed(sentence, [Span(start - first, end - first, label) for start, end, label in items])
+        for crossing in crossing_pairs(items):
             # Brackets do not tell which of two that cross ends where.
-            texts = [f"[{visible(text_of(sentence, each.bounds))} {self._label(each.label)}]" for each in (one, other)]
-            yield [f"{texts[0]} crosses {texts[1]}"]
+            one, other = (f"[{text(*span.bounds)} {self._label(span.label)}]" for span in crossing)
+            yield [f"{one} crosses {other}"]
 
     def _bracketed(self, sentence: List[str], spans: Sequence[Span]) -> List[str]:
         opening: Dict[int, str] = defaultdict(str)
