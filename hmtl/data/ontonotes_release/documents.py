@@ -62,11 +62,13 @@ def read_release(
     `E_OFF`) cover the whole of it. Of the chains, `IDENT` ones of two mentions or more become clusters. A layer whose
     file is missing is absent; without `.coref` the document is one part, `000`. The key is `ID_PART`.
 
-    These are the rules of CoNLL-2012 as its description and its script that fills in the words state them. They
-    cannot be compared with the corpus itself here. Not known are: whether that conversion moved mentions or names to
-    constituents of the trees where it cut them, how it wrote two names within one token (here both are kept, or
-    one if their types are the same), and whether it rewrote speakers' names.
-    The `SPEAKER` attribute of a chain names the speaker that the chain refers to, not who speaks; it is not used.
+    These are the rules of CoNLL-2012 (Pradhan et al., 2012, section 4) and of its script that fills in the words.
+    Tokens are those of the trees, which in release 5.0 split more hyphenated words than in 4.0; parts are those of
+    `.coref`. Without the corpus at hand the documents could be compared with hand-made columns only. Not known are:
+    whether that conversion moved mentions or names to constituents of the trees where it cut them; how it wrote two
+    names within one token (here both are kept, or one if their types are the same); whether it rewrote speakers' names
+    or kept single mentions of speakers. The `SPEAKER` attribute of a chain names the speaker whom the chain refers to,
+    not the one who speaks, and is not used.
 
     # Raises
 
