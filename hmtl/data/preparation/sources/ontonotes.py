@@ -112,15 +112,15 @@ class OntonotesSource(Source):
             "--split",
             choices=("conll2012", "directories"),
             default="conll2012",
-            help="the shared task's lists of documents, or the directories of --conll-dir (default: conll2012)",
+            help="the shared task's lists of documents, or the directories of --conll-dir",
         )
         parser.add_argument("--split-dir", type=Path, help="other lists: train.id, development.id, test.id")
-        parser.add_argument("--pt", choices=("in", "out"), default="in", help="the New Testament (default: in)")
+        parser.add_argument("--pt", choices=("in", "out"), default="in", help="the New Testament")
         parser.add_argument(
             "--missing-layer",
             choices=("empty", "absent", "skip"),
             default="empty",
-            help="a document without .name or .coref gets an empty layer, none, or is left out (default: empty)",
+            help="a document without .name or .coref gets an empty layer, none, or is left out",
         )
         parser.add_argument("--keep-disfluencies", action="store_true", help="keep EDITED phrases")
         parser.add_argument("--keep-appositions", action="store_true", help="make clusters of APPOS chains too")
