@@ -5,7 +5,8 @@ STYLE = """
 @media (prefers-color-scheme: dark) { :root { --tint: 24%; --ink: 78%; --bar: #6f9fe855; } }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 72rem; padding: 1rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.2rem; margin-top: 2.5rem; } h3 { font-size: 1rem; }
-a { color: inherit; } [id] { scroll-margin-top: 4rem; } :focus-visible, :target { outline: 2px solid #4a7fd0; outline-offset: 2px; }
+a { color: inherit; } [id] { scroll-margin-top: 4rem; }
+:focus-visible, :target { outline: 2px solid #4a7fd0; outline-offset: 2px; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
 th { font-weight: normal; text-align: left; } thead th, tbody tr:first-child th { font-weight: 600; }
@@ -19,7 +20,8 @@ svg rect { fill: currentColor; opacity: .55; } svg rect:hover { opacity: 1; }
 .toggles label { margin-right: 1rem; white-space: nowrap; }
 nav ul { columns: 16rem; padding-left: 1.2rem; }
 article { border-top: 1px solid var(--line); margin-top: 2rem; }
-.text { margin: .6rem 0 .2rem; overflow-wrap: anywhere; line-height: 2; padding-inline-start: 3rem; text-indent: -3rem; }
+.text { line-height: 2; margin: .6rem 0 .2rem; overflow-wrap: anywhere;
+  padding-inline-start: 3rem; text-indent: -3rem; }
 .text > * { text-indent: 0; }
 .number { color: GrayText; display: inline-block; font-size: .75rem; text-align: end; width: 2.4rem;
   margin-inline-end: .6rem; user-select: none; }

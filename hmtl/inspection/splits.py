@@ -100,7 +100,7 @@ def documents_by_key(splits: Sequence[Split], corpus: Corpus, keys: Sequence[str
                 if len(found) == len(set(keys)):
                     return [found[key] for key in dict.fromkeys(keys)]
     missing = next(key for key in keys if key not in found)
-    # An absent-minded part of a key is found as well as a misspelt one.
+    # A part of a key is found as well as a misspelt one.
     near = difflib.get_close_matches(missing, seen, n=1) or [key for key in seen if missing.lower() in key.lower()]
     advice = f"did you mean '{near[0]}'?" if near else f"the first is '{next(iter(seen))}'"
     raise UserError(f"--document {missing}: none of the {len(seen):,} documents has this key; {advice}")
@@ -115,4 +115,6 @@ def _splits_of(directory: Path, corpus: Corpus) -> List[str]:
 
 
 def _rank(path: Path) -> int:
-    return _SPLIT_ORDER.get(path.name.partition(".")[0].lower(), len(_SPLIT_ORDER))
+    # Of `train.txt`, `train.jsonl#0:100` and `LDC2006T06#train` alike.
+    names = path.name.partition(".")[0].lower().split("#")
+    return min(_SPLIT_ORDER.get(name, len(_SPLIT_ORDER)) for name in names)

@@ -3,7 +3,7 @@ from worked_corpus import write_corpus, write_records
 
 from hmtl.data.corpora import Corpus, JsonlCorpus, OntonotesCorpus
 from hmtl.errors import ConfigurationError, DataError, UserError
-from hmtl.inspection import corpus_format, documents_by_key, find_splits, first_documents, training_split
+from hmtl.inspection import Split, corpus_format, documents_by_key, find_splits, first_documents, training_split
 
 
 class Any(Corpus):
@@ -56,6 +56,11 @@ def test_slices(corpus):
 def test_without_a_name_the_first_split_is_for_training(tmp_path):
     touched(tmp_path, "x.jsonl", "y.jsonl")
     assert training_split(find_splits([str(tmp_path)], JsonlCorpus())).name == "x.jsonl"
+
+
+def test_splits_named_behind_a_directory():
+    splits = [Split(path, path) for path in ("LDC2006T06#dev", "LDC2006T06#train#0:9", "LDC2006T06#test")]
+    assert training_split(splits) == splits[1]
 
 
 def test_what_is_missing(tmp_path):
