@@ -36,7 +36,7 @@ setup(
     author="The hmtl authors",
     license="MIT",
     packages=find_packages(include=["hmtl", "hmtl.*"]),
-    package_data={"hmtl": ["py.typed"]},
+    package_data={"hmtl": ["py.typed", "data/ace/splits/*.txt", "data/ontonotes_release/splits/*.id"]},
     entry_points={"console_scripts": ["hmtl=hmtl.cli:main"]},
     python_requires=">=3.10,<3.13",
     # AllenNLP itself stands in requirements-allennlp.txt: its pins exclude every torch that knows a current GPU.
@@ -49,6 +49,7 @@ setup(
         "jsonnet>=0.20",
         "numpy",
         "base58",
+        "defusedxml",
         "dill",
         "h5py",
         "lmdb",
