@@ -72,7 +72,9 @@ def prepare_corpus(arguments: argparse.Namespace) -> None:
 
 class _CorporaBesideTheirHelp(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=18)
+        super().__init__(prog)
+        # Of the longest name: argparse forgets that names of commands are indented once more.
+        self._action_max_length = len("    conll2003")
 
 
 def _number(text: str) -> int:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import List
+from typing import List, Tuple
 
 import pytest
 
@@ -122,15 +122,17 @@ def test_force(gum, tmp_path, capsys):
     assert len(list(JsonlCorpus().documents(tmp_path / "out" / "train.jsonl"))) == 1
 
 
-def begin(arguments: List[str], half_written: Path) -> subprocess.Popen:
-    """A process that has begun to write."""
+def begin(arguments: List[str], half_written: Path) -> Tuple[subprocess.Popen, List[int]]:
+    """A process that has begun to write, and its two workers."""
     command = [sys.executable, "-m", "hmtl", "prepare", *map(str, arguments)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     deadline = time.monotonic() + 60
-    while not half_written.exists():
+    children: List[str] = []
+    while not half_written.exists() or len(children) < 2:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
-    return process
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return process, [int(child) for child in children]
 
 
 def ended(pid: int) -> bool:
@@ -156,15 +158,13 @@ def test_ended_in_the_middle(gum, tmp_path, capsys, signum, code, said):
     fine = stuck.read_bytes()
     stuck.unlink()
     os.mkfifo(stuck)
-    process = begin([*arguments, "--force"], tmp_path / "data" / ".out.partial" / "train.jsonl.partial")
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    assert len(children) == 2
+    process, workers = begin([*arguments, "--force"], tmp_path / "data" / ".out.partial" / "train.jsonl.partial")
     process.send_signal(signum)
     assert process.wait(20) == code
     assert said in process.stderr.read()
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before
     deadline = time.monotonic() + 20
-    while not all(ended(int(child)) for child in children):
+    while not all(ended(worker) for worker in workers):
         assert time.monotonic() < deadline, "workers outlive their parent"
         time.sleep(0.05)
     if signum != signal.SIGKILL:
