@@ -62,7 +62,7 @@ def _hue(rank: int) -> int:
 def _statistics(report: Dict[str, Any]) -> Iterator[str]:
     names = "".join(f'<th scope="col">{_text(name)}</th>' for name in report["splits"])
     width = len(report["splits"]) + 1
-    yield f'<div class="wide" role="region" aria-label="statistics" tabindex="0">\n'
+    yield '<div class="wide" role="region" aria-label="statistics" tabindex="0">\n'
     yield f"<table>\n<thead><tr><th></th>{names}</tr></thead>\n"
     for title, rows in sections(report):
         # The names of sections and rows are visible text already.
