@@ -3,11 +3,11 @@
 import platform
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, List, NamedTuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 from hmtl.data.document import Document
 from hmtl.data.preparation.source import Dropped
-from hmtl.data.validation import SplitCounts
+from hmtl.data.validation import SplitCounts, format_table, ordered_union
 from hmtl.version import VERSION
 
 # So many labels of a layer are printed; report.json has them all.
@@ -105,7 +105,10 @@ class Report:
 
     def text(self) -> str:
         """A readable table of all counts, and how many annotations were dropped for which reason."""
-        lines = _aligned(self._rows())
+        header = [""]
+        for name, split in self.splits.items():
+            header += [name, "expected  "] if split.expected else [name]
+        lines = [format_table(header, self._rows())]
         if any(split.differing for split in self.splits.values()):
             lines += ["", "! differs from what a full copy of the corpus holds"]
         if self.dropped:
@@ -125,52 +128,30 @@ class Report:
     def _dropped_by_reason(self) -> Counter:
         return Counter((dropped.what, dropped.reason) for dropped in self.dropped)
 
-    def _rows(self) -> List[List[str]]:
-        """The cells of the table: a column for each split, followed by what was expected where anything was."""
-        splits = list(self.splits.items())
-        header = [""]
-        for name, split in splits:
-            header += [name, "expected  "] if split.expected else [name]
-        rows = [header]
-        for name in _union([*split.found, *split.expected] for _, split in splits):
-            row = [name]
-            for _, split in splits:
-                row.append(f"{split.found.get(name, 0):,}")
+    def _rows(self) -> Iterator[Tuple[str, List[str]]]:
+        """The rows of the table: a cell for each split, followed by what was expected where anything was."""
+        splits = list(self.splits.values())
+        for name in ordered_union([*split.found, *split.expected] for split in splits):
+            cells = []
+            for split in splits:
+                cells.append(f"{split.found.get(name, 0):,}")
                 if split.expected:
                     mark = "!" if name in split.differing else " "
-                    row.append(f"{split.expected[name]:,} {mark}" if name in split.expected else "")
-            rows.append(row)
-            rows += self._label_rows(name)
-        return rows
+                    cells.append(f"{split.expected[name]:,} {mark}" if name in split.expected else "")
+            yield name, cells
+            yield from self._label_rows(name)
 
-    def _label_rows(self, layer: str) -> List[List[str]]:
+    def _label_rows(self, layer: str) -> Iterator[Tuple[str, List[str]]]:
         splits = list(self.splits.values())
-        if layer == "clusters" or not any(split.counts.labels.get(layer) for split in splits):
-            return []
         by_split = [split.counts.labels.get(layer, Counter()) for split in splits]
         total: Counter = sum(by_split, Counter())
+        if layer == "clusters":  # counts of another kind
+            return
         labels = sorted(total, key=lambda label: (-total[label], label))
-        rows = []
         for label in labels[:_PRINTED_LABELS]:
-            row = [f"  {label}"]
+            cells = []
             for split, counts in zip(splits, by_split):
-                row += [f"{counts[label]:,}", ""] if split.expected else [f"{counts[label]:,}"]
-            rows.append(row)
+                cells += [f"{counts[label]:,}", ""] if split.expected else [f"{counts[label]:,}"]
+            yield f"  {label}", cells
         if len(labels) > _PRINTED_LABELS:
-            rows.append([f"  and {len(labels) - _PRINTED_LABELS} more labels"])
-        return rows
-
-
-def _union(groups: Iterable[Iterable[str]]) -> List[str]:
-    """Each name once, in the order of first occurrence."""
-    return list(dict.fromkeys(name for group in groups for name in group))
-
-
-def _aligned(rows: List[List[str]]) -> List[str]:
-    width = len(rows[0])
-    rows = [row + [""] * (width - len(row)) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(size) for cell, size in zip(row[1:], widths[1:]))]).rstrip()
-        for row in rows
-    ]
+            yield f"  and {len(labels) - _PRINTED_LABELS} more labels", []
