@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union, cast
+from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple, Union, cast
 
 import allennlp.version
 import torch
@@ -229,6 +229,7 @@ def evaluate_run(
     device: torch.device = None,
     batch_size: int = None,
     with_baselines: bool = True,
+    observed: Callable[[str, str], ContextManager[Any]] = lambda weights, task: nullcontext(),
 ) -> Evaluation:
     """Evaluates all weights of a run on every task's data of a split, which is read and indexed once.
 
@@ -244,6 +245,8 @@ def evaluate_run(
         Of every task; by default as in the run's configuration. A loss that is summed over a batch depends on it.
     with_baselines : `bool`, optional (default = `True`)
         Whether to fit and score baselines as well.
+    observed : `Callable[[str, str], ContextManager]`, optional
+        What is open while weights, by their name, are evaluated on a task.
 
     # Raises
 
@@ -265,7 +268,7 @@ def evaluate_run(
             train_data_path={},
             gold_mentions=[task for task in given if task in tasks],
             device=_describe(device),
-            versions=_versions(),
+            versions=versions(),
         )
         # First, since they may lack data: nobody should learn that after hours on the test set.
         if with_baselines:
@@ -275,9 +278,11 @@ def evaluate_run(
         run.model.to(device)
         for name in run.weights:
             run.load_weights(name)
-            evaluation.scores[name] = {
-                task: _task_scores(run.model, loader, task, is_best=is_best_for(name, task)) for task in tasks
-            }
+            evaluation.scores[name] = {}
+            for task in tasks:
+                with observed(name, task):
+                    scores = _task_scores(run.model, loader, task, is_best=is_best_for(name, task))
+                evaluation.scores[name][task] = scores
     evaluation.seconds = time.monotonic() - start
     return evaluation
 
@@ -452,7 +457,8 @@ def _describe(device: torch.device) -> str:
     return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
 
 
-def _versions() -> Dict[str, str]:
+def versions() -> Dict[str, str]:
+    """Of what the scores depend on."""
     return {
         "hmtl": VERSION,
         "torch": str(torch.__version__),

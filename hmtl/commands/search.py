@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Dict, List
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 from allennlp.common.params import parse_overrides
-from torch import cuda
 
 from hmtl.errors import UserError
 
@@ -193,11 +191,10 @@ def _executor(
 
 def _devices(jobs: int, configuration: Dict[str, Any]) -> List[str]:
     """The GPUs to deal out to trials that run at once; none where the configuration itself chooses among them."""
+    from hmtl.search.executor import devices_to_deal_out
+
     chosen = "distributed" in configuration or _section(configuration, "trainer").get("cuda_device", 0) not in (0, None)
-    if jobs == 1 or chosen or cuda.device_count() < 2:
-        return []
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return visible.split(",") if visible else [str(device) for device in range(cuda.device_count())]
+    return [] if chosen else devices_to_deal_out(jobs)
 
 
 def _count(text: str) -> int:

@@ -1,20 +1,15 @@
 """The directory of a search: one search at a time, and always the same one."""
 
-import fcntl
 import json
-import os
-import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator
 
 from hmtl.errors import UserError
 from hmtl.files import write_json
+from hmtl.locks import locked as lock_of
 
 CONFIGURATION, SEARCH, STUDY, LOCK, LOGS = "configuration.json", "search.json", "study.db", "search.lock", "logs"
-# The trials of a search that was killed save a checkpoint before they end.
-SECONDS_FOR_THE_OTHERS = 30
 
 
 def check_directory(directory: Path) -> None:
@@ -44,12 +39,8 @@ def locked(directory: Path) -> Iterator[int]:
         Where another search has it, or a trial that an earlier one left behind.
     """
     (directory / LOGS).mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        _wait_for(descriptor, directory)
+    with lock_of(directory / LOCK, "another search, or a trial of one that was killed") as descriptor:
         yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def claim(directory: Path, configuration: Dict[str, Any], search: Dict[str, Any], all_failed: bool) -> bool:
@@ -77,19 +68,3 @@ def claim(directory: Path, configuration: Dict[str, Any], search: Dict[str, Any]
     for name, value in described.items():
         write_json(directory / name, value)
     return bool(changed)
-
-
-def _wait_for(descriptor: int, directory: Path) -> None:
-    deadline = time.monotonic() + SECONDS_FOR_THE_OTHERS
-    told = False
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise UserError(f"{directory}: another search, or a trial of one that was killed, still runs") from None
-        if not told:
-            print(f"{directory}: waiting for another search, or the trials of one that was killed", file=sys.stderr)
-            told = True
-        time.sleep(0.2)

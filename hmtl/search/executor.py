@@ -1,4 +1,4 @@
-"""Where the trials of a search run: by default as processes of this machine."""
+"""Where the trials of a search, and the runs of an experiment, run: by default as processes of this machine."""
 
 import os
 import signal
@@ -99,3 +99,26 @@ class LocalProcess(TrialProcess):
 
     def kill(self) -> None:
         self._process.kill()
+
+
+def failure_reason(code: int, log: Path, log_start: int) -> str:
+    """Why a process failed, in one line, from its exit code and its output."""
+    if code < 0:
+        name = signal.Signals(-code).name
+        return f"killed by {name}{' (out of memory?)' if name == 'SIGKILL' else ''}"
+    with open(log, "rb") as file:
+        file.seek(log_start)
+        lines = [line.strip() for line in file.read().decode("utf-8", errors="replace").splitlines()]
+    lines = [line for line in lines if line]
+    said = [line.removeprefix("hmtl: ").removeprefix("error: ") for line in lines if line.startswith("hmtl: ")]
+    return (said or lines or [f"exit code {code}"])[-1][:500]
+
+
+def devices_to_deal_out(jobs: int) -> List[str]:
+    """The GPUs for processes that run at once, as CUDA_VISIBLE_DEVICES names them; none where there is no choice."""
+    from torch import cuda
+
+    if jobs == 1 or cuda.device_count() < 2:
+        return []
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return visible.split(",") if visible else [str(device) for device in range(cuda.device_count())]

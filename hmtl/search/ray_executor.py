@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 from hmtl.errors import UserError
 from hmtl.search.executor import Executor, TrialProcess
@@ -29,6 +29,10 @@ class RayExecutor(Executor):
         What a task needs: `CPU`, `GPU` or the cluster's own.
     address : `str`, optional
         Of a cluster; without it Ray starts one on this machine.
+    module : `str`
+        What runs the commands, after the process that it is to live with.
+    variables : `Sequence[str]`
+        Environment variables that the commands see as this process does.
 
     # Raises
 
@@ -36,7 +40,13 @@ class RayExecutor(Executor):
         Where Ray is missing, the cluster is not there, or this machine does not have the resources.
     """
 
-    def __init__(self, resources: Dict[str, float], address: str = None) -> None:
+    def __init__(
+        self,
+        resources: Dict[str, float],
+        address: str = None,
+        module: str = "hmtl.search.launch",
+        variables: Sequence[str] = (),
+    ) -> None:
         self._ray = ray = require_ray()
         self._ours = not ray.is_initialized()
         if self._ours:
@@ -47,13 +57,15 @@ class RayExecutor(Executor):
         if address is None:
             _check(resources, ray.cluster_resources())
         others = {name: amount for name, amount in resources.items() if name not in ("CPU", "GPU")}
+        self._module = module
+        self._variables = ("PYTHONPATH", *variables)
         self._task = ray.remote(
             num_cpus=resources.get("CPU", 1), num_gpus=resources.get("GPU", 0), resources=others, max_retries=0
         )(_new_task())
 
     def start(self, command: List[str], log: Path) -> TrialProcess:
-        environment = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
-        reference = self._task.remote(command, str(log.resolve()), os.getcwd(), environment)
+        environment = {name: os.environ[name] for name in self._variables if name in os.environ}
+        reference = self._task.remote([self._module, *command], str(log.resolve()), os.getcwd(), environment)
         return RayProcess(self._ray, reference, log)
 
     def close(self) -> None:
@@ -108,7 +120,7 @@ def _new_task() -> Any:
 
         with open(log, "ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "hmtl.search.launch", str(os.getpid()), *command],
+                [sys.executable, "-m", command[0], str(os.getpid()), *command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -4,11 +4,11 @@ import csv
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from allennlp.common.params import with_overrides
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hmtl.files import atomic_write, write_json
+from hmtl.overrides import joined
 from hmtl.search.space import SearchSpace, label
 from hmtl.search.study import best_trial, importances
 
@@ -103,20 +103,6 @@ class Report:
 def name_of(number: int) -> str:
     """The name of a trial's directory."""
     return f"trial_{number:04d}"
-
-
-def joined(first: Dict[str, Any], then: Dict[str, Any]) -> Dict[str, Any]:
-    """Overrides that do what both do, one after the other: AllenNLP refuses a key that lies within another."""
-    overrides = {
-        key: value for key, value in first.items() if not any(f"{key}.".startswith(f"{other}.") for other in then)
-    }
-    for key, value in then.items():
-        outer = next((other for other in overrides if key.startswith(f"{other}.")), None)
-        if outer is None:
-            overrides[key] = value
-        else:
-            overrides[outer] = with_overrides(overrides[outer], {key.removeprefix(f"{outer}."): value})
-    return overrides
 
 
 def _begun(study: Study) -> List[FrozenTrial]:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from hmtl.errors import UserError
 from hmtl.search.directory import CONFIGURATION, LOGS
-from hmtl.search.executor import Executor, TrialProcess
+from hmtl.search.executor import Executor, TrialProcess, failure_reason
 from hmtl.search.metric import Metric
 from hmtl.search.report import Report, name_of
 from hmtl.search.space import SearchSpace
@@ -261,16 +261,3 @@ class Search:
         while any(running.poll() is None for running in self._running):
             time.sleep(SECONDS_BETWEEN_LOOKS)
         self._running.clear()
-
-
-def failure_reason(code: int, log: Path, log_start: int) -> str:
-    """Why a process failed, in one line, from its exit code and its output."""
-    if code < 0:
-        name = signal.Signals(-code).name
-        return f"killed by {name}{' (out of memory?)' if name == 'SIGKILL' else ''}"
-    with open(log, "rb") as file:
-        file.seek(log_start)
-        lines = [line.strip() for line in file.read().decode("utf-8", errors="replace").splitlines()]
-    lines = [line for line in lines if line]
-    said = [line.removeprefix("hmtl: ").removeprefix("error: ") for line in lines if line.startswith("hmtl: ")]
-    return (said or lines or [f"exit code {code}"])[-1][:500]

@@ -59,8 +59,7 @@ class CoreferenceScores(Metric):
             Where `predicted` and `gold` differ in length.
         """
         for predicted_clusters, gold_clusters in zip(predicted, gold, strict=True):
-            overlaps = _Overlaps(predicted_clusters, gold_clusters)
-            self._fractions += [overlaps.muc(), overlaps.b_cubed(), overlaps.ceaf(), overlaps.mention()]
+            self._fractions += document_fractions(predicted_clusters, gold_clusters)
 
     def get_metric(self, reset: bool = False) -> Dict[str, float]:
         """`precision`, `recall` and `f1`, the averages of the three scores; and each with the prefixes `muc_`,
@@ -82,6 +81,12 @@ class CoreferenceScores(Metric):
     def reset(self) -> None:
         """Forgets all counts."""
         self._fractions = np.zeros((len(_AVERAGED) + 1, 4))
+
+
+def document_fractions(predicted: Clusters, gold: Clusters) -> List[Fractions]:
+    """What one document adds to numerators and denominators: of MUC, B-cubed, CEAF-phi4 and mention detection."""
+    overlaps = _Overlaps(predicted, gold)
+    return [overlaps.muc(), overlaps.b_cubed(), overlaps.ceaf(), overlaps.mention()]
 
 
 class _Overlaps:

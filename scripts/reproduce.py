@@ -1,0 +1,154 @@
+#!/usr/bin/env python
+"""Runs the paper's setups over seeds: what is missing of them, each training in a process of its own, then its
+evaluation on the test sets.
+
+    python scripts/reproduce.py --corpora free --setups A,B,C,D,E,F --seeds 3 --preset fast --output runs/fast
+    python scripts/report.py runs/fast
+
+A run goes to OUTPUT/CORPORA/SETUP/seed_N, an ordinary serialization directory with evaluation.json, what each test
+sentence scored (counts_TASK.json) and experiment.json; its log lies beside. The same command again runs only what is
+missing, and recovers what was interrupted. A run that fails does not stop the others. Exit code 1: some have failed.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Dict, List, Optional
+
+from allennlp.common.params import parse_overrides
+
+import hmtl  # noqa: F401  defines the environment variables that configurations read
+from hmtl.errors import UserError
+from hmtl.experiments.experiment import Experiment
+from hmtl.experiments.runner import Runner
+from hmtl.explain import user_errors
+from hmtl.locks import locked
+from hmtl.search.executor import Executor, LocalExecutor, devices_to_deal_out
+
+MODULE = "hmtl.experiments.run"
+LOCK = "reproduce.lock"
+PRESETS = {"paper": "", "fast": "fast", "faithful": "faithful"}
+# What the runs on other machines must see as they do here.
+VARIABLES = (
+    "HMTL_PRESET",
+    "HMTL_DATA",
+    "HMTL_TRANSFORMER",
+    "HMTL_GLOVE",
+    "HMTL_ELMO",
+    "HMTL_SCIERC",
+    "OMP_NUM_THREADS",
+)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--corpora", required=True, help="free or ldc: the folder of configurations in --configs")
+    add("--setups", required=True, metavar="A,B,...", help="names of configurations, or all")
+    add("--seeds", type=_count, default=3, metavar="N", help="how many runs of each, with the seeds 1 to N")
+    add("--preset", choices=sorted(PRESETS), default="paper", help="hyper-parameters: fast is minutes on 2 cores")
+    add("--output", required=True, type=Path, metavar="RUNS", help="the directory of all runs")
+    add("--data", type=Path, metavar="FOLDER", help="of the corpora: sets HMTL_DATA")
+    add("--configs", type=Path, default=Path("configs/setups"), metavar="FOLDER", help="(default: %(default)s)")
+    add("--jobs", type=_count, default=1, metavar="N", help="how many runs at once, sharing cores and GPUs")
+    add("--executor", choices=["local", "ray"], default="local", help="processes here, or Ray tasks")
+    add("--ray-address", metavar="ADDRESS", help="a Ray cluster that shares this file system; else a local one")
+    add("--resources", metavar="JSON", help='of each Ray task, such as \'{"CPU": 2, "GPU": 1}\' (default: 1 CPU)')
+    add("-o", "--overrides", default="", metavar="JSON", help="overrides of all configurations")
+    add("--include-package", nargs="+", default=[], metavar="NAME", help="packages that register classes")
+    return parser
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text}")
+    return value
+
+
+def _experiments(arguments: argparse.Namespace) -> List[Experiment]:
+    """Seed by seed, so that a table over all setups can be made early."""
+    folder = arguments.configs / arguments.corpora
+    there = sorted(path.stem for path in folder.glob("*.jsonnet"))
+    if not there:
+        raise UserError(f"--corpora {arguments.corpora}: no configuration in {folder}")
+    setups = there if arguments.setups == "all" else arguments.setups.split(",")
+    for setup in setups:
+        if setup not in there:
+            raise UserError(f"--setups {setup}: not in {folder}; there are {', '.join(there)}")
+    seeds = range(1, arguments.seeds + 1)
+    return [
+        Experiment(arguments.output, arguments.corpora, setup, seed)
+        for seed in seeds
+        for setup in dict.fromkeys(setups)
+    ]
+
+
+def _executor(arguments: argparse.Namespace, lock: int) -> Executor:
+    if arguments.executor == "ray":
+        from hmtl.search.ray_executor import RayExecutor
+
+        return RayExecutor(_resources(arguments.resources), arguments.ray_address, MODULE, VARIABLES)
+    program = (sys.executable, "-m", MODULE)
+    return LocalExecutor(arguments.jobs, devices_to_deal_out(arguments.jobs), lock, program)
+
+
+def _check_executor(arguments: argparse.Namespace) -> None:
+    if arguments.executor == "ray":
+        from hmtl.search.ray_executor import require_ray
+
+        require_ray()
+        _resources(arguments.resources)
+        return
+    for option in ("ray_address", "resources"):
+        if getattr(arguments, option) is not None:
+            raise UserError(f"--{option.replace('_', '-')} is for --executor ray")
+
+
+def _resources(text: Optional[str]) -> Dict[str, float]:
+    try:
+        return {str(name): float(amount) for name, amount in json.loads(text or "{}").items()}
+    except (ValueError, TypeError, AttributeError):
+        raise UserError(f'--resources {text}: expected a JSON object of numbers, such as {{"CPU": 2}}') from None
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    """Runs the command line."""
+    arguments = _parser().parse_args(argv)
+    with user_errors(program="reproduce.py"):
+        _check_executor(arguments)
+        experiments = _experiments(arguments)
+        try:
+            overrides = parse_overrides(arguments.overrides)
+        except ValueError as error:
+            raise UserError(f"--overrides: {error}") from error
+        os.environ["HMTL_PRESET"] = PRESETS[arguments.preset]
+        if arguments.data is not None:
+            os.environ["HMTL_DATA"] = str(arguments.data)
+        arguments.output.mkdir(parents=True, exist_ok=True)
+        with locked(arguments.output / LOCK, "another reproduce.py, or a run of one that was killed") as lock:
+            executor = _executor(arguments, lock)
+            try:
+                failed = Runner(
+                    experiments,
+                    arguments.configs,
+                    executor,
+                    arguments.jobs,
+                    arguments.preset,
+                    overrides,
+                    ["python", "scripts/reproduce.py", *(sys.argv[1:] if argv is None else argv)],
+                    arguments.include_package,
+                ).run()
+            finally:
+                executor.close()
+        print(f"{len(experiments) - len(failed)} of {len(experiments)} runs are finished in {arguments.output}")
+        for experiment, reason in failed.items():
+            print(f"failed: {experiment.name}: {reason} (all of it in {experiment.log})", file=sys.stderr)
+        if failed:
+            raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
