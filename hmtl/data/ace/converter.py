@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Set
 
 from hmtl.data.ace.apf import Annotation, CharSeq, Entity, EntityMention, RelationMention, read_annotation
 from hmtl.data.ace.options import AceOptions
@@ -173,7 +173,7 @@ class AceConverter:
                 found.setdefault(directed, mention.id)
         return sorted(found)
 
-    def _why_not(self, relation: RelationMention, known: set, bounds: Dict[str, Bounds]) -> Optional[str]:
+    def _why_not(self, relation: RelationMention, known: Set[str], bounds: Dict[str, Bounds]) -> Optional[str]:
         """Why a relation cannot be kept, whatever its place."""
         left_out = LEFT_OUT[self.options.version]
         if relation.type == left_out and not self.options.metonymy:

@@ -1,6 +1,5 @@
 """Where the files of the documents lie in a directory as the LDC ships it, and which documents a split has."""
 
-from importlib.resources import files
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional
 
@@ -8,6 +7,7 @@ from hmtl.data.lines import read_lines
 from hmtl.errors import DataError, UserError
 
 SPLITS = ("train", "dev", "test")
+_USUAL_SPLIT = Path(__file__).with_name("splits")
 # Below the folder of a language: in 2005, `bc/timex2norm`; in 2004, `bnews`.
 _PATTERNS = {"2005": "*/timex2norm", "2004": "*"}
 
@@ -94,9 +94,7 @@ def read_split(split: str, directory: Optional[Path] = None) -> List[str]:
     DataError
         Where the list is missing, empty, or names a document twice.
     """
-    # A package may be installed in places that are no folders, but this one has files of text.
-    path = Path(str(files("hmtl.data.ace"))) / "splits" / f"{split}.txt" if directory is None else None
-    path = path or Path(str(directory)) / f"{split}.txt"
+    path = (directory or _USUAL_SPLIT) / f"{split}.txt"
     if not path.is_file():
         raise DataError("no such file; a folder of splits holds train.txt, dev.txt and test.txt", path)
     documents: Dict[str, int] = {}
