@@ -66,6 +66,7 @@ setup(
         "dev": [
             "mypy",
             "pytest",
+            "pytest-xdist",
             "ruff",
             "seqeval",
             *(package for packages in EXTRAS.values() for package in packages),

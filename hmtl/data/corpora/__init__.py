@@ -5,6 +5,7 @@
 | `jsonl`     | DyGIE/SciERC, one JSON document a line (the default) | those in the file                  |
 | `ontonotes` | CoNLL-2012 columns: OntoNotes 5.0                    | `ner`, clusters                    |
 | `conll2003` | one tag a token: CoNLL-2003, WNUT-17                 | `ner`                              |
+| `ace05`     | ACE 2005 as the LDC ships it                         | `emd`, relations, clusters         |
 | `ace_conll` | the ACE 2005 columns of HMTL's first release         | `emd`, relations, clusters         |
 | `gum`       | GUM: CoNLL-U with `Entity=`, OntoGUM coreference     | `ner`, `emd`, `mentions`, clusters |
 | `redocred`  | DocRED and Re-DocRED JSON                            | `ner`, relations, clusters         |
@@ -12,6 +13,7 @@
 A further format is a subclass of `Corpus` with one method, `parse`, registered under a name.
 """
 
+from hmtl.data.corpora.ace05 import Ace05Corpus
 from hmtl.data.corpora.ace_conll import AceConllCorpus
 from hmtl.data.corpora.conll2003 import Conll2003Corpus
 from hmtl.data.corpora.corpus import Corpus
@@ -21,6 +23,7 @@ from hmtl.data.corpora.ontonotes import OntonotesCorpus
 from hmtl.data.corpora.redocred import RedocredCorpus
 
 __all__ = [
+    "Ace05Corpus",
     "AceConllCorpus",
     "Conll2003Corpus",
     "Corpus",
