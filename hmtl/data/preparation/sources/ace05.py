@@ -52,9 +52,8 @@ class Ace05Source(Source):
     @classmethod
     def add_arguments(cls, parser: ArgumentParser) -> None:
         def add(name: str, text: str) -> None:
-            default = getattr(AceOptions, name)
             flag = f"--{name.replace('_', '-')}"
-            parser.add_argument(flag, choices=CHOICES[name], default=default, help=f"{text} (default: {default})")
+            parser.add_argument(flag, choices=CHOICES[name], default=getattr(AceOptions, name), help=text)
 
         parser.add_argument("--ldc-dir", type=Path, required=True, help="LDC2006T06, or its data/English")
         parser.add_argument("--split-dir", type=Path, help="lists of documents: train.txt, dev.txt, test.txt")
