@@ -9,26 +9,12 @@ Exit code 0: no error (warnings may be there); 1: errors; 2: something cannot be
 """
 
 import argparse
-import json
 import sys
-from typing import Any, Dict, List, Optional
+from typing import List, Optional
 
-from allennlp.common import Params
-
-from hmtl.data.corpora import Corpus
 from hmtl.data.validation import validate_corpus
-from hmtl.errors import UserError
 from hmtl.explain import explain
-
-
-def _corpus_parameters(text: str) -> Dict[str, Any]:
-    if not text.startswith("{"):
-        return {"type": text}
-    try:
-        parameters: Dict[str, Any] = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"--corpus: not valid JSON ({error}); expected a name or an object with 'type'") from error
-    return parameters
+from hmtl.inspection import corpus_format
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -41,7 +27,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--limit", type=int, default=10, help="problems shown of each kind (default: %(default)s)")
     args = parser.parse_args(argv)
     try:
-        corpus = Corpus.from_params(Params(_corpus_parameters(args.corpus)))
+        corpus = corpus_format(args.corpus)
         report = validate_corpus(args.paths, corpus, args.tasks, args.relation_labels)
     except Exception as error:
         message = explain(error)

@@ -87,10 +87,10 @@ class GumCorpus(Corpus):
             for file in (treebank_file, coref_file):
                 if not file.is_file():
                     raise DataError(f"document '{name}' needs the file {file}, which does not exist", path, number)
-            yield _document(name, treebank_file, coref_file)
+            yield gum_document(name, treebank_file, coref_file)
 
 
-def _document(name: str, treebank_file: Path, coref_file: Path) -> Document:
+def gum_document(name: str, treebank_file: Path, coref_file: Path) -> Document:
     treebank = _read_treebank(treebank_file)
     layers: Dict[str, List[Span]] = {"ner": [], "emd": [], "mentions": []}
     first = 0

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
-from hmtl.data.corpora.gum import _document as read_document
+from hmtl.data.corpora.gum import gum_document
 from hmtl.data.lines import read_lines
 from hmtl.data.preparation.consistency import consistent
 from hmtl.data.preparation.source import Converted, Source, Unit
@@ -81,7 +81,7 @@ class GumSource(Source):
         return {split: [self._unit(name) for name in names] for split, names in self._names.items()}
 
     def convert(self, unit: Unit) -> Converted:
-        document = read_document(unit.key, *unit.paths)
+        document = gum_document(unit.key, *unit.paths)
         if not any(token.strip("_") for token in document.tokens):
             raise DataError("only underscores where the text was; GUM's get_text.py fetches it", unit.paths[0])
         return consistent(document)
