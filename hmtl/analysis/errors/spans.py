@@ -1,0 +1,55 @@
+"""What goes wrong with labelled spans."""
+
+from typing import Any, Dict, Iterable, List, Optional
+
+from hmtl.analysis.errors.alignment import CORRECT, MISSED, SPURIOUS, Likeness, align
+from hmtl.analysis.errors.section import Example, Section, label_of
+from hmtl.data.document import Span
+
+TYPE, BOUNDARY, BOUNDARY_AND_TYPE = "type", "boundary", "boundary and type"
+
+
+class SpanErrors:
+    """Spans that are correct, or wrong in their `type` (the same bounds), `boundary` (overlap, the same type), or
+    `boundary and type` (overlap), or `missed`, or `spurious`.
+
+    A span is in one pair at most: the same bounds come first, then the same type, then the longest overlap.
+    """
+
+    def __init__(self, num_examples: int) -> None:
+        kinds = [CORRECT, BOUNDARY, TYPE, BOUNDARY_AND_TYPE, MISSED, SPURIOUS]
+        self.sections = [Section("spans", kinds, num_examples, has_confusion=True)]
+
+    def add(self, metadata: Dict[str, Any], predicted: Iterable[Span]) -> None:
+        """Counts a sentence: the metadata of `TaggingReader`, and the head's spans."""
+        gold, found = {Span(*span) for span in metadata["spans"]}, {Span(*span) for span in predicted}
+        (section,) = self.sections
+        section.gold += len(gold)
+        section.predicted += len(found)
+        for pair in align(gold, found, compare_spans):
+            example = Example(
+                metadata["doc_key"],
+                metadata["sentence"],
+                metadata["tokens"],
+                _list(pair.gold),
+                _list(pair.predicted),
+            )
+            section.add(
+                pair.kind, label_of(pair.gold), label_of(pair.predicted), None if pair.kind == CORRECT else example
+            )
+
+
+def compare_spans(gold: Span, predicted: Span) -> Optional[Likeness]:
+    """How two different spans are alike; offsets count tokens."""
+    overlap = min(gold.end, predicted.end) - max(gold.start, predicted.start) + 1
+    if overlap <= 0:
+        return None
+    if gold.bounds == predicted.bounds:
+        return Likeness(TYPE, 0)
+    if gold.label == predicted.label:
+        return Likeness(BOUNDARY, 1, overlap)
+    return Likeness(BOUNDARY_AND_TYPE, 2, overlap)
+
+
+def _list(span: Optional[Span]) -> List[Span]:
+    return [] if span is None else [span]

@@ -1,0 +1,67 @@
+#!/usr/bin/env python
+"""Shows what a finished run gets wrong: each task, with its own best weights, by kind of error and label.
+
+    python scripts/errors.py runs/quickstart
+    python scripts/errors.py runs/quickstart --split validation --tasks ner relation --examples 10
+    python scripts/errors.py runs/quickstart --html errors.html --output errors.json
+
+A summary with examples goes to stdout, the most frequent errors first; the JSON and the page hold all patterns of
+errors. The data are read from where config.json says, relative to the working directory. Exit code 2: something cannot
+be read or written, in one line.
+"""
+
+import argparse
+from pathlib import Path
+from typing import List, Optional
+
+import torch
+
+import hmtl  # noqa: F401  registers what a configuration can name
+from hmtl.analysis.errors import analyse_run, errors_as_page, errors_as_text
+from hmtl.errors import UserError
+from hmtl.evaluation import load_run
+from hmtl.explain import user_errors
+from hmtl.files import atomic_write
+from hmtl.packages import include_package
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", metavar="RUN", help="the directory that 'hmtl train -s' wrote")
+    parser.add_argument("--split", choices=["test", "validation"], default="test", help="(default: %(default)s)")
+    parser.add_argument("--tasks", nargs="+", metavar="TASK", help="(default: all)")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page that needs nothing else")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write all of it as JSON")
+    parser.add_argument(
+        "--examples", type=int, default=3, metavar="N", help="of each pattern of errors (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--include-package", nargs="+", default=[], metavar="NAME", help="packages that register classes of the run"
+    )
+    return parser
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    """Runs the command line."""
+    arguments = _parser().parse_args(argv)
+    with user_errors(program="errors.py"):
+        if arguments.examples < 0:
+            raise UserError(f"--examples {arguments.examples}: expected a number from 0")
+        for path in (arguments.html, arguments.output):
+            if path is not None and not path.parent.is_dir():
+                raise UserError(f"{path}: there is no directory {path.parent} to write it to")
+        for package in arguments.include_package:
+            include_package(package)
+        run = load_run(arguments.run)
+        device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        errors = analyse_run(run, arguments.split, arguments.tasks, arguments.examples, device)
+        if arguments.output is not None:
+            errors.write(arguments.output)
+        if arguments.html is not None:
+            with atomic_write(arguments.html) as file:
+                file.writelines(errors_as_page(errors))
+        print(errors_as_text(errors))
+
+
+if __name__ == "__main__":
+    main()
