@@ -38,11 +38,13 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
               + splits(file + '#0:400', file + '#400:450', file + '#450:500'),
   },
 
-  // OntoNotes in the layout of 2018: NER from a tree of files, coreference from one file a split.
-  ontonotes(folder): {
+  // OntoNotes in the layout of 2018: NER from a tree of files, coreference from one file a split. NER leaves out what
+  // `exclude` names, such as ['/pt/'], the New Testament, where no entities are marked.
+  ontonotes(folder, exclude=[]): {
     local tree = folder + '/conll-2012/v4/data/',
     local file(split) = folder + '/conll-2012_single_file/' + split + '.english.v4_gold_conll',
-    ner: ner('ontonotes') + splits(tree + 'train', tree + 'development', tree + 'test'),
+    local corpus = if exclude == [] then 'ontonotes' else { type: 'ontonotes', exclude: exclude },
+    ner: ner(corpus) + splits(tree + 'train', tree + 'development', tree + 'test'),
     coref: coref('ontonotes') + splits(file('train'), file('dev'), file('test')),
   },
 

@@ -4,10 +4,17 @@ local folder(name, content) =
   if value == '' then error 'Set the environment variable ' + name + ' to the folder that holds ' + content
   else value;
 
+local choice(name, values) =
+  local value = std.extVar(name);
+  if value == '' || std.member(values, value) then value
+  else error 'The environment variable ' + name + " is '" + value + "'; unset it or choose " + std.join(' or ', values);
+
 {
   data(content):: folder('HMTL_DATA', content),
   // A transformer's name or folder, or '' for none.
   transformer:: std.extVar('HMTL_TRANSFORMER'),
   glove(content):: folder('HMTL_GLOVE', content),
   elmo(content):: folder('HMTL_ELMO', content),
+  // The name of a preset, or '' for none.
+  preset(names):: choice('HMTL_PRESET', names),
 }

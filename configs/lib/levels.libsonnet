@@ -46,12 +46,15 @@ local lstm(num_layers, hidden_size, dropout=0.0) = {
 
   // The same hierarchy for small corpora without pretrained vectors: one layer a level, and a relation head that knows
   // from the start how rare relations are.
-  shallow()::
+  shallow(gold_mentions=false)::
     local one_layer = { encoder+: { num_layers: 1, dropout: 0.0 } };
     std.mapWithKey(
       function(task, level) level + one_layer,
-      $.paper() { relation: $.relation(['emd'], threshold=0.3, prior_probability=0.0003) },
+      $.paper(gold_mentions) { relation: $.relation(['emd'], threshold=0.3, prior_probability=0.0003) },
     ),
+
+  // Some of these levels, stacked in another order: `reads` maps each wanted task to the tasks that its level reads.
+  stacked(levels, reads):: { [task]: levels[task] { reads: reads[task] } for task in std.objectFields(reads) },
 
   // The same tasks without encoders of their own: their levels take their vectors from the model's `shared_encoder`,
   // which is one of the next three.

@@ -1,11 +1,11 @@
-// The paper's shared embedding: GloVe (fine-tuned), a character CNN, ELMo (frozen).
+// The parts of the paper's shared embedding: GloVe (fine-tuned), a character CNN, ELMo (frozen).
 local embedders = import 'embedders.libsonnet';
 local env = import 'environment.libsonnet';
 
 local elmo = env.elmo('elmo_options.json and elmo_weights.hdf5');
 
-embedders.combine([
+[
   embedders.words(pretrained_file=env.glove('glove.6B.100d.txt') + '/glove.6B.100d.txt'),
   embedders.characters(),
   embedders.elmo(elmo + '/elmo_options.json', elmo + '/elmo_weights.hdf5'),
-])
+]

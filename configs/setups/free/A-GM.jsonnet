@@ -1,0 +1,2 @@
+// A-GM: all four tasks, coreference of gold mentions; on GUM and Re-DocRED. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').free('A-GM')

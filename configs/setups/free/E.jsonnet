@@ -1,0 +1,2 @@
+// E: CR alone; on GUM and Re-DocRED. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').free('E')

@@ -1,0 +1,2 @@
+// A-GM: all four tasks, coreference of gold mentions; on OntoNotes and ACE 2005. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').ldc('A-GM')

@@ -1,0 +1,2 @@
+// G: EMD and RE; on OntoNotes and ACE 2005. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').ldc('G')

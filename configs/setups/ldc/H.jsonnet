@@ -1,0 +1,2 @@
+// H: EMD and CR; on OntoNotes and ACE 2005. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').ldc('H')

@@ -1,0 +1,2 @@
+// J: NER, EMD and CR; on OntoNotes and ACE 2005. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').ldc('J')

@@ -1,0 +1,2 @@
+// K: NER and EMD, with EMD below NER; on OntoNotes and ACE 2005. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').ldc('K')

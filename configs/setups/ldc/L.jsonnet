@@ -1,0 +1,2 @@
+// L: all four tasks, with EMD below NER; on OntoNotes and ACE 2005. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').ldc('L')

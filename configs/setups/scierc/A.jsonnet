@@ -1,0 +1,2 @@
+// A: NER, RE and CR; on SciERC. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').scierc('A')
