@@ -20,6 +20,7 @@ from typing import Dict, List, Optional
 from allennlp.common.params import parse_overrides
 
 import hmtl  # noqa: F401  defines the environment variables that configurations read
+from hmtl.environment import VARIABLES
 from hmtl.errors import UserError
 from hmtl.experiments.experiment import Experiment
 from hmtl.experiments.runner import Runner
@@ -31,21 +32,13 @@ MODULE = "hmtl.experiments.run"
 LOCK = "reproduce.lock"
 PRESETS = {"paper": "", "fast": "fast", "faithful": "faithful"}
 # What the runs on other machines must see as they do here.
-VARIABLES = (
-    "HMTL_PRESET",
-    "HMTL_DATA",
-    "HMTL_TRANSFORMER",
-    "HMTL_GLOVE",
-    "HMTL_ELMO",
-    "HMTL_SCIERC",
-    "OMP_NUM_THREADS",
-)
+SEEN_EVERYWHERE = (*VARIABLES, "OMP_NUM_THREADS")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--corpora", required=True, help="free or ldc: the folder of configurations in --configs")
+    add("--corpora", required=True, help="free, ldc, ...: the folder of configurations in --configs")
     add("--setups", required=True, metavar="A,B,...", help="names of configurations, or all")
     add("--seeds", type=_count, default=3, metavar="N", help="how many runs of each, with the seeds 1 to N")
     add("--preset", choices=sorted(PRESETS), default="paper", help="hyper-parameters: fast is minutes on 2 cores")
@@ -90,7 +83,7 @@ def _executor(arguments: argparse.Namespace, lock: int) -> Executor:
     if arguments.executor == "ray":
         from hmtl.search.ray_executor import RayExecutor
 
-        return RayExecutor(_resources(arguments.resources), arguments.ray_address, MODULE, VARIABLES)
+        return RayExecutor(_resources(arguments.resources), arguments.ray_address, MODULE, SEEN_EVERYWHERE)
     program = (sys.executable, "-m", MODULE)
     return LocalExecutor(arguments.jobs, devices_to_deal_out(arguments.jobs), lock, program)
 

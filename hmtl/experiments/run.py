@@ -52,7 +52,7 @@ def run(job: Job) -> None:
     directory = Path(job.directory)
     recovered = any(directory.glob("checkpoint_e*_b*.json"))
     record = _begin(job, recovered)
-    begun = time.time()
+    begun, cpu_begun = time.time(), _cpu_seconds()
     part: Dict[str, Any] = {"begun": time.strftime("%Y-%m-%d %H:%M:%S"), "seconds": None, "cpu_seconds": None}
     record["parts"].append(part)
     if recovered or _is_trained(directory):  # while its directory is empty `hmtl train` wants it so
@@ -65,7 +65,7 @@ def run(job: Job) -> None:
         _evaluate(directory, job.packages)
         record["finished"] = True
     finally:
-        part["seconds"], part["cpu_seconds"] = time.time() - begun, _cpu_seconds()
+        part["seconds"], part["cpu_seconds"] = time.time() - begun, _cpu_seconds() - cpu_begun
         record.update(_environment())
         if directory.is_dir():  # a mistake in the configuration leaves none
             _write(record, directory)
@@ -148,12 +148,13 @@ def _cpu_seconds() -> float:
 
 
 def _environment() -> Dict[str, Any]:
+    import numpy
     import torch
 
     from hmtl.evaluation import versions
 
     return {
-        "versions": {**versions(), "numpy": __import__("numpy").__version__},
+        "versions": {**versions(), "numpy": numpy.__version__},
         "machine": {
             "system": platform.platform(),
             "processor": _processor() or platform.machine(),

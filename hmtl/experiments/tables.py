@@ -1,0 +1,230 @@
+"""The tables of an experiment."""
+
+import csv
+import statistics
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Sequence
+
+from hmtl.experiments.paper import CORPORA, MORE_UPDATES, TEST_F1, Column
+from hmtl.experiments.results import Result, by_setup, columns_of, counts_of
+from hmtl.experiments.significance import Comparison, paired_bootstrap
+from hmtl.files import atomic_write
+
+
+@dataclass
+class Table:
+    """Rows of values by the names of their columns, the same for people and for programs.
+
+    # Attributes
+
+    name : `str`
+        Of its CSV file.
+    rows : `List[Dict[str, Any]]`
+    """
+
+    name: str
+    rows: List[Dict[str, Any]] = field(default_factory=list)
+
+    def write(self, directory: Path) -> None:
+        """Writes `{name}.csv`; the columns are those of all rows."""
+        columns = list(dict.fromkeys(column for row in self.rows for column in row))
+        with atomic_write(directory / f"{self.name}.csv") as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+
+@dataclass
+class Bootstrap:
+    """How differences are tested: the samples, their seed, whole documents or sentences, and the level."""
+
+    num_samples: int = 10000
+    seed: int = 1
+    whole_documents: bool = False
+    level: float = 0.05
+
+
+def scores_table(results: Sequence[Result]) -> Table:
+    """Test F1 times 100 of each setup and task over the seeds: mean and sample standard deviation."""
+    table = Table("scores")
+    for setup, runs in by_setup(results).items():
+        for column in columns_of(runs):
+            values = {run.seed: 100 * run.scores[column].f1 for run in runs if column in run.scores}
+            chosen_alike = all(run.scores[column].chosen_alike for run in runs if column in run.scores)
+            table.rows.append(
+                {
+                    "setup": setup,
+                    "tasks": "+".join(runs[0].tasks),
+                    "task": column.task,
+                    "gold_mentions": column.gold_mentions,
+                    "chosen_alike": chosen_alike,
+                    "n": len(values),
+                    "mean": statistics.mean(values.values()),
+                    "std": statistics.stdev(values.values()) if len(values) > 1 else None,
+                    "paper": paper_f1(runs[0].corpora, setup, column) if chosen_alike else None,
+                    "seeds": " ".join(map(str, values)),
+                    "values": " ".join(f"{value:.4f}" for value in values.values()),
+                }
+            )
+    return table
+
+
+def comparisons_table(results: Sequence[Result], bootstrap: Bootstrap) -> Table:
+    """Each multi-task setup against the setup of one of its tasks alone, with the same seeds."""
+    table = Table("comparisons")
+    for setup, multi, single, column in _pairs(results):
+        row: Dict[str, Any] = {
+            "setup": setup,
+            "task": column.task,
+            "gold_mentions": column.gold_mentions,
+            "single": single[0].setup,
+        }
+        seeds = sorted({run.seed for run in multi} & {run.seed for run in single})
+        comparison = _compare(_of_seeds(multi, seeds), _of_seeds(single, seeds), column, bootstrap) if seeds else None
+        row["n"] = len(seeds)
+        if comparison is None:
+            row["verdict"] = "not compared: other test data" if seeds else "not compared: no seed in common"
+        else:
+            differences = [100 * difference for difference in comparison.differences]
+            row.update(
+                difference=100 * comparison.mean,
+                std=statistics.stdev(differences) if len(differences) > 1 else None,
+                seeds_better=sum(difference > 0 for difference in differences),
+                low=100 * comparison.interval[0],
+                high=100 * comparison.interval[1],
+                p_value=comparison.p_value,
+                outcome=outcome_of(comparison, bootstrap.level),
+                verdict=verdict(comparison, bootstrap.level),
+            )
+        table.rows.append(row)
+    return table
+
+
+def updates_table(results: Sequence[Result]) -> Table:
+    """The updates of each task until its best epoch, against those of the task alone (the paper's table 9)."""
+    table = Table("updates")
+    for setup, multi, single, column in _pairs(results):
+        ours, theirs = _mean_updates(multi, column.task), _mean_updates(single, column.task)
+        paper = MORE_UPDATES.get(setup, {}).get(column) if multi[0].corpora == CORPORA else None
+        table.rows.append(
+            {
+                "setup": setup,
+                "task": column.task,
+                "gold_mentions": column.gold_mentions,
+                "single": single[0].setup,
+                "n": len(multi),
+                "n_single": len(single),
+                "updates": ours,
+                "updates_single": theirs,
+                "change_percent": 100 * (ours / theirs - 1) if ours and theirs else None,
+                "paper_change_percent": paper,
+            }
+        )
+    # The weights of a task are the same with and without gold mentions that it only gets afterwards.
+    table.rows = [row for row in table.rows if not (row["gold_mentions"] and _has_plain(row, table.rows))]
+    return table
+
+
+def curves_table(results: Sequence[Result]) -> Table:
+    """The validation of each task at the end of each epoch of each run."""
+    rows = [
+        {"setup": run.setup, "seed": run.seed, "task": task, "epoch": epoch, "updates": updates, "score": score}
+        for run in results
+        for task in run.tasks
+        for epoch, updates, score in run.curve(task)
+    ]
+    return Table("curves", rows)
+
+
+def runs_table(results: Sequence[Result]) -> Table:
+    """What each run took."""
+    return Table("runs", [_run_row(run) for run in results])
+
+
+def paper_f1(corpora: str, setup: str, column: Column) -> Optional[float]:
+    """The paper's figure; `None` where the corpora are others, or it has none."""
+    return TEST_F1.get(setup, {}).get(column) if corpora == CORPORA else None
+
+
+def outcome_of(comparison: Comparison, level: float) -> str:
+    if comparison.p_value >= level:
+        return "no difference shown"
+    return "multi-task is better" if comparison.mean > 0 else "multi-task is worse"
+
+
+def verdict(comparison: Comparison, level: float) -> str:
+    """The comparison in words."""
+    return f"{100 * comparison.mean:+.2f}, {p_text(comparison.p_value)}: {outcome_of(comparison, level)}"
+
+
+def p_text(p_value: float) -> str:
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+
+
+def _pairs(results: Sequence[Result]) -> Iterator[Any]:
+    """Each multi-task setup and column with the single-task setup that it is to be compared with."""
+    setups = by_setup(results)
+    for setup, multi in setups.items():
+        if len(multi[0].tasks) < 2:
+            continue
+        for column in columns_of(multi):
+            alone = [
+                runs
+                for runs in setups.values()
+                if runs[0].tasks == [column.task]
+                and column in runs[0].scores
+                and runs[0].scores[column].chosen_alike == multi[0].scores[column].chosen_alike
+            ]
+            if alone:
+                yield setup, multi, alone[0], column
+
+
+def _compare(
+    multi: Sequence[Result], single: Sequence[Result], column: Column, bootstrap: Bootstrap
+) -> Optional[Comparison]:
+    ours = [counts_of(run, column, bootstrap.whole_documents) for run in multi]
+    theirs = [counts_of(run, column, bootstrap.whole_documents) for run in single]
+    if any(counts.units != ours[0].units for counts in ours + theirs):
+        return None
+    return paired_bootstrap(
+        ours[0].kind,
+        [counts.values for counts in ours],
+        [counts.values for counts in theirs],
+        bootstrap.num_samples,
+        bootstrap.seed,
+    )
+
+
+def _of_seeds(runs: Sequence[Result], seeds: Sequence[int]) -> List[Result]:
+    found = {run.seed: run for run in runs}
+    return [found[seed] for seed in seeds]
+
+
+def _mean_updates(runs: Sequence[Result], task: str) -> Optional[float]:
+    updates = [run.updates_to_best(task) for run in runs]
+    known = [number for number in updates if number is not None]
+    return statistics.mean(known) if known else None
+
+
+def _has_plain(row: Dict[str, Any], rows: Sequence[Dict[str, Any]]) -> bool:
+    return any(
+        (other["setup"], other["task"], other["gold_mentions"]) == (row["setup"], row["task"], False) for other in rows
+    )
+
+
+def _run_row(run: Result) -> Dict[str, Any]:
+    parts, machine = run.record["parts"], run.record.get("machine", {})
+    return {
+        "setup": run.setup,
+        "seed": run.seed,
+        "preset": run.record["preset"],
+        "epochs": len(run.epochs),
+        "updates": sum(metrics.get(f"training_{task}_updates", 0) for metrics in run.epochs for task in run.tasks),
+        "seconds": sum(part["seconds"] or 0 for part in parts),
+        "cpu_seconds": sum(part["cpu_seconds"] or 0 for part in parts),
+        "processes": len(parts),
+        "killed": sum(part["seconds"] is None for part in parts),
+        "threads": machine.get("threads"),
+        "gpu": machine.get("gpu"),
+    }
