@@ -89,6 +89,7 @@ def _section(
     yield from _updates(tables["updates"])
     if images:
         yield from ("### Plots", "")
+        yield from ("Scores: dots are seeds, bars the mean ± standard deviation, stars the paper's figures.", "")
         yield from (line for image in images for line in (f"![{image}]({corpora}/{image})", ""))
     yield from ("### Runs", "")
     yield from _runs(results, tables["runs"], unfinished)

@@ -83,6 +83,10 @@ class Result:
         options = flat_options(_read(self.directory / "config.json"))
         return {key: value for key, value in options.items() if key not in SEED_KEYS}
 
+    def embedding(self) -> Dict[str, Any]:
+        """The options of its shared embedding: setups without the same are no matter of tasks alone."""
+        return {key: value for key, value in self.options().items() if key.startswith("model.text_field_embedder")}
+
 
 def read_results(runs: Path) -> Tuple[List[Result], List[Path]]:
     """The finished runs of `{runs}/{corpora}/{setup}/seed_{n}`, in order, and the directories of the others.

@@ -163,7 +163,7 @@ def p_text(p_value: float) -> str:
 
 
 def _pairs(results: Sequence[Result]) -> Iterator[Any]:
-    """Each multi-task setup and column with the single-task setup that it is to be compared with."""
+    """Each multi-task setup and column with the setup of that task alone, which has the same embedding."""
     setups = by_setup(results)
     for setup, multi in setups.items():
         if len(multi[0].tasks) < 2:
@@ -173,6 +173,7 @@ def _pairs(results: Sequence[Result]) -> Iterator[Any]:
                 runs
                 for runs in setups.values()
                 if runs[0].tasks == [column.task]
+                and runs[0].embedding() == multi[0].embedding()
                 and column in runs[0].scores
                 and runs[0].scores[column].chosen_alike == multi[0].scores[column].chosen_alike
             ]

@@ -57,6 +57,7 @@ def record_of(directory: Path) -> Dict[str, Any]:
     return json.loads((directory / "experiment.json").read_text())
 
 
+@pytest.mark.slow
 def test_killed_half_way_it_continues(arguments, tmp_path, capsys):
     """And a setup that fails does not stop the others; the report is of what is finished."""
     runs, epochs = tmp_path / "runs" / "free", 30
@@ -81,7 +82,7 @@ def test_killed_half_way_it_continues(arguments, tmp_path, capsys):
     assert "failed: X/seed_1: " in err and "no_such" in err and f"(all of it in {runs / 'X' / 'seed_1.log'})" in err
     assert {path: path.stat().st_mtime_ns for path in first.iterdir()} == before
     assert len(metrics_by_epoch(last)) == epochs
-    assert "--recover" in (runs / "A" / "seed_1.log").read_text() or len(record_of(last)["parts"]) == 2
+    assert len(record_of(last)["parts"]) == 2
     evaluation = json.loads((last / "evaluation.json").read_text())
     assert set(evaluation["scores"]) == {"best", "best_ner", "best_emd", "best_relation", "best_coref"}
     assert json.loads((last / "evaluation_gold_mentions.json").read_text())["gold_mentions"] == ["coref"]

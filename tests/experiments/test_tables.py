@@ -116,7 +116,7 @@ def test_the_tables_of_three_seeds(make_run, tmp_path):
     updates = rows(tmp_path, "free", "updates")
     assert [row_of(updates, "A", "ner")[key] for key in ("updates", "updates_single")] == ["20", "40"]
     assert float(row_of(updates, "A", "emd")["change_percent"]) == pytest.approx(-75.0)
-    assert "| A | NER | 20 | 40 (B) | -50 % |" in text and "paper" not in text
+    assert "| A | NER | 20 | 40 (B) | -50 % |" in text and "| paper" not in text
 
     curve = [
         row for row in rows(tmp_path, "free", "curves") if (row["setup"], row["seed"], row["task"]) == ("A", "2", "emd")
@@ -156,6 +156,15 @@ def test_other_test_data_are_not_compared(make_run, tmp_path):
     make_run("free", "A", 1)
     make_run("free", "B", 1, offset=7)
     assert "not compared: other test data" in report(tmp_path)
+
+
+def test_setups_with_another_embedding_are_not_compared(make_run, tmp_path):
+    make_run("free", "A", 1)
+    other = make_run("free", "B", 1)
+    embedder = {"token_embedders": {"tokens": {"type": "embedding", "embedding_dim": 5}}}
+    write(other / "config.json", trainer={"num_epochs": 4}, model={"text_field_embedder": embedder})
+    report(tmp_path)
+    assert rows(tmp_path, "free", "comparisons") == rows(tmp_path, "free", "updates") == []
 
 
 def test_the_papers_figures_stand_beside_its_own_corpora(make_run, tmp_path):
