@@ -58,6 +58,7 @@ class CorefHead(TaskHead):
 
     scope = "document"
     predicts = "clusters"
+    labels: List[str] = []
 
     def __init__(
         self,

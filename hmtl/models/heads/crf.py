@@ -1,6 +1,6 @@
 """Labelled spans as a BIOUL tag sequence under a conditional random field."""
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -35,6 +35,8 @@ class CrfHead(TaskHead):
         `"sum"` over the sentences of a batch, as in 2018, or `"mean"`.
     """
 
+    labels: List[str]
+
     def __init__(
         self,
         vocab: Vocabulary,
@@ -47,9 +49,9 @@ class CrfHead(TaskHead):
         super().__init__(vocab)
         if loss_reduction not in ("sum", "mean"):
             raise ConfigurationError(f"loss_reduction must be 'sum' or 'mean', not '{loss_reduction}'")
-        self._labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
+        self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         tags = {OUTSIDE: "O"}
-        for number, label in enumerate(self._labels):
+        for number, label in enumerate(self.labels):
             tags.update({4 * number + part: f"{letter}-{label}" for part, letter in PARTS.items()})
         self._projection = torch.nn.Linear(encoding_dim, len(tags))
         self._dropout = torch.nn.Dropout(dropout)
@@ -85,6 +87,13 @@ class CrfHead(TaskHead):
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return self._f1.get_metric(reset)
 
+    def reordered(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
+        tags = [OUTSIDE, *(4 * label + part for label in order for part in PARTS)]
+        # All that this head learns has its tags along the first dimension.
+        moved = {name: weight[tags] for name, weight in weights.items()}
+        moved["_crf.transitions"] = moved["_crf.transitions"][:, tags]
+        return moved
+
     def _spans(self, tags: List[int]) -> List[Span]:
         """The spans of a valid BIOUL sequence; what an unfinished end would leave open is dropped."""
         spans, start = [], 0
@@ -96,7 +105,7 @@ class CrfHead(TaskHead):
             if part in (BEGIN, UNIT):
                 start = position
             if part in (LAST, UNIT):
-                spans.append(Span(start, position, self._labels[number]))
+                spans.append(Span(start, position, self.labels[number]))
         return spans
 
 

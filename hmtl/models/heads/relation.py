@@ -1,7 +1,7 @@
 """Relations between tokens by multi-head selection."""
 
 import math
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -49,6 +49,7 @@ class RelationHead(TaskHead):
     """
 
     predicts = "relations"
+    labels: List[str]
 
     def __init__(
         self,
@@ -66,10 +67,10 @@ class RelationHead(TaskHead):
         super().__init__(vocab)
         if loss_reduction not in ("mean", "sum", "padded_mean"):
             raise ConfigurationError(f"loss_reduction must be 'mean', 'sum' or 'padded_mean', not '{loss_reduction}'")
-        self._labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
+        self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self._arg1_projection = torch.nn.Linear(encoding_dim, hidden_dim)
         self._arg2_projection = torch.nn.Linear(encoding_dim, hidden_dim, bias=False)
-        self._type_projection = torch.nn.Linear(hidden_dim, len(self._labels), bias=prior_probability is not None)
+        self._type_projection = torch.nn.Linear(hidden_dim, len(self.labels), bias=prior_probability is not None)
         if prior_probability is not None:
             torch.nn.init.constant_(self._type_projection.bias, _logit(prior_probability))
         self._dropout = torch.nn.Dropout(dropout)
@@ -114,6 +115,10 @@ class RelationHead(TaskHead):
         metrics = self._f1.get_metric(reset)
         metrics["f1_sentences_with_relations"] = self._f1_sentences_with_relations.get_metric(reset)["f1"]
         return metrics
+
+    def reordered(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
+        of_types = ("_type_projection.weight", "_type_projection.bias")
+        return {name: weight[list(order)] if name in of_types else weight for name, weight in weights.items()}
 
     def _pair_mask(self, mask: torch.Tensor) -> torch.Tensor:
         # Shape: (batch_size, length, length)
@@ -166,7 +171,7 @@ class RelationHead(TaskHead):
         found = (scores >= self._threshold_logit) & pair_mask.unsqueeze(-1)
         relations: List[List[RelationRow]] = [[] for _ in range(len(scores))]
         for sentence, arg1, arg2, number in found.nonzero().tolist():
-            relations[sentence].append((arg1, arg2, self._labels[number]))
+            relations[sentence].append((arg1, arg2, self.labels[number]))
         return relations
 
     def _update_metrics(self, predicted: List[List[RelationRow]], gold: List[List[RelationRow]]) -> None:

@@ -1,6 +1,6 @@
 """What the hierarchy asks of a head."""
 
-from typing import Any, Dict, List, Literal, Optional
+from typing import Any, Dict, List, Literal, Optional, Sequence
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -35,12 +35,16 @@ class TaskHead(Head):
 
     Under `torch.autocast` the vectors may hold 16 bits; the loss is float32 all the same.
 
+    `labels` names what the weights stand for, in their order, and `reordered` gives them another. It is empty for a
+    head without labels, and `None` where the head does not say: fine-tuning then does not take its weights.
+
     A registered subclass takes the keyword arguments `vocab`, `encoding_dim`, `encoder_input_dim` and `task_name`,
     which `HMTL` supplies, beside those of its configuration.
     """
 
     scope: Scope = "sentence"
     predicts: Layer = "spans"
+    labels: Optional[List[str]] = None
 
     def forward(  # type: ignore[override]
         self,
@@ -51,6 +55,10 @@ class TaskHead(Head):
         metadata: Optional[List[Dict[str, Any]]] = None,
         **targets: torch.Tensor,
     ) -> Dict[str, Any]:
+        raise NotImplementedError
+
+    def reordered(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
+        """The weights of such a head, by name, with its labels in another order: label `order[n]` becomes label `n`."""
         raise NotImplementedError
 
 
