@@ -15,6 +15,7 @@ local choice(name, values) =
   transformer:: std.extVar('HMTL_TRANSFORMER'),
   glove(content):: folder('HMTL_GLOVE', content),
   elmo(content):: folder('HMTL_ELMO', content),
+  archive(content):: folder('HMTL_ARCHIVE', content),
   // The name of a preset, or '' for none.
   preset(names):: choice('HMTL_PRESET', names),
 }

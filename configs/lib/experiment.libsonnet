@@ -64,4 +64,11 @@
       seed: seed,
     } + trainer,
   },
+
+  // Added to an experiment: its model starts with the weights of a trained one, wherever these mean the same, and keeps
+  // its words. `freeze` names what is not trained: 'embedding', levels, or 'ner.encoder' and the like.
+  from_archive(archive, freeze=[]):: {
+    vocabulary+: { type: 'with_archive', archive_file: archive },
+    model+: { type: 'hmtl_finetuned', pretrained_file: archive, freeze: freeze },
+  },
 }
