@@ -1,12 +1,14 @@
 """What the trainer keeps for one task: its optimizer, its schedule, its best score."""
 
 import math
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional, Type
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.metric_tracker import MetricTracker
+
+from hmtl.training.learning_rate_schedulers import ReduceUnlessScoreFalls
 
 
 class ScoreTracker(MetricTracker):
@@ -31,13 +33,72 @@ class ScoreTracker(MetricTracker):
         return None if self._patience is None else max(0, self._patience - self._epochs_with_no_improvement)
 
 
+class LowestScoreTracker(ScoreTracker):
+    """Out of patience once a score is the lowest of the last `patience + 1`, and from then on for good, whatever the
+    scores that follow: the rule of the 2018 implementation. A task that improves from a late dip is given up; one that
+    stands still above its first scores never is."""
+
+    def __init__(self, metric_name: str, patience: Optional[int] = None) -> None:
+        super().__init__(metric_name, patience)
+        self._last_scores: List[float] = []
+        self._gave_up = False
+
+    def add_metrics(self, metrics: Dict[str, float]) -> None:
+        super().add_metrics(metrics)
+        if self._patience is None:
+            return
+        score = self.combined_score(metrics)
+        self._last_scores = [*self._last_scores, score][-self._patience - 1 :]
+        # As many scores as that are needed; one that is not a number is none of the lowest.
+        full = len(self._last_scores) > self._patience
+        self._gave_up = self._gave_up or (full and all(score <= other for other in self._last_scores))
+
+    def should_stop_early(self) -> bool:
+        return self._gave_up
+
+    @property
+    def patience_left(self) -> Optional[int]:
+        """0 where the task is given up. Before, a dip may do that after any validation of a full window: so many
+        validations until then, at least 1."""
+        if self._patience is None:
+            return None
+        return 0 if self._gave_up else max(1, self._patience + 1 - len(self._last_scores))
+
+    def state_dict(self) -> Dict[str, Any]:
+        return {**super().state_dict(), "last_scores": self._last_scores, "gave_up": self._gave_up}
+
+    def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self._last_scores, self._gave_up = state_dict["last_scores"], state_dict["gave_up"]
+
+
+# By the name of the option that chooses one.
+PATIENCE_RULES: Dict[str, Type[ScoreTracker]] = {"no_improvement": ScoreTracker, "lowest_score": LowestScoreTracker}
+
+
+def tracker_for(patience_rule: str, metric_name: str, patience: Optional[int]) -> ScoreTracker:
+    """A task's tracker.
+
+    # Raises
+
+    ConfigurationError
+        Where there is no such rule.
+    """
+    if patience_rule not in PATIENCE_RULES:
+        raise ConfigurationError(
+            f"trainer.patience_rule must be {' or '.join(map(repr, PATIENCE_RULES))}, not '{patience_rule}'"
+        )
+    return PATIENCE_RULES[patience_rule](metric_name, patience)
+
+
 class OptimizerState:
     """An optimizer, its learning rate schedule, how often it has stepped, and the scaler of its losses (for fp16).
 
     # Raises
 
     ConfigurationError
-        Where a `reduce_on_plateau` schedule waits for its score to fall: the trainer's scores rise with quality.
+        Where a `reduce_on_plateau` schedule waits for its score to fall: the trainer's scores rise with quality. The
+        schedule that means it is `reduce_unless_score_falls`.
     """
 
     def __init__(
@@ -50,7 +111,8 @@ class OptimizerState:
         self.scheduler = scheduler
         self.scaler = scaler
         self.num_steps = 0
-        if getattr(getattr(scheduler, "lr_scheduler", None), "mode", "max") != "max":
+        means_it = isinstance(scheduler, ReduceUnlessScoreFalls)
+        if not means_it and getattr(getattr(scheduler, "lr_scheduler", None), "mode", "max") != "max":
             raise ConfigurationError(
                 "trainer.learning_rate_scheduler: set mode to 'max'; the score that it gets rises as the task improves"
             )

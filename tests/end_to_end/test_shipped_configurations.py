@@ -3,9 +3,10 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Set, Tuple
 
 import pytest
+from allennlp.common import Params
 
 from hmtl.cli import main
 from hmtl.evaluation import evaluate_run, load_run
@@ -17,6 +18,12 @@ CONFIGS = sorted((ROOT / "configs").glob("*.jsonnet"))
 VARIANTS: List[Tuple[str, Dict[str, Any]]] = [(path.stem, {}) for path in CONFIGS]
 VARIANTS.append(("learned_sharing", {"model.shared_encoder.type": "sluice"}))
 TASKS = ["coref", "emd", "ner", "relation"]
+SETUPS = sorted((ROOT / "configs" / "setups").rglob("*.jsonnet"))
+# What the presets change is the same in every setup.
+SETUP_CASES = [(path, "") for path in SETUPS]
+SETUP_CASES += [(ROOT / "configs" / "setups" / name, "fast") for name in ("free/A.jsonnet", "ldc/A.jsonnet")]
+SETUP_CASES += [(ROOT / "configs" / "setups" / name, "faithful") for name in ("free/D.jsonnet", "ldc/A.jsonnet")]
+SETUP_NAMES = ["-".join([path.parent.name, path.stem, *filter(None, [preset])]) for path, preset in SETUP_CASES]
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +48,15 @@ def data(fixtures, tmp_path_factory) -> Path:
     train, dev, test = (json.loads((fixtures / "redocred" / f"{s}.json").read_text()) for s in ("train", "dev", "test"))
     (folder / "redocred").mkdir()
     (folder / "redocred" / "dev_revised.json").write_text(json.dumps(train * 200 + dev * 50 + test * 50))
+    shutil.copytree(fixtures / "jsonl", folder / "scierc")
+    (folder / "conll2003").mkdir()
+    for split, name in (("train", "eng.train"), ("dev", "eng.testa"), ("test", "eng.testb")):
+        shutil.copy(fixtures / "conll2003" / f"{split}.txt", folder / "conll2003" / name)
     return folder
 
 
 @pytest.fixture
-def environment(data, elmo, transformer, tmp_path, monkeypatch) -> None:
+def environment(data, elmo, transformer, tiny_run, tmp_path, monkeypatch) -> None:
     """All that the configurations read, and the directory that the bundled sample is relative to."""
     (tmp_path / "glove.6B.100d.txt").write_text("the " + "0.1 " * 99 + "0.2\n")
     shutil.copy(elmo["options"], tmp_path / "elmo_options.json")
@@ -54,18 +65,24 @@ def environment(data, elmo, transformer, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("HMTL_TRANSFORMER", transformer)
     monkeypatch.setenv("HMTL_GLOVE", str(tmp_path))
     monkeypatch.setenv("HMTL_ELMO", str(tmp_path))
+    monkeypatch.setenv("HMTL_ARCHIVE", str(tiny_run))
     monkeypatch.chdir(ROOT)
+
+
+def small_overrides(tasks: List[str]) -> Dict[str, Any]:
+    """One epoch of at least two updates of each task."""
+    overrides: Dict[str, Any] = {"trainer.num_epochs": 1, "trainer.sampler": "round_robin"}
+    overrides.update({f"dataset_reader.readers.{task}.max_instances": 4 for task in tasks})
+    # So few sentences do not show every label.
+    overrides.update({f"dataset_reader.readers.{task}.allow_unknown_labels": True for task in tasks})
+    overrides.update({f"data_loader.batch_size.{task}": 1 for task in tasks})
+    return overrides
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name,switch", VARIANTS, ids=["-".join([name, *switch.values()]) for name, switch in VARIANTS])
 def test_a_configuration_from_training_to_prediction(name, switch, environment, tmp_path):
-    overrides = {**switch, "trainer.num_epochs": 1, "trainer.sampler": "round_robin"}
-    overrides.update({f"dataset_reader.readers.{task}.max_instances": 4 for task in TASKS})
-    # So few sentences do not show every label.
-    overrides.update({f"dataset_reader.readers.{task}.allow_unknown_labels": True for task in TASKS})
-    # At least two updates of each task.
-    overrides.update({f"data_loader.batch_size.{task}": 1 for task in TASKS})
+    overrides = {**switch, **small_overrides(TASKS)}
     run = tmp_path / "run"
     main(["train", str(ROOT / "configs" / f"{name}.jsonnet"), "-s", str(run), "-o", json.dumps(overrides)])
 
@@ -80,3 +97,30 @@ def test_a_configuration_from_training_to_prediction(name, switch, environment, 
     )
     assert from_directory == from_archive
     assert set(TASKS) <= set(from_directory)
+
+
+@pytest.fixture(scope="module")
+def trained() -> Set[str]:
+    """The configurations that were trained so far, evaluated: some files name the same one."""
+    return set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path,preset", SETUP_CASES, ids=SETUP_NAMES)
+def test_a_setup_from_training_to_evaluation(path, preset, data, environment, trained, monkeypatch, tmp_path):
+    monkeypatch.setenv("HMTL_PRESET", preset)
+    if path.parent.name == "scierc":
+        monkeypatch.setenv("HMTL_DATA", str(data / "scierc"))
+    config = Params.from_file(str(path)).as_dict(quiet=True)
+    if json.dumps(config, sort_keys=True) in trained:
+        pytest.skip("another file is the same configuration")
+    trained.add(json.dumps(config, sort_keys=True))
+    tasks = sorted(config["model"]["levels"])
+    run = tmp_path / "run"
+    main(["train", str(path), "-s", str(run), "-o", json.dumps(small_overrides(tasks))])
+
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert all(metrics[f"training_{task}_updates"] >= 2 for task in tasks)
+    evaluation = evaluate_run(load_run(run))
+    assert sorted(evaluation.tasks) == tasks
+    assert evaluation.gold_mentions == ["coref"] * ("GM" in path.stem.split("-"))

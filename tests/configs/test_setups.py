@@ -1,0 +1,158 @@
+"""The setups of the paper, and what the presets change in them."""
+
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import pytest
+from allennlp.common import Params
+
+from hmtl.explain import explain
+
+SETUPS = Path(__file__).resolve().parents[2] / "configs" / "setups"
+
+# What each level reads (HMTL tables 1 to 3).
+READS: Dict[str, Dict[str, List[str]]] = {
+    "A": {"ner": [], "emd": ["ner"], "relation": ["emd"], "coref": ["emd"]},
+    "B": {"ner": []},
+    "C": {"emd": []},
+    "D": {"relation": []},
+    "E": {"coref": []},
+    "F": {"ner": [], "emd": ["ner"]},
+    "G": {"emd": [], "relation": ["emd"]},
+    "H": {"emd": [], "coref": ["emd"]},
+    "I": {"ner": [], "emd": ["ner"], "relation": ["emd"]},
+    "J": {"ner": [], "emd": ["ner"], "coref": ["emd"]},
+    "K": {"emd": [], "ner": ["emd"]},
+    "L": {"emd": [], "ner": ["emd"], "relation": ["ner"], "coref": ["ner"]},
+}
+FULL = ["A-GM", "A-GM-without-encoder", "A-GM-words"]
+REPLACED = ["A-CoNLL-2003", "A-CoNLL-2012"]
+SCIERC = {
+    "A": {"ner": [], "relation": ["ner"], "coref": ["ner"]},
+    **{name: READS[name] for name in "BDE"},
+    "E-GM": READS["E"],
+}
+OF_CORPORA = {
+    "free": {**READS, **dict.fromkeys(FULL, READS["A"]), "E-GM": READS["E"]},
+    "ldc": {**READS, **dict.fromkeys(FULL + REPLACED, READS["A"]), "E-GM": READS["E"]},
+    "scierc": SCIERC,
+}
+
+
+@pytest.fixture(autouse=True)
+def folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HMTL_DATA", "HMTL_GLOVE", "HMTL_ELMO", "HMTL_TRANSFORMER"):
+        monkeypatch.setenv(name, f"/{name}")
+    monkeypatch.setenv("HMTL_PRESET", "")
+
+
+def load(corpora: str, name: str) -> Dict[str, Any]:
+    return Params.from_file(str(SETUPS / corpora / f"{name}.jsonnet")).as_dict(quiet=True)
+
+
+def flat(value: Any, path: str = "") -> Dict[str, Any]:
+    """Each leaf by its dotted path."""
+    if not isinstance(value, dict):
+        return {path: value}
+    leaves: Dict[str, Any] = {}
+    for key, inner in value.items():
+        leaves.update(flat(inner, f"{path}.{key}" if path else key))
+    return leaves
+
+
+def differences(one: Dict[str, Any], other: Dict[str, Any]) -> Dict[str, Tuple[Any, Any]]:
+    """The values in both, where they differ; `None` where there is none."""
+    first, second = flat(one), flat(other)
+    both = {key: (first.get(key), second.get(key)) for key in {**first, **second}}
+    return {key: values for key, values in both.items() if values[0] != values[1]}
+
+
+def changes(corpora: str, name: str, preset: str, monkeypatch: pytest.MonkeyPatch) -> Dict[str, Tuple[Any, Any]]:
+    """What a preset changes."""
+    before = load(corpora, name)
+    monkeypatch.setenv("HMTL_PRESET", preset)
+    return differences(before, load(corpora, name))
+
+
+@pytest.mark.parametrize("corpora", OF_CORPORA)
+def test_the_hierarchies(corpora: str) -> None:
+    found = {}
+    for path in (SETUPS / corpora).glob("*.jsonnet"):
+        levels = load(corpora, path.stem)["model"]["levels"]
+        found[path.stem] = {task: level["reads"] for task, level in levels.items()}
+        if "coref" in levels:
+            assert levels["coref"]["head"]["gold_mentions"] == ("GM" in path.stem.split("-"))
+    assert found == OF_CORPORA[corpora]
+
+
+@pytest.mark.parametrize("preset", ["", "fast"])
+@pytest.mark.parametrize("corpora", OF_CORPORA)
+def test_setups_differ_in_nothing_but_their_tasks(corpora: str, preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HMTL_PRESET", preset)
+    full = flat(load(corpora, "A"))
+    for name in set(OF_CORPORA[corpora]) - set(REPLACED):
+        setup = flat(load(corpora, name))
+        different = {key for key, value in setup.items() if full.get(key, "absent") != value}
+        allowed = {f"model.levels.{task}.reads" for task in OF_CORPORA[corpora][name]}
+        assert different <= allowed | ({"model.levels.coref.head.gold_mentions"} if "GM" in name else set())
+
+
+def test_setups_are_short() -> None:
+    for path in SETUPS.rglob("*.jsonnet"):
+        assert len(path.read_text().splitlines()) <= 4
+
+
+def test_other_corpora_for_a_task() -> None:
+    usual = load("ldc", "A")
+    for name, task in (("A-CoNLL-2003", "ner"), ("A-CoNLL-2012", "coref")):
+        different = {key.split(".")[-1] for key in differences(usual, load("ldc", name)) if "_data_path." in key}
+        assert different == {task}
+    assert load("ldc", "A-CoNLL-2003")["test_data_path"]["ner"] == "/HMTL_DATA/conll2003/eng.testb"
+    assert load("ldc", "A-CoNLL-2012")["test_data_path"]["coref"].endswith("test.english.v4_gold_conll")
+
+
+@pytest.mark.parametrize("corpora,encoder", [("ldc", "elmo"), ("free", "transformer")], ids=["ldc", "free"])
+def test_the_embedding_loses_a_part_at_a_time(corpora: str, encoder: str) -> None:
+    parts = [
+        set(load(corpora, name)["model"]["text_field_embedder"]["token_embedders"])
+        for name in ("A-GM", "A-GM-without-encoder", "A-GM-words")
+    ]
+    assert parts == [{"tokens", "token_characters", encoder}, {"tokens", "token_characters"}, {"tokens"}]
+
+
+def test_faithful_turns_the_flaws_on_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    scheduler = "trainer.learning_rate_scheduler"
+    assert changes("ldc", "A", "faithful", monkeypatch) == {
+        # Flaw 1.
+        "dataset_reader.readers.relation.only_sentences_with_relations": (None, True),
+        # 2 and 3.
+        f"{scheduler}.type": ("reduce_on_plateau", "reduce_unless_score_falls"),
+        f"{scheduler}.mode": ("max", None),
+        "trainer.patience_rule": (None, "lowest_score"),
+        # 4.
+        "model.levels.emd.head.dropout": (0.2, 0.0),
+        # 6 and 12.
+        "model.levels.relation.head.loss_reduction": (None, "padded_mean"),
+        # 7.
+        "dataset_reader.readers.ner.corpus": (None, "ontonotes"),
+        "dataset_reader.readers.ner.corpus.type": ("ontonotes", None),
+        "dataset_reader.readers.ner.corpus.exclude": (["/pt/"], None),
+        # 17.
+        "model.text_field_embedder.token_embedders.elmo.stateful": (None, True),
+    }
+
+
+def test_fast_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = changes("free", "A", "fast", monkeypatch)
+    assert found["trainer.num_epochs"] == (12, 6) and found["model.levels.coref.encoder.hidden_size"] == (200, 64)
+    # The data and the embedding stay.
+    assert not [key for key in found if "reader" in key or "data_path" in key or "embedder" in key]
+
+
+def test_an_unknown_preset_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HMTL_PRESET", "quick")
+    with pytest.raises(RuntimeError) as raised:
+        load("free", "A")
+    message = explain(raised.value)
+    assert "The environment variable HMTL_PRESET is 'quick'; unset it or choose faithful or fast" in message
+    assert "\n" not in message
