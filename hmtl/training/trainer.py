@@ -117,6 +117,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         self._min_learning_rate = min_learning_rate
         self._seed = seed
         self._tasks = list(model.tasks)
+        self._trained = _trained_tasks(model)
         if isinstance(validation_metric, str):
             validation_metric = dict.fromkeys(self._tasks, validation_metric)
         if set(validation_metric) != set(self._tasks):
@@ -238,10 +239,12 @@ class MultiTaskTrainer(GradientDescentTrainer):
             grad_norm=grad_norm,
             grad_clipping=grad_clipping,
         )
-        parameters, num_steps = {task: updater.parameters_of(task) for task in model.tasks}, data_loader.num_batches
+        trained = _trained_tasks(model)
+        parameters = {task: updater.parameters_of(task) for task in trained}
+        num_steps = {task: data_loader.num_batches[task] for task in trained}
         if shared_optimizer:
             parameters = {SHARED: list(dict.fromkeys(pair for pairs in parameters.values() for pair in pairs))}
-            num_steps = {SHARED: number_of_updates(data_loader.num_batches, tasks_per_update)}
+            num_steps = {SHARED: number_of_updates(num_steps, tasks_per_update)}
         optimizer_states = {}
         for name, named_parameters in parameters.items():
             built = optimizer.construct(model_parameters=[list(pair) for pair in named_parameters])
@@ -297,7 +300,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
             improved, scores = self._validate(metrics) if self._validation_data_loader is not None else ([], {})
             for name, state in self._optimizer_states.items():
                 state.end_epoch(scores.get(name))
-            self._sampler.end_epoch({task: scores[task] for task in self._tasks if task in scores})
+            self._sampler.end_epoch({task: scores[task] for task in self._trained if task in scores})
             metrics["training_duration"] = str(datetime.timedelta(seconds=time.time() - start))
             epoch += 1
             self._epochs_completed, self._batches_in_epoch_completed, self._metrics = epoch, 0, metrics
@@ -340,7 +343,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
         logger.info("Epoch %d/%d", epoch, self._num_epochs - 1)
         self._pytorch_model.train()
         loader: PerTaskDataLoader = self.data_loader  # type: ignore[assignment]
-        schedule = self._sampler.draw(loader.num_batches, epoch, self._seed, self._tasks_per_update)
+        num_batches = {task: loader.num_batches[task] for task in self._trained}
+        schedule = self._sampler.draw(num_batches, epoch, self._seed, self._tasks_per_update)
         first = self._start_after_batches_in_epoch_completed if epoch == self._start_after_epochs_completed else 0
         self._batches_in_epoch_completed = first
         if first == 0:
@@ -425,7 +429,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
     def _should_stop(self) -> bool:
         if self._epochs_completed == 0:
             return False
-        if all(tracker.should_stop_early() for tracker in self._trackers.values()):
+        if all(self._trackers[task].should_stop_early() for task in self._trained):
             logger.info("Every task is out of patience.")
             return True
         if all(state.learning_rate < self._min_learning_rate for state in self._optimizer_states.values()):
@@ -516,6 +520,14 @@ def _check_data(model: HMTL, loader: DataLoader) -> None:
                 + [f"no level for {', '.join(without_level)}"] * bool(without_level)
             )
         )
+
+
+def _trained_tasks(model: HMTL) -> List[str]:
+    """The tasks that take part in updates: those that reach a parameter that is not frozen. All are validated."""
+    trained = [task for task in model.tasks if model.parameters_of(task)]
+    if not trained:
+        raise ConfigurationError("every parameter of the model is frozen, so that there is nothing to train")
+    return trained
 
 
 def _check_settings(

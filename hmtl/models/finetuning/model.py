@@ -41,7 +41,8 @@ class FinetunedHMTL(HMTL):
         does without, and it leaves that out when it loads one; without it nothing is taken or frozen.
     freeze : `List[str]`, optional (default = `[]`)
         What is not trained: `embedding`, `shared_encoder`, a level by its name, or `LEVEL.encoder` or `LEVEL.head`
-        alone. Parts that had to be reinitialised are trained all the same. Dropout stays as it is.
+        alone. Parts that had to be reinitialised are trained all the same. A task that has nothing left to train takes
+        no part in the updates, and is still validated. Dropout stays as it is.
 
     The other parameters are those of `HMTL`.
 
@@ -50,7 +51,7 @@ class FinetunedHMTL(HMTL):
     UserError
         Where there is no archive, it is damaged, or it holds another kind of model.
     ConfigurationError
-        Where `freeze` names what the model does not have, or leaves a task nothing to train.
+        Where `freeze` names what the model does not have.
     """
 
     def __init__(
@@ -100,12 +101,6 @@ class FinetunedHMTL(HMTL):
         parts = parts_of(self)
         for name in names:
             parts[name].requires_grad_(False)
-        for task in self.tasks:
-            if not self.parameters_of(task):
-                raise ConfigurationError(
-                    f"model.freeze: all that task '{task}' has is frozen, so that its data would train nothing; "
-                    f"freeze '{task}.encoder' instead of '{task}', or leave 'embedding' out"
-                )
 
 
 def _load(path: str) -> HMTL:

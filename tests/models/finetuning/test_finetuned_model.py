@@ -11,7 +11,6 @@ from allennlp.data import Vocabulary
 from allennlp.models import Model
 
 from hmtl.cli import main
-from hmtl.errors import ConfigurationError
 from hmtl.evaluation import load_run
 from hmtl.models import HMTL
 from hmtl.models.finetuning import FinetunedHMTL
@@ -120,13 +119,6 @@ def test_without_a_pretrained_file_nothing_is_frozen(archive):
     assert all(parameter.requires_grad for parameter in finetuned(archive, freeze=FROZEN).parameters())
 
 
-def test_a_task_that_has_nothing_to_train(archive):
-    with pytest.raises(ConfigurationError, match="all that task 'ner' has is frozen"):
-        finetuned(archive, pretrained_file=str(archive), freeze=["embedding", "ner"])
-    # Something below is left to train.
-    finetuned(archive, pretrained_file=str(archive), freeze=["emd", "coref"])
-
-
 def interrupted(run: Path, target: Path) -> Path:
     """A copy of a run of two epochs as a kill in the second one leaves it."""
     shutil.copytree(run, target)
@@ -195,3 +187,21 @@ def test_levels_that_cannot_be_frozen(fixtures, archive, tmp_path, capsys):
     message = error_of(capsys, fixtures, tmp_path / "run", archive, **{"model.freeze": ["nre"]})
     assert "model.freeze: the model has no 'nre'; it has: embedding, ner, ner.encoder, ner.head, emd" in message
     assert "shared_encoder" not in message
+
+
+@pytest.mark.parametrize("shared_optimizer", [False, True])
+def test_a_wholly_frozen_level_is_validated_and_not_drawn(fixtures, archive, tmp_path, shared_optimizer):
+    run = tmp_path / "run"
+    train(
+        fixtures, run, archive, **{"model.freeze": ["embedding", "ner"], "trainer.shared_optimizer": shared_optimizer}
+    )
+    metrics = json.loads((run / "metrics_epoch_0.json").read_text())
+    assert metrics["training_ner_updates"] == 0 and metrics["training_emd_updates"] > 0
+    assert "validation_ner_f1" in metrics and (run / "best_ner.th").exists()
+    old, new = torch.load(archive / "best.th"), torch.load(run / "best.th")
+    assert all(torch.equal(old[name], new[name]) for name in old if name.startswith(("encoders.ner.", "heads.ner.")))
+
+
+def test_nothing_is_left_to_train(fixtures, archive, tmp_path, capsys):
+    frozen = {"model.freeze": ["embedding", "ner", "emd", "relation", "coref"]}
+    assert "every parameter of the model is frozen" in error_of(capsys, fixtures, tmp_path / "run", archive, **frozen)
