@@ -30,7 +30,16 @@ __all__ = ["main", "user_errors"]
 plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
 
 # What `train` writes before its first step.
-_BEFORE_TRAINING = {COMMAND_NAME, "config.json", "finetuning.json", "meta.json", "out.log", "log", "vocabulary", "wandb"}
+_BEFORE_TRAINING = {
+    COMMAND_NAME,
+    "config.json",
+    "finetuning.json",
+    "meta.json",
+    "out.log",
+    "log",
+    "vocabulary",
+    "wandb",
+}
 
 
 def main(argv: Optional[List[str]] = None) -> None:
