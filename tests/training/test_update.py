@@ -81,7 +81,7 @@ def test_uncertainty_weighs_and_learns(fixtures, tmp_path):
     objective = {"type": "uncertainty", "initial_log_variance": 0.7}
     trainer = trainer_of(fixtures, tmp_path, tasks_per_update=2, objective=objective)
     batches = batches_of(trainer, "emd", "ner")
-    loss = {task: float(trainer.model(**parts[0])["loss"]) for task, parts in batches.items()}
+    loss = {task: trainer.model(**parts[0])["loss"].item() for task, parts in batches.items()}
     weight = float(torch.tensor(-0.7).exp())
     expected = summed(gradients(trainer, batches), dict.fromkeys(batches, weight))
     assert_close(step(trainer, batches), expected)
