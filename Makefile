@@ -51,7 +51,7 @@ predict: install ## annotate a text: make predict TEXT="Ada Lovelace lived in Lo
 	@$(BIN)/python scripts/predict.py runs/quickstart "$$TEXT"
 
 test: install ## the whole test-suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 torture: install ## kill tiny runs eighty times, recover them each time; they must end as if left in peace
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/torture.py
