@@ -1,5 +1,7 @@
 """The setups of the paper, and what the presets change in them."""
 
+import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -47,7 +49,13 @@ def folders(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def load(corpora: str, name: str) -> Dict[str, Any]:
-    return Params.from_file(str(SETUPS / corpora / f"{name}.jsonnet")).as_dict(quiet=True)
+    return evaluated(SETUPS / corpora / f"{name}.jsonnet", os.environ["HMTL_PRESET"])
+
+
+@lru_cache(maxsize=None)
+def evaluated(path: Path, preset: str) -> Dict[str, Any]:
+    """One evaluation for each preset; not to be changed."""
+    return Params.from_file(str(path)).as_dict(quiet=True)
 
 
 def flat(value: Any, path: str = "") -> Dict[str, Any]:
