@@ -1,4 +1,4 @@
-// The setups of the paper (HMTL tables 1 to 4), on three sets of corpora. Setups differ in the tasks that are trained and
+// The setups of the paper (HMTL section 4), on three sets of corpora. Setups differ in the tasks that are trained and
 // in how their levels are stacked; everything else is theirs in common.
 //   HMTL_DATA         ldc: the folder that holds conll-2012/, ace2005/, conll-2012_single_file/ (for A-CoNLL-2012) and
 //                     conll2003/ (for A-CoNLL-2003); free: gum/ and redocred/; scierc: train, dev and test.jsonl
@@ -44,7 +44,7 @@ local setups = {
   J: setup(['ner', 'emd', 'coref']),
   K: setup(['ner', 'emd'], floors=emd_lowest),
   L: setup(all, floors=emd_lowest),
-  // Table 4: less and less of the embedding.
+  // Less and less of the embedding.
   'A-GM-without-encoder': setup(all, gold_mentions=true, embedding_parts=2),
   'A-GM-words': setup(all, gold_mentions=true, embedding_parts=1),
   // Another corpus for one task, of the LDC's alone.

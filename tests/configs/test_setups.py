@@ -12,7 +12,7 @@ from hmtl.explain import explain
 
 SETUPS = Path(__file__).resolve().parents[2] / "configs" / "setups"
 
-# What each level reads (HMTL tables 1 to 3).
+# What each level reads.
 READS: Dict[str, Dict[str, List[str]]] = {
     "A": {"ner": [], "emd": ["ner"], "relation": ["emd"], "coref": ["emd"]},
     "B": {"ner": []},
