@@ -45,7 +45,7 @@ from hmtl.training.progress import TrainingProgress
 from hmtl.training.stop_signals import StopSignals, TrainingStopped
 from hmtl.training.successive_regularization import SuccessiveRegularization
 from hmtl.training.task_samplers import ProportionalSampler, TaskSampler, number_of_updates
-from hmtl.training.task_state import OptimizerState, ScoreTracker
+from hmtl.training.task_state import OptimizerState, ScoreTracker, tracker_for
 from hmtl.training.update import Updater
 
 logger = logging.getLogger(__name__)
@@ -92,6 +92,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         validation_data_loader: Optional[PerTaskDataLoader] = None,
         validation_metric: Union[str, Dict[str, str]] = "+f1",
         patience: Optional[int] = None,
+        patience_rule: str = "no_improvement",
         num_epochs: int = 100,
         min_learning_rate: float = 1e-7,
         seed: int = 13370,
@@ -122,7 +123,9 @@ class MultiTaskTrainer(GradientDescentTrainer):
             validation_metric = dict.fromkeys(self._tasks, validation_metric)
         if set(validation_metric) != set(self._tasks):
             raise ConfigurationError(f"trainer.validation_metric must name a metric for each of {self._tasks}")
-        self._trackers = {task: ScoreTracker(validation_metric[task], patience) for task in self._tasks}
+        self._trackers = {
+            task: tracker_for(patience_rule, validation_metric[task], patience) for task in self._tasks
+        }
         # The sum over tasks decides on `best.th` alone.
         self._metric_tracker = ScoreTracker("+score")
         self._num_consumed: Counter = Counter()
@@ -151,6 +154,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         min_learning_rate: float = 1e-7,
         validation_metric: Union[str, Dict[str, str]] = "+f1",
         patience: int = None,
+        patience_rule: str = "no_improvement",
         num_epochs: int = 100,
         grad_norm: float = None,
         grad_clipping: float = None,
@@ -191,6 +195,9 @@ class MultiTaskTrainer(GradientDescentTrainer):
             A sign, `+` where higher is better, and the name of a metric of the head; one for all tasks or one each.
         patience : `int`, optional
             Validations without improvement after which a task wants to stop.
+        patience_rule : `str`, optional (default = `"no_improvement"`)
+            `"lowest_score"` instead gives a task up, for good, once its score is the lowest of the last `patience + 1`,
+            as in 2018.
         num_epochs : `int`, optional (default = `100`)
         grad_norm : `float`, optional
             The gradient is scaled down to this norm.
@@ -263,6 +270,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
             validation_data_loader=validation_data_loader,
             validation_metric=validation_metric,
             patience=patience,
+            patience_rule=patience_rule,
             num_epochs=num_epochs,
             min_learning_rate=min_learning_rate,
             seed=seed,
