@@ -123,9 +123,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
             validation_metric = dict.fromkeys(self._tasks, validation_metric)
         if set(validation_metric) != set(self._tasks):
             raise ConfigurationError(f"trainer.validation_metric must name a metric for each of {self._tasks}")
-        self._trackers = {
-            task: tracker_for(patience_rule, validation_metric[task], patience) for task in self._tasks
-        }
+        self._trackers = {task: tracker_for(patience_rule, validation_metric[task], patience) for task in self._tasks}
         # The sum over tasks decides on `best.th` alone.
         self._metric_tracker = ScoreTracker("+score")
         self._num_consumed: Counter = Counter()
