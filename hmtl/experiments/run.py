@@ -156,7 +156,7 @@ def _environment() -> Dict[str, Any]:
     return {
         "versions": {**versions(), "numpy": numpy.__version__},
         "machine": {
-            "system": platform.platform(),
+            "system": f"{platform.system()} {platform.machine()}",
             "processor": _processor() or platform.machine(),
             "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
             "threads": torch.get_num_threads(),
