@@ -1,4 +1,4 @@
-"""Distributed workers for tests: processes of this machine that talk by gloo, forked from one that has imported hmtl."""
+"""Distributed workers for tests: processes that talk by gloo, forked from one that has imported hmtl."""
 
 import multiprocessing
 import os
@@ -48,8 +48,8 @@ def run_workers(function: Callable[..., Any], *arguments: Any, num_workers: int 
     found = dict(results.get(timeout=TIMEOUT_SECONDS) for _ in workers)
     for worker in workers:
         worker.join(TIMEOUT_SECONDS)
-    for rank, (result, error) in sorted(found.items()):
-        assert not error, f"worker {rank}:\n{error}"
+    for rank in range(num_workers):
+        assert not found[rank][1], f"worker {rank}:\n{found[rank][1]}"
     return [found[rank][0] for rank in range(num_workers)]
 
 
