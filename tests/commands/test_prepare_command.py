@@ -160,10 +160,10 @@ def test_ended_in_the_middle(gum, tmp_path, capsys, signum, code, said):
     os.mkfifo(stuck)
     process, workers = begin([*arguments, "--force"], tmp_path / "data" / ".out.partial" / "train.jsonl.partial")
     process.send_signal(signum)
-    assert process.wait(20) == code
+    assert process.wait(60) == code
     assert said in process.stderr.read()
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not all(ended(worker) for worker in workers):
         assert time.monotonic() < deadline, "workers outlive their parent"
         time.sleep(0.05)
