@@ -21,7 +21,7 @@ def read_readme() -> str:
 
 EXTRAS = {
     "cluster": ["ray>=2.40,<3"],  # --executor ray of hmtl search and reproduce.py
-    "conflicts": ["torchjd[cagrad,quadprog_projector]>=0.18,<0.19"],  # gradient aggregators
+    "conflicts": ["torchjd[cagrad,quadprog-projector]>=0.18,<0.19"],  # gradient aggregators
     "plots": ["matplotlib>=3.7"],  # learning curves as images
     "search": ["optuna>=5,<6"],  # hmtl search
     "wandb": ["wandb>=0.17"],  # the callback hmtl_wandb
