@@ -144,7 +144,7 @@ def ended(pid: int) -> bool:
 
 
 def end(process, signum):
-    """The exit code after a signal. Python loses one that comes while it runs a finaliser; people press Ctrl-C again."""
+    """The exit code after a signal. Python may lose one that comes while it finalises; people press Ctrl-C again."""
     for _ in range(3):
         process.send_signal(signum)
         with contextlib.suppress(subprocess.TimeoutExpired):
