@@ -22,6 +22,7 @@ from hmtl.errors import UserError
 from hmtl.explain import explain, user_errors
 from hmtl.packages import include_package
 from hmtl.training.launch import COMMAND_NAME, train_model
+from hmtl.training.replaced_run import bring_back, forget
 from hmtl.version import VERSION
 
 __all__ = ["main", "user_errors"]
@@ -137,7 +138,8 @@ def _no_half_made_directory(parsed: argparse.Namespace) -> Iterator[None]:
     """Clears what a mistake left in the serialization directory, so that the mended command can run as it stands.
 
     AllenNLP makes and fills the directory before it builds the model, and refuses a directory that is not empty.
-    Only what this very call wrote before the first step is removed, never anything older and never a checkpoint.
+    Only what this very call wrote before the first step is removed, never anything older and never a checkpoint. A run
+    that `--force` was to replace comes back.
     """
     path = getattr(parsed, "serialization_dir", None)
     if path is None or not hasattr(parsed, "force") or getattr(parsed, "recover", False):
@@ -148,13 +150,16 @@ def _no_half_made_directory(parsed: argparse.Namespace) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # With --force AllenNLP first removes an old directory; where it did not get that far the state is unchanged.
+        # With --force an old directory is first replaced; where it did not get that far the state is unchanged.
         ours = _state(directory) != state and (state is None or parsed.force)
         if ours and explain(error) is not None and _holds_no_training(directory):
             _empty(directory)
             if not existed:
                 directory.rmdir()
+            bring_back(directory)
         raise
+    else:
+        forget(directory)
 
 
 def _state(directory: Path) -> Optional[Tuple[int, int]]:

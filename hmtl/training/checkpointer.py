@@ -14,6 +14,7 @@ from allennlp.training.trainer import Trainer, TrainerCheckpoint
 
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.files import PARTIAL_SUFFIX, fingerprint, save_state, write_json
+from hmtl.training.replaced_run import forget
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +98,7 @@ class VerifiedCheckpointer(Checkpointer):
         write_json(manifest, files)
         self._last_saved = point
         self._last_save_time = time.time()
+        forget(self._directory)
         self._remove_old()
 
     def find_latest_checkpoint(self) -> Optional[Tuple[str, str]]:

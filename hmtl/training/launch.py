@@ -30,6 +30,7 @@ from hmtl.files import whole_file, write_json
 from hmtl.packages import include_package as import_package
 from hmtl.training.distributed import from_primary, leave, limit_waiting, wait_for_all
 from hmtl.training.recovery import read_back_vocabulary
+from hmtl.training.replaced_run import set_aside
 from hmtl.training.supervisor import LostWorker, how_to_go_on, run_workers
 
 logger = logging.getLogger(__name__)
@@ -130,6 +131,8 @@ def _prepare_directory(
     params: Params, serialization_dir: str, recover: bool, force: bool, command: Dict[str, Any]
 ) -> None:
     """What has to be there before the first worker looks."""
+    if force and not recover:
+        set_aside(serialization_dir)
     training_util.create_serialization_dir(params, serialization_dir, recover, force)
     params.to_file(os.path.join(serialization_dir, CONFIG_NAME))
     Meta.new().to_file(os.path.join(serialization_dir, META_NAME))
