@@ -15,7 +15,9 @@ from allennlp.nn import InitializerApplicator, RegularizerApplicator
 
 from hmtl.errors import UserError
 from hmtl.models.heads.task_head import Scope, TaskHead
+from hmtl.models.text_encodings import TextEncoding, TextEncodings
 from hmtl.modules import DocumentLayout, SharedEncoder
+from hmtl.modules.token_rows import TokenRows
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
@@ -159,6 +161,7 @@ class HMTL(Model):
         task_name: Optional[str] = None,
         metadata: Optional[List[Dict[str, Any]]] = None,
         sentence_ids: Optional[torch.Tensor] = None,
+        with_scores: bool = False,
         **targets: torch.Tensor,
     ) -> Dict[str, Any]:
         """Runs one task, or, where `task_name` is `None`, all of them in one pass.
@@ -174,27 +177,89 @@ class HMTL(Model):
             One dictionary a row, as the task's reader made it.
         sentence_ids : `Optional[torch.Tensor]`
             Shape (batch_size, document_length), where a document is given as one sequence of several sentences.
+        with_scores : `bool`, optional (default = `False`)
+            Whether heads also return `scores` outside training, a probability for all that they predict.
         targets : `torch.Tensor`
             The target fields of the task's head.
 
         # Returns
 
-        With a task name, the output of its head: `loss` where there are targets, `predictions` outside training.
-        Without one, the predictions of every task by its name. Those of sentence tasks come in one list a sentence for
-        each document; tasks that need documents are left out where `text` holds sentences.
+        With a task name, the output of its head: `loss` where there are targets, `predictions` outside training, and
+        `scores`, nested like these, where they are asked for. Without one, the predictions of every task by its name,
+        and scores as `{task}_scores`. Those of sentence tasks come in one list a sentence for each document; tasks that
+        need documents are left out where `text` holds sentences.
         """
         encodings = self.encode(text, [task_name] if task_name else None, sentence_ids)
+        options: Dict[str, Any] = {"with_scores": True} if with_scores else {}
         if task_name is not None:
             if not self.training:
                 self._evaluated.add(task_name)
-            return self._run_head(task_name, encodings, metadata=metadata, **targets)
+            return self._run_head(task_name, encodings, metadata=metadata, **options, **targets)
         output: Dict[str, Any] = {}
         for task in self.tasks:
             scope = self.head(task).scope
             if scope == "document" and not encodings.holds_documents:
                 continue
-            rows = self._run_head(task, encodings).get("predictions", [])
-            output[task] = encodings.by_document(rows) if scope == "sentence" else rows
+            found = self._run_head(task, encodings, **options)
+            for key, name in (("predictions", task), ("scores", f"{task}_scores")):
+                if key in found or key == "predictions":
+                    rows = found.get(key, [])
+                    output[name] = encodings.by_document(rows) if scope == "sentence" else rows
+        return output
+
+    @torch.no_grad()
+    def predict(
+        self,
+        text: List[TextFieldTensors],
+        sentences: TokenRows,
+        documents: TokenRows,
+        sentence_of: torch.Tensor,
+        with_scores: bool = False,
+    ) -> Dict[str, Dict[str, List[Any]]]:
+        """All tasks in one pass over texts of any lengths: what `forward` predicts, without padding them alike.
+
+        # Parameters
+
+        text : `List[TextFieldTensors]`
+            One for each group of `sentences`, shapes (num_rows, length, ...).
+        sentences, documents : `TokenRows`
+            The sentences of all texts, and the texts, as rows of the same tokens.
+        sentence_of : `torch.Tensor`
+            The sentence of each token. Shape: (num_tokens,)
+        with_scores : `bool`, optional (default = `False`)
+            As in `forward`.
+
+        # Returns
+
+        For each task its head's `predictions` and, where they are asked for, `scores`: one entry a row, which is a
+        sentence or a document as the head's `scope` says, in the order of `sentences` or `documents`.
+        """
+        options: Dict[str, Any] = {"with_scores": True} if with_scores else {}
+        embedding = [self.text_field_embedder(group) for group in text]
+        encodings = TextEncodings(embedding, sentences, documents, sentence_of)
+        self._encode_sharing_of_texts(encodings)
+        output: Dict[str, Dict[str, List[Any]]] = {}
+        for task in self.tasks:
+            scope = self.head(task).scope
+            masks, ids = encodings.rows(scope).masks, encodings.sentence_ids(scope)
+            if task in self.encoders:
+                parts = [encodings.embedding(scope), *(encodings.output(lower, scope) for lower in self.reads[task])]
+                # Shape (each): (num_rows, length, input_dim)
+                inputs = [torch.cat(group, dim=-1) for group in zip(*parts)]
+                outputs = [self.encoder(task)(vectors, mask) for vectors, mask in zip(inputs, masks)]
+                encodings.levels[task] = TextEncoding(inputs, outputs, scope)
+            level = encodings.levels[task]
+            found = [
+                self.head(task)(
+                    encoding=vectors, encoder_input=vectors_read, mask=mask, sentence_ids=sentence_ids, **options
+                )
+                for vectors, vectors_read, mask, sentence_ids in zip(level.output, level.encoder_input, masks, ids)
+            ]
+            output[task] = {
+                key: encodings.rows(scope).in_order([group[key] for group in found])
+                for key in ("predictions", "scores")
+                if key in found[0]
+            }
         return output
 
     def encoder(self, task: str) -> Seq2SeqEncoder:
@@ -283,6 +348,17 @@ class HMTL(Model):
         for task, output in self.shared_encoder(embedding, encodings.mask("sentence"), tasks).items():
             scope = self.head(task).scope
             encodings.levels[task] = Encoding(encodings.rows(embedding, scope), encodings.rows(output, scope), scope)
+
+    def _encode_sharing_of_texts(self, encodings: TextEncodings) -> None:
+        tasks = self._sharing(self.tasks)
+        if self.shared_encoder is None or not tasks:
+            return
+        embedding, masks = encodings.embedding("sentence"), encodings.rows("sentence").masks
+        groups = [self.shared_encoder(vectors, mask, tasks) for vectors, mask in zip(embedding, masks)]
+        for task in tasks:
+            scope = self.head(task).scope
+            output = encodings.convert([group[task] for group in groups], "sentence", scope)
+            encodings.levels[task] = TextEncoding(encodings.embedding(scope), output, scope)
 
     def _encode_level(self, task: str, encodings: "Encodings") -> None:
         scope = self.head(task).scope

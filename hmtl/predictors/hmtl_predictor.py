@@ -2,25 +2,37 @@
 
 import json
 import os
-from typing import Any, Dict, Iterable, List, Union
+from itertools import repeat
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
+import torch
 from allennlp.common.checks import check_for_gpu
 from allennlp.common.util import JsonDict
 from allennlp.data import DatasetReader, Instance
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
-from allennlp.data.fields import MetadataField
 from allennlp.models import Model
+from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
 from hmtl.data.dataset_readers import DocumentReader
 from hmtl.data.document import Document, Relation, Span
 from hmtl.errors import UserError
-from hmtl.models.heads.task_head import Layer
+from hmtl.models.heads.task_head import Layer, Scope
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
+from hmtl.modules.token_rows import TokenRows
+from hmtl.predictors.sentence_indexer import SentenceIndexer
 from hmtl.predictors.text import SentenceSplitter, TokenizedText
 
 _EXPECTED = 'expected {"text": "..."} or {"sentences": [["a", "token", ...], ...]}'
 _TEXT_KEYS = ("doc_key", "text", "sentences", "token_offsets")
+
+# Of a batch of several texts, in prediction; and how many batches are read before the first is predicted.
+MAX_TOKENS = 2**14
+WINDOW = 8
+
+# A text by its name; what a head found and how sure it is.
+KeyedText = Tuple[str, TokenizedText]
+ScoredRow = Tuple[Any, Any]
 
 
 @Predictor.register("hmtl")
@@ -55,6 +67,10 @@ class HMTLPredictor(Predictor):
         Whether to put the model into evaluation mode.
     spacy_model : `str`, optional (default = `None`)
         The spaCy pipeline that splits raw text; see `SentenceSplitter`.
+    with_scores : `bool`, optional (default = `False`)
+        Whether spans, relations and mentions of clusters get a `score`, a probability rounded to four digits: of exactly
+        this span with this label, of this relation, of the link by which the mention joined its cluster (of a first
+        mention, the likeliest link to it).
 
     # Raises
 
@@ -63,7 +79,12 @@ class HMTLPredictor(Predictor):
     """
 
     def __init__(
-        self, model: Model, dataset_reader: DatasetReader, frozen: bool = True, spacy_model: str = None
+        self,
+        model: Model,
+        dataset_reader: DatasetReader,
+        frozen: bool = True,
+        spacy_model: str = None,
+        with_scores: bool = False,
     ) -> None:
         if not isinstance(model, HMTL):
             raise UserError(f"the predictor 'hmtl' needs an hmtl model, and this is a {type(model).__name__}")
@@ -75,11 +96,19 @@ class HMTLPredictor(Predictor):
         self._scopes = {task: head.scope for task, head in heads.items()}
         self._span_tasks = {task: _span_tasks_for(task, model.reads, self.layers) for task in self.layers}
         self._split = SentenceSplitter(spacy_model)
+        self._hmtl = model
+        self._index = SentenceIndexer(self._dataset_reader.token_indexers, model.vocab)
+        self._with_scores = with_scores
         self._num_lines = 0
 
     @classmethod
     def load(
-        cls, path: Union[str, os.PathLike], spacy_model: str = None, cuda_device: int = -1, weights_file: str = None
+        cls,
+        path: Union[str, os.PathLike],
+        spacy_model: str = None,
+        cuda_device: int = -1,
+        weights_file: str = None,
+        with_scores: bool = False,
     ) -> "HMTLPredictor":
         """The predictor of an archive (`model.tar.gz`) or of a serialization directory.
 
@@ -92,7 +121,8 @@ class HMTLPredictor(Predictor):
         """
         check_for_gpu(cuda_device)
         archive = load_hmtl_archive(path, weights_file, cuda_device)
-        return cls(archive.model, archive.validation_dataset_reader, spacy_model=spacy_model)
+        reader = archive.validation_dataset_reader
+        return cls(archive.model, reader, spacy_model=spacy_model, with_scores=with_scores)
 
     def predict(self, text: str) -> JsonDict:
         """The predictions for a raw text, in the layout that the class describes."""
@@ -146,32 +176,89 @@ class HMTLPredictor(Predictor):
             raise UserError(f"line {self._num_lines} of the input, empty lines not counted: {reason}") from error
         return record if record.get("doc_key") is not None else {**record, "doc_key": f"line_{self._num_lines}"}
 
+    def predict_json(self, inputs: JsonDict) -> JsonDict:
+        return self.predict_batch_json([inputs])[0]
+
+    def predict_batch_json(self, inputs: List[JsonDict]) -> List[JsonDict]:
+        """The predictions for some texts, which are batched by `max_tokens` alone; see `predict_many`."""
+        return list(self.predict_many(inputs, batch_size=max(1, len(inputs))))
+
+    def predict_many(
+        self, texts: Iterable[Union[str, JsonDict]], batch_size: int = 64, max_tokens: int = MAX_TOKENS
+    ) -> Iterator[JsonDict]:
+        """The predictions for any number of texts, also an endless stream, in their order.
+
+        They are read `WINDOW` batches at a time and sorted by length, so that texts of similar length are computed
+        together. What a text gets does not depend on the others.
+
+        # Parameters
+
+        texts : `Iterable[Union[str, JsonDict]]`
+            Raw texts, or objects in the layout that the class describes.
+        batch_size : `int`, optional (default = `64`)
+            The most texts in a batch.
+        max_tokens : `int`, optional
+            The most tokens in a batch of several texts.
+
+        # Raises
+
+        UserError
+            At the first text that is no input of the predictor's, when those before it have been yielded.
+        """
+        if batch_size < 1 or max_tokens < 1:
+            raise UserError(f"a batch of {batch_size} texts and {max_tokens} tokens; expected at least 1 of each")
+        tokenized = (self._tokenized({"text": text} if isinstance(text, str) else text) for text in texts)
+        for window in _windows(tokenized, WINDOW * batch_size, WINDOW * max_tokens):
+            outputs: List[Optional[JsonDict]] = [None] * len(window)
+            for batch in _batches([len(text) for _, text in window], batch_size, max_tokens):
+                for number, output in zip(batch, self._predict_batch([window[number] for number in batch])):
+                    outputs[number] = output
+            yield from outputs  # type: ignore[misc]
+
     def predict_instance(self, instance: Instance) -> JsonDict:
         return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonDict]:
-        for instance in instances:
-            if "tokenized_text" not in _metadata(instance):
-                raise UserError("the predictor 'hmtl' takes JSON lines; leave out --use-dataset-reader")
-            self._dataset_reader.apply_token_indexers(instance)
-        outputs = self._model.forward_on_instances(instances)
-        return [self._output(**_metadata(instance), predictions=output) for instance, output in zip(instances, outputs)]
+        raise UserError("the predictor 'hmtl' takes JSON lines; leave out --use-dataset-reader")
 
-    def _json_to_instance(self, json_dict: JsonDict) -> Instance:
+    def _tokenized(self, json_dict: JsonDict) -> KeyedText:
         _check(json_dict)
         if "sentences" in json_dict:
             text = TokenizedText.from_sentences(json_dict["sentences"])
         else:
             text = self._split(json_dict["text"])
-        instance = self._dataset_reader.text_to_instance(text.sentences)
         doc_key = json_dict.get("doc_key")
-        metadata = {"doc_key": "document" if doc_key is None else str(doc_key), "tokenized_text": text}
-        instance.add_field("metadata", MetadataField(metadata))
-        return instance
+        return "document" if doc_key is None else str(doc_key), text
 
-    def _output(self, doc_key: str, tokenized_text: TokenizedText, predictions: Dict[str, Any]) -> JsonDict:
-        text = tokenized_text
-        rows = {task: self._rows_of_text(task, text, predictions[task]) for task in self.layers}
+    def _predict_batch(self, texts: List[KeyedText]) -> List[JsonDict]:
+        """One pass of the model over all sentences of all texts."""
+        sentences = [sentence for _, text in texts for sentence in text.sentences]
+        lengths = list(map(len, sentences))
+        device = next(self._hmtl.parameters()).device
+        rows = TokenRows(lengths, device)
+        groups = self._index([[sentences[row] for row in group] for group in rows.groups])
+        predicted = self._hmtl.predict(
+            groups if device.type == "cpu" else move_to_device(groups, device),
+            rows,
+            TokenRows([len(text) for _, text in texts], device),
+            # Shape: (num_tokens,)
+            torch.arange(len(sentences)).repeat_interleave(torch.tensor(lengths)).to(device),
+            self._with_scores,
+        )
+        outputs, first = [], 0
+        for number, (doc_key, text) in enumerate(texts):
+            of_text = {"document": slice(number, number + 1), "sentence": slice(first, first + len(text.sentences))}
+            first += len(text.sentences)
+            outputs.append(
+                self._output(
+                    doc_key,
+                    text,
+                    {task: self._rows_of_text(task, text, predicted[task], of_text) for task in predicted},
+                )
+            )
+        return outputs
+
+    def _output(self, doc_key: str, text: TokenizedText, rows: Dict[str, List[Any]]) -> JsonDict:
         output: JsonDict = {
             "doc_key": doc_key,
             "text": text.text,
@@ -180,29 +267,45 @@ class HMTLPredictor(Predictor):
         }
         for task, layer in self.layers.items():
             if layer == "spans":
-                output[task] = [{**text.mention(start, end), "label": label} for start, end, label in rows[task]]
-            elif layer == "relations":
-                starts = _starts_by_end(rows[lower] for lower in self._span_tasks[task])
                 output[task] = [
-                    {
-                        "label": label,
-                        "arg1": text.mention(starts.get(arg1, arg1), arg1),
-                        "arg2": text.mention(starts.get(arg2, arg2), arg2),
-                    }
-                    for arg1, arg2, label in rows[task]
+                    _scored({**text.mention(start, end), "label": label}, score)
+                    for (start, end, label), score in rows[task]
+                ]
+            elif layer == "relations":
+                starts = _starts_by_end([span for span, _ in rows[lower]] for lower in self._span_tasks[task])
+                output[task] = [
+                    _scored(
+                        {
+                            "label": label,
+                            "arg1": text.mention(starts.get(arg1, arg1), arg1),
+                            "arg2": text.mention(starts.get(arg2, arg2), arg2),
+                        },
+                        score,
+                    )
+                    for (arg1, arg2, label), score in rows[task]
                 ]
             else:
-                output[task] = [[text.mention(start, end) for start, end in cluster] for cluster in rows[task]]
+                output[task] = [
+                    [
+                        _scored(text.mention(start, end), score)
+                        for (start, end), score in zip(cluster, repeat(None) if scores is None else scores)
+                    ]
+                    for cluster, scores in rows[task]
+                ]
         return output
 
-    def _rows_of_text(self, task: str, text: TokenizedText, predicted: List[Any]) -> List[Any]:
-        """A head's rows in one list, with offsets in tokens of the text."""
-        if self._scopes[task] == "document":
-            return predicted
+    def _rows_of_text(
+        self, task: str, text: TokenizedText, predicted: Dict[str, List[Any]], of_text: Dict[Scope, slice]
+    ) -> List[ScoredRow]:
+        """A head's rows in one list, each with its score or `None`, with offsets in tokens of the text."""
+        scope = self._scopes[task]
+        starts = [0] if scope == "document" else text.sentence_starts
+        predictions = predicted["predictions"][of_text[scope]]
+        scores = predicted["scores"][of_text[scope]] if "scores" in predicted else repeat(repeat(None))
         return [
-            _moved(row, first, self.layers[task])
-            for first, rows in zip(text.sentence_starts, predicted)
-            for row in rows
+            (_moved(row, first, self.layers[task]), score)
+            for first, rows, scores_of_rows in zip(starts, predictions, scores)
+            for row, score in zip(rows, scores_of_rows)
         ]
 
 
@@ -244,9 +347,41 @@ def _starts_by_end(layers: Iterable[List[Span]]) -> Dict[int, int]:
     return starts
 
 
-def _metadata(instance: Instance) -> Dict[str, Any]:
-    field = instance.fields.get("metadata")
-    return field.metadata if isinstance(field, MetadataField) else {}
+def _windows(texts: Iterator[KeyedText], max_texts: int, max_tokens: int) -> Iterator[List[KeyedText]]:
+    """Consecutive texts, as many as may be held at once; before an error those that were read."""
+    window: List[KeyedText] = []
+    num_tokens = 0
+    try:
+        for doc_key, text in texts:
+            window.append((doc_key, text))
+            num_tokens += len(text)
+            if len(window) == max_texts or num_tokens >= max_tokens:
+                yield window
+                window, num_tokens = [], 0
+    except UserError:
+        if window:
+            yield window
+        raise
+    if window:
+        yield window
+
+
+def _batches(lengths: List[int], max_texts: int, max_tokens: int) -> Iterator[List[int]]:
+    """The numbers of the texts, the longest first, in batches that hold so much at most, or else one text."""
+    batch: List[int] = []
+    num_tokens = 0
+    for number in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+        if batch and (len(batch) == max_texts or num_tokens + lengths[number] > max_tokens):
+            yield batch
+            batch, num_tokens = [], 0
+        batch.append(number)
+        num_tokens += lengths[number]
+    if batch:
+        yield batch
+
+
+def _scored(row: JsonDict, score: Optional[float]) -> JsonDict:
+    return row if score is None else {**row, "score": round(score, 4)}
 
 
 def _moved(row: Any, first: int, layer: Layer) -> Any:

@@ -27,6 +27,10 @@ class TokenizedText:
         offsets = [(start, start + len(token)) for start, token in zip(starts, tokens)]
         return cls(" ".join(tokens), sentences, offsets)
 
+    def __len__(self) -> int:
+        """The number of tokens."""
+        return len(self.token_offsets)
+
     @property
     def sentence_starts(self) -> List[int]:
         """The offset, in tokens, of each sentence's first token."""
