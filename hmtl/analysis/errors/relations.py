@@ -1,9 +1,11 @@
 """What goes wrong with relations."""
 
+from itertools import starmap
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-from hmtl.analysis.errors.alignment import CORRECT, MISSED, SPURIOUS, Likeness, align
-from hmtl.analysis.errors.section import Example, Section, label_of
+from hmtl.analysis.errors.alignment import CORRECT, MISSED, SPURIOUS, Likeness
+from hmtl.analysis.errors.section import Section
+from hmtl.analysis.errors.sentence import compare_in_sentence
 from hmtl.data.document import Span
 
 TYPE, SWAPPED, SWAPPED_AND_TYPE, ARGUMENT = "type", "swapped", "swapped and type", "argument"
@@ -31,21 +33,8 @@ class RelationErrors:
 
     def add(self, metadata: Dict[str, Any], predicted: Iterable[Tuple[int, int, str]]) -> None:
         """Counts a sentence: the metadata of `RelationReader`, and the head's rows."""
-        gold, found = {Row(*row) for row in metadata["relations"]}, {Row(*row) for row in predicted}
-        (section,) = self.sections
-        section.gold += len(gold)
-        section.predicted += len(found)
-        for pair in align(gold, found, compare_relations):
-            example = Example(
-                metadata["doc_key"],
-                metadata["sentence"],
-                metadata["tokens"],
-                _marks(pair.gold),
-                _marks(pair.predicted),
-            )
-            section.add(
-                pair.kind, label_of(pair.gold), label_of(pair.predicted), None if pair.kind == CORRECT else example
-            )
+        gold, found = (list(starmap(Row, rows)) for rows in (metadata["relations"], predicted))
+        compare_in_sentence(self.sections[0], metadata, gold, found, compare_relations, _marks)
 
 
 def compare_relations(gold: Row, predicted: Row) -> Optional[Likeness]:
@@ -60,7 +49,5 @@ def compare_relations(gold: Row, predicted: Row) -> Optional[Likeness]:
     return None
 
 
-def _marks(row: Optional[Row]) -> List[Span]:
-    if row is None:
-        return []
+def _marks(row: Row) -> List[Span]:
     return [Span(row.arg1, row.arg1, f"{row.label}:1"), Span(row.arg2, row.arg2, f"{row.label}:2")]

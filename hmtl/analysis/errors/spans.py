@@ -1,9 +1,11 @@
 """What goes wrong with labelled spans."""
 
-from typing import Any, Dict, Iterable, List, Optional
+from itertools import starmap
+from typing import Any, Dict, Iterable, Optional
 
-from hmtl.analysis.errors.alignment import CORRECT, MISSED, SPURIOUS, Likeness, align
-from hmtl.analysis.errors.section import Example, Section, label_of
+from hmtl.analysis.errors.alignment import CORRECT, MISSED, SPURIOUS, Likeness
+from hmtl.analysis.errors.section import Section
+from hmtl.analysis.errors.sentence import compare_in_sentence
 from hmtl.data.document import Span
 
 TYPE, BOUNDARY, BOUNDARY_AND_TYPE = "type", "boundary", "boundary and type"
@@ -22,21 +24,8 @@ class SpanErrors:
 
     def add(self, metadata: Dict[str, Any], predicted: Iterable[Span]) -> None:
         """Counts a sentence: the metadata of `TaggingReader`, and the head's spans."""
-        gold, found = {Span(*span) for span in metadata["spans"]}, {Span(*span) for span in predicted}
-        (section,) = self.sections
-        section.gold += len(gold)
-        section.predicted += len(found)
-        for pair in align(gold, found, compare_spans):
-            example = Example(
-                metadata["doc_key"],
-                metadata["sentence"],
-                metadata["tokens"],
-                _list(pair.gold),
-                _list(pair.predicted),
-            )
-            section.add(
-                pair.kind, label_of(pair.gold), label_of(pair.predicted), None if pair.kind == CORRECT else example
-            )
+        gold, found = (list(starmap(Span, rows)) for rows in (metadata["spans"], predicted))
+        compare_in_sentence(self.sections[0], metadata, gold, found, compare_spans, lambda span: [span])
 
 
 def compare_spans(gold: Span, predicted: Span) -> Optional[Likeness]:
@@ -49,7 +38,3 @@ def compare_spans(gold: Span, predicted: Span) -> Optional[Likeness]:
     if gold.label == predicted.label:
         return Likeness(BOUNDARY, 1, overlap)
     return Likeness(BOUNDARY_AND_TYPE, 2, overlap)
-
-
-def _list(span: Optional[Span]) -> List[Span]:
-    return [] if span is None else [span]

@@ -1,0 +1,29 @@
+"""What labelled items of a sentence become: the step that spans and relations share."""
+
+from typing import Any, Callable, Collection, Dict, List, Optional
+
+from hmtl.analysis.errors.alignment import CORRECT, Item, Likeness, align
+from hmtl.analysis.errors.section import Example, Section, label_of
+from hmtl.data.document import Span
+
+
+def compare_in_sentence(
+    section: Section,
+    metadata: Dict[str, Any],
+    gold: Collection[Item],
+    predicted: Collection[Item],
+    compare: Callable[[Item, Item], Optional[Likeness]],
+    marks: Callable[[Item], List[Span]],
+) -> None:
+    """Counts the items of one sentence, which its metadata describe; a repeated item counts once.
+
+    `compare` is that of `align`; `marks` says what an example of an error shows of an item.
+    """
+    section.gold += len(set(gold))
+    section.predicted += len(set(predicted))
+    for pair in align(gold, predicted, compare):
+        example = None
+        if pair.kind != CORRECT:
+            shown, found = ([] if item is None else marks(item) for item in (pair.gold, pair.predicted))
+            example = Example(metadata["doc_key"], metadata["sentence"], metadata["tokens"], shown, found)
+        section.add(pair.kind, label_of(pair.gold), label_of(pair.predicted), example)
