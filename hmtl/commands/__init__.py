@@ -1,8 +1,10 @@
 """Commands that `hmtl` has beside those of AllenNLP."""
 
+from hmtl.commands.configs import Configs
 from hmtl.commands.inspect import Inspect
 from hmtl.commands.prepare import Prepare
 from hmtl.commands.runs import Runs
 from hmtl.commands.search import Search
+from hmtl.commands.serve import Serve
 
-__all__ = ["Inspect", "Prepare", "Runs", "Search"]
+__all__ = ["Configs", "Inspect", "Prepare", "Runs", "Search", "Serve"]

@@ -1,0 +1,134 @@
+"""The wheel and the source distribution: what they hold, and that an installed hmtl works away from its checkout."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Dict, Iterator, List, Set
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+# Of the checkout, what no distribution holds.
+LEFT_OUT = shutil.ignore_patterns(
+    *(".git", ".venv", "runs", "build", "dist", "*.egg-info", "__pycache__", "*.pyc", ".*_cache", "_build", "api")
+)
+SHIPPED = ("configs", "data/sample", "data/README.md", "scripts")
+
+pytestmark = pytest.mark.slow
+
+
+def files_below(folder: Path, *parts: str) -> Set[str]:
+    """The files of some parts of a folder, by their paths in it, compiled ones left out."""
+    return {
+        path.relative_to(folder).as_posix()
+        for part in parts
+        for path in ([folder / part] if (folder / part).is_file() else (folder / part).rglob("*"))
+        if path.is_file() and path.suffix != ".pyc"
+    }
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Path:
+    """A copy, since a build writes into the folder that it builds from."""
+    folder = tmp_path_factory.mktemp("checkout") / "hmtl"
+    shutil.copytree(ROOT, folder, ignore=LEFT_OUT, symlinks=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def distributions(checkout, tmp_path_factory) -> Path:
+    """The folder of a source distribution, and of the wheel that is built from it."""
+    pytest.importorskip("build", reason="needs the package build")
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(checkout)]
+    done = subprocess.run(build, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(distributions, tmp_path_factory) -> Path:
+    """The folder that the wheel is installed into, without its dependencies."""
+    folder = tmp_path_factory.mktemp("installed")
+    (wheel,) = distributions.glob("*.whl")
+    options = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check", "--target", str(folder)]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, str(wheel)], check=True)
+    return folder
+
+
+@pytest.fixture
+def elsewhere(installed, tmp_path, monkeypatch) -> Iterator[Dict[str, str]]:
+    """An empty working directory, and the environment in which the installed package comes first."""
+    monkeypatch.chdir(tmp_path)
+    yield {**os.environ, "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"}
+
+
+def run(command: List[str], environment: Dict[str, str]) -> str:
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_wheel_holds_the_package_and_what_it_ships(distributions, checkout):
+    (wheel,) = distributions.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+        shipped = {f"hmtl/shipped/{path}": checkout / path for path in files_below(checkout, *SHIPPED)}
+        assert names == files_below(checkout, "hmtl") | set(shipped)
+        assert all(archive.read(name) == original.read_bytes() for name, original in shipped.items())
+
+
+def test_the_source_distribution_holds_what_a_checkout_holds(distributions, checkout):
+    (sdist,) = distributions.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {member.name.partition("/")[2] for member in archive.getmembers() if not member.isdir()}
+    folders = ("hmtl", "configs", "data/sample", "scripts", "benchmarks", "docs", "notebooks", "tests", ".ci")
+    files = (
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "Makefile",
+        "pyproject.toml",
+        "requirements-allennlp.txt",
+        "CITATION.cff",
+    )
+    assert names >= files_below(checkout, *folders, *files)
+
+
+def test_an_installed_hmtl_trains_the_quickstart_away_from_the_checkout(installed, elsewhere):
+    hmtl = str(installed / "bin" / "hmtl")
+    where = run([sys.executable, "-c", "import hmtl; print(hmtl.__file__)"], elsewhere)
+    assert Path(where.strip()) == installed / "hmtl" / "__init__.py"
+    assert "configs" in run([hmtl, "--help"], elsewhere)
+
+    run([hmtl, "configs", "."], elsewhere)
+    few = {f"dataset_reader.readers.{task}.max_instances": 8 for task in ("ner", "emd", "relation", "coref")}
+    # So few sentences do not show every label.
+    lenient = {f"dataset_reader.readers.{task}.allow_unknown_labels": True for task in ("ner", "emd", "relation")}
+    overrides = json.dumps({"trainer.num_epochs": 1, **few, **lenient})
+    run([hmtl, "train", "configs/quickstart.jsonnet", "-s", "runs/quickstart", "-o", overrides], elsewhere)
+    text = "Ada Lovelace lived in London."
+    output = json.loads(run([sys.executable, "scripts/predict.py", "runs/quickstart", text, "--json"], elsewhere))
+    assert output["text"] == text
+    assert set(output) >= {"ner", "emd", "relation", "coref"}
+
+
+def test_without_allennlp_one_line_says_how_to_install_it(installed, elsewhere):
+    # -S: no site-packages, so that only hmtl is found.
+    done = subprocess.run(
+        [sys.executable, "-S", str(installed / "bin" / "hmtl"), "--help"], env=elsewhere, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    pins = [pin for pin in (ROOT / "requirements-allennlp.txt").read_text().splitlines() if not pin.startswith("#")]
+    assert f"pip install --no-deps {' '.join(pins)}" in line
+
+    library = [sys.executable, "-S", "-c", "import hmtl"]
+    done = subprocess.run(library, env=elsewhere, capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1].startswith("ImportError: hmtl needs AllenNLP")
