@@ -1,0 +1,157 @@
+"""The routes of the server."""
+
+import asyncio
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from typing import Any, AsyncIterator, List, Optional
+
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import ClientDisconnect, Request
+
+from hmtl.errors import UserError
+from hmtl.page import server_page
+from hmtl.predictors import HMTLPredictor
+from hmtl.server.batcher import Closed, QueueFull
+from hmtl.server.body import read_body
+from hmtl.server.documentation import documentation
+from hmtl.server.limits import Limits
+from hmtl.server.messages import BadRequest, PredictRequest, PredictResponse, Reason
+from hmtl.server.metrics import Metrics
+from hmtl.server.service import PredictionService, encoded
+from hmtl.server.watch import Watch
+from hmtl.version import VERSION
+
+_WARM_UP = "Ada Lovelace lived in London. She wrote programs."
+
+# As web servers log a client that went before its answer.
+_CLIENT_GONE = 499
+
+_REASONS = {
+    408: "The request did not come in time",
+    413: "The body is too large",
+    422: "Not a request of the server's, or too much in it",
+    429: "Too many texts wait; Retry-After says when to try again",
+    503: "Too many requests are open, the answer took too long, or the server stops",
+}
+
+
+def create_app(
+    predictor: HMTLPredictor, limits: Optional[Limits] = None, title: str = "hmtl", spacy_model: Optional[str] = None
+) -> FastAPI:
+    """The ASGI application that serves a predictor: the page at `/`, `/predict`, `/health`, `/ready`, `/metrics`,
+    `/docs` and `/openapi.json`.
+
+    # Parameters
+
+    predictor : `HMTLPredictor`
+    limits : `Limits`, optional
+    title : `str`, optional (default = `"hmtl"`)
+        The heading of the page.
+    spacy_model : `str`, optional (default = `None`)
+        The pipeline that the predictor splits texts with.
+    """
+    limits = limits or Limits()
+    metrics = Metrics()
+    service = PredictionService(predictor, limits, metrics, spacy_model)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # A first prediction takes longer than the others.
+        await asyncio.wrap_future(service.submit([{"text": _WARM_UP}])[0])
+        yield
+        await asyncio.to_thread(service.batcher.close)
+
+    app = FastAPI(
+        title=title,
+        version=VERSION,
+        description="Named entities, mentions, relations and coreference of texts, by one model.",
+        docs_url=None,  # FastAPI's pages load their scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.add_middleware(Watch, limits=limits, metrics=metrics)
+    page = server_page(title, predictor.layers, limits.max_characters)
+
+    @app.post(
+        "/predict",
+        summary="Annotate one text or many",
+        response_model=PredictResponse,
+        responses={status: {"description": text, "model": Reason} for status, text in _REASONS.items()},
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": PredictRequest.model_json_schema()}},
+            }
+        },
+    )
+    async def predict(request: Request) -> Response:
+        try:
+            records = PredictRequest.read(await read_body(request, limits)).records(limits)
+            request.state.log.update(texts=len(records))
+            answers = await _answers(request, service.submit(records), limits.answer_seconds)
+        except (BadRequest, UserError) as error:
+            raise HTTPException(422, str(error)) from None
+        except QueueFull:
+            detail = f"too many texts wait for the model, of at most {limits.max_queue:,}; try again"
+            raise HTTPException(429, detail, {"Retry-After": "1"}) from None
+        except Closed:
+            raise HTTPException(503, "the server stops", {"Retry-After": "10"}) from None
+        except ClientDisconnect:
+            return Response(status_code=_CLIENT_GONE)
+        return Response(
+            b'{"layers": %b, "outputs": [%b]}' % (encoded(service.layers), b", ".join(answers)),
+            media_type="application/json",
+        )
+
+    @app.get("/health", summary="Whether the process is well", responses={503: {"model": Reason}})
+    async def health() -> Any:
+        if not service.batcher.alive:
+            return JSONResponse({"detail": "the thread of the model has ended"}, 503)
+        return {"status": "ok"}
+
+    @app.get("/ready", summary="Whether a text would be taken", responses={503: {"model": Reason}})
+    async def ready() -> Any:
+        if not service.batcher.alive or service.batcher.num_waiting >= limits.max_queue:
+            return JSONResponse({"detail": "the server is busy, or stops"}, 503, {"Retry-After": "1"})
+        return {"status": "ready"}
+
+    @app.get("/metrics", summary="Counters for Prometheus", response_class=Response)
+    async def show_metrics() -> Response:
+        metrics.waiting_texts.set(service.batcher.num_waiting)
+        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(documentation(app.openapi()))
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> HTMLResponse:
+        return HTMLResponse(page)
+
+    return app
+
+
+async def _answers(request: Request, futures: "List[Future[bytes]]", seconds: float) -> List[bytes]:
+    """The answers, as long as there is somebody to wait for them and it does not take too long."""
+    answers = asyncio.gather(*map(asyncio.wrap_future, futures))
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({answers, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if answers.done():
+            return list(answers.result())
+        if gone.done():
+            raise ClientDisconnect
+        raise HTTPException(503, f"no answer within {seconds:g} seconds; send less, or try again", {"Retry-After": "5"})
+    finally:
+        # Of what nobody awaits any more, what the model has not begun is dropped.
+        for future in futures:
+            future.cancel()
+        answers.cancel()
+        gone.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

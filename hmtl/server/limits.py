@@ -1,0 +1,40 @@
+"""What a server takes on."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from hmtl.errors import UserError
+
+
+def _limit(default: Any, description: str) -> Any:
+    return field(default=default, metadata={"help": description})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of a server; what each means stands in its metadata, from which `hmtl serve --help` takes it.
+
+    # Raises
+
+    UserError
+        Where a limit is not positive; `wait_seconds` may be 0.
+    """
+
+    max_body_bytes: int = _limit(1_000_000, "the body of a request; more is answered by 413")
+    max_texts: int = _limit(64, "texts in a request; more are answered by 422")
+    max_characters: int = _limit(20_000, "characters of a text; more are answered by 422")
+    max_sentence_tokens: int = _limit(1_000, "tokens of a sentence; more are answered by 422")
+    max_queue: int = _limit(512, "texts that wait for the model; more are answered by 429")
+    max_requests: int = _limit(256, "requests that are open at once; more are answered by 503")
+    max_connections: int = _limit(512, "connections that are open at once; more are closed")
+    max_batch_texts: int = _limit(32, "texts that the model reads together")
+    max_batch_characters: int = _limit(40_000, "the same in characters, each text counted as the longest of them")
+    wait_seconds: float = _limit(0.01, "how long a text waits for as many others as came with the last ones")
+    read_seconds: float = _limit(10.0, "how long a client may take to send a request, or to read a part of the answer")
+    answer_seconds: float = _limit(30.0, "how long a request may wait for its answer; then it gets 503")
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            value = getattr(self, limit.name)
+            if value < 0 or (value == 0 and limit.name != "wait_seconds"):
+                raise UserError(f"{limit.name} is {value}; expected a positive number")
