@@ -2,8 +2,9 @@
 
 import itertools
 import re
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, List
+from typing import Iterator, List, Optional, Tuple
 
 from allennlp.common import Registrable
 
@@ -11,6 +12,10 @@ from hmtl.data.document import Document
 from hmtl.errors import DataError
 
 _SLICE = re.compile(r"(?P<path>.*)#(?P<start>\d*):(?P<stop>\d*)")
+
+
+# What was read within `documents_shared`.
+_shared: Optional[List[Tuple["Corpus", str, List[Document]]]] = None
 
 
 class Corpus(Registrable):
@@ -29,6 +34,20 @@ class Corpus(Registrable):
         DataError
             Where the path does not exist, a file is malformed, or no document is found.
         """
+        if _shared is None:
+            yield from self._documents(path)
+            return
+        for corpus, known_path, documents in _shared:
+            if type(corpus) is type(self) and vars(corpus) == vars(self) and known_path == str(path):
+                yield from documents
+                return
+        found = []
+        for document in self._documents(path):
+            found.append(document)
+            yield document
+        _shared.append((self, str(path), found))
+
+    def _documents(self, path: str) -> Iterator[Document]:
         match = _SLICE.fullmatch(str(path))
         location = Path(match["path"] if match else path)
         if not location.exists():
@@ -50,6 +69,20 @@ class Corpus(Registrable):
             Naming the file and the line, where one is malformed.
         """
         raise NotImplementedError
+
+
+@contextmanager
+def documents_shared() -> Iterator[None]:
+    """Within it, corpora with the same options that read the same path to its end yield the same documents.
+
+    The files are parsed once. The documents are not to be changed.
+    """
+    global _shared
+    before, _shared = _shared, []
+    try:
+        yield
+    finally:
+        _shared = before
 
 
 def files_below(path: Path, pattern: str) -> List[Path]:

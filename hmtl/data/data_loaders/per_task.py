@@ -1,16 +1,20 @@
 """Batches of several tasks, each task with its own stream."""
 
-import random
-from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Union
 
 import torch
 from allennlp.common import Tqdm
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import Batch, DataLoader, Instance, Vocabulary
-from allennlp.data.dataset_readers import MultiTaskDatasetReader
-from allennlp.data.samplers import BucketBatchSampler
+from allennlp.data import DataLoader, Instance, Vocabulary
+from allennlp.data.dataset_readers import DatasetReader, MultiTaskDatasetReader
 from allennlp.nn import util
+
+from hmtl.data.corpora.corpus import documents_shared
+from hmtl.data.data_loaders.buckets import in_order, shuffled
+from hmtl.data.data_loaders.columns import ColumnBuilder
+from hmtl.data.data_loaders.indexed_instances import IndexedInstances, batch_of
+from hmtl.data.data_loaders.segments import sampled_run
+from hmtl.data.dataset_readers import CorefReader
 
 
 @DataLoader.register("per_task")
@@ -20,6 +24,9 @@ class PerTaskDataLoader(DataLoader):
     The order of a pass over a task is a function of `(seed, task, pass number)` alone, so that a resumed run can go to
     any batch at once. Iterating over the loader gives every batch of every task once, unshuffled, task after task.
     A batch is a dictionary of tensors with the entry `task_name`.
+
+    Documents that several tasks read from one path are parsed once. `index_with` puts the instances into arrays; from
+    then on `iter_instances` reads the files again.
 
     A distributed worker holds all instances, too, and takes its share of each batch (see `share_out`).
 
@@ -35,11 +42,17 @@ class PerTaskDataLoader(DataLoader):
         Batches hold sentences of similar length; lengths are multiplied by a random factor of up to so much around 1.
     seed : `int`, optional (default = `13370`)
         Seeds the shuffling.
+    max_training_tokens : `Dict[str, int]`, optional (default = `None`)
+        For tasks with a reader of type `hmtl_coref`: in training, of a document with more tokens than this, each pass
+        takes a random run of sentences with at most so many (Joshi et al. 2019), a function of
+        `(seed, task, pass number, document)`. Clusters are cut to the run; see `CorefReader.segment`. The number and
+        the order of batches stay as they are, and so does validation.
 
     # Raises
 
     ConfigurationError
-        Where a path has no reader, a batch size is missing or below 1, or a task has no instances.
+        Where a path has no reader, a batch size is missing or below 1, a task has no instances, or
+        `max_training_tokens` names a task whose reader cuts no documents.
     """
 
     def __init__(
@@ -49,6 +62,7 @@ class PerTaskDataLoader(DataLoader):
         batch_size: Union[int, Dict[str, int]] = 32,
         padding_noise: float = 0.1,
         seed: int = 13370,
+        max_training_tokens: Optional[Dict[str, int]] = None,
     ) -> None:
         if not isinstance(reader, MultiTaskDatasetReader):
             raise ConfigurationError("the 'per_task' data loader needs a dataset_reader of type 'multitask'")
@@ -70,15 +84,30 @@ class PerTaskDataLoader(DataLoader):
         self._padding_noise = padding_noise
         self.share_out()
         self._seed = seed
+        self._max_training_tokens = max_training_tokens or {}
         self._device: Optional[torch.device] = None
+        self._paths = {task: paths[task] for task in self.tasks}
+        self._readers: Dict[str, DatasetReader] = {task: reader.readers[task].inner for task in self.tasks}
+        for task, number in self._max_training_tokens.items():
+            if number < 1 or not isinstance(self._readers.get(task), CorefReader):
+                raise ConfigurationError(
+                    f"max_training_tokens of '{task}' is {number}; it must be at least 1, and the task must have "
+                    "a dataset reader of type 'hmtl_coref'"
+                )
+        # Until they are indexed; then `_indexed` holds what they were.
         self._instances: Dict[str, List[Instance]] = {}
-        for task in self.tasks:
-            inner = reader.readers[task].inner
-            # The instances of a batch are dealt out, not those of the corpus: all workers must see the same batches.
-            inner._set_distributed_info(None)
-            self._instances[task] = list(Tqdm.tqdm(inner.read(paths[task]), desc=f"reading {task}"))
-            if not self._instances[task]:
-                raise ConfigurationError(f"task '{task}' has no data: its reader found no instance in {paths[task]}")
+        self._indexed: Dict[str, IndexedInstances] = {}
+        self._vocab: Optional[Vocabulary] = None
+        self._lengths: Dict[str, List[int]] = {}
+        with documents_shared():
+            for task in self.tasks:
+                instances = list(Tqdm.tqdm(self._read(task), desc=f"reading {task}"))
+                if not instances:
+                    raise ConfigurationError(
+                        f"task '{task}' has no data: its reader found no instance in {paths[task]}"
+                    )
+                self._instances[task] = instances
+                self._lengths[task] = [len(instance.fields["text"]) for instance in instances]
 
     def share_out(self, num_workers: int = 1, rank: int = 0, num_parts: int = 1) -> None:
         """Makes batches `num_workers * num_parts` times as large, of which this worker gets `num_parts` parts.
@@ -94,19 +123,10 @@ class PerTaskDataLoader(DataLoader):
         """
         self._num_workers, self._rank, self._num_parts = num_workers, rank, num_parts
 
-        def samplers(growth: int, **options: Any) -> Dict[str, BucketBatchSampler]:
-            return {
-                task: BucketBatchSampler(growth * size, sorting_keys=["text"], **options)
-                for task, size in self._batch_sizes.items()
-            }
-
-        self._samplers = samplers(num_workers * num_parts, padding_noise=self._padding_noise)
-        self._in_order = samplers(num_workers, shuffle=False)
-
     @property
     def num_batches(self) -> Dict[str, int]:
         """The batches in one pass, task by task."""
-        return {task: self._samplers[task].get_num_batches(self._instances[task]) for task in self.tasks}
+        return {task: -(-len(lengths) // self._whole_batch_size(task)) for task, lengths in self._lengths.items()}
 
     def __len__(self) -> int:
         return sum(self.num_batches.values())
@@ -117,9 +137,10 @@ class PerTaskDataLoader(DataLoader):
         Each comes as a list of this worker's parts of it, one unless `share_out` said otherwise; a last, small batch
         may have no part left for this worker.
         """
-        with seeded_python_random(self._seed, task, number):
-            order = list(self._samplers[task].get_batch_indices(self._instances[task]))
-        return (self._parts(task, indices, self._num_parts) for indices in order[start:])
+        order = shuffled(
+            self._lengths[task], self._whole_batch_size(task), self._padding_noise, self._seed, task, number
+        )
+        return (self._parts(task, indices, self._num_parts, number) for indices in order[start:])
 
     def stream(self, task: str, num_consumed: int = 0) -> Iterator[List[Dict[str, Any]]]:
         """The task's endless stream: pass after pass, after the first `num_consumed` batches."""
@@ -130,10 +151,7 @@ class PerTaskDataLoader(DataLoader):
 
     def batches_of(self, task: str) -> Iterator[Dict[str, Any]]:
         """Every instance of the task once, sorted by length, in batches; a worker gets its share of them."""
-        # The sampler draws random numbers though it does not use them.
-        with seeded_python_random(self._seed, task):
-            order = list(self._in_order[task].get_batch_indices(self._instances[task]))
-        for indices in order:
+        for indices in in_order(self._lengths[task], self._num_workers * self._batch_sizes[task]):
             yield from self._parts(task, indices, num_parts=1)
 
     def __iter__(self) -> Iterator[Dict[str, Any]]:
@@ -142,39 +160,55 @@ class PerTaskDataLoader(DataLoader):
 
     def iter_instances(self) -> Iterator[Instance]:
         for task in self.tasks:
-            yield from self._instances[task]
+            yield from self._instances.get(task) or self._read(task)
 
     def index_with(self, vocab: Vocabulary) -> None:
-        for instance in Tqdm.tqdm(self.iter_instances(), desc="indexing", total=self._num_instances):
-            instance.index_fields(vocab)
+        builder = ColumnBuilder(vocab)
+        for task in Tqdm.tqdm(list(self._instances), desc="indexing"):
+            self._indexed[task] = IndexedInstances(self._instances.pop(task), builder)
+        builder.finish()
+        self._vocab = vocab
 
     def set_target_device(self, device: torch.device) -> None:
         self._device = device
 
-    @property
-    def _num_instances(self) -> int:
-        return sum(map(len, self._instances.values()))
+    def _read(self, task: str) -> Iterator[Instance]:
+        # The instances of a batch are dealt out, not those of the corpus: all workers must see the same batches.
+        self._readers[task]._set_distributed_info(None)
+        return self._readers[task].read(self._paths[task])
 
-    def _parts(self, task: str, indices: List[int], num_parts: int) -> List[Dict[str, Any]]:
+    def _whole_batch_size(self, task: str) -> int:
+        """The instances in a batch of all workers and parts."""
+        return self._num_workers * self._num_parts * self._batch_sizes[task]
+
+    def _parts(
+        self, task: str, indices: List[int], num_parts: int, training_pass: Optional[int] = None
+    ) -> List[Dict[str, Any]]:
         first, stride = self._rank * num_parts, self._num_workers * num_parts
         shares = (indices[first + part :: stride] for part in range(num_parts))
-        return [self._batch(task, share) for share in shares if share]
+        return [self._batch(task, share, training_pass) for share in shares if share]
 
-    def _batch(self, task: str, indices: List[int]) -> Dict[str, Any]:
-        tensors: Dict[str, Any] = dict(Batch([self._instances[task][i] for i in indices]).as_tensor_dict())
+    def _batch(self, task: str, indices: List[int], training_pass: Optional[int]) -> Dict[str, Any]:
+        if self._vocab is None:
+            raise ConfigurationError("there are no batches before `index_with` was called with a vocabulary")
+        segments = None if training_pass is None else self._segments(task, indices, training_pass)
+        tensors = self._indexed[task].batch(indices) if segments is None else batch_of(segments, self._vocab)
         if self._device is not None:
             tensors = util.move_to_device(tensors, self._device)
         tensors["task_name"] = task
         return tensors
 
-
-@contextmanager
-def seeded_python_random(*key: Any) -> Iterator[None]:
-    """Python's random numbers as a function of `key` alone; their former state comes back afterwards."""
-    state = random.getstate()
-    # A string is hashed by SHA-512 here, not by `hash`, which differs from process to process.
-    random.seed(repr(key))
-    try:
-        yield
-    finally:
-        random.setstate(state)
+    def _segments(self, task: str, indices: List[int], training_pass: int) -> Optional[List[Instance]]:
+        """The documents of a batch, cut where they are too long for training; nothing where all are short enough."""
+        if task not in self._max_training_tokens:
+            return None
+        reader, max_tokens = self._readers[task], self._max_training_tokens[task]
+        assert isinstance(reader, CorefReader)
+        documents = self._indexed[task].metadata(indices)
+        lengths = [list(map(len, document["sentences"])) for document in documents]
+        if max(map(sum, lengths)) <= max_tokens:
+            return None
+        return [
+            reader.segment(document, *sampled_run(lengths_of_one, max_tokens, self._seed, task, training_pass, index))
+            for document, lengths_of_one, index in zip(documents, lengths, indices)
+        ]

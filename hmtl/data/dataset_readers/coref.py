@@ -55,6 +55,30 @@ class CorefReader(DocumentReader):
             yield self._instance(document.doc_key, sentences, [cluster for cluster in inside if cluster])
         self.counts["clusters cut by max_sentences"] += sum(number > 1 for number in num_parts.values())
 
+    def segment(self, metadata: Dict[str, Any], first: int, stop: int) -> Instance:
+        """A run of sentences of a document, as an instance of its own.
+
+        Mentions outside of the run are dropped, and so are those that it leaves alone in their cluster.
+
+        # Parameters
+
+        metadata : `Dict[str, Any]`
+            The `metadata` of the document's instance.
+        first, stop : `int`
+            The run's first sentence, and the one behind its last.
+        """
+        sentences = metadata["sentences"]
+        begin = sum(map(len, sentences[:first]))
+        end = begin + sum(map(len, sentences[first:stop]))
+        clusters = []
+        for cluster in metadata["clusters"]:
+            inside = [(start - begin, last - begin) for start, last in cluster if begin <= start < end]
+            if inside and (len(inside) > 1 or len(cluster) == 1):
+                clusters.append(inside)
+        instance = self._instance(metadata["doc_key"], sentences[first:stop], clusters)
+        self.apply_token_indexers(instance)
+        return instance
+
     def _instance(self, doc_key: str, sentences: List[List[str]], clusters: List[List[Bounds]]) -> Instance:
         rows = [(*mention, number) for number, cluster in enumerate(clusters) for mention in cluster]
         # Shape: (num_mentions, 3)

@@ -7,10 +7,10 @@ from typing import Dict, Hashable, Iterable, List, Optional, TypeVar
 from allennlp.data import DatasetReader, Instance, TokenIndexer
 from allennlp.data.fields import ListField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
-from allennlp.data.tokenizers import Token
 
 from hmtl.data.corpora import Corpus
 from hmtl.data.document import Document
+from hmtl.data.fields import WordsField
 from hmtl.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class DocumentReader(DatasetReader):
 
     def text_field(self, tokens: List[str]) -> TextField:
         """The tokens of one sequence; `apply_token_indexers` completes it."""
-        return TextField([Token(token) for token in tokens])
+        return WordsField(tokens)
 
     def text_field_of_sentences(self, sentences: List[List[str]]) -> ListField:
         """The tokens of a document, sentence by sentence."""

@@ -68,6 +68,11 @@ class LabelledIndicesField(Field[torch.Tensor]):
             )
         self._indexed = [(*row, known[label]) for row, label in zip(self.rows, self.labels) if label in known]
 
+    @property
+    def indexed(self) -> List[Tuple[int, ...]]:
+        """The rows with the index of their label, once the field is indexed."""
+        return self._indexed
+
     def get_padding_lengths(self) -> Dict[str, int]:
         return {"num_rows": len(self._indexed)}
 

@@ -1,0 +1,35 @@
+"""Batches of instances of similar length."""
+
+import random
+from typing import Any, List, Sequence
+
+
+def in_order(lengths: Sequence[int], batch_size: int) -> List[List[int]]:
+    """The indices of all instances in batches, the shortest first; of equal length, in their order."""
+    return _grouped(sorted(range(len(lengths)), key=lengths.__getitem__), batch_size)
+
+
+def shuffled(lengths: Sequence[int], batch_size: int, padding_noise: float, *key: Any) -> List[List[int]]:
+    """The indices of all instances in batches of similar length; the batches are shuffled.
+
+    These are the batches of AllenNLP's `BucketBatchSampler`, but their random numbers are a function of `key` alone.
+
+    # Parameters
+
+    lengths : `Sequence[int]`
+        The length of each instance.
+    batch_size : `int`
+        Instances in a batch; the batch of the longest may have fewer.
+    padding_noise : `float`
+        Lengths are changed by a random part of up to so much of them, up or down, before they are compared.
+    """
+    # A string is hashed by SHA-512 here, not by `hash`, which differs from process to process.
+    generator = random.Random(repr(key))
+    noisy = [length + generator.uniform(-(length * padding_noise), length * padding_noise) for length in lengths]
+    batches = _grouped(sorted(range(len(lengths)), key=noisy.__getitem__), batch_size)
+    generator.shuffle(batches)
+    return batches
+
+
+def _grouped(order: List[int], batch_size: int) -> List[List[int]]:
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]

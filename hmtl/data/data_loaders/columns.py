@@ -1,0 +1,215 @@
+"""One field of all instances of a task, held compactly; batches come out as AllenNLP's `Batch` would make them."""
+
+from itertools import chain
+from typing import Any, Dict, Iterable, List, Optional, Sequence
+
+import numpy as np
+import torch
+from allennlp.data import Field, TokenIndexer, Vocabulary
+from allennlp.data.fields import ListField, MetadataField, TensorField
+
+from hmtl.data.data_loaders.indexed_words import IndexedWords, WordNumbers, index_words
+from hmtl.data.data_loaders.ragged import Ragged, ragged
+from hmtl.data.fields import LabelledIndicesField
+from hmtl.data.fields.labelled_indices_field import PADDING
+from hmtl.data.fields.words_field import WordsField
+
+
+class Column:
+    """A field of all instances."""
+
+    def batch(self, indices: np.ndarray) -> Any:
+        """What the model gets for some instances; `indices` has shape (batch_size,)."""
+        raise NotImplementedError
+
+
+class AnyColumn(Column):
+    """Fields of any kind, indexed, which pad themselves."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self._fields = fields
+
+    def batch(self, indices: np.ndarray) -> Any:
+        fields = [self._fields[index] for index in indices]
+        lengths = [field.get_padding_lengths() for field in fields]
+        longest = {key: max(length.get(key, 0) for length in lengths) for key in lengths[0]}
+        return fields[0].batch_tensors([field.as_tensor(longest) for field in fields])
+
+
+class MetadataColumn(Column):
+    """Objects that are handed on."""
+
+    def __init__(self, fields: Sequence[MetadataField]) -> None:
+        self._objects = [field.metadata for field in fields]
+
+    def batch(self, indices: np.ndarray) -> List[Any]:
+        return [self._objects[index] for index in indices]
+
+
+class TensorColumn(Column):
+    """Tensors that differ in their first dimension alone."""
+
+    def __init__(self, rows: Ragged, padding: Any, dtype: Any) -> None:
+        self._rows = rows
+        self._padding = padding
+        self._dtype = dtype
+
+    def batch(self, indices: np.ndarray) -> torch.Tensor:
+        # Shape: (batch_size, most rows, ...)
+        return torch.from_numpy(self._rows.padded(indices, self._padding, self._dtype))
+
+
+class Texts:
+    """The words of all tasks with the same token indexers: each distinct word is indexed once.
+
+    Add all text before the first batch.
+
+    # Parameters
+
+    token_indexers : `Dict[str, TokenIndexer]`
+        How words become numbers.
+    vocab : `Vocabulary`
+        Where they are looked up.
+    """
+
+    def __init__(self, token_indexers: Dict[str, TokenIndexer], vocab: Vocabulary) -> None:
+        self.token_indexers = token_indexers
+        self._vocab = vocab
+        self._numbers = WordNumbers()
+        self._lengths: List[int] = []
+        self._words: List[np.ndarray] = []
+        self._indexed: Dict[str, IndexedWords] = {}
+        self._sequences: Optional[Ragged] = None
+
+    def add(self, sequences: Sequence[WordsField]) -> int:
+        """Keeps the words of some sequences and returns the number of the first, from 0."""
+        first = len(self._lengths)
+        self._lengths.extend(len(sequence) for sequence in sequences)
+        number = self._numbers.__getitem__
+        words = [number(word) for sequence in sequences for word in sequence.words]
+        self._words.append(np.array(words, dtype=np.int32))
+        return first
+
+    def finish(self) -> None:
+        """Indexes all words."""
+        sequences = Ragged(np.concatenate(self._words), self._lengths)
+        words = list(self._numbers)
+        self._indexed = {
+            name: index_words(indexer, words, sequences, self._vocab) for name, indexer in self.token_indexers.items()
+        }
+        self._sequences = sequences
+        self._words, self._numbers = [], WordNumbers()
+
+    def tensors(self, sequences: np.ndarray, is_list: bool) -> Dict[str, Dict[str, torch.Tensor]]:
+        """The tensors of some sequences, by token indexer and key, each of shape (*sequences.shape, length, ...).
+
+        Sequence -1 is an empty one; for `is_list` see `IndexedWords.tensors`.
+        """
+        assert self._sequences is not None
+        rows = sequences.ravel()
+        # Shape: (num_rows, longest row)
+        words = self._sequences.padded(rows, -1, np.int64)
+        return {
+            name: {
+                # Shape: (*sequences.shape, length, ...)
+                key: tensor.view(*sequences.shape, *tensor.shape[1:])
+                for key, tensor in indexed.tensors(rows, words, is_list).items()
+            }
+            for name, indexed in self._indexed.items()
+        }
+
+
+class TextColumn(Column):
+    """A sequence of words, or a list of them, in each instance."""
+
+    def __init__(self, texts: Texts, sequences: Sequence[WordsField]) -> None:
+        self._texts = texts
+        self._first = texts.add(sequences)
+
+    def batch(self, indices: np.ndarray) -> Dict[str, Dict[str, torch.Tensor]]:
+        return self._texts.tensors(indices + self._first, is_list=False)
+
+
+class TextListColumn(Column):
+    """A list of sequences of words in each instance."""
+
+    def __init__(self, texts: Texts, lists: Sequence[Sequence[WordsField]]) -> None:
+        self._texts = texts
+        first = texts.add([sequence for sequences in lists for sequence in sequences])
+        lengths = list(map(len, lists))
+        self._sequences = Ragged(np.arange(first, first + sum(lengths)), lengths)
+
+    def batch(self, indices: np.ndarray) -> Dict[str, Dict[str, torch.Tensor]]:
+        # Shape: (batch_size, most sequences)
+        return self._texts.tensors(self._sequences.padded(indices, -1, np.int64), is_list=True)
+
+
+class ColumnBuilder:
+    """Makes columns of the fields of any number of tasks.
+
+    # Parameters
+
+    vocab : `Vocabulary`
+        With what fields are indexed.
+    """
+
+    def __init__(self, vocab: Vocabulary) -> None:
+        self._vocab = vocab
+        self._texts: List[Texts] = []
+
+    def column(self, fields: List[Any]) -> Column:
+        """The column of one field of all instances of a task; the fields are of one class and not indexed yet."""
+        if type(fields[0]) is MetadataField:
+            return MetadataColumn(fields)
+        is_list = type(fields[0]) is ListField
+        token_indexers = _common_indexers(chain.from_iterable(fields) if is_list else fields)
+        if token_indexers is not None:
+            texts = self._texts_with(token_indexers)
+            return TextListColumn(texts, fields) if is_list else TextColumn(texts, fields)
+        for field in fields:
+            field.index(self._vocab)
+        if type(fields[0]) is LabelledIndicesField and len({field.row_length for field in fields}) == 1:
+            rows = ragged((field.indexed for field in fields), np.int64, (fields[0].row_length + 1,))
+            return TensorColumn(rows, PADDING, np.int64)
+        if type(fields[0]) is TensorField and _differ_in_length_alone(fields):
+            values = torch.cat([field.tensor for field in fields]).numpy()
+            return TensorColumn(Ragged(values, list(map(len, fields))), fields[0].padding_value, values.dtype)
+        return AnyColumn(fields)
+
+    def finish(self) -> None:
+        """Indexes what words there are; to be called once, after the last column."""
+        for texts in self._texts:
+            texts.finish()
+
+    def _texts_with(self, token_indexers: Dict[str, TokenIndexer]) -> Texts:
+        for texts in self._texts:
+            # The order of the indexers is that of the tensors.
+            if list(texts.token_indexers.items()) == list(token_indexers.items()):
+                return texts
+        self._texts.append(Texts(token_indexers, self._vocab))
+        return self._texts[-1]
+
+
+def _common_indexers(fields: Iterable[Any]) -> Optional[Dict[str, TokenIndexer]]:
+    """The token indexers of all fields, if they have the same and hold words."""
+    found: Optional[Dict[str, TokenIndexer]] = None
+    for field in fields:
+        if type(field) is not WordsField:
+            return None
+        if found is None:
+            found = field.token_indexers
+        elif field.token_indexers is not found:
+            return None
+    return found
+
+
+def _differ_in_length_alone(fields: Sequence[TensorField]) -> bool:
+    """Whether the tensors have the same number of dimensions, all but the first alike, and the same padding."""
+    first = fields[0].tensor
+    return first.dtype != torch.bfloat16 and all(
+        field.tensor.dim() == first.dim() > 0
+        and field.tensor.shape[1:] == first.shape[1:]
+        and field.tensor.dtype == first.dtype
+        and field.padding_value == fields[0].padding_value
+        for field in fields
+    )

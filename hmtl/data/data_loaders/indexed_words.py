@@ -1,0 +1,196 @@
+"""What token indexers make of sequences of words, in compact arrays: a common indexer sees each distinct word once."""
+
+from collections import defaultdict
+from typing import Dict, Iterable, List, Sequence
+
+import numpy as np
+import torch
+from allennlp.data import TokenIndexer, Vocabulary
+from allennlp.data.token_indexers import ELMoTokenCharactersIndexer, PretrainedTransformerMismatchedIndexer
+from allennlp.data.token_indexers.token_indexer import IndexedTokenList
+from allennlp.data.tokenizers import Token
+from allennlp.nn.util import batch_tensor_dicts
+
+from hmtl.data.data_loaders.ragged import Ragged, ragged, smallest
+from hmtl.data.fields.words_field import is_characters, is_single_id
+
+Tensors = Dict[str, torch.Tensor]
+Indexed = List[IndexedTokenList]
+
+
+class WordNumbers(Dict[str, int]):
+    """Numbers distinct words in order of their first look-up."""
+
+    def __missing__(self, word: str) -> int:
+        self[word] = len(self)
+        return self[word]
+
+
+class IndexedWords:
+    """What one token indexer makes of sequences of words.
+
+    A subclass holds it and makes padded tensors from it: those that the indexer makes itself, sequence by sequence.
+    """
+
+    def tensors(self, rows: np.ndarray, words: np.ndarray, is_list: bool) -> Tensors:
+        """The tensors of some sequences, each of shape (num_rows, length, ...).
+
+        # Parameters
+
+        rows : `numpy.ndarray`
+            The sequences' numbers, shape (num_rows,); -1 is an empty one.
+        words : `numpy.ndarray`
+            The numbers of their words, shape (num_rows, longest row), padded with -1.
+        is_list : `bool`
+            Whether the rows are parts of lists, which AllenNLP pads to a length of at least 1 each way.
+        """
+        raise NotImplementedError
+
+
+class SingleIds(IndexedWords):
+    """One number a word, or numbers of a fixed shape: a table of distinct words.
+
+    # Parameters
+
+    key : `str`
+        The name of the indexer's tensor.
+    table : `numpy.ndarray`
+        Shape (num_distinct_words, ...).
+    min_length : `int`
+        Sequences are padded to this length at least.
+    """
+
+    def __init__(self, key: str, table: np.ndarray, min_length: int) -> None:
+        self._key = key
+        # Shape: (num_distinct_words + 1, ...); the last row, number -1, is padding
+        self._table = smallest(np.concatenate([table, np.zeros_like(table[:1])]))
+        self._min_length = min_length
+
+    def tensors(self, rows: np.ndarray, words: np.ndarray, is_list: bool) -> Tensors:
+        words = _lengthened(words, max(self._min_length, int(is_list)))
+        # Shape: (num_rows, length, ...)
+        return {self._key: torch.from_numpy(self._table[words].astype(np.int64))}
+
+
+class Characters(IndexedWords):
+    """The characters of each distinct word.
+
+    # Parameters
+
+    key : `str`
+        The name of the indexer's tensor.
+    characters : `Ragged`
+        One row a distinct word.
+    min_length, min_word_length : `int`
+        Sequences and words are padded to these lengths at least.
+    """
+
+    def __init__(self, key: str, characters: Ragged, min_length: int, min_word_length: int) -> None:
+        self._key = key
+        self._characters = characters
+        self._min_length = min_length
+        self._min_word_length = min_word_length
+
+    def tensors(self, rows: np.ndarray, words: np.ndarray, is_list: bool) -> Tensors:
+        words = _lengthened(words, max(self._min_length, int(is_list)))
+        longest = int(self._characters.lengths(words).max(initial=0))
+        length = max(longest, self._min_word_length, int(is_list))
+        # Shape: (num_rows, length, characters in the longest word)
+        return {self._key: torch.from_numpy(self._characters.padded(words, 0, np.int64, length))}
+
+
+class WordPieces(IndexedWords):
+    """Several sequences of numbers, truth values or pairs for each sequence of words: those of a transformer.
+
+    # Parameters
+
+    indexer : `PretrainedTransformerMismatchedIndexer`
+        What made them; it says how they are padded.
+    indexed : `Indexed`
+        What the indexer made of each sequence; none is empty.
+    """
+
+    def __init__(self, indexer: PretrainedTransformerMismatchedIndexer, indexed: Indexed) -> None:
+        self._indexer = indexer
+        first = indexed[0]
+        lengths = {key: len(items) + 1 for key, items in first.items()}
+        # Shape of each: (length of the first sequence + 1, ...), so that the last item is padding
+        example = indexer.as_padded_tensor_dict(first, lengths)
+        self._padding = {key: tensor[-1].numpy() for key, tensor in example.items()}
+        self._rows: Dict[str, Ragged] = {}
+        for key, padding in self._padding.items():
+            self._rows[key] = ragged((tokens[key] for tokens in indexed), padding.dtype, padding.shape)
+
+    def tensors(self, rows: np.ndarray, words: np.ndarray, is_list: bool) -> Tensors:
+        min_length = max(self._indexer._token_min_padding_length, int(is_list))
+        lengths = {key: max(int(kept.lengths(rows).max()), min_length) for key, kept in self._rows.items()}
+        tensors = {
+            # Shape: (num_rows, length, ...)
+            key: torch.from_numpy(kept.padded(rows, self._padding[key], self._padding[key].dtype, lengths[key]))
+            for key, kept in self._rows.items()
+        }
+        if rows.min() >= 0:
+            return tensors
+        # The indexer pads a sequence without words in its own way.
+        empty = self._indexer.as_padded_tensor_dict(self._indexer.get_empty_token_list(), lengths)
+        is_empty = torch.from_numpy(rows < 0)
+        return {
+            key: torch.where(is_empty.view(-1, *[1] * (tensor.dim() - 1)), empty[key].view(tensor.shape[1:]), tensor)
+            for key, tensor in tensors.items()
+        }
+
+
+class AnyIndexer(IndexedWords):
+    """What any indexer makes, padded by the indexer sequence by sequence, as AllenNLP does.
+
+    # Parameters
+
+    indexer : `TokenIndexer`
+        What made it.
+    indexed : `Indexed`
+        What the indexer made of each sequence.
+    """
+
+    def __init__(self, indexer: TokenIndexer, indexed: Indexed) -> None:
+        self._indexer = indexer
+        self._indexed = indexed
+
+    def tensors(self, rows: np.ndarray, words: np.ndarray, is_list: bool) -> Tensors:
+        lengths: Dict[str, int] = defaultdict(int)
+        for row in rows[rows >= 0]:
+            for key, length in self._indexer.get_padding_lengths(self._indexed[row]).items():
+                lengths[key] = max(lengths[key], length, int(is_list))
+        sequences = (self._indexed[row] if row >= 0 else self._indexer.get_empty_token_list() for row in rows)
+        return batch_tensor_dicts([self._indexer.as_padded_tensor_dict(tokens, dict(lengths)) for tokens in sequences])
+
+
+def index_words(indexer: TokenIndexer, words: Sequence[str], sequences: Ragged, vocab: Vocabulary) -> IndexedWords:
+    """What the indexer makes of sequences of words.
+
+    # Parameters
+
+    words : `Sequence[str]`
+        The distinct words.
+    sequences : `Ragged`
+        The sequences, as numbers of words.
+    """
+    min_length = indexer._token_min_padding_length
+    if is_single_id(indexer) or is_characters(indexer) or type(indexer) is ELMoTokenCharactersIndexer:
+        ((key, items),) = indexer.tokens_to_indices(_tokens(words), vocab).items()
+        if is_characters(indexer):
+            return Characters(key, ragged(items, np.int64), min_length, indexer._min_padding_length)  # type: ignore[attr-defined]
+        return SingleIds(key, np.asarray(items, dtype=np.int64), min_length)
+    indexed = [indexer.tokens_to_indices(_tokens(words[n] for n in row), vocab) for row in sequences]
+    if type(indexer) is PretrainedTransformerMismatchedIndexer:
+        return WordPieces(indexer, indexed)
+    return AnyIndexer(indexer, indexed)
+
+
+def _tokens(words: Iterable[str]) -> List[Token]:
+    return [Token(word) for word in words]
+
+
+def _lengthened(words: np.ndarray, length: int) -> np.ndarray:
+    """Rows of words, padded with -1 to a length of at least `length`."""
+    # Shape: (num_rows, max(longest row, length))
+    return np.pad(words, [(0, 0), (0, max(0, length - words.shape[1]))], constant_values=-1)

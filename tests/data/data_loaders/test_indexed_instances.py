@@ -1,0 +1,267 @@
+"""Batches from columns are those that AllenNLP makes of the same instances, tensor by tensor."""
+
+import random
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Batch, Instance, TokenIndexer, Vocabulary
+from allennlp.data.dataset_readers import MultiTaskDatasetReader
+from allennlp.data.fields import Field, LabelField, ListField, MetadataField, TensorField, TextField
+from allennlp.data.token_indexers import (
+    ELMoTokenCharactersIndexer,
+    PretrainedTransformerMismatchedIndexer,
+    SingleIdTokenIndexer,
+    TokenCharactersIndexer,
+)
+from allennlp.data.tokenizers import CharacterTokenizer, Token
+
+from hmtl.data.data_loaders import PerTaskDataLoader
+from hmtl.data.data_loaders.columns import ColumnBuilder
+from hmtl.data.data_loaders.indexed_instances import IndexedInstances, batch_of
+from hmtl.data.dataset_readers import CorefReader, RelationReader, TaggingReader
+from hmtl.data.document import Document, Relation, Span, write_jsonl
+from hmtl.data.fields import LabelledIndicesField, WordsField
+
+WORDS = ["rain", "Rain", "a", "naïve", "x" * 60, "met", ".", "北京", "zzyzx"]
+
+
+class LengthIndexer(SingleIdTokenIndexer):
+    """An indexer that hmtl has never heard of: numbers that depend on the sequence."""
+
+    def tokens_to_indices(self, tokens: List[Token], vocabulary: Vocabulary) -> Dict[str, List[int]]:
+        return {"tokens": [len(tokens)] * len(tokens), "lengths": [len(token.text or "") for token in tokens]}
+
+    def get_empty_token_list(self) -> Dict[str, List[Any]]:
+        return {"tokens": [], "lengths": []}
+
+
+def indexers_of(name: str, folder: str) -> Dict[str, TokenIndexer]:
+    words = {"tokens": SingleIdTokenIndexer(lowercase_tokens=True)}
+    made: Dict[str, Dict[str, Any]] = {
+        "words": {"tokens": SingleIdTokenIndexer()},
+        "words and characters": {**words, "token_characters": TokenCharactersIndexer(min_padding_length=3)},
+        "least lengths": {
+            "tokens": SingleIdTokenIndexer(token_min_padding_length=9),
+            "token_characters": TokenCharactersIndexer(min_padding_length=70, token_min_padding_length=9),
+            "elmo": ELMoTokenCharactersIndexer(token_min_padding_length=9),
+        },
+        "elmo": {"elmo": ELMoTokenCharactersIndexer()},
+        "elmo with tokens of its own": {"elmo": ELMoTokenCharactersIndexer(tokens_to_add={"rain": 5})},
+        "transformer": {**words, "transformer": PretrainedTransformerMismatchedIndexer(folder, max_length=8)},
+        "transformer without segments": {"transformer": PretrainedTransformerMismatchedIndexer(folder)},
+        "transformer of a least length": {
+            "transformer": PretrainedTransformerMismatchedIndexer(folder, token_min_padding_length=30)
+        },
+        "one namespace": {
+            "tokens": SingleIdTokenIndexer(lowercase_tokens=True),
+            "cased": SingleIdTokenIndexer(),
+            "characters": TokenCharactersIndexer(namespace="tokens", min_padding_length=1),
+        },
+        "marked ends": {
+            "tokens": SingleIdTokenIndexer(start_tokens=["<s>"], end_tokens=["</s>"]),
+            "characters": TokenCharactersIndexer(start_tokens=["<s>"], min_padding_length=2),
+        },
+        "bytes": {
+            "characters": TokenCharactersIndexer(
+                character_tokenizer=CharacterTokenizer(byte_encoding="utf-8", start_tokens=[258]), min_padding_length=2
+            ),
+            "lowercase": TokenCharactersIndexer(
+                "lower", character_tokenizer=CharacterTokenizer(lowercase_characters=True), min_padding_length=2
+            ),
+        },
+        "another": {"lengths": LengthIndexer(), **words},
+    }
+    return made[name]
+
+
+INDEXERS = [
+    "words",
+    "words and characters",
+    "least lengths",
+    "elmo",
+    "elmo with tokens of its own",
+    "transformer",
+    "transformer without segments",
+    "transformer of a least length",
+    "one namespace",
+    "marked ends",
+    "bytes",
+    "another",
+]
+
+
+def documents() -> List[Document]:
+    """Documents of one to five sentences of one to seven words, some without any annotation."""
+    generator = random.Random(3)
+    made = []
+    for number in range(9):
+        sentences = [generator.choices(WORDS, k=generator.randint(1, 7)) for _ in range(generator.randint(1, 5))]
+        starts = [sum(map(len, sentences[:n])) for n in range(len(sentences))]
+        ner, relations, mentions = [], [], []
+        for start, sentence in zip(starts, sentences):
+            last = start + len(sentence) - 1
+            if generator.random() < 0.6:
+                ner.append(Span(start, generator.randint(start, last), generator.choice("XY")))
+                relations.append(Relation((start, start), (last, last), generator.choice("RS")))
+                mentions.append((start, last))
+        clusters = [mentions[::2], mentions[1::2]]
+        made.append(Document(f"d{number}", sentences, {"ner": ner}, relations, [c for c in clusters if c]))
+    return made
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("instances") / "documents.jsonl"
+    write_jsonl(documents(), path)
+    return str(path)
+
+
+def plain(instance: Instance) -> Instance:
+    """The same instance with AllenNLP's own text fields."""
+
+    def text_of(field: Any) -> Field:
+        if isinstance(field, ListField):
+            return ListField([text_of(inner) for inner in field])
+        return TextField([Token(word) for word in field.words], field.token_indexers)
+
+    return Instance({name: text_of(field) if name == "text" else field for name, field in instance.fields.items()})
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    if isinstance(expected, torch.Tensor):
+        assert found.dtype == expected.dtype
+        assert torch.equal(found, expected)
+    elif isinstance(expected, dict):
+        assert list(found) == list(expected)
+        for key in expected:
+            assert_same(found[key], expected[key])
+    else:
+        assert found == expected
+
+
+READERS = {
+    "tagging": lambda **options: TaggingReader("ner", **options),
+    "relation": RelationReader,
+    "coref": CorefReader,
+    "coref, one sequence": lambda **options: CorefReader(one_sequence=True, **options),
+}
+
+
+@pytest.mark.parametrize("name", INDEXERS)
+@pytest.mark.parametrize("kind", READERS)
+def test_batches_are_those_of_allennlp(path: str, transformer: str, name: str, kind: str) -> None:
+    reader = READERS[kind](token_indexers=indexers_of(name, transformer))
+    expected = [plain(instance) for instance in reader.read(path)]
+    min_count = {"tokens": 2} if "tokens" in reader.token_indexers else {}
+    vocab = Vocabulary.from_instances(expected, min_count=min_count)
+    indexed_vocab = Vocabulary.from_instances(reader.read(path), min_count=min_count)
+    assert indexed_vocab._token_to_index == vocab._token_to_index
+    builder = ColumnBuilder(vocab)
+    # The words of another task come first.
+    other = reader.text_to_instance([["Other", "rain"]])
+    reader.apply_token_indexers(other)
+    IndexedInstances([other], builder)
+    indexed = IndexedInstances(list(reader.read(path)), builder)
+    builder.finish()
+    generator = random.Random(5)
+    numbers = range(len(expected))
+    for indices in [[0], list(numbers), *(generator.sample(numbers, size) for size in (1, 2, 3, 4, 5, 6))]:
+        batch = Batch([expected[index] for index in indices])
+        batch.index_instances(vocab)
+        assert_same(indexed.batch(indices), batch.as_tensor_dict())
+    assert_same(batch_of(list(reader.read(path))[:3], vocab), indexed.batch([0, 1, 2]))
+
+
+def other_fields(number: int) -> Dict[str, Field]:
+    """Fields that hmtl's readers do not make."""
+    return {
+        "text": TextField([Token(word) for word in WORDS[: number + 1]], {"words": SingleIdTokenIndexer()}),
+        "label": LabelField("even" if number % 2 == 0 else "odd"),
+        "matrix": TensorField(torch.ones(number + 1, number + 2), padding_value=-3),
+        "scores": TensorField(torch.arange(number).float(), padding_value=0.5),
+        "flags": TensorField(torch.ones(number, 2, dtype=torch.bool), padding_value=False),
+        "scalar": TensorField(torch.tensor(number)),
+        "triples": LabelledIndicesField([(1, 2, 3)] * number, ["a"] * number, "a_labels", row_length=3),
+        "list": ListField([LabelField(n, skip_indexing=True) for n in range(number + 1)]),
+        "metadata": MetadataField(number),
+    }
+
+
+def test_fields_of_any_kind() -> None:
+    vocab = Vocabulary.from_instances([Instance(other_fields(number)) for number in range(4)])
+    builder = ColumnBuilder(vocab)
+    indexed = IndexedInstances([Instance(other_fields(number)) for number in range(4)], builder)
+    builder.finish()
+    for indices in ([0], [1, 3], [3, 2, 1, 0]):
+        batch = Batch([Instance(other_fields(number)) for number in indices])
+        batch.index_instances(vocab)
+        assert_same(indexed.batch(indices), batch.as_tensor_dict())
+    assert indexed.metadata([2, 0]) == [2, 0]
+
+
+def test_instances_with_other_fields_are_refused() -> None:
+    indexers: Dict[str, TokenIndexer] = {"words": SingleIdTokenIndexer()}
+    one = Instance({"text": WordsField(["a"], indexers)})
+    for field in ({"words": WordsField(["a"], indexers)}, {"text": TextField([Token("a")], indexers)}):
+        with pytest.raises(ConfigurationError, match="all instances of a task must have the same fields"):
+            IndexedInstances([one, Instance(field)], ColumnBuilder(Vocabulary()))
+
+
+def test_words_field_is_a_text_field() -> None:
+    words = ["It", "rains"]
+    field = WordsField(words, {"tokens": SingleIdTokenIndexer(), "lengths": LengthIndexer()})
+    as_tokens = TextField([Token(word) for word in words], field.token_indexers)
+    vocab = Vocabulary(tokens_to_add={"tokens": words})
+    for each in (field, as_tokens):
+        each.index(vocab)
+        assert len(each) == each.sequence_length() == 2
+        assert [token.text for token in each] == words and each[1].text == "rains"
+    assert field.get_padding_lengths() == as_tokens.get_padding_lengths()
+    lengths = as_tokens.get_padding_lengths()
+    assert_same(field.as_tensor(lengths), as_tokens.as_tensor(lengths))
+    field.tokens = [Token("Yes")]
+    assert field.words == ["Yes"]
+
+
+def test_the_loader_forgets_its_instances_and_reads_them_again(path: str) -> None:
+    readers = MultiTaskDatasetReader({"ner": TaggingReader("ner"), "links": RelationReader()})
+    loader = PerTaskDataLoader(readers, path, batch_size=3)
+    with pytest.raises(ConfigurationError, match="no batches before `index_with`"):
+        next(loader.batches_of("ner"))
+    before = [instance.fields["text"].words for instance in loader.iter_instances()]
+    vocab = Vocabulary.from_instances(loader.iter_instances())
+    loader.index_with(vocab)
+    batches = list(loader)
+    assert not loader._instances
+    assert [instance.fields["text"].words for instance in loader.iter_instances()] == before
+    # As AllenNLP's instances, which are indexed once: another vocabulary changes nothing.
+    loader.index_with(Vocabulary())
+    for found, expected in zip(loader, batches):
+        assert_same(found, expected)
+
+
+def test_documents_of_one_path_are_parsed_once(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed = []
+    parse = type(TaggingReader("ner").corpus).parse
+
+    def counted(corpus: Any, path: Path) -> Any:
+        parsed.append(path)
+        return parse(corpus, path)
+
+    monkeypatch.setattr(type(TaggingReader("ner").corpus), "parse", counted)
+    readers: Dict[str, Any] = {"ner": TaggingReader("ner"), "links": RelationReader(), "coref": CorefReader()}
+    loader = PerTaskDataLoader(MultiTaskDatasetReader(readers), path)
+    assert len(parsed) == 1
+    alone = PerTaskDataLoader(MultiTaskDatasetReader({"links": RelationReader()}), path)
+    assert len(parsed) == 2
+    few = MultiTaskDatasetReader({**readers, "coref": CorefReader(max_instances=2)})
+    # One that stops early leaves nothing to the others.
+    PerTaskDataLoader(few, path)
+    assert len(parsed) == 4
+    for each in (loader, alone):
+        each.index_with(Vocabulary.from_instances(loader.iter_instances()))
+    for found, expected in zip(loader.batches_of("links"), alone.batches_of("links")):
+        assert_same(found, expected)
