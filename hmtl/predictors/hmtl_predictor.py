@@ -19,6 +19,7 @@ from hmtl.data.document import Document, Relation, Span
 from hmtl.errors import UserError
 from hmtl.models.heads.task_head import Layer, Scope
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
+from hmtl.modules.quantisation import quantised
 from hmtl.modules.token_rows import TokenRows
 from hmtl.predictors.sentence_indexer import SentenceIndexer
 from hmtl.predictors.text import SentenceSplitter, TokenizedText
@@ -29,6 +30,14 @@ _TEXT_KEYS = ("doc_key", "text", "sentences", "token_offsets")
 # Of a batch of several texts, in prediction; and how many batches are read before the first is predicted.
 MAX_TOKENS = 2**14
 WINDOW = 8
+
+# Number formats, and what autocast calls those that it takes care of.
+PRECISIONS: Dict[str, Optional[torch.dtype]] = {
+    "fp32": None,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "int8": None,
+}
 
 # A text by its name; what a head found and how sure it is.
 KeyedText = Tuple[str, TokenizedText]
@@ -68,14 +77,19 @@ class HMTLPredictor(Predictor):
     spacy_model : `str`, optional (default = `None`)
         The spaCy pipeline that splits raw text; see `SentenceSplitter`.
     with_scores : `bool`, optional (default = `False`)
-        Whether spans, relations and mentions of clusters get a `score`, a probability rounded to four digits: of exactly
-        this span with this label, of this relation, of the link by which the mention joined its cluster (of a first
-        mention, the likeliest link to it).
+        Whether spans, relations and mentions of clusters get a `score`, a probability rounded to four digits: of
+        exactly this span with this label, of this relation, of the link by which the mention joined its cluster (of a
+        first mention, the likeliest link to it).
+    precision : `str`, optional (default = `"fp32"`)
+        `"bf16"` or, on GPUs, `"fp16"` computes in 16 bits where that is safe (`torch.autocast`), `"int8"` on CPUs with
+        8-bit integers in the encoders (`quantised`). Both are faster on processors that know such numbers, and may
+        change a few predictions.
 
     # Raises
 
     UserError
-        Where the model is no `HMTL` model, no reader is hmtl's, or spaCy finds no such pipeline.
+        Where the model is no `HMTL` model, no reader is hmtl's, spaCy finds no such pipeline, or the device cannot
+        compute in such a precision.
     """
 
     def __init__(
@@ -85,20 +99,24 @@ class HMTLPredictor(Predictor):
         frozen: bool = True,
         spacy_model: str = None,
         with_scores: bool = False,
+        precision: str = "fp32",
     ) -> None:
         if not isinstance(model, HMTL):
             raise UserError(f"the predictor 'hmtl' needs an hmtl model, and this is a {type(model).__name__}")
         for task in sorted({*model.tasks}.intersection(_TEXT_KEYS)):
             raise UserError(f"the task name '{task}' is a key of the predictor's output; train it under another name")
-        super().__init__(model, _document_reader(dataset_reader), frozen)
+        model = _in_precision(model, precision)
+        reader = _document_reader(dataset_reader)
+        super().__init__(model, reader, frozen)
         heads = {task: model.head(task) for task in model.tasks}
         self.layers: Dict[str, Layer] = {task: head.predicts for task, head in heads.items()}
         self._scopes = {task: head.scope for task, head in heads.items()}
         self._span_tasks = {task: _span_tasks_for(task, model.reads, self.layers) for task in self.layers}
         self._split = SentenceSplitter(spacy_model)
         self._hmtl = model
-        self._index = SentenceIndexer(self._dataset_reader.token_indexers, model.vocab)
+        self._index = SentenceIndexer(reader.token_indexers, model.vocab)
         self._with_scores = with_scores
+        self._dtype = PRECISIONS[precision]
         self._num_lines = 0
 
     @classmethod
@@ -109,6 +127,7 @@ class HMTLPredictor(Predictor):
         cuda_device: int = -1,
         weights_file: str = None,
         with_scores: bool = False,
+        precision: str = "fp32",
     ) -> "HMTLPredictor":
         """The predictor of an archive (`model.tar.gz`) or of a serialization directory.
 
@@ -122,7 +141,7 @@ class HMTLPredictor(Predictor):
         check_for_gpu(cuda_device)
         archive = load_hmtl_archive(path, weights_file, cuda_device)
         reader = archive.validation_dataset_reader
-        return cls(archive.model, reader, spacy_model=spacy_model, with_scores=with_scores)
+        return cls(archive.model, reader, spacy_model=spacy_model, with_scores=with_scores, precision=precision)
 
     def predict(self, text: str) -> JsonDict:
         """The predictions for a raw text, in the layout that the class describes."""
@@ -227,6 +246,8 @@ class HMTLPredictor(Predictor):
             text = TokenizedText.from_sentences(json_dict["sentences"])
         else:
             text = self._split(json_dict["text"])
+        if not len(text):
+            raise UserError(f"'text' holds nothing but white space; {_EXPECTED}")
         doc_key = json_dict.get("doc_key")
         return "document" if doc_key is None else str(doc_key), text
 
@@ -237,17 +258,22 @@ class HMTLPredictor(Predictor):
         device = next(self._hmtl.parameters()).device
         rows = TokenRows(lengths, device)
         groups = self._index([[sentences[row] for row in group] for group in rows.groups])
-        predicted = self._hmtl.predict(
-            groups if device.type == "cpu" else move_to_device(groups, device),
-            rows,
-            TokenRows([len(text) for _, text in texts], device),
-            # Shape: (num_tokens,)
-            torch.arange(len(sentences)).repeat_interleave(torch.tensor(lengths)).to(device),
-            self._with_scores,
-        )
+        # Shape: (num_tokens,)
+        sentence_of = torch.arange(len(sentences)).repeat_interleave(torch.tensor(lengths))
+        with torch.autocast(device.type, self._dtype, enabled=self._dtype is not None):
+            predicted = self._hmtl.predict(
+                groups if device.type == "cpu" else move_to_device(groups, device),
+                rows,
+                TokenRows([len(text) for _, text in texts], device),
+                sentence_of.to(device),
+                self._with_scores,
+            )
         outputs, first = [], 0
         for number, (doc_key, text) in enumerate(texts):
-            of_text = {"document": slice(number, number + 1), "sentence": slice(first, first + len(text.sentences))}
+            of_text: Dict[Scope, slice] = {
+                "document": slice(number, number + 1),
+                "sentence": slice(first, first + len(text.sentences)),
+            }
             first += len(text.sentences)
             outputs.append(
                 self._output(
@@ -345,6 +371,17 @@ def _starts_by_end(layers: Iterable[List[Span]]) -> Dict[int, int]:
         for start, end, _ in longest_first:
             starts.setdefault(end, start)
     return starts
+
+
+def _in_precision(model: HMTL, precision: str) -> HMTL:
+    if precision not in PRECISIONS:
+        raise UserError(f"the predictor's precision is '{precision}'; expected one of: {', '.join(PRECISIONS)}")
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    if precision == ("fp16" if on_cpu else "int8"):
+        raise UserError(
+            f"the predictor's precision {precision} is for {'GPUs' if on_cpu else 'CPUs'}; 'bf16' is for both"
+        )
+    return quantised(model) if precision == "int8" else model
 
 
 def _windows(texts: Iterator[KeyedText], max_texts: int, max_tokens: int) -> Iterator[List[KeyedText]]:
