@@ -21,6 +21,8 @@ from hmtl.errors import UserError
 from hmtl.models import HMTL
 from hmtl.models.heads import CorefHead
 from hmtl.models.hmtl import bottom_up
+from hmtl.modules import token_rows
+from hmtl.modules.token_rows import TokenRows
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -85,6 +87,18 @@ def text_of(reader: DatasetReader, documents: List[List[List[str]]], vocab: Voca
 def sentences_of(reader: DatasetReader, sentences: List[List[str]], vocab: Vocabulary) -> Any:
     instances = [Instance({"text": reader.text_field(sentence)}) for sentence in sentences]
     return tensors_of(reader, instances, vocab)["text"]
+
+
+def texts_of(reader: DatasetReader, documents: List[List[List[str]]], vocab: Vocabulary) -> Dict[str, Any]:
+    """What `HMTL.predict` takes, the tensors by AllenNLP."""
+    sentences = [sentence for document in documents for sentence in document]
+    rows = TokenRows([len(sentence) for sentence in sentences])
+    return {
+        "text": [sentences_of(reader, [sentences[row] for row in group], vocab) for group in rows.groups],
+        "sentences": rows,
+        "documents": TokenRows([sum(map(len, document)) for document in documents]),
+        "sentence_of": torch.tensor([number for number, sentence in enumerate(sentences) for _ in sentence]),
+    }
 
 
 def tensors_of(reader: DatasetReader, instances: List[Instance], vocab: Vocabulary) -> Any:
@@ -362,11 +376,64 @@ def test_a_batch_of_documents_is_predicted_as_each_alone(levels: str) -> None:
         }
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("levels", HIERARCHIES.values(), ids=HIERARCHIES)
+def test_texts_in_groups_are_predicted_as_documents(levels: str, groups: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if groups == 2:
+        monkeypatch.setattr(token_rows, "MIN_ROWS", 1)
+    model, _, reader = build(levels)
+    texts = texts_of(reader, DOCUMENTS, model.vocab)
+    assert (len(texts["sentences"].groups) > 1) == (len(texts["documents"].groups) > 1) == (groups > 1)
+    found = model.eval().predict(**texts)
+    expected = predict(model, text_of(reader, DOCUMENTS, model.vocab))
+    assert_predicts_something(expected)
+    assert list(found) == model.tasks
+    for task, output in found.items():
+        in_documents = model.head(task).scope == "document"
+        assert output == {"predictions": expected[task] if in_documents else flat(expected[task])}
+
+
+@pytest.mark.parametrize("levels", HIERARCHIES.values(), ids=HIERARCHIES)
+def test_vectors_of_texts_in_groups(levels: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each head gets the vectors that it gets where all is padded alike."""
+    monkeypatch.setattr(token_rows, "MIN_ROWS", 1)
+    model, _, reader = build(levels)
+    model.eval()
+    got: Dict[str, List[torch.Tensor]] = {}
+    for task, head in model.heads.items():
+        head.register_forward_pre_hook(
+            lambda _, __, fields, task=task: got.setdefault(task, []).extend(
+                torch.cat([fields["encoding"], fields["encoder_input"], fields["sentence_ids"].unsqueeze(-1)], -1)[
+                    fields["mask"]
+                ]
+            ),
+            with_kwargs=True,
+        )
+
+    def by_token(vectors: List[torch.Tensor], rows: List[List[int]]) -> torch.Tensor:
+        order = [token for row in rows for token in row]
+        return torch.stack([vectors[order.index(token)] for token in range(len(order))])
+
+    predict(model, text_of(reader, DOCUMENTS, model.vocab))
+    expected = {task: list(vectors) for task, vectors in got.items()}
+    got.clear()
+    texts = texts_of(reader, DOCUMENTS, model.vocab)
+    model.predict(**texts)
+    tokens = list(range(sum(len(sentence) for document in DOCUMENTS for sentence in document)))
+    for task in model.tasks:
+        rows = texts["documents" if model.head(task).scope == "document" else "sentences"]
+        order = [row[mask].tolist() for row, mask in zip(rows.pad(torch.tensor(tokens)), rows.masks)]
+        torch.testing.assert_close(by_token(got[task], order), torch.stack(expected[task]), atol=1e-6, rtol=1e-5)
+
+
 def test_losses_of_a_batch_of_documents() -> None:
     """The coreference loss is a sum over documents, however these are padded."""
-    model, loader, _ = build("{ ner: levels.tagger([]), coref: levels.coref(['ner']) }")
+    model, loader, reader = build("{ ner: levels.tagger([]), coref: levels.coref(['ner']) }")
     model.eval()
-    instances = loader._instances["coref"]
+    instances = [instance for instance in loader.iter_instances() if "mentions" in instance.fields]
+    for instance in instances:
+        reader.apply_token_indexers(instance)
+        instance.index_fields(model.vocab)
     assert len(instances) == 2
     singles = [model(**Batch([instance]).as_tensor_dict(), task_name="coref")["loss"] for instance in instances]
     pair = model(**Batch(instances).as_tensor_dict(), task_name="coref")["loss"]

@@ -1,6 +1,7 @@
 """Models whose levels take their vectors from one shared encoder."""
 
 import json
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -18,7 +19,7 @@ from hmtl.evaluation import evaluate_run, load_run
 from hmtl.explain import explain
 from hmtl.models import HMTL
 from hmtl.models.heads import CorefHead
-from hmtl.modules import SluiceEncoder
+from hmtl.modules import SluiceEncoder, token_rows
 from hmtl.predictors import HMTLPredictor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -201,6 +202,27 @@ def test_only_what_a_task_needs_is_computed() -> None:
         asked.clear()
         predict(model, text, task_name=task)
         assert asked == expected
+
+
+@every_kind
+@every_hierarchy
+def test_texts_in_groups_are_predicted_as_documents(
+    shared_encoder: str, levels: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_rows, "MIN_ROWS", 1)
+    model, _, reader = build(shared_encoder, levels)
+    expected = predict(model, text_of(reader, DOCUMENTS, model.vocab))
+    predictor = HMTLPredictor(model, reader)
+    outputs = predictor.predict_batch_json([{"sentences": sentences} for sentences in DOCUMENTS])
+    for number, output in enumerate(outputs):
+        assert [(row["start"], row["end"], row["label"]) for row in output["ner"]] == [
+            (start + first, end + first, label)
+            for first, spans in zip(accumulate([0, *map(len, DOCUMENTS[number])]), expected["ner"][number])
+            for start, end, label in spans
+        ]
+        clusters = [[(row["start"], row["end"]) for row in cluster] for cluster in output["coref"]]
+        assert clusters == expected["coref"][number]
+    assert any(output["coref"] for output in outputs)
 
 
 @every_kind
