@@ -46,7 +46,7 @@ def _document(document: ColumnDocument, file: Path) -> Document:
     first = 0
     for rows in document.sentences:
         check_columns(rows, _MINIMUM_COLUMNS, file)
-        sentences.append([row.cells[_WORD] for row in rows])
+        sentences.append([cells[_WORD] for _, cells in rows])
         for start, end, label in bracketed_spans(rows, _MENTION, file):
             heads.append(Span(first + start, first + end, label))
         for column in range(_FIRST_RELATION, len(rows[0].cells) - 1):

@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from functools import lru_cache
 from pathlib import Path
 from typing import DefaultDict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
@@ -87,6 +88,8 @@ def check_columns(rows: Sequence[Row], minimum: int, path: Path) -> None:
         Naming the first row that has not.
     """
     expected = len(rows[0].cells)
+    if expected >= minimum and all(len(cells) == expected for _, cells in rows):
+        return
     for line, cells in rows:
         if len(cells) < minimum:
             raise DataError(f"expected at least {minimum} columns, found {len(cells)}", path, line)
@@ -107,10 +110,10 @@ def bracketed_spans(rows: Sequence[Row], column: int, path: Path) -> List[Span]:
     """
     spans: List[Span] = []
     opened: List[Tuple[int, str]] = []
-    for position, (line, cells) in enumerate(rows):
-        cell = cells[column]
+    for position, cell in enumerate([cells[column] for _, cells in rows]):
         if cell == "*":
             continue
+        line = rows[position].line
         match = _BRACKETS.fullmatch(cell)
         if not match:
             raise DataError(f"expected a cell such as '*', '(PER*', '*)' or '(PER)', found '{cell}'", path, line)
@@ -138,12 +141,12 @@ def coreference_mentions(rows: Sequence[Row], column: int, path: Path) -> List[T
     """
     mentions: List[Tuple[str, Bounds]] = []
     opened: DefaultDict[str, List[int]] = defaultdict(list)
-    for position, (line, cells) in enumerate(rows):
-        cell = cells[column]
-        if cell in ("-", "_"):
+    for position, cell in enumerate([cells[column] for _, cells in rows]):
+        if cell == "-" or cell == "_":
             continue
-        brackets = _CLUSTER_ID.findall(cell)
-        if "".join(brackets) != cell.replace("|", "") or any(bracket.isdigit() for bracket in brackets):
+        line = rows[position].line
+        brackets = _coreference_brackets(cell)
+        if brackets is None:
             message = f"expected a coreference cell such as '-', '(3', '3)' or '(3|(5)', found '{cell}'"
             raise DataError(message, path, line)
         for bracket in brackets:
@@ -160,6 +163,15 @@ def coreference_mentions(rows: Sequence[Row], column: int, path: Path) -> List[T
             message = f"unbalanced brackets: '({cluster}' is not closed in its sentence"
             raise DataError(message, path, rows[starts[-1]].line)
     return mentions
+
+
+@lru_cache(maxsize=4096)
+def _coreference_brackets(cell: str) -> Optional[List[str]]:
+    """The brackets of a cell, such as `(3` and `(5)` of `(3|(5)`; nothing where it has another form."""
+    brackets = _CLUSTER_ID.findall(cell)
+    if "".join(brackets) != cell.replace("|", "") or any(bracket.isdigit() for bracket in brackets):
+        return None
+    return brackets
 
 
 def group_clusters(mentions: Iterable[Tuple[str, Bounds]]) -> List[List[Bounds]]:

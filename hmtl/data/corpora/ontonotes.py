@@ -59,8 +59,8 @@ class OntonotesCorpus(Corpus):
         first = 0
         for rows in document.sentences:
             check_columns(rows, _MINIMUM_COLUMNS, file)
-            sentences.append([self._word(row.cells[_WORD]) for row in rows])
-            speakers.append([row.cells[_SPEAKER] for row in rows])
+            sentences.append(self._words([cells[_WORD] for _, cells in rows]))
+            speakers.append([cells[_SPEAKER] for _, cells in rows])
             for start, end, label in bracketed_spans(rows, _NAMED_ENTITY, file):
                 entities.append(Span(first + start, first + end, label))
             for cluster, (start, end) in coreference_mentions(rows, _COREFERENCE, file):
@@ -77,9 +77,13 @@ class OntonotesCorpus(Corpus):
     def _is_excluded(self, name: str) -> bool:
         return any(fragment in f"/{name}" for fragment in self._exclude)
 
-    def _word(self, word: str) -> str:
-        is_escaped = self._unescape and len(word) == 2 and word[0] == "/" and not word[1].isalnum()
-        return word[1] if is_escaped else word
+    def _words(self, words: List[str]) -> List[str]:
+        return [_unescaped(word) for word in words] if self._unescape else words
+
+
+def _unescaped(word: str) -> str:
+    is_escaped = len(word) == 2 and word[0] == "/" and not word[1].isalnum()
+    return word[1] if is_escaped else word
 
 
 def _speaker_metadata(speakers: Sequence[Sequence[str]]) -> Dict[str, Any]:

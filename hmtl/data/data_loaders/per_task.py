@@ -1,5 +1,7 @@
 """Batches of several tasks, each task with its own stream."""
 
+import gc
+from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Union
 
 import torch
@@ -99,7 +101,7 @@ class PerTaskDataLoader(DataLoader):
         self._indexed: Dict[str, IndexedInstances] = {}
         self._vocab: Optional[Vocabulary] = None
         self._lengths: Dict[str, List[int]] = {}
-        with documents_shared():
+        with documents_shared(), garbage_collection_paused():
             for task in self.tasks:
                 instances = list(Tqdm.tqdm(self._read(task), desc=f"reading {task}"))
                 if not instances:
@@ -164,9 +166,10 @@ class PerTaskDataLoader(DataLoader):
 
     def index_with(self, vocab: Vocabulary) -> None:
         builder = ColumnBuilder(vocab)
-        for task in Tqdm.tqdm(list(self._instances), desc="indexing"):
-            self._indexed[task] = IndexedInstances(self._instances.pop(task), builder)
-        builder.finish()
+        with garbage_collection_paused():
+            for task in Tqdm.tqdm(list(self._instances), desc="indexing"):
+                self._indexed[task] = IndexedInstances(self._instances.pop(task), builder)
+            builder.finish()
         self._vocab = vocab
 
     def set_target_device(self, device: torch.device) -> None:
@@ -212,3 +215,15 @@ class PerTaskDataLoader(DataLoader):
             reader.segment(document, *sampled_run(lengths_of_one, max_tokens, self._seed, task, training_pass, index))
             for document, lengths_of_one, index in zip(documents, lengths, indices)
         ]
+
+
+@contextmanager
+def garbage_collection_paused() -> Iterator[None]:
+    """While many objects are made that stay, Python would go through all of them again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
