@@ -1,0 +1,242 @@
+"""Many texts at once: order, memory, independence of the batch, scores and number formats."""
+
+import itertools
+import json
+import random
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import pytest
+import torch
+from allennlp.data import Batch
+
+from hmtl.errors import UserError
+from hmtl.predictors import HMTLPredictor, hmtl_predictor
+from hmtl.predictors.text import TokenizedText
+
+WORDS = ["Mara", "Lind", "Tom", "met", "her", "brother", "in", "Oslo", "works", "for", "Fjord", "Bakeries", "He", "it"]
+
+
+def loaded(run: Path, **options: Any) -> HMTLPredictor:
+    """The trained model with random weights in place of its own: it finds much, in all tasks."""
+    predictor = HMTLPredictor.load(run, **options)
+    torch.manual_seed(1)
+    for parameter in predictor._model.parameters():
+        torch.nn.init.normal_(parameter, std=0.6)
+    return predictor
+
+
+@pytest.fixture(scope="module")
+def predictor(tiny_run: Path) -> HMTLPredictor:
+    return loaded(tiny_run)
+
+
+def random_texts(count: int, max_sentences: int = 5, seed: int = 0) -> List[Dict[str, Any]]:
+    choose = random.Random(seed)
+    return [
+        {
+            "doc_key": f"text {number}",
+            "sentences": [
+                choose.choices(WORDS, k=choose.randint(1, 25)) for _ in range(choose.randint(1, max_sentences))
+            ],
+        }
+        for number in range(count)
+    ]
+
+
+def batches_seen(predictor: HMTLPredictor, monkeypatch: pytest.MonkeyPatch) -> List[List[int]]:
+    """The lengths of the texts of each batch, filled while it predicts."""
+    seen: List[List[int]] = []
+    predict_batch = predictor._predict_batch
+
+    def record(texts: List[Any]) -> List[Dict[str, Any]]:
+        seen.append([len(text) for _, text in texts])
+        return predict_batch(texts)
+
+    monkeypatch.setattr(predictor, "_predict_batch", record)
+    return seen
+
+
+def test_what_a_text_gets_does_not_depend_on_the_others(predictor: HMTLPredictor) -> None:
+    texts = random_texts(60)
+    alone = [predictor.predict_json(text) for text in texts]
+    assert all(any(output[task] for output in alone) for task in predictor.layers)
+    assert list(predictor.predict_many(texts)) == alone
+    assert list(predictor.predict_many(iter(texts[::-1]), batch_size=7)) == alone[::-1]
+    assert list(predictor.predict_many(texts, max_tokens=50)) == alone
+
+
+def test_vectors_that_heads_get_do_not_depend_on_the_others(predictor: HMTLPredictor) -> None:
+    """Scores of tags and relations are linear in these."""
+    texts, model = random_texts(20), predictor._model
+    got: Dict[str, torch.Tensor] = {}
+
+    def record(task: str, fields: Dict[str, torch.Tensor]) -> None:
+        tokens = fields["encoding"][fields["mask"]]
+        got[task] = torch.cat([got[task], tokens]) if task in got else tokens
+
+    hooks = [
+        head.register_forward_pre_hook(lambda _, __, fields, task=task: record(task, fields), with_kwargs=True)
+        for task, head in model.heads.items()
+    ]
+    try:
+        predictor.predict_batch_json(texts)
+        together = dict(got)
+        got.clear()
+        for text in texts:
+            predictor.predict_json(text)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    for task, alone in got.items():
+        # Each vector is there in some order: next to every one of these lies one of those.
+        distances = torch.cdist(alone.double(), together[task].double(), compute_mode="donot_use_mm_for_euclid_dist")
+        assert len(alone) == len(together[task]) and distances.amin(0).max() < 1e-5 and distances.amin(1).max() < 1e-5
+
+
+def test_batches_hold_texts_of_similar_length(predictor: HMTLPredictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hmtl_predictor, "WINDOW", 100)
+    texts = random_texts(50)
+    seen = batches_seen(predictor, monkeypatch)
+    list(predictor.predict_many(texts, batch_size=10, max_tokens=200))
+    lengths = [length for batch in seen for length in batch]
+    assert lengths == sorted((sum(map(len, text["sentences"])) for text in texts), reverse=True)
+    assert all(len(batch) <= 10 and (sum(batch) <= 200 or len(batch) == 1) for batch in seen)
+    assert any(len(batch) == 10 for batch in seen) and any(len(batch) < 10 for batch in seen[:-1])
+
+
+def test_an_endless_stream_is_read_as_far_as_needed(predictor: HMTLPredictor) -> None:
+    num_read = 0
+
+    def stream() -> Iterator[str]:
+        nonlocal num_read
+        for number in itertools.count():
+            num_read += 1
+            yield f"Tom met Mara in house {number}."
+
+    outputs = predictor.predict_many(stream(), batch_size=3)
+    window = 3 * hmtl_predictor.WINDOW
+    for number in range(window + 1):
+        assert next(outputs)["text"] == f"Tom met Mara in house {number}."
+        assert num_read <= (number // window + 1) * window
+    # Long texts fill the window sooner: each has 8 tokens.
+    outputs = predictor.predict_many(stream(), batch_size=10**6, max_tokens=40)
+    num_read = 0
+    next(outputs)
+    assert 0 < num_read * 7 <= 40 * hmtl_predictor.WINDOW + 7
+
+
+def test_texts_before_a_bad_one_are_predicted(predictor: HMTLPredictor) -> None:
+    outputs = predictor.predict_many(["Tom met Mara.", "He left.", " ", "Never read."])
+    assert [next(outputs)["text"], next(outputs)["text"]] == ["Tom met Mara.", "He left."]
+    with pytest.raises(UserError, match="'text' is empty"):
+        next(outputs)
+    with pytest.raises(UserError, match="a batch of 0 texts"):
+        next(predictor.predict_many(["a"], batch_size=0))
+
+
+def test_no_texts(predictor: HMTLPredictor) -> None:
+    assert predictor.predict_batch_json([]) == list(predictor.predict_many([])) == []
+
+
+def test_a_text_without_tokens(predictor: HMTLPredictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictor, "_split", lambda text: TokenizedText(text, [], []))
+    with pytest.raises(UserError, match="nothing but white space"):
+        predictor.predict("a")
+
+
+# ---------------------------------------------------------------------------------------------- scores
+
+
+def without_scores(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_scores(entry) for key, entry in value.items() if key != "score"}
+    return [without_scores(entry) for entry in value] if isinstance(value, list) else value
+
+
+def test_scores_stand_beside_what_was_predicted(predictor: HMTLPredictor, tiny_run: Path) -> None:
+    with_scores = loaded(tiny_run, with_scores=True)
+    texts = random_texts(12)
+    outputs = with_scores.predict_batch_json(texts)
+    assert [without_scores(output) for output in outputs] == predictor.predict_batch_json(texts)
+    json.dumps(outputs)
+    for task, layer in with_scores.layers.items():
+        rows = [row for output in outputs for row in output[task]]
+        if layer == "clusters":
+            rows = [mention for cluster in rows for mention in cluster]
+        assert rows
+        for row in rows:
+            assert 0 <= row["score"] <= 1 and round(row["score"], 4) == row["score"]
+    alone = [with_scores.predict_json(text) for text in texts]
+    for together, single in zip(scores_of(outputs), scores_of(alone), strict=True):
+        assert together == pytest.approx(single, abs=1.1e-4), "they are rounded"
+
+
+def scores_of(value: Any) -> List[float]:
+    if isinstance(value, dict):
+        return [value["score"]] if "score" in value else [s for entry in value.values() for s in scores_of(entry)]
+    return [s for entry in value for s in scores_of(entry)] if isinstance(value, list) else []
+
+
+def test_scores_of_the_model(predictor: HMTLPredictor) -> None:
+    """`forward` and `predict` return the heads' scores, nested like the predictions."""
+    model, reader = predictor._hmtl, predictor._dataset_reader
+    sentences = random_texts(1)[0]["sentences"]
+    instance = reader.text_to_instance(sentences)
+    reader.apply_token_indexers(instance)
+    batch = Batch([instance])
+    batch.index_instances(model.vocab)
+    with torch.no_grad():
+        output, scored = (model(**batch.as_tensor_dict(), with_scores=wanted) for wanted in (False, True))
+    for task in model.tasks:
+        assert scored[task] == output[task] and f"{task}_scores" not in output
+        assert shape_of(scored[f"{task}_scores"], output[task])
+
+
+def shape_of(scores: Any, predictions: Any) -> bool:
+    if isinstance(scores, float):
+        return True
+    return len(scores) == len(predictions) and all(map(shape_of, scores, predictions))
+
+
+# ---------------------------------------------------------------------------------------------- number formats
+
+
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_other_formats_predict_nearly_the_same(
+    precision: str, predictor: HMTLPredictor, tiny_run: Path, tmp_path: Path
+) -> None:
+    weights = tmp_path / "random.th"
+    torch.save(predictor._model.state_dict(), weights)
+    other = HMTLPredictor.load(tiny_run, weights_file=str(weights), precision=precision)
+    texts = random_texts(30)
+    expected, found = predictor.predict_batch_json(texts), other.predict_batch_json(texts)
+    for task in ("ner", "emd"):
+        spans = [
+            {
+                (number, row["start"], row["end"], row["label"])
+                for number, output in enumerate(outputs)
+                for row in output[task]
+            }
+            for outputs in (expected, found)
+        ]
+        assert len(spans[0] & spans[1]) > 0.8 * max(map(len, spans)) > 0
+    assert found != expected, "the format has an effect"
+    for task in other.layers:
+        assert all(output[task] is not None for output in found)
+
+
+def test_integers_only_where_layers_are_called(tiny_run: Path) -> None:
+    predictor = HMTLPredictor.load(tiny_run, precision="int8")
+    kinds = {name: type(module).__module__ for name, module in predictor._model.named_modules()}
+    quantised = [name for name, kind in kinds.items() if "quantized" in kind]
+    assert any(name.startswith("encoders.ner.") for name in quantised)
+    assert not any(name.startswith("heads.") for name in quantised)
+
+
+@pytest.mark.parametrize(
+    "precision, message", [("fp64", "expected one of: fp32, bf16, fp16, int8"), ("fp16", "fp16 is for GPUs")]
+)
+def test_formats_that_cannot_be(precision: str, message: str, tiny_run: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        HMTLPredictor.load(tiny_run, precision=precision)
