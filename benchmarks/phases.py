@@ -19,12 +19,12 @@ from allennlp.models import Model
 from allennlp.training import Trainer
 from calibration import Meter, Readings
 
-import hmtl.training.update as update_module
 from hmtl.data.corpora import Corpus
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.predictors import HMTLPredictor
 from hmtl.training.task_state import OptimizerState
 from hmtl.training.trainer import MultiTaskTrainer
+from hmtl.training.update import Updater
 
 CONFIGURATION = Path(__file__).with_name("paper.jsonnet")
 # Updates in a round. A document of coreference has as many tokens as a batch of twenty sentences.
@@ -223,8 +223,7 @@ def parts_timed(meter: Meter, trainer: MultiTaskTrainer, task: str, count: int) 
     parts: List[Any] = [
         ("forward", trainer.model, "forward"),
         ("backward", torch.Tensor, "backward"),
-        ("clipping", update_module, "clip_grad_norm_"),
-        ("clipping", update_module, "clip_grad_value_"),
+        ("clipping", Updater, "_clip"),
         ("optimizer", OptimizerState, "step"),
     ]
 

@@ -1,10 +1,11 @@
 """A bidirectional LSTM that never packs its batch."""
 
-from typing import List, Optional
+from typing import Any, List, Optional, Tuple
 
 import torch
 from allennlp.modules import Seq2SeqEncoder
 
+from hmtl.modules.dropout import Dropout
 from hmtl.modules.precision import at_least_float32
 
 
@@ -32,7 +33,7 @@ class PaddedLstmEncoder(Seq2SeqEncoder):
         super().__init__(stateful=False)
         self._input_size = input_size
         self._hidden_size = hidden_size
-        self._dropout = torch.nn.Dropout(dropout)
+        self._dropout = Dropout(dropout)
         sizes: List[int] = [input_size] + [2 * hidden_size] * (num_layers - 1)
         self._forward_layers = torch.nn.ModuleList(torch.nn.LSTM(n, hidden_size, batch_first=True) for n in sizes)
         self._backward_layers = torch.nn.ModuleList(torch.nn.LSTM(n, hidden_size, batch_first=True) for n in sizes)
@@ -48,17 +49,14 @@ class PaddedLstmEncoder(Seq2SeqEncoder):
             return self._encode(at_least_float32(inputs), mask)
 
     def _encode(self, inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        positions = torch.arange(mask.size(1), device=mask.device)
-        lengths = mask.sum(-1, keepdim=True)
-        # Reversing twice restores the order. Shape: (batch_size, length)
-        reversal = torch.where(positions < lengths, lengths - 1 - positions, positions)
+        order = _reversal(mask)
         for number, (forward, backward) in enumerate(zip(self._forward_layers, self._backward_layers)):
             if number > 0:
                 inputs = self._dropout(inputs)
             ahead, _ = forward(inputs)
-            back, _ = backward(_reorder(inputs, reversal))
+            back, _ = backward(_Reordered.apply(inputs, order))
             # Shape: (batch_size, length, 2 * hidden_size)
-            inputs = torch.cat([ahead, _reorder(back, reversal)], dim=-1)
+            inputs = torch.cat([ahead, _Reordered.apply(back, order)], dim=-1)
         return inputs.masked_fill(~mask.unsqueeze(-1), 0.0)
 
     def get_input_dim(self) -> int:
@@ -79,5 +77,27 @@ def _lacks_autocast_kernel(device: torch.device) -> bool:
     return not (is_bf16 and torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-def _reorder(vectors: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
-    return vectors.gather(1, order.unsqueeze(-1).expand(-1, -1, vectors.size(-1)))
+def _reversal(mask: torch.Tensor) -> torch.Tensor:
+    """Where each token goes when its sequence is reversed within its own length: the number of its row among all
+    tokens of the batch, shape (batch_size * length,). Twice reversed is the order that it was."""
+    batch_size, length = mask.shape
+    positions = torch.arange(length, device=mask.device)
+    lengths = mask.sum(-1, keepdim=True)
+    # Shape: (batch_size, length)
+    reversal = torch.where(positions < lengths, lengths - 1 - positions, positions)
+    return (reversal + length * torch.arange(batch_size, device=mask.device).unsqueeze(1)).flatten()
+
+
+class _Reordered(torch.autograd.Function):
+    """Vectors in an order that is its own inverse, so that the gradient takes the same way: whole rows are copied, and
+    nothing is added up."""
+
+    @staticmethod
+    def forward(ctx: Any, vectors: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(order)
+        return vectors.flatten(0, 1).index_select(0, order).view_as(vectors)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[torch.Tensor, None]:
+        (order,) = ctx.saved_tensors
+        return _Reordered.apply(gradient, order), None

@@ -40,6 +40,7 @@ from hmtl.training.epoch_losses import EpochLosses, LazyMetrics
 from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.gradient_aggregators import GradientAggregator
 from hmtl.training.objectives import Objective
+from hmtl.training.optimizers import use_fused_kernels
 from hmtl.training.precision import Precision
 from hmtl.training.progress import TrainingProgress
 from hmtl.training.stop_signals import StopSignals, TrainingStopped
@@ -176,7 +177,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
         tasks_per_update : `int`, optional (default = `1`)
             So many tasks take part in each update; needs `shared_optimizer` where it is above 1.
         optimizer : `Lazy[Optimizer]`, optional (default = Adam)
-            Built once a task, over the parameters that the task reaches.
+            Built once a task, over the parameters that the task reaches. Adam and AdamW run in fused kernels, unless
+            a parameter group says `fused: false`.
         shared_optimizer : `bool`, optional (default = `False`)
             One optimizer, and one schedule, for all tasks instead.
         objective : `Objective`, optional (default = `sum`)
@@ -253,6 +255,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         optimizer_states = {}
         for name, named_parameters in parameters.items():
             built = optimizer.construct(model_parameters=[list(pair) for pair in named_parameters])
+            use_fused_kernels(built)
             scheduler: Optional[LearningRateScheduler] = None
             if learning_rate_scheduler is not None:
                 scheduler = learning_rate_scheduler.construct(

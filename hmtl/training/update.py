@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
-from torch.nn.utils import clip_grad_norm_, clip_grad_value_
+from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 
 from hmtl.models.hmtl import HMTL
 from hmtl.training import distributed
@@ -142,11 +142,22 @@ class Updater:
         if self._successive_regularization is not None:
             below = dict(pair for task in batches for pair in self._below[task])
             self._successive_regularization.add_gradients(list(below.items()))
-        norm = clip_grad_norm_(parameters, self._grad_norm) if self._grad_norm else None
-        if self._grad_clipping:
-            clip_grad_value_(parameters, self._grad_clipping)
+        norm = self._clip(parameters)
         state.step()
         return Update(losses, outputs, norm)
+
+    def _clip(self, parameters: List[torch.nn.Parameter]) -> Optional[torch.Tensor]:
+        """Limits the norm of the gradient, then its values; returns the norm."""
+        norm = None
+        if self._grad_norm:
+            norm = get_total_norm(_gradients_of(parameters))
+            # A CPU need not wait for the answer, and saves a pass over the gradient where it is yes.
+            if norm.device.type != "cpu" or not norm <= self._grad_norm:
+                clip_grads_with_norm_(parameters, self._grad_norm, norm)
+        # No value is larger than the norm.
+        if self._grad_clipping and not (self._grad_norm and self._grad_norm <= self._grad_clipping):
+            clip_grad_value_(parameters, self._grad_clipping)
+        return norm
 
     def _backward(
         self, state: OptimizerState, task: str, parts: List[Batch]

@@ -11,6 +11,7 @@ from allennlp.modules.conditional_random_field.conditional_random_field import a
 from hmtl.data.document import Span
 from hmtl.models.heads.task_head import TaskHead, labels_of
 from hmtl.modules import ConditionalRandomField
+from hmtl.modules.dropout import Dropout
 from hmtl.training.metrics import LabelledF1
 
 OUTSIDE = 0
@@ -54,7 +55,7 @@ class CrfHead(TaskHead):
         for number, label in enumerate(self.labels):
             tags.update({4 * number + part: f"{letter}-{label}" for part, letter in PARTS.items()})
         self._projection = torch.nn.Linear(encoding_dim, len(tags))
-        self._dropout = torch.nn.Dropout(dropout)
+        self._dropout = Dropout(dropout)
         self._crf = ConditionalRandomField(len(tags), allowed_transitions("BIOUL", tags))
         self._loss_reduction = loss_reduction
         self._f1 = LabelledF1()

@@ -10,6 +10,7 @@ from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 
 from hmtl.models.heads.task_head import TaskHead, labels_of
+from hmtl.modules.dropout import Dropout
 from hmtl.modules.precision import at_least_float32
 from hmtl.training.metrics import LabelledF1
 
@@ -73,7 +74,7 @@ class RelationHead(TaskHead):
         self._type_projection = torch.nn.Linear(hidden_dim, len(self.labels), bias=prior_probability is not None)
         if prior_probability is not None:
             torch.nn.init.constant_(self._type_projection.bias, _logit(prior_probability))
-        self._dropout = torch.nn.Dropout(dropout)
+        self._dropout = Dropout(dropout)
         self._threshold_logit = _logit(threshold)
         self._allow_self_relations = allow_self_relations
         self._loss_reduction = loss_reduction
