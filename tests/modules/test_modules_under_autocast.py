@@ -50,38 +50,42 @@ def test_a_module_in_float32(dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("num_spans,num_antecedents", [(30, 12), (4, 9), (1, 2), (0, 1)])
-def test_antecedent_products(num_spans: int, num_antecedents: int, dtype: torch.dtype) -> None:
-    spans = torch.randn(num_spans, 8, requires_grad=True)
-    weight = torch.randn(5, 8, requires_grad=True)
-    upstream = torch.randn(num_spans, num_antecedents, 5)
+@pytest.mark.parametrize("num_spans,num_distances,first", [(30, 12, 0), (30, 12, 20), (4, 3, 0), (2, 1, 0)])
+def test_antecedent_products(num_spans: int, num_distances: int, first: int, dtype: torch.dtype) -> None:
+    shapes = [(num_spans, 8), (5, 8), (num_spans, 5), (num_spans, 5), (num_distances, 5)]
+    leaves = [torch.randn(shape, requires_grad=True) for shape in shapes]
+    upstream = torch.randn(num_distances, num_spans - max(first, 1), 5)
 
-    def products(spans: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        return antecedent_products(spans, weight, num_antecedents)
+    def products(*leaves: torch.Tensor) -> torch.Tensor:
+        (block,) = antecedent_products(*leaves, first)
+        return block
 
-    expected = outputs_and_gradients(products, [spans, weight], upstream)
+    expected = outputs_and_gradients(products, leaves, upstream)
     with torch.autocast("cpu", dtype=dtype):
-        output = products(spans, weight)
+        output = products(*leaves)
         # In the context and, as in training, outside of it.
-        inside = torch.autograd.grad(output, [spans, weight], upstream.to(dtype), retain_graph=True)
-    outside = torch.autograd.grad(output, [spans, weight], upstream.to(dtype))
+        inside = torch.autograd.grad(output, leaves, upstream.to(dtype), retain_graph=True)
+    outside = torch.autograd.grad(output, leaves, upstream.to(dtype))
     assert output.dtype == dtype
     assert all(gradient.dtype == torch.float32 for gradient in outside)
     assert all(torch.equal(*pair) for pair in zip(inside, outside))
     for actual, reference in zip([output, *outside], expected):
-        if reference.numel():
-            assert_close(actual, reference, 4 * PRECISION[dtype])
+        assert_close(actual, reference, 4 * PRECISION[dtype])
 
 
 def test_gradients_of_products_are_summed_in_float32() -> None:
     """500 equal terms: in bf16 the sum stands still at 256."""
-    spans = torch.ones(501, 1, requires_grad=True)
-    weight = torch.ones(1, 1, requires_grad=True)
+    spans, weight = torch.ones(501, 1, requires_grad=True), torch.ones(1, 1)
+    of_span, of_antecedent = (torch.zeros(501, 1, requires_grad=True) for _ in range(2))
+    of_distance = torch.zeros(500, 1, requires_grad=True)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        output = antecedent_products(spans, weight, 500)
-    (of_spans,) = torch.autograd.grad(output.float().sum(), spans)
-    # Each span is multiplied with every other once.
-    assert torch.equal(of_spans, torch.full((501, 1), 500.0))
+        blocks = antecedent_products(spans, weight, of_span, of_antecedent, of_distance)
+    leaves = [spans, of_span, of_antecedent, of_distance]
+    gradients = torch.autograd.grad(sum(block.float().sum() for block in blocks), leaves)
+    # Each span is multiplied with every other once; the n-th one has n before it and 500 - n behind it.
+    count = torch.arange(501.0).unsqueeze(1)
+    for gradient, expected in zip(gradients, [torch.full((501, 1), 500.0), count, 500 - count, 501 - count[1:]]):
+        assert torch.equal(gradient, expected)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -1,7 +1,7 @@
 """End-to-end coreference resolution over all spans of a document."""
 
 import math
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple, cast
+from typing import Any, Dict, List, Optional, Tuple, cast
 
 import torch
 from allennlp.data import Vocabulary
@@ -10,20 +10,19 @@ from allennlp.modules import FeedForward
 from allennlp.nn import Activation
 from allennlp.nn.util import bucket_values
 
-from hmtl.data.document import Bounds
+from hmtl.models.heads.coref_links import chosen_antecedents, clusters_of, link_probabilities, nearest_antecedents
+from hmtl.models.heads.coref_spans import Spans, cluster_labels, enumerate_spans, sorted_unique_spans
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.modules import antecedent_products
+from hmtl.modules.antecedent_products import rows_at_once
 from hmtl.modules.precision import in_float32
+from hmtl.modules.rectified_dropout import rectified_dropout
 from hmtl.training.metrics import CoreferenceScores
 
 NUM_DISTANCE_BUCKETS = 10
-
-
-class _Candidates(NamedTuple):
-    """Spans of one document, in order of start, then end. Shapes: (num_spans,)."""
-
-    starts: torch.Tensor
-    ends: torch.Tensor
+# What is computed at once, so that long documents take little more memory than short ones.
+MENTIONS_IN_BLOCK = 2**14
+ANTECEDENTS_IN_BLOCK = 512
 
 
 @Head.register("hmtl_coref")
@@ -99,10 +98,15 @@ class CorefHead(TaskHead):
         sentence_ids: torch.Tensor,
         mentions: Optional[torch.Tensor] = None,
         metadata: Optional[List[Dict[str, Any]]] = None,
+        with_scores: bool = False,
         **unused: Any,
     ) -> Dict[str, Any]:
-        """`mentions` has shape (batch_size, num_mentions, 3), rows `(start, end, cluster)`, padded with -1."""
-        losses, predictions = [], []
+        """`mentions` has shape (batch_size, num_mentions, 3), rows `(start, end, cluster)`, padded with -1.
+
+        With `with_scores`, outside training, `scores` are nested like `predictions`: one probability a mention, of the
+        link to the antecedent that it was joined by; of a cluster's first mention, of the likeliest link to it.
+        """
+        losses, predictions, link_scores = [], [], []
         # Documents differ in length, spans and pairs: each is computed alone, without padding.
         for row, length in enumerate(mask.sum(-1).tolist()):
             gold = None if mentions is None else mentions[row][mentions[row, :, 2] >= 0]
@@ -112,13 +116,20 @@ class CorefHead(TaskHead):
             if gold is not None:
                 losses.append(_antecedent_loss(scores, antecedents, cluster_labels(spans, gold)))
             if not self.training:
-                predictions.append(_clusters(spans, antecedents, scores))
+                chosen = chosen_antecedents(antecedents, scores)
+                clusters = clusters_of(chosen)
+                bounds = list(zip(spans.starts.tolist(), spans.ends.tolist()))
+                predictions.append([[bounds[number] for number in cluster] for cluster in clusters])
+                if with_scores:
+                    link_scores.append(link_probabilities(clusters, chosen, scores))
         output: Dict[str, Any] = {}
         if losses:
             # Shape: ()
             output["loss"] = torch.stack(losses).sum()
         if not self.training:
             output["predictions"] = predictions
+            if with_scores:
+                output["scores"] = link_scores
             if metadata is not None and mentions is not None:
                 self._scores(predictions, [row["clusters"] for row in metadata])
         return output
@@ -128,133 +139,123 @@ class CorefHead(TaskHead):
 
     def _document(
         self, encoding: torch.Tensor, inputs: torch.Tensor, sentence_ids: torch.Tensor, gold: Optional[torch.Tensor]
-    ) -> Tuple[_Candidates, torch.Tensor, torch.Tensor]:
+    ) -> Tuple[Spans, torch.Tensor, torch.Tensor]:
         """The kept spans of a document, their antecedents, shape (num_spans, max_antecedents), -1 where there is none,
         and the scores, shape (num_spans, 1 + max_antecedents), of no antecedent and of each."""
+        # Shape: (num_tokens,)
+        logits = in_float32(self._attention, inputs).squeeze(-1)
         if self.gold_mentions and not self.training and gold is not None:
-            spans = _sorted_unique_spans(gold)
-            mention_scores = self._mention_scores(encoding, inputs, spans)
+            spans = sorted_unique_spans(gold)
+            mention_scores = self._mention_scores(encoding, inputs, logits, spans)
         else:
-            candidates = enumerate_spans(sentence_ids, self._max_span_width)
-            mention_scores = self._mention_scores(encoding, inputs, candidates)
+            spans = enumerate_spans(sentence_ids, self._max_span_width)
+            mention_scores = self._mention_scores(encoding, inputs, logits, spans)
             num_kept = max(1, min(len(mention_scores), math.floor(self._spans_per_word * len(encoding))))
             # The candidates are in document order, and so are those that are kept.
             kept = mention_scores.topk(num_kept).indices.sort().values
-            spans = _Candidates(candidates.starts[kept], candidates.ends[kept])
+            spans = spans.at(kept)
             mention_scores = mention_scores[kept]
         # Shape: (num_spans, span_dim)
-        representations = self._representations(encoding, inputs, spans)
+        representations = self._representations(encoding, inputs, logits, spans)
         antecedents = nearest_antecedents(len(mention_scores), self._max_antecedents, encoding.device)
         return spans, antecedents, self._antecedent_scores(representations, mention_scores, antecedents)
 
-    def _representations(self, encoding: torch.Tensor, inputs: torch.Tensor, spans: _Candidates) -> torch.Tensor:
-        widths = (spans.ends - spans.starts).clamp(max=self._max_span_width - 1)
-        attended = self._attended(inputs, inputs, spans)
-        # Shape: (num_spans, span_dim)
-        return torch.cat(
-            [encoding[spans.starts], encoding[spans.ends], self._width_embedding(widths), attended], dim=-1
-        )
+    def _representations(
+        self, encoding: torch.Tensor, inputs: torch.Tensor, logits: torch.Tensor, spans: Spans
+    ) -> torch.Tensor:
+        """Shape: (num_spans, span_dim)"""
+        attended = self._attended(inputs, logits, spans)
+        widths = self._width_embedding(self._widths(spans))
+        return torch.cat([encoding[spans.starts], encoding[spans.ends], widths, attended], dim=-1)
 
-    def _attended(self, inputs: torch.Tensor, values: torch.Tensor, spans: _Candidates) -> torch.Tensor:
-        """The attention-weighted sum of `values`, shape (num_tokens, dim), over each span: (num_spans, dim)."""
-        # Shape: (num_tokens,)
-        logits = in_float32(self._attention, inputs).squeeze(-1)
+    def _widths(self, spans: Spans) -> torch.Tensor:
+        """The row of each span's width in the table of widths. Shape: (num_spans,)"""
+        return (spans.ends - spans.starts).clamp(max=self._max_span_width - 1)
+
+    def _attended(self, values: torch.Tensor, logits: torch.Tensor, spans: Spans) -> torch.Tensor:
+        """The attention-weighted sum of `values`, shape (num_tokens, dim), over each span, (num_spans, dim); `logits`
+        has shape (num_tokens,)."""
         # Gold mentions may be wider than the limit; their number of tokens is only known on the device.
         width = self._max_span_width
         if self.gold_mentions and not self.training:
             width = max(width, int((spans.ends - spans.starts).max()) + 1) if len(spans.starts) else width
         # Shape: (num_spans, width)
-        positions = spans.starts.unsqueeze(1) + torch.arange(width, device=inputs.device)
+        positions = spans.starts.unsqueeze(1) + torch.arange(width, device=values.device)
         outside = positions > spans.ends.unsqueeze(1)
-        positions = positions.clamp(max=len(inputs) - 1)
+        positions = positions.clamp(max=len(values) - 1)
         weights = logits[positions].masked_fill(outside, -math.inf).softmax(-1)
         # Shape: (num_spans, dim): a bag of rows, summed without a tensor of all of them
         return torch.nn.functional.embedding_bag(
             positions, values.to(weights.dtype), per_sample_weights=weights, mode="sum"
         )
 
-    def _mention_scores(self, encoding: torch.Tensor, inputs: torch.Tensor, spans: _Candidates) -> torch.Tensor:
+    def _mention_scores(
+        self, encoding: torch.Tensor, inputs: torch.Tensor, logits: torch.Tensor, spans: Spans
+    ) -> torch.Tensor:
+        """Shape: (num_spans,)"""
         first = _first_layer(self._mention_feedforward)
         at_start, at_end, of_width, of_input = first.weight.split(self._span_parts, dim=1)
-        widths = (spans.ends - spans.starts).clamp(max=self._max_span_width - 1)
-        # Shape: (num_spans, hidden_dim)
-        hidden = (
-            (encoding @ at_start.t())[spans.starts]
-            + (encoding @ at_end.t())[spans.ends]
-            + (self._width_embedding.weight @ of_width.t())[widths]
-            + self._attended(inputs, inputs @ of_input.t(), spans)
-            + first.bias
-        )
-        hidden = _after_first_layer(self._mention_feedforward, hidden)
-        # Shape: (num_spans,)
-        return in_float32(self._mention_scorer, hidden).squeeze(-1)
+        # Shapes: (num_tokens, hidden_dim)
+        starts, ends, values = encoding @ at_start.t(), encoding @ at_end.t(), inputs @ of_input.t()
+        # Shape: (max_span_width, hidden_dim)
+        widths = self._width_embedding.weight @ of_width.t() + first.bias
+        scores = []
+        for block in spans.blocks(MENTIONS_IN_BLOCK):
+            # Shape: (num_spans, hidden_dim)
+            hidden = starts[block.starts] + ends[block.ends] + widths[self._widths(block)]
+            hidden = hidden + self._attended(values, logits, block)
+            for rows in hidden.split(rows_at_once(hidden.device)):
+                rows = _after_first_layer(self._mention_feedforward, rows)
+                # Shape: (num_rows,)
+                scores.append(in_float32(self._mention_scorer, rows).squeeze(-1))
+        return torch.cat(scores)
 
     def _antecedent_scores(
         self, representations: torch.Tensor, mention_scores: torch.Tensor, antecedents: torch.Tensor
     ) -> torch.Tensor:
-        first = _first_layer(self._antecedent_feedforward)
-        span_dim = representations.size(-1)
-        of_span, of_antecedent, of_product, of_distance = first.weight.split(
+        """Shape: (num_spans, 1 + max_antecedents)"""
+        num_spans, num_antecedents = antecedents.shape
+        blocks = []
+        for start in range(0, max(1, num_spans), ANTECEDENTS_IN_BLOCK):
+            # The spans of the block and, before them, the antecedents of these.
+            first = max(0, start - num_antecedents)
+            rows = representations[first : start + ANTECEDENTS_IN_BLOCK]
+            blocks.append(self._pair_scores(rows, start - first, num_antecedents))
+        # Shape: (num_spans, max_antecedents)
+        scores = torch.cat(blocks)
+        scores = scores + mention_scores.unsqueeze(1) + mention_scores[antecedents.clamp(min=0)]
+        scores = scores.masked_fill(antecedents < 0, -math.inf)
+        # Shape: (num_spans, 1 + max_antecedents)
+        return torch.cat([scores.new_zeros(num_spans, 1), scores], dim=1)
+
+    def _pair_scores(self, representations: torch.Tensor, first: int, num_antecedents: int) -> torch.Tensor:
+        """What pairs add to the scores of their mentions, for the spans from `first` on; without meaning where there is
+        no antecedent. Shape: (num_spans - first, num_antecedents)"""
+        layer = _first_layer(self._antecedent_feedforward)
+        num_spans, span_dim = representations.shape
+        of_span, of_antecedent, of_product, of_distance = layer.weight.split(
             [span_dim, span_dim, span_dim, self._distance_embedding.embedding_dim], dim=1
         )
-        num_antecedents = antecedents.size(1)
-        buckets = bucket_values(
-            torch.arange(1, num_antecedents + 1, device=antecedents.device), num_total_buckets=NUM_DISTANCE_BUCKETS
+        distances = torch.arange(1, num_antecedents + 1, device=representations.device)[: max(0, num_spans - 1)]
+        buckets = bucket_values(distances, num_total_buckets=NUM_DISTANCE_BUCKETS)
+        blocks = antecedent_products(
+            representations,
+            of_product,
+            representations @ of_span.t(),
+            representations @ of_antecedent.t(),
+            (self._distance_embedding.weight @ of_distance.t() + layer.bias)[buckets],
+            first,
         )
-        exists = antecedents >= 0
-        others = antecedents.clamp(min=0)
-        products = antecedent_products(representations, of_product, num_antecedents)
-        # Shape: (num_spans, max_antecedents, hidden_dim)
-        hidden = (
-            products
-            # A bias in float32 would make all of it float32.
-            + (representations @ of_span.t() + first.bias.to(products.dtype)).unsqueeze(1)
-            + (representations @ of_antecedent.t())[others]
-            + (self._distance_embedding.weight @ of_distance.t())[buckets]
-        )
-        hidden = _after_first_layer(self._antecedent_feedforward, hidden)
-        # Shape: (num_spans, max_antecedents)
-        scores = in_float32(self._antecedent_scorer, hidden).squeeze(-1)
-        scores = scores + mention_scores.unsqueeze(1) + mention_scores[others]
-        scores = scores.masked_fill(~exists, -math.inf)
-        # Shape: (num_spans, 1 + max_antecedents)
-        return torch.cat([scores.new_zeros(len(scores), 1), scores], dim=1)
-
-
-def enumerate_spans(sentence_ids: torch.Tensor, max_width: int) -> _Candidates:
-    """All spans of up to `max_width` tokens within a sentence, in order of start, then end.
-
-    `sentence_ids` has shape (num_tokens,).
-    """
-    num_tokens = len(sentence_ids)
-    # Shape: (num_tokens, max_width)
-    starts = torch.arange(num_tokens, device=sentence_ids.device).unsqueeze(1).expand(-1, max_width)
-    ends = starts + torch.arange(max_width, device=sentence_ids.device)
-    inside = ends < num_tokens
-    inside = inside & (sentence_ids.unsqueeze(1) == sentence_ids[ends.clamp(max=num_tokens - 1)])
-    # Shape: (num_spans,)
-    return _Candidates(starts[inside], ends[inside])
-
-
-def nearest_antecedents(num_spans: int, max_antecedents: int, device: torch.device) -> torch.Tensor:
-    """For each span the indices of the spans before it, nearest first, -1 where there is none.
-
-    Shape: (num_spans, min(max_antecedents, num_spans - 1), at least 1).
-    """
-    offsets = torch.arange(1, max(1, min(max_antecedents, num_spans - 1)) + 1, device=device)
-    antecedents = torch.arange(num_spans, device=device).unsqueeze(1) - offsets
-    return antecedents.clamp(min=-1)
-
-
-def cluster_labels(spans: _Candidates, gold: torch.Tensor) -> torch.Tensor:
-    """The gold cluster of each span, shape (num_spans,), -1 where it has none.
-
-    `gold` has shape (num_mentions, 3), rows `(start, end, cluster)`.
-    """
-    # Shape: (num_spans, num_mentions)
-    same = (spans.starts.unsqueeze(1) == gold[:, 0]) & (spans.ends.unsqueeze(1) == gold[:, 1])
-    # Shape: (num_spans,)
-    return (same * (gold[:, 2] + 1)).sum(-1) - 1
+        scores = []
+        for hidden in blocks:
+            hidden = _after_first_layer(self._antecedent_feedforward, hidden)
+            # Shape: (distances_in_block, num_spans_with_an_antecedent)
+            block = in_float32(self._antecedent_scorer, hidden).squeeze(-1)
+            # Shape: (distances_in_block, num_spans - first)
+            scores.append(torch.nn.functional.pad(block, (num_spans - first - block.size(1), 0)))
+        scores.append(representations.new_zeros(num_antecedents - len(distances), num_spans - first))
+        # Shape: (num_spans - first, num_antecedents)
+        return torch.cat(scores).t()
 
 
 def _antecedent_loss(scores: torch.Tensor, antecedents: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -267,31 +268,6 @@ def _antecedent_loss(scores: torch.Tensor, antecedents: torch.Tensor, labels: to
     return -log_probabilities.masked_fill(~is_gold, -math.inf).logsumexp(-1).sum()
 
 
-def _clusters(spans: _Candidates, antecedents: torch.Tensor, scores: torch.Tensor) -> List[List[Bounds]]:
-    """Follows every span's best antecedent; spans without links form no cluster."""
-    best = scores.argmax(-1) - 1
-    # Shape: (num_spans,)
-    chosen = antecedents.gather(1, best.clamp(min=0).unsqueeze(1)).squeeze(1).masked_fill(best < 0, -1)
-    bounds = list(zip(spans.starts.tolist(), spans.ends.tolist()))
-    cluster_of: Dict[int, List[Bounds]] = {}
-    clusters: List[List[Bounds]] = []
-    for number, antecedent in enumerate(chosen.tolist()):
-        if antecedent < 0:
-            continue
-        if antecedent not in cluster_of:
-            cluster_of[antecedent] = [bounds[antecedent]]
-            clusters.append(cluster_of[antecedent])
-        cluster_of[antecedent].append(bounds[number])
-        cluster_of[number] = cluster_of[antecedent]
-    return clusters
-
-
-def _sorted_unique_spans(gold: torch.Tensor) -> _Candidates:
-    # Shape: (num_mentions, 2), sorted by start, then end
-    bounds = torch.unique(gold[:, :2], dim=0)
-    return _Candidates(bounds[:, 0], bounds[:, 1])
-
-
 def _feedforward(input_dim: int, num_layers: int, hidden_dim: int, dropout: float) -> FeedForward:
     return FeedForward(input_dim, num_layers, hidden_dim, Activation.by_name("relu")(), dropout)
 
@@ -301,8 +277,7 @@ def _first_layer(feedforward: FeedForward) -> torch.nn.Linear:
 
 
 def _after_first_layer(feedforward: FeedForward, hidden: torch.Tensor) -> torch.Tensor:
-    """The rest of a feed-forward network, given the output of its first linear layer."""
-    layers = zip(feedforward._linear_layers, feedforward._activations, feedforward._dropout)
-    for number, (linear, activation, dropout) in enumerate(layers):
-        hidden = dropout(activation(hidden if number == 0 else linear(hidden)))
+    """The rest of a feed-forward network with ReLU, given the output of its first linear layer."""
+    for number, (linear, dropout) in enumerate(zip(feedforward._linear_layers, feedforward._dropout)):
+        hidden = rectified_dropout(hidden if number == 0 else linear(hidden), dropout.p, dropout.training)
     return hidden

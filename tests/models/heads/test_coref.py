@@ -11,8 +11,9 @@ from allennlp.modules import FeedForward, Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.nn import Activation
 from allennlp_models.coref.models.coref import CoreferenceResolver
 
-from hmtl.models.heads import CorefHead
-from hmtl.models.heads.coref import _Candidates, _clusters, cluster_labels, enumerate_spans, nearest_antecedents
+from hmtl.models.heads import CorefHead, coref
+from hmtl.models.heads.coref_links import chosen_antecedents, clusters_of, link_probabilities, nearest_antecedents
+from hmtl.models.heads.coref_spans import Spans, cluster_labels, enumerate_spans
 
 ENCODING_DIM, INPUT_DIM, FEATURES, HIDDEN, WIDTH = 6, 5, 3, 7, 4
 
@@ -66,7 +67,7 @@ def random_document(generator: random.Random, num_sentences: int) -> Tuple[List[
     return lengths, sorted(clusters)
 
 
-def bounds(spans: _Candidates) -> List[Tuple[int, int]]:
+def bounds(spans: Spans) -> List[Tuple[int, int]]:
     return list(zip(spans.starts.tolist(), spans.ends.tolist()))
 
 
@@ -202,10 +203,11 @@ def test_representations_and_mention_scores_of_the_plain_form() -> None:
     head = head_of().eval().double()
     encoding, inputs = torch.randn(9, ENCODING_DIM).double(), torch.randn(9, INPUT_DIM).double()
     spans = loop_over_spans([4, 1, 4], WIDTH)
-    candidates = _Candidates(*torch.tensor(spans).unbind(-1))
-    attended = head._attended(inputs, inputs, candidates)
-    representations = head._representations(encoding, inputs, candidates)
-    scores = head._mention_scores(encoding, inputs, candidates)
+    candidates = Spans(*torch.tensor(spans).unbind(-1))
+    logits = head._attention(inputs).squeeze(-1)
+    attended = head._attended(inputs, logits, candidates)
+    representations = head._representations(encoding, inputs, logits, candidates)
+    scores = head._mention_scores(encoding, inputs, logits, candidates)
     for number, (start, end) in enumerate(spans):
         logits = [head._attention(inputs[t]).item() for t in range(start, end + 1)]
         weights = [math.exp(x) / sum(map(math.exp, logits)) for x in logits]
@@ -260,30 +262,121 @@ def test_nearest_antecedents(num_spans: int, max_antecedents: int) -> None:
 
 def test_cluster_labels() -> None:
     gold = torch.tensor([[0, 2, 0], [5, 5, 0], [3, 4, 1], [0, 0, 2]])
-    spans = _Candidates(torch.tensor([0, 0, 0, 3, 4, 5]), torch.tensor([0, 1, 2, 4, 4, 5]))
+    spans = Spans(torch.tensor([0, 0, 0, 3, 4, 5]), torch.tensor([0, 1, 2, 4, 4, 5]))
     assert cluster_labels(spans, gold).tolist() == [2, -1, 0, 1, -1, 0]
     assert cluster_labels(spans, gold[:0]).tolist() == [-1] * 6
-    assert cluster_labels(_Candidates(spans.starts[:0], spans.ends[:0]), gold).tolist() == []
+    assert cluster_labels(Spans(spans.starts[:0], spans.ends[:0]), gold).tolist() == []
 
 
 def test_decoding_by_hand() -> None:
-    starts = torch.arange(6)
-    spans, antecedents = _Candidates(starts, starts + 1), nearest_antecedents(6, 3, torch.device("cpu"))
-    scores = torch.full((6, 4), -1.0)
+    antecedents = nearest_antecedents(6, 3, torch.device("cpu"))
+    scores = torch.full((6, 4), -math.inf)
     scores[:, 0] = 0.0
-    scores[2, 2] = 1.0  # 2 -> 0
-    scores[3, 2] = 1.0  # 3 -> 1
-    scores[4, 2] = 1.0  # 4 -> 2, and so to 0
-    scores[5, 2] = 2.0  # 5 -> 3, rather than
-    scores[5, 1] = 1.5  # 4
-    assert _clusters(spans, antecedents, scores) == [[(0, 1), (2, 3), (4, 5)], [(1, 2), (3, 4), (5, 6)]]
+    scores[2, 2] = math.log(3)  # 2 -> 0
+    scores[3, 2] = math.log(4)  # 3 -> 1
+    scores[4, 2] = math.log(9)  # 4 -> 2, and so to 0
+    scores[5, 2] = math.log(5)  # 5 -> 3, rather than
+    scores[5, 1] = math.log(4)  # 4
+    chosen = chosen_antecedents(antecedents, scores)
+    assert chosen == [-1, -1, 0, 1, 2, 3]
+    clusters = clusters_of(chosen)
+    assert clusters == [[0, 2, 4], [1, 3, 5]]
+    # Only span 2 is linked to span 0, and 3 to 1.
+    expected = [[0.75, 0.75, 0.9], [0.8, 0.8, 0.5]]
+    for probabilities, row in zip(link_probabilities(clusters, chosen, scores), expected, strict=True):
+        assert probabilities == pytest.approx(row)
+
+
+def test_the_first_mention_has_the_likeliest_of_its_links() -> None:
+    antecedents = nearest_antecedents(4, 3, torch.device("cpu"))
+    scores = torch.full((4, 4), -math.inf)
+    scores[:, 0] = 0.0
+    scores[1, 1] = math.log(3)  # 1 -> 0
+    scores[2, 2] = math.log(7)  # 2 -> 0
+    scores[3, 1] = math.log(99)  # 3 -> 2
+    chosen = chosen_antecedents(antecedents, scores)
+    (row,) = link_probabilities(clusters_of(chosen), chosen, scores)
+    assert row == pytest.approx([7 / 8, 3 / 4, 7 / 8, 99 / 100])
 
 
 def test_decoding_without_links() -> None:
-    starts = torch.arange(3)
     antecedents = nearest_antecedents(3, 2, torch.device("cpu"))
     scores = torch.tensor([[0.0, -math.inf, -math.inf], [0.0, -1.0, -math.inf], [0.0, 0.0, -2.0]])
-    assert _clusters(_Candidates(starts, starts), antecedents, scores) == []
+    chosen = chosen_antecedents(antecedents, scores)
+    assert clusters_of(chosen) == [] and link_probabilities([], chosen, scores) == []
+
+
+def test_scores_are_nested_like_predictions_and_given_on_request() -> None:
+    head = head_of().eval()
+    torch.nn.init.normal_(head._antecedent_scorer.weight, std=3.0)
+    document = document_of([5, 6, 4], [[(0, 1), (4, 4)]])
+    output = head(**document, with_scores=True)
+    (clusters,), (scores,) = output["predictions"], output["scores"]
+    assert clusters and [len(row) for row in scores] == [len(cluster) for cluster in clusters]
+    # The best of at most six choices.
+    assert all(1 / 6 < score <= 1 for row in scores for score in row)
+    assert "scores" not in head(**document)
+    assert "scores" not in head.train()(**document, with_scores=True)
+
+
+def plain_document_scores(head: CorefHead, document: Dict[str, Any], spans: Spans) -> torch.Tensor:
+    """Lee et al. 2017, equations 1 to 5, with one concatenated vector for each pair of spans, all at once."""
+    encoding, inputs = document["encoding"][0], document["encoder_input"][0]
+    logits = head._attention(inputs).squeeze(-1)
+    vectors = []
+    for start, end in bounds(spans):
+        attended = logits[start : end + 1].softmax(0) @ inputs[start : end + 1]
+        vectors.append(torch.cat([encoding[start], encoding[end], head._width_embedding.weight[end - start], attended]))
+    whole = torch.stack(vectors)
+    mention_scores = head._mention_scorer(head._mention_feedforward(whole)).squeeze(-1)
+    num_spans = len(whole)
+    later, earlier = whole.unsqueeze(1).expand(-1, num_spans, -1), whole.unsqueeze(0).expand(num_spans, -1, -1)
+    distances = (torch.arange(num_spans).unsqueeze(1) - torch.arange(num_spans)).clamp(min=1)
+    # 1, 2, 3, 4, 5-7, 8-15, 16-31, 32-63, 64 and more.
+    buckets = torch.bucketize(distances, torch.tensor([1, 2, 3, 4, 7, 15, 31, 63])) + 1
+    features = head._distance_embedding.weight[buckets]
+    pairs = torch.cat([later, earlier, later * earlier, features], dim=-1)
+    scores = head._antecedent_scorer(head._antecedent_feedforward(pairs)).squeeze(-1)
+    scores = scores + mention_scores.unsqueeze(1) + mention_scores
+    antecedent = (torch.arange(num_spans).unsqueeze(1) - torch.arange(num_spans)).clamp(min=0)
+    scores = scores.masked_fill((antecedent == 0) | (antecedent > head._max_antecedents), -math.inf)
+    # Shape: (num_spans, 1 + num_spans), antecedents in document order
+    return torch.cat([scores.new_zeros(num_spans, 1), scores], dim=1)
+
+
+@pytest.mark.parametrize("antecedents_in_block,mentions_in_block", [(512, 2**14), (16, 40), (7, 13), (1, 1)])
+@pytest.mark.parametrize("max_antecedents", [5, 70])
+def test_a_document_in_blocks_of_any_size_is_that_of_the_plain_form(
+    max_antecedents: int, antecedents_in_block: int, mentions_in_block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loss and all gradients, with blocks of pairs of several distances, too."""
+    monkeypatch.setattr(coref, "ANTECEDENTS_IN_BLOCK", antecedents_in_block)
+    monkeypatch.setattr(coref, "MENTIONS_IN_BLOCK", mentions_in_block)
+    torch.manual_seed(max_antecedents)
+    lengths, clusters = random_document(random.Random(7), num_sentences=25)
+    head = head_of(max_antecedents=max_antecedents).double()
+    for parameter in head.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    document = document_of(lengths, clusters)
+    for name in ("encoding", "encoder_input"):
+        document[name] = document[name].double().requires_grad_()
+    spans, _, _ = head._document(
+        document["encoding"][0], document["encoder_input"][0], document["sentence_ids"][0], None
+    )
+    assert len(spans.starts) > 80
+    scores = plain_document_scores(head, document, spans)
+    cluster_of = {mention: number for number, cluster in enumerate(clusters) for mention in cluster}
+    labels = [cluster_of.get(span, -1) for span in bounds(spans)]
+    losses = []
+    for number, label in enumerate(labels):
+        gold = [1 + other for other in range(number) if label >= 0 and labels[other] == label]
+        gold = [other for other in gold if scores[number, other] > -math.inf] or [0]
+        losses.append(scores[number].logsumexp(0) - scores[number, gold].logsumexp(0))
+    leaves = [document["encoding"], document["encoder_input"], *head.parameters()]
+    loss, expected = head(**document)["loss"], torch.stack(losses).sum()
+    torch.testing.assert_close(loss, expected, rtol=1e-9, atol=1e-9)
+    for actual, gradient in zip(torch.autograd.grad(loss, leaves), torch.autograd.grad(expected, leaves)):
+        torch.testing.assert_close(actual, gradient, rtol=1e-7, atol=1e-9)
 
 
 def test_gold_mentions_are_the_candidates() -> None:
@@ -301,10 +394,10 @@ def test_gold_mentions_are_the_candidates() -> None:
 def test_wide_gold_mentions_are_attended_whole() -> None:
     head = head_of(gold_mentions=True).eval().double()
     inputs = torch.randn(9, INPUT_DIM).double()
-    spans = _Candidates(torch.tensor([0, 1]), torch.tensor([8, 1]))
+    spans = Spans(torch.tensor([0, 1]), torch.tensor([8, 1]))
     weights = head._attention(inputs).squeeze(-1).softmax(-1)
-    torch.testing.assert_close(head._attended(inputs, inputs, spans)[0], weights @ inputs)
-    torch.testing.assert_close(head._attended(inputs, inputs, spans)[1], inputs[1])
+    attended = head._attended(inputs, head._attention(inputs).squeeze(-1), spans)
+    torch.testing.assert_close(attended, torch.stack([weights @ inputs, inputs[1]]))
 
 
 def test_gold_mentions_serve_evaluation_alone() -> None:
@@ -387,10 +480,11 @@ def test_one_and_three_layers() -> None:
         head = head_of(num_layers=num_layers).eval().double()
         whole = torch.randn(2, sum(head._span_parts)).double()
         encoding, inputs = torch.randn(3, ENCODING_DIM).double(), torch.randn(3, INPUT_DIM).double()
-        spans = _Candidates(torch.tensor([0, 1]), torch.tensor([1, 1]))
-        whole = head._representations(encoding, inputs, spans)
+        spans = Spans(torch.tensor([0, 1]), torch.tensor([1, 1]))
+        logits = head._attention(inputs).squeeze(-1)
+        whole = head._representations(encoding, inputs, logits, spans)
         expected = head._mention_scorer(head._mention_feedforward(whole)).squeeze(-1)
-        torch.testing.assert_close(head._mention_scores(encoding, inputs, spans), expected)
+        torch.testing.assert_close(head._mention_scores(encoding, inputs, logits, spans), expected)
 
 
 def test_a_few_updates_learn_a_document() -> None:
