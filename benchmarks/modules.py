@@ -3,8 +3,8 @@
 
     python benchmarks/modules.py [--rounds 9]
 
-Each pair computes the same values and gradients, which the tests show. The rounds of a pair are interleaved and the
-median is taken, so that the ratio means something on a noisy machine; the milliseconds do not.
+Each pair computes the same values and gradients, which the tests show, but for what dropout draws. The rounds of a pair
+are interleaved and the median is taken, so that the ratio means something on a noisy machine; the milliseconds do not.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from allennlp.modules import ConditionalRandomField as AllenNLPConditionalRandom
 from allennlp.modules.seq2seq_encoders import LstmSeq2SeqEncoder
 
 from hmtl.modules import ConditionalRandomField, PaddedLstmEncoder, antecedent_products
+from hmtl.modules.rectified_dropout import rectified_dropout
 
 Work = Callable[[], object]
 
@@ -53,18 +54,32 @@ def lstm(batch_size: int, length: int, num_layers: int, dim: int = 228) -> Tuple
     return lambda: theirs(inputs, mask).sum().backward(), lambda: ours(inputs, mask).sum().backward()
 
 
-def pairs(num_spans: int = 360, num_antecedents: int = 70, dim: int = 1100) -> Tuple[Work, Work]:
-    """The linear map of the products of spans and antecedents: with a tensor of all products, and offset by offset."""
-    spans = torch.randn(num_spans, dim, requires_grad=True)
-    weight = torch.randn(150, dim, requires_grad=True)
+def pairs(num_spans: int = 360, num_antecedents: int = 70, dim: int = 1100, hidden: int = 150) -> Tuple[Work, Work]:
+    """The first layer over pairs of spans: with a tensor of all products, and distance by distance."""
+    spans, weight = torch.randn(num_spans, dim, requires_grad=True), torch.randn(hidden, dim, requires_grad=True)
+    of_span, of_antecedent = (torch.randn(num_spans, hidden, requires_grad=True) for _ in range(2))
+    of_distance = torch.randn(num_antecedents, hidden, requires_grad=True)
     others = (torch.arange(num_spans).unsqueeze(1) - torch.arange(1, num_antecedents + 1)).clamp(min=0)
 
     def plain() -> None:
         # Shape: (num_spans, num_antecedents, dim)
         products = spans.unsqueeze(1) * spans[others]
-        (products @ weight.t()).sum().backward()
+        (products @ weight.t() + of_span.unsqueeze(1) + of_antecedent[others] + of_distance).sum().backward()
 
-    return plain, lambda: antecedent_products(spans, weight, num_antecedents).sum().backward()
+    def ours() -> None:
+        blocks = antecedent_products(spans, weight, of_span, of_antecedent, of_distance)
+        torch.stack([block.sum() for block in blocks]).sum().backward()
+
+    return plain, ours
+
+
+def dropout(num_rows: int = 1000, dim: int = 150) -> Tuple[Work, Work]:
+    """ReLU and dropout: torch's, and with few random bits."""
+    inputs = torch.randn(num_rows, dim, requires_grad=True)
+    return (
+        lambda: torch.nn.functional.dropout(inputs.relu(), 0.2).sum().backward(),
+        lambda: rectified_dropout(inputs, 0.2, training=True).sum().backward(),
+    )
 
 
 CASES: Dict[str, Callable[[], Tuple[Work, Work]]] = {
@@ -73,6 +88,7 @@ CASES: Dict[str, Callable[[], Tuple[Work, Work]]] = {
     "LSTM, 4 x 40 tokens, 3 layers": lambda: lstm(4, 40, 3),
     "LSTM, 32 x 50 tokens, 2 layers": lambda: lstm(32, 50, 2),
     "coreference pairs, 360 spans x 70": pairs,
+    "ReLU and dropout, 1000 x 150": dropout,
 }
 
 

@@ -24,20 +24,20 @@ def rectified_dropout(inputs: torch.Tensor, probability: float, training: bool) 
     inputs : `torch.Tensor`
         Of any shape.
     probability : `float`
-        Of dropping an element, below 1.
+        Of dropping an element.
     training : `bool`
         Whether to drop any.
     """
-    if training and probability > 0.0 and inputs.device.type == "cpu":
-        return _RectifiedDropout.apply(inputs, probability)
+    num_dropped = round(probability * NUM_LEVELS)
+    if training and inputs.device.type == "cpu" and 0 < num_dropped < NUM_LEVELS:
+        return _RectifiedDropout.apply(inputs, num_dropped)
     # Other devices have a fused kernel of dropout.
     return torch.nn.functional.dropout(inputs.relu(), probability, training)
 
 
 class _RectifiedDropout(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, inputs: torch.Tensor, probability: float) -> torch.Tensor:
-        num_dropped = round(probability * NUM_LEVELS)
+    def forward(ctx: Any, inputs: torch.Tensor, num_dropped: int) -> torch.Tensor:
         ctx.scale = NUM_LEVELS / (NUM_LEVELS - num_dropped)
         rectified = at_least_float32(inputs).clamp(min=0)
         bits = torch.empty((inputs.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)

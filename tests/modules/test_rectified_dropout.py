@@ -9,7 +9,7 @@ from hmtl.modules.rectified_dropout import rectified_dropout
 PROBABILITIES = [0.1, 0.2, 0.5, 0.9]
 
 
-@pytest.mark.parametrize("training,probability", [(False, 0.3), (True, 0.0)])
+@pytest.mark.parametrize("training,probability", [(False, 0.3), (True, 0.0), (False, 1.0)])
 def test_without_dropout_it_is_relu(training: bool, probability: float) -> None:
     inputs = torch.randn(7, 5, requires_grad=True)
     output = rectified_dropout(inputs, probability, training)
@@ -52,6 +52,10 @@ def test_the_expectation_is_that_of_relu_though_the_probability_is_rounded() -> 
     """Of 16 bits, 0.2 drops 13,107 values of 65,536; what is left is scaled by 65,536 / 52,429."""
     output = rectified_dropout(torch.ones(1000, dtype=torch.double), 0.2, training=True)
     assert set(output.tolist()) == {0.0, 65536 / 52429}
+
+
+def test_all_may_be_dropped() -> None:
+    assert not rectified_dropout(torch.ones(100), 1.0, training=True).any()
 
 
 def test_it_is_seeded_by_the_generator_of_torch() -> None:

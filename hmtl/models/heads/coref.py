@@ -279,5 +279,6 @@ def _first_layer(feedforward: FeedForward) -> torch.nn.Linear:
 def _after_first_layer(feedforward: FeedForward, hidden: torch.Tensor) -> torch.Tensor:
     """The rest of a feed-forward network with ReLU, given the output of its first linear layer."""
     for number, (linear, dropout) in enumerate(zip(feedforward._linear_layers, feedforward._dropout)):
-        hidden = rectified_dropout(hidden if number == 0 else linear(hidden), dropout.p, dropout.training)
+        hidden = hidden if number == 0 else linear(hidden)
+        hidden = rectified_dropout(hidden, cast(torch.nn.Dropout, dropout).p, dropout.training)
     return hidden
