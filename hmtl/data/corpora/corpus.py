@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
@@ -56,7 +57,10 @@ class Corpus(Registrable):
         count = 0
         for document in itertools.islice(self.parse(location), start, stop):
             count += 1
-            yield document.validate(location)
+            document.validate(location)
+            # A word is kept once, however often it occurs.
+            document.sentences = [list(map(sys.intern, sentence)) for sentence in document.sentences]
+            yield document
         if not count:
             raise DataError("no documents found; is the file empty or of another format?", path)
 
