@@ -95,13 +95,63 @@ class ConditionalRandomField(torch.nn.Module):
             (batch_size,). Where the constraints allow no sequence of this length, the score is -inf and the tags mean
             nothing.
         """
-        start = self.start_transitions.masked_fill(self._forbidden[self.num_tags, :-2], -torch.inf)
-        end = self.end_transitions.masked_fill(self._forbidden[:-2, self.num_tags + 1], -torch.inf)
-        emissions, transitions = self._scores(logits, mask, start, end)
-        transitions = transitions.masked_fill(self._forbidden[:-2, :-2], -torch.inf)
+        emissions, transitions = self._allowed_scores(logits, mask)
         mask = mask.bool().t()
         tags, scores = _best_paths(emissions, transitions, mask)
         return tags.masked_fill(~mask, 0).t().contiguous(), scores.masked_fill(~mask[0], 0.0)
+
+    @torch.no_grad()
+    def path_probabilities(
+        self, logits: torch.Tensor, mask: torch.Tensor, rows: torch.Tensor, starts: torch.Tensor, paths: torch.Tensor
+    ) -> torch.Tensor:
+        """The posterior probability that neighbouring tokens have given tags: the share, among all sequences of tags
+        that the constraints allow, of those that pass there (by the forward-backward algorithm, Rabiner 1989).
+
+        # Parameters
+
+        logits : `torch.Tensor`
+            The score of each tag at each token. Shape: (batch_size, sequence_length, num_tags)
+        mask : `torch.BoolTensor`
+            True at tokens, False at padding. Shape: (batch_size, sequence_length)
+        rows : `torch.Tensor`
+            The sequence that each path lies in. Shape: (num_paths,)
+        starts : `torch.Tensor`
+            The token at which it starts. Shape: (num_paths,)
+        paths : `torch.Tensor`
+            Its tags, at least one, with -1 behind the last. It must end within its sequence.
+            Shape: (num_paths, path_length)
+
+        # Returns
+
+        `torch.Tensor`
+            In double precision, 0 where the constraints allow no sequence. Shape: (num_paths,)
+        """
+        # Sums over long sequences differ by less than float32 shows.
+        emissions, transitions = self._allowed_scores(logits.double(), mask)
+        mask = mask.bool().t()
+        # Shape (each): (sequence_length, batch_size, num_tags)
+        alphas, betas = _alphas(emissions, transitions, mask), _betas(emissions, transitions, mask)
+        is_tag = paths >= 0
+        # Shape: (num_paths, path_length)
+        tags = paths.clamp(min=0)
+        times = (starts.unsqueeze(1) + torch.arange(paths.size(1), device=paths.device)).clamp(max=len(mask) - 1)
+        emitted = emissions[times, rows.unsqueeze(1), tags]
+        passed = transitions[tags[:, :-1], tags[:, 1:]]
+        # Shape: (num_paths,)
+        within = (emitted[:, 1:] + passed).masked_fill(~is_tag[:, 1:], 0.0).sum(1)
+        last = is_tag.sum(1, keepdim=True) - 1
+        ends, last_tags = times.gather(1, last).squeeze(1), tags.gather(1, last).squeeze(1)
+        log_sums = alphas[starts, rows, tags[:, 0]] + within + betas[ends, rows, last_tags]
+        log_partition = alphas[-1].logsumexp(1)[rows]
+        probabilities = (log_sums - log_partition).exp().clamp(max=1.0)
+        return probabilities.masked_fill(log_partition == -torch.inf, 0.0)
+
+    def _allowed_scores(self, logits: torch.Tensor, mask: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
+        """`_scores`, -inf where the constraints forbid it."""
+        start = self.start_transitions.masked_fill(self._forbidden[self.num_tags, :-2], -torch.inf)
+        end = self.end_transitions.masked_fill(self._forbidden[:-2, self.num_tags + 1], -torch.inf)
+        emissions, transitions = self._scores(logits, mask, start, end)
+        return emissions, transitions.masked_fill(self._forbidden[:-2, :-2], -torch.inf)
 
     def _scores(
         self, logits: torch.Tensor, mask: torch.Tensor, start: torch.Tensor, end: torch.Tensor
@@ -159,13 +209,29 @@ def _log_partition(emissions: torch.Tensor, transitions: torch.Tensor, mask: tor
 
 def _plain_log_partition(emissions: torch.Tensor, transitions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """The forward algorithm in logarithms, for transitions of any size."""
-    # Shape: (batch_size, num_tags)
-    alpha = emissions[0]
+    return torch.logsumexp(_alphas(emissions, transitions, mask)[-1], dim=1).masked_fill(~mask[0], 0.0)
+
+
+def _alphas(emissions: torch.Tensor, transitions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The logarithm of the sum of exp(score) over all paths up to each token that end in each tag; at padding, that of
+    the last token. Shape: (sequence_length, batch_size, num_tags)"""
+    alphas = [emissions[0]]
     for emission, present in zip(emissions[1:], mask[1:].unsqueeze(2)):
         # Shape: (batch_size, num_tags)
-        following = torch.logsumexp(alpha.unsqueeze(2) + transitions, dim=1) + emission
-        alpha = torch.where(present, following, alpha)
-    return torch.logsumexp(alpha, dim=1).masked_fill(~mask[0], 0.0)
+        following = torch.logsumexp(alphas[-1].unsqueeze(2) + transitions, dim=1) + emission
+        alphas.append(torch.where(present, following, alphas[-1]))
+    return torch.stack(alphas)
+
+
+def _betas(emissions: torch.Tensor, transitions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The same over all paths from behind each token with each tag to the end; 0 at the last token and at padding.
+    Shape: (sequence_length, batch_size, num_tags)"""
+    betas = [torch.zeros_like(emissions[0])]
+    for emission, present in zip(emissions[1:].flip(0), mask[1:].unsqueeze(2).flip(0)):
+        # Shape: (batch_size, num_tags)
+        preceding = torch.logsumexp(transitions + (emission + betas[-1]).unsqueeze(1), dim=2)
+        betas.append(torch.where(present, preceding, betas[-1]))
+    return torch.stack(betas[::-1])
 
 
 class _ScaledLogPartition(torch.autograd.Function):
@@ -192,16 +258,12 @@ class _ScaledLogPartition(torch.autograd.Function):
         filtered = torch.empty_like(likelihoods)
         # Shape: (sequence_length, batch_size, 1)
         scales = torch.empty_like(peaks)
-        arriving = None
-        for time, likelihood in enumerate(likelihoods):
-            current = filtered[time]
-            if arriving is None:
-                current.copy_(likelihood)
-            else:
-                torch.mul(arriving, likelihood, out=current)
-            torch.sum(current, dim=1, keepdim=True, out=scales[time])
-            current /= scales[time]
-            arriving = current @ factors
+        arriving = torch.ones_like(filtered[0])
+        for likelihood, current, scale in zip(likelihoods, filtered, scales):
+            arriving *= likelihood
+            torch.sum(arriving, dim=1, keepdim=True, out=scale)
+            torch.div(arriving, scale, out=current)
+            torch.mm(current, factors, out=arriving)
 
         # Padding comes after the last emission: its share is left out, and nothing else depends on it.
         log_scales = (scales.log() + peaks).squeeze(2).masked_fill_(~mask, 0.0)
@@ -218,10 +280,12 @@ class _ScaledLogPartition(torch.autograd.Function):
             futures[-1] = 1.0
             # The same for the token at `time` and those behind it.
             presents = torch.empty_like(filtered)
+            likelihood, future, present = likelihoods.unbind(), futures.unbind(), presents.unbind()
+            backwards, is_padding = factors.t().contiguous(), (~mask).unsqueeze(2).unbind()
             for time in range(len(filtered) - 1, 0, -1):
-                torch.mul(likelihoods[time], futures[time], out=presents[time])
-                torch.mm(presents[time], factors.t(), out=futures[time - 1])
-                futures[time - 1].masked_fill_(~mask[time].unsqueeze(1), 1.0)
+                torch.mul(likelihood[time], future[time], out=present[time])
+                torch.mm(present[time], backwards, out=future[time - 1])
+                future[time - 1].masked_fill_(is_padding[time], 1.0)
 
             # Shape: (sequence_length, batch_size, 1)
             weights = (gradient * mask).unsqueeze(2)

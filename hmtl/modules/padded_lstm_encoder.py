@@ -35,8 +35,8 @@ class PaddedLstmEncoder(Seq2SeqEncoder):
         self._hidden_size = hidden_size
         self._dropout = Dropout(dropout)
         sizes: List[int] = [input_size] + [2 * hidden_size] * (num_layers - 1)
-        self._forward_layers = torch.nn.ModuleList(torch.nn.LSTM(n, hidden_size, batch_first=True) for n in sizes)
-        self._backward_layers = torch.nn.ModuleList(torch.nn.LSTM(n, hidden_size, batch_first=True) for n in sizes)
+        self._forward_layers = torch.nn.ModuleList(torch.nn.LSTM(n, hidden_size) for n in sizes)
+        self._backward_layers = torch.nn.ModuleList(torch.nn.LSTM(n, hidden_size) for n in sizes)
 
     def forward(
         self, inputs: torch.Tensor, mask: torch.BoolTensor, hidden_state: Optional[torch.Tensor] = None
@@ -49,15 +49,17 @@ class PaddedLstmEncoder(Seq2SeqEncoder):
             return self._encode(at_least_float32(inputs), mask)
 
     def _encode(self, inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        # The kernel wants time first: turned once here, not by each layer. Shape: (length, batch_size, input_size)
+        inputs, mask = inputs.transpose(0, 1).contiguous(), mask.t()
         order = _reversal(mask)
         for number, (forward, backward) in enumerate(zip(self._forward_layers, self._backward_layers)):
             if number > 0:
                 inputs = self._dropout(inputs)
             ahead, _ = forward(inputs)
             back, _ = backward(_Reordered.apply(inputs, order))
-            # Shape: (batch_size, length, 2 * hidden_size)
+            # Shape: (length, batch_size, 2 * hidden_size)
             inputs = torch.cat([ahead, _Reordered.apply(back, order)], dim=-1)
-        return inputs.masked_fill(~mask.unsqueeze(-1), 0.0)
+        return inputs.masked_fill(~mask.unsqueeze(-1), 0.0).transpose(0, 1)
 
     def get_input_dim(self) -> int:
         return self._input_size
@@ -78,14 +80,14 @@ def _lacks_autocast_kernel(device: torch.device) -> bool:
 
 
 def _reversal(mask: torch.Tensor) -> torch.Tensor:
-    """Where each token goes when its sequence is reversed within its own length: the number of its row among all
-    tokens of the batch, shape (batch_size * length,). Twice reversed is the order that it was."""
-    batch_size, length = mask.shape
-    positions = torch.arange(length, device=mask.device)
-    lengths = mask.sum(-1, keepdim=True)
-    # Shape: (batch_size, length)
-    reversal = torch.where(positions < lengths, lengths - 1 - positions, positions)
-    return (reversal + length * torch.arange(batch_size, device=mask.device).unsqueeze(1)).flatten()
+    """Where each token goes when its sequence is reversed within its own length, as the number of its row among all
+    tokens: (length, batch_size) -> (length * batch_size,). Reversed twice they are as they were."""
+    length, batch_size = mask.shape
+    times = torch.arange(length, device=mask.device).unsqueeze(1)
+    lengths = mask.sum(0)
+    # Shape: (length, batch_size)
+    reversal = torch.where(times < lengths, lengths - 1 - times, times)
+    return (reversal * batch_size + torch.arange(batch_size, device=mask.device)).flatten()
 
 
 class _Reordered(torch.autograd.Function):

@@ -352,3 +352,39 @@ def test_constraints_are_no_part_of_the_weights():
 def test_constraints_outside_the_tags_are_refused(constraint: Tuple[int, int]):
     with pytest.raises(ConfigurationError, match="outside of 0 to 4"):
         ConditionalRandomField(3, [constraint])
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("constrained", [False, True])
+def test_path_probabilities_are_shares_of_all_paths(seed: int, constrained: bool):
+    torch.manual_seed(seed)
+    num_tags, lengths = 3, [4, 1, 0, 3]
+    allowed = {(s, t) for s in range(num_tags + 2) for t in range(num_tags + 2)}
+    if constrained:
+        chosen = (torch.rand(5, 5) < 0.5) | torch.eye(5, dtype=torch.bool)
+        chosen[3, seed % 3] = chosen[seed % 3, 4] = True
+        allowed = {(source, target) for source, target in chosen.nonzero().tolist()}
+    crf = crf_with(num_tags, 3.0, sorted(allowed) if constrained else None)
+    logits = 3 * torch.randn(4, 4, num_tags)
+    expected, rows, starts, paths = [], [], [], []
+    for row, length in enumerate(lengths):
+        weights = {
+            path: math.exp(path_score(crf, logits[row], path).item())
+            for path in all_paths(num_tags, length)
+            if length and all(step in allowed for step in zip((num_tags, *path), (*path, num_tags + 1)))
+        }
+        for start in range(length):
+            for width in range(1, length - start + 1):
+                for tags in all_paths(num_tags, width):
+                    through = sum(weight for path, weight in weights.items() if path[start : start + width] == tags)
+                    expected.append(through / sum(weights.values()))
+                    rows.append(row), starts.append(start), paths.append(list(tags) + [-1] * (4 - width))
+    found = crf.path_probabilities(logits, mask_of(lengths), *map(torch.tensor, (rows, starts, paths)))
+    torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.double), rtol=1e-5, atol=1e-6)
+
+
+def test_path_probabilities_where_no_sequence_is_allowed():
+    # Start -> 0 -> 1 -> end: a sequence of one token would have to be both.
+    crf = crf_with(3, constraints=[(3, 0), (0, 1), (1, 4)])
+    arguments = (torch.zeros(1, dtype=torch.long), torch.zeros(1, dtype=torch.long), torch.zeros(1, 1, dtype=torch.long))
+    assert crf.path_probabilities(torch.randn(1, 1, 3), mask_of([1]), *arguments).tolist() == [0.0]

@@ -24,7 +24,8 @@ class CrfHead(TaskHead):
     """A linear projection and a linear-chain CRF over BIOUL tags (HMTL section 2.2; Lample et al. 2016).
 
     Tag 0 is O; span label `n` of the vocabulary has the tags 4n+1 to 4n+4 for B, I, L and U.
-    `predictions` holds one list of `Span`s a sentence, with offsets counted from its first token.
+    `predictions` holds one list of `Span`s a sentence, with offsets counted from its first token. The score of a span is
+    its exact posterior probability: the share, among all BIOUL sequences, of those that have this span with this label.
 
     # Parameters
 
@@ -66,6 +67,7 @@ class CrfHead(TaskHead):
         mask: torch.Tensor,
         spans: Optional[torch.Tensor] = None,
         metadata: Optional[List[Dict[str, Any]]] = None,
+        with_scores: bool = False,
         **unused: Any,
     ) -> Dict[str, Any]:
         """`spans` has shape (batch_size, num_spans, 3), rows `(start, end, label)`, padded with -1."""
@@ -81,6 +83,8 @@ class CrfHead(TaskHead):
         if not self.training:
             tags, _ = self._crf.viterbi(logits, mask)
             output["predictions"] = [self._spans(row) for row in tags.tolist()]
+            if with_scores:
+                output["scores"] = self._span_probabilities(logits, mask, tags, output["predictions"])
             if metadata is not None and spans is not None:
                 self._f1(output["predictions"], [row["spans"] for row in metadata])
         return output
@@ -94,6 +98,22 @@ class CrfHead(TaskHead):
         moved = {name: weight[tags] for name, weight in weights.items()}
         moved["_crf.transitions"] = moved["_crf.transitions"][:, tags]
         return moved
+
+    def _span_probabilities(
+        self, logits: torch.Tensor, mask: torch.Tensor, tags: torch.Tensor, predictions: List[List[Span]]
+    ) -> List[List[float]]:
+        """The posterior probability of each span of the best sequences of tags, shape (batch_size, length)."""
+        found = [(row, span.start, span.end) for row, spans in enumerate(predictions) for span in spans]
+        if not found:
+            return [[] for _ in predictions]
+        rows, starts, ends = torch.tensor(found, device=tags.device).unbind(1)
+        widths = (ends - starts + 1).unsqueeze(1)
+        # Shape: (num_spans, largest width)
+        offsets = torch.arange(int(widths.max()), device=tags.device)
+        positions = (starts.unsqueeze(1) + offsets).clamp(max=tags.size(1) - 1)
+        paths = tags[rows.unsqueeze(1), positions].masked_fill(offsets >= widths, -1)
+        probabilities = iter(self._crf.path_probabilities(logits, mask, rows, starts, paths).tolist())
+        return [[next(probabilities) for _ in spans] for spans in predictions]
 
     def _spans(self, tags: List[int]) -> List[Span]:
         """The spans of a valid BIOUL sequence; what an unfinished end would leave open is dropped."""

@@ -1,7 +1,7 @@
 """Relations between tokens by multi-head selection."""
 
 import math
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,14 @@ from hmtl.training.metrics import LabelledF1
 
 RelationRow = Tuple[int, int, str]
 
+
+class Decoded(NamedTuple):
+    """The predicted relations of each sentence, and the probability of each."""
+
+    relations: List[List[RelationRow]]
+    probabilities: List[List[float]]
+
+
 # Scored at once in prediction: 64 hidden units of so many pairs take 64 MiB.
 MAX_PAIRS = 2**18
 
@@ -26,7 +34,7 @@ class RelationHead(TaskHead):
     (HMTL section 2.4; Bekoulis et al. 2018, equation 8).
 
     A relation is correct when the last tokens of both arguments and the type are. `predictions` holds one list of rows
-    `(last token of arg1, last token of arg2, type)` a sentence. Metrics: `precision`, `recall` and `f1` over all
+    `(last token of arg1, last token of arg2, type)` a sentence; the score of a relation is its probability. Metrics: `precision`, `recall` and `f1` over all
     sentences, and `f1_sentences_with_relations` over those that have gold relations, as the 2018 code reported.
 
     # Parameters
@@ -87,18 +95,25 @@ class RelationHead(TaskHead):
         mask: torch.Tensor,
         relations: Optional[torch.Tensor] = None,
         metadata: Optional[List[Dict[str, Any]]] = None,
+        with_scores: bool = False,
         **unused: Any,
     ) -> Dict[str, Any]:
         """`relations` has shape (batch_size, num_relations, 3), rows `(token, token, type)`, padded with -1."""
-        if relations is None:
-            return {} if self.training else {"predictions": self._predict(encoding, mask)}
-        scores = self.scores(encoding)
-        pair_mask = self._pair_mask(mask)
-        output: Dict[str, Any] = self._loss(scores, relations, pair_mask)
-        if not self.training:
-            output["predictions"] = self._decode(scores, pair_mask)
-            if metadata is not None:
-                self._update_metrics(output["predictions"], [row["relations"] for row in metadata])
+        decoded: Optional[Decoded] = None
+        output: Dict[str, Any] = {}
+        if relations is not None:
+            scores = self.scores(encoding)
+            pair_mask = self._pair_mask(mask)
+            output = self._loss(scores, relations, pair_mask)
+            decoded = None if self.training else self._decode(scores, pair_mask)
+        elif not self.training:
+            decoded = self._predict(encoding, mask)
+        if decoded is not None:
+            output["predictions"] = decoded.relations
+            if with_scores:
+                output["scores"] = decoded.probabilities
+            if metadata is not None and relations is not None:
+                self._update_metrics(decoded.relations, [row["relations"] for row in metadata])
         return output
 
     def scores(self, encoding: torch.Tensor) -> torch.Tensor:
@@ -152,10 +167,10 @@ class RelationHead(TaskHead):
         count = pair_mask.sum() * scores.size(-1)
         return {"loss": total / count.clamp(min=1), "loss_count": count.to(total.dtype)}
 
-    def _predict(self, encoding: torch.Tensor, mask: torch.Tensor) -> List[List[RelationRow]]:
+    def _predict(self, encoding: torch.Tensor, mask: torch.Tensor) -> Decoded:
         """Decodes sentences of similar length together, a bounded number of pairs at a time: the text may be long."""
         lengths = mask.sum(-1).tolist()
-        relations: List[List[RelationRow]] = [[] for _ in lengths]
+        found = Decoded([[] for _ in lengths], [[] for _ in lengths])
         by_length = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
         first = 0
         while first < len(by_length):
@@ -164,16 +179,19 @@ class RelationHead(TaskHead):
             first += len(rows)
             # Shape: (num_rows, length, encoding_dim)
             part = encoding[rows, :length]
-            for row, found in zip(rows, self._decode(self.scores(part), self._pair_mask(mask[rows, :length]))):
-                relations[row] = found
-        return relations
+            of_part = self._decode(self.scores(part), self._pair_mask(mask[rows, :length]))
+            for row, relations, probabilities in zip(rows, *of_part):
+                found.relations[row], found.probabilities[row] = relations, probabilities
+        return found
 
-    def _decode(self, scores: torch.Tensor, pair_mask: torch.Tensor) -> List[List[RelationRow]]:
-        found = (scores >= self._threshold_logit) & pair_mask.unsqueeze(-1)
-        relations: List[List[RelationRow]] = [[] for _ in range(len(scores))]
-        for sentence, arg1, arg2, number in found.nonzero().tolist():
-            relations[sentence].append((arg1, arg2, self.labels[number]))
-        return relations
+    def _decode(self, scores: torch.Tensor, pair_mask: torch.Tensor) -> Decoded:
+        is_found = (scores >= self._threshold_logit) & pair_mask.unsqueeze(-1)
+        decoded = Decoded([[] for _ in range(len(scores))], [[] for _ in range(len(scores))])
+        probabilities = scores[is_found].sigmoid().tolist()
+        for (sentence, arg1, arg2, number), probability in zip(is_found.nonzero().tolist(), probabilities):
+            decoded.relations[sentence].append((arg1, arg2, self.labels[number]))
+            decoded.probabilities[sentence].append(probability)
+        return decoded
 
     def _update_metrics(self, predicted: List[List[RelationRow]], gold: List[List[RelationRow]]) -> None:
         self._f1(predicted, gold)

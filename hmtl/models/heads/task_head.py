@@ -14,18 +14,24 @@ Layer = Literal["spans", "relations", "clusters"]
 class TaskHead(Head):
     """Predicts one task from the vectors of one level.
 
-    `forward(encoding, encoder_input, mask, sentence_ids, metadata, **targets)` gets
+    `forward(encoding, encoder_input, mask, sentence_ids, metadata, with_scores, **targets)` gets
 
     - `encoding`, shape (batch_size, length, encoding_dim): the output of the level's encoder,
     - `encoder_input`, shape (batch_size, length, encoder_input_dim): what that encoder read,
     - `mask`, shape (batch_size, length): which tokens are real,
     - `sentence_ids`, shape (batch_size, length): the sentence of each token,
-    - `metadata`, one dictionary a row where the reader gave it, and the reader's target fields,
+    - `metadata`, one dictionary a row where the reader gave it,
+    - `with_scores`, whether scores of the predictions are wanted, and the reader's target fields,
 
     where a row is a sentence or a document, as `scope` says. It returns `loss` where there are targets, and, outside
     training, `predictions`, one list a row, whose items `predicts` names: `Span`s, relations as
     `(last token of arg1, last token of arg2, label)`, or clusters as lists of `(start, end)`; offsets count tokens from
     the start of the row. A head decodes and updates its metrics only outside training.
+
+    Where they are wanted it then also returns `scores`, nested like `predictions`: a float between 0 and 1 for each span
+    (the posterior probability of exactly this span with this label) and each relation (its probability), and for each
+    cluster a list of one float a mention: the probability of the link to the antecedent that it was joined by, and for
+    the first mention that of the likeliest link to it.
 
     A batch may be computed in parts, over workers or one after the other, and the gradient must be that of the whole.
     A `loss` that is a sum over rows adds up. One that is a mean comes with `loss_count`, shape (), a float tensor on
@@ -53,6 +59,7 @@ class TaskHead(Head):
         mask: torch.Tensor,
         sentence_ids: torch.Tensor,
         metadata: Optional[List[Dict[str, Any]]] = None,
+        with_scores: bool = False,
         **targets: torch.Tensor,
     ) -> Dict[str, Any]:
         raise NotImplementedError

@@ -253,3 +253,35 @@ def test_a_namespace_with_padding_is_refused() -> None:
     vocab = Vocabulary(counter={"entities": {"PER": 1}})
     with pytest.raises(ConfigurationError, match="namespace 'entities' has entries for padding .* ends in 'labels'"):
         CrfHead(vocab, ENCODING_DIM, "ner", label_namespace="entities")
+
+
+def test_scores_are_shares_of_all_valid_sequences() -> None:
+    torch.manual_seed(1)
+    head = head_of().eval()
+    batch = batch_of([4, 1, 3], [[], [], []])
+    batch["encoding"] *= 3
+    output = head(**batch, with_scores=True)
+    names = ["O"] + [f"{part}-{label}" for label in LABELS for part in "BILU"]
+    logits = head._projection(batch["encoding"]).detach().double()
+    weights = [w.detach().double() for w in (head._crf.start_transitions, head._crf.transitions)]
+    end = head._crf.end_transitions.detach().double()
+    num_spans = 0
+    for row, length in enumerate([4, 1, 3]):
+        shares: Dict[Tuple[int, int, str], float] = {}
+        total = 0.0
+        for path in itertools.product(range(len(names)), repeat=length):
+            tags = [names[tag] for tag in path]
+            spans = [(start, stop, label) for label, (start, stop) in _spans_or_nothing(tags)]
+            if tag_names(spans, length) != tags:
+                continue
+            score = weights[0][path[0]] + end[path[-1]] + sum(logits[row, time, tag] for time, tag in enumerate(path))
+            weight = math.exp(score + sum(weights[1][pair] for pair in zip(path, path[1:])))
+            total += weight
+            for span in spans:
+                shares[span] = shares.get(span, 0.0) + weight
+        expected = [shares[tuple(span)] / total for span in output["predictions"][row]]
+        assert output["scores"][row] == pytest.approx(expected, abs=1e-5)
+        num_spans += len(expected)
+    assert num_spans > 1
+    assert "scores" not in head(**batch)
+    assert "scores" not in head.train()(**batch, with_scores=True)

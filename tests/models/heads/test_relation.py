@@ -250,3 +250,18 @@ def test_every_relation_starts_with_the_prior_probability() -> None:
 def test_a_probability_outside_of_0_to_1_is_refused(option: str) -> None:
     with pytest.raises(ConfigurationError, match="must lie between 0 and 1"):
         head_of(**{option: 1.0})
+
+
+@pytest.mark.parametrize("with_targets", [False, True])
+def test_scores_are_the_probabilities_of_the_relations(with_targets: bool) -> None:
+    head = head_of(threshold=0.4).eval()
+    batch = batch_of(LENGTHS, RELATIONS)
+    if not with_targets:
+        del batch["relations"]
+    output = head(**batch, with_scores=True)
+    assert sum(map(len, output["predictions"])) > 3
+    for row, (relations, scores) in enumerate(zip(output["predictions"], output["scores"])):
+        expected = [probabilities(head, batch["encoding"][row], i, j)[TYPES.index(t)] for i, j, t in relations]
+        assert scores == pytest.approx(expected, abs=1e-6)
+    assert "scores" not in head(**batch)
+    assert "scores" not in head.train()(**batch, with_scores=True)
