@@ -1,0 +1,136 @@
+"""The standoff format of the annotation tool brat."""
+
+import re
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
+
+from allennlp.common.util import JsonDict
+
+from hmtl.annotation.formats.output_format import OutputFormat
+from hmtl.data.document import Bounds
+from hmtl.data.preparation.output import whole_directory
+from hmtl.errors import UserError
+
+_MENTION, _COREFERENCE = "Mention", "Coref"
+# A line of an annotation file ends at any of these, and its columns at tabs.
+_WITHOUT_BREAK = re.compile(r"[^\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]+")
+_NOT_IN_A_TYPE = re.compile(r"[^A-Za-z0-9_-]")
+_NOT_IN_A_FILE_NAME = re.compile(r"[^\w.-]+")
+_LONGEST_FILE_NAME = 60
+
+
+@OutputFormat.register("brat")
+class BratFormat(OutputFormat):
+    """A folder with a `.txt` and an `.ann` file for each text, and an `annotation.conf` that names all types.
+
+    - `T` lines: the spans of every task, of the type `{task}-{label}`. A mention of a cluster and an argument of a
+      relation that no task names is a `Mention`. What goes across a line break is given line by line, as brat asks.
+    - `R` lines: relations, of the type `{task}-{label}`, and `Coref`, from each mention of a cluster to the one before.
+
+    Characters that brat allows in no type become `_`. Offsets count characters of the text. Scores have no place.
+    """
+
+    def write(self, outputs: Iterable[JsonDict], path: Optional[Path] = None) -> None:
+        """Writes a folder, which appears only once it is complete.
+
+        # Raises
+
+        UserError
+            Where no folder is named, or it exists already.
+        """
+        if path is None:
+            raise UserError("brat has two files for each text; name a new folder for them by --output")
+        if path.exists():
+            raise UserError(f"{path}: exists already; name a new folder for brat's files, or remove it")
+        with whole_directory(path) as folder:
+            self._write_files(outputs, folder)
+
+    def standoff(self, output: JsonDict) -> str:
+        """The `.ann` file of one text."""
+        return "".join(f"{line}\n" for line in _Annotations(self, output).lines)
+
+    def _write_files(self, outputs: Iterable[JsonDict], folder: Path) -> None:
+        types: Tuple[Set[str], Set[str]] = set(), set()
+        taken: Set[str] = set()
+        for output in outputs:
+            name = _file_name(output["doc_key"], taken)
+            annotations = _Annotations(self, output)
+            # Bytes: the line breaks of the text stay as they are.
+            (folder / f"{name}.txt").write_bytes(output["text"].encode())
+            (folder / f"{name}.ann").write_bytes("".join(f"{line}\n" for line in annotations.lines).encode())
+            types[0].update(annotations.entity_types)
+            types[1].update(annotations.relation_types)
+        (folder / "annotation.conf").write_text("\n".join(_configuration(*map(sorted, types))) + "\n")
+
+
+class _Annotations:
+    """The lines of one text."""
+
+    def __init__(self, form: OutputFormat, output: JsonDict) -> None:
+        self.lines: List[str] = []
+        self.entity_types: Set[str] = set()
+        self.relation_types: Set[str] = set()
+        self._text = output["text"]
+        self._by_bounds: Dict[Bounds, str] = {}
+        self._num_entities, self._num_relations = 0, 0
+        # Relations read the spans of the nearest level: the last one stands for a mention that several tasks name.
+        for task in form.tasks("spans"):
+            for span in output[task]:
+                self._add_entity(span, _type(task, span["label"]))
+        for task in form.tasks("relations"):
+            for row in output[task]:
+                self._add_relation(_type(task, row["label"]), row["arg1"], row["arg2"])
+        for task in form.tasks("clusters"):
+            for cluster in output[task]:
+                for antecedent, mention in zip(cluster, cluster[1:]):
+                    self._add_relation(_COREFERENCE, mention, antecedent)
+
+    def _add_entity(self, mention: JsonDict, kind: str) -> str:
+        self._num_entities += 1
+        name = f"T{self._num_entities}"
+        pieces = list(_fragments(self._text, mention["char_start"], mention["char_end"]))
+        offsets = ";".join(f"{start} {end}" for start, end in pieces)
+        covered = " ".join(self._text[start:end] for start, end in pieces)
+        self.lines.append(f"{name}\t{kind} {offsets}\t{covered}")
+        self.entity_types.add(kind)
+        self._by_bounds[mention["start"], mention["end"]] = name
+        return name
+
+    def _add_relation(self, kind: str, arg1: JsonDict, arg2: JsonDict) -> None:
+        first, second = (self._entity(mention) for mention in (arg1, arg2))
+        self._num_relations += 1
+        self.lines.append(f"R{self._num_relations}\t{kind} Arg1:{first} Arg2:{second}")
+        self.relation_types.add(kind)
+
+    def _entity(self, mention: JsonDict) -> str:
+        known = self._by_bounds.get((mention["start"], mention["end"]))
+        return known or self._add_entity(mention, _MENTION)
+
+
+def _fragments(text: str, char_start: int, char_end: int) -> Iterator[Bounds]:
+    """The characters of each line of a mention, without blanks around them, the end excluded."""
+    for match in _WITHOUT_BREAK.finditer(text, char_start, char_end):
+        piece = match[0]
+        if piece.strip():
+            start = match.start() + len(piece) - len(piece.lstrip())
+            yield start, start + len(piece.strip())
+
+
+def _type(task: str, label: str) -> str:
+    return _NOT_IN_A_TYPE.sub("_", f"{task}-{label}")
+
+
+def _file_name(doc_key: str, taken: Set[str]) -> str:
+    """A name that no other text has, on no file system."""
+    stem = _NOT_IN_A_FILE_NAME.sub("_", doc_key).lstrip(".")[:_LONGEST_FILE_NAME] or "text"
+    name, number = stem, 1
+    while name.lower() in taken:
+        number += 1
+        name = f"{stem}_{number}"
+    taken.add(name.lower())
+    return name
+
+
+def _configuration(entity_types: List[str], relation_types: List[str]) -> List[str]:
+    relations = [f"{kind}\tArg1:<ENTITY>, Arg2:<ENTITY>" for kind in relation_types]
+    return ["[entities]", *entity_types, "", "[relations]", *relations, "", "[events]", "", "[attributes]"]

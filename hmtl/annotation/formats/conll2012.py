@@ -1,0 +1,90 @@
+"""The columns of the CoNLL-2012 shared task."""
+
+import re
+from typing import Dict, List, Optional
+
+from allennlp.common.util import JsonDict
+
+from hmtl.annotation.formats.output_format import OutputFormat
+from hmtl.data.document import Bounds
+from hmtl.errors import UserError
+from hmtl.models.heads.task_head import Layer
+
+_KEY_WITH_PART = re.compile(r"(?P<id>.+)_(?P<part>\d{3})", re.DOTALL)
+# What would end a cell or a bracket, or begin a comment.
+_NOT_IN_A_KEY, _NOT_IN_A_LABEL = re.compile(r"[\s;]+|^#"), re.compile(r"[\s()*]+")
+_BLANK = re.compile(r"[ \t\r\n]")
+
+
+@OutputFormat.register("conll2012")
+class Conll2012Format(OutputFormat):
+    """Twelve columns a token: the names of one span task in the eleventh, clusters in the last, dashes between.
+
+    A `doc_key` such as `bc/cctv_0001_002` becomes the document `bc/cctv_0001`, part 002; others are part 000. Brackets
+    cannot say which of two crossing names, or crossing mentions of one cluster, ends first: the later one is left out,
+    and a note says how many.
+    """
+
+    def __init__(self, layers: Dict[str, Layer], names: Optional[str] = None) -> None:
+        super().__init__(layers, names)
+        self._clusters = self._only_task("clusters")
+        self._num_left_out = 0
+
+    def text(self, output: JsonDict) -> str:
+        match = _KEY_WITH_PART.fullmatch(output["doc_key"])
+        doc_id, part = (match["id"], match["part"]) if match else (output["doc_key"], "000")
+        doc_id = _NOT_IN_A_KEY.sub("_", doc_id)
+        length = sum(map(len, output["sentences"]))
+        names, clusters = self._name_column(output, length), self._cluster_column(output, length)
+        lines, first = [f"#begin document ({doc_id}); part {part}"], 0
+        for words in output["sentences"]:
+            for number, word in enumerate(words):
+                if _BLANK.search(word):
+                    raise UserError(f"the token {word!r} holds a blank, which a column cannot; choose another format")
+                cells = [doc_id, str(int(part)), str(number), word, "-", "*", "-", "-", "-", "-"]
+                lines.append("\t".join([*cells, names[first + number], clusters[first + number]]))
+            lines.append("")
+            first += len(words)
+        return "\n".join([*lines, "#end document", ""])
+
+    def _name_column(self, output: JsonDict, length: int) -> List[str]:
+        rows = [] if self.names is None else output[self.names]
+        opened, closed = [""] * length, [""] * length
+        labels: Dict[Bounds, str] = {}
+        for row in rows:
+            labels.setdefault((row["start"], row["end"]), _NOT_IN_A_LABEL.sub("_", row["label"]))
+        for start, end in self._nesting(list(labels)):
+            opened[start] += f"({labels[start, end]}"
+            closed[end] += ")"
+        return [start + ("" if start and end else "*") + end for start, end in zip(opened, closed)]
+
+    def _cluster_column(self, output: JsonDict, length: int) -> List[str]:
+        cells: List[List[str]] = [[] for _ in range(length)]
+        for number, cluster in enumerate([] if self._clusters is None else output[self._clusters]):
+            mentions = self._nesting([(row["start"], row["end"]) for row in cluster])
+            for start, end in mentions:
+                cells[start].append(f"({number})" if start == end else f"({number}")
+            for start, end in mentions:
+                if start < end:
+                    cells[end].append(f"{number})")
+        return ["|".join(cell) or "-" for cell in cells]
+
+    def _nesting(self, bounds: List[Bounds]) -> List[Bounds]:
+        """Those that cross no earlier one, the outer before the inner."""
+        kept: List[Bounds] = []
+        ends: List[int] = []
+        for start, end in sorted(bounds, key=lambda span: (span[0], -span[1])):
+            while ends and ends[-1] < start:
+                ends.pop()
+            if ends and ends[-1] < end:
+                self._num_left_out += 1
+                continue
+            ends.append(end)
+            kept.append((start, end))
+        return kept
+
+    @property
+    def notes(self) -> List[str]:
+        if not self._num_left_out:
+            return []
+        return [f"{self._num_left_out:,} names and mentions were left out that cross others; columns cannot hold them"]

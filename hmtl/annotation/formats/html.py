@@ -1,0 +1,16 @@
+"""A page for people to read."""
+
+from typing import IO, Iterable
+
+from allennlp.common.util import JsonDict
+
+from hmtl.annotation.formats.output_format import OutputFormat
+from hmtl.page import page
+
+
+@OutputFormat.register("html")
+class HtmlFormat(OutputFormat):
+    """One HTML file that needs nothing else and shows all texts, which are held in memory until then."""
+
+    def _write_to(self, file: IO[str], outputs: Iterable[JsonDict]) -> None:
+        file.write(page(list(outputs), self.layers))

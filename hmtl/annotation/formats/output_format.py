@@ -1,0 +1,75 @@
+"""What a format of annotated texts has to provide."""
+
+import sys
+from pathlib import Path
+from typing import IO, Dict, Iterable, List, Optional
+
+from allennlp.common import Registrable
+from allennlp.common.util import JsonDict
+
+from hmtl.annotation.head_mentions import name_task
+from hmtl.errors import UserError
+from hmtl.files import atomic_write
+from hmtl.models.heads.task_head import Layer
+
+
+class OutputFormat(Registrable):
+    """Writes annotated texts. A format in which they follow one another is one method, `text`.
+
+    # Parameters
+
+    layers : `Dict[str, Layer]`
+        The tasks to write, and what each predicts, as `annotated_layers` has them.
+    names : `str`, optional (default = `None`)
+        The span task that finds names, for formats that have room for one; see `name_task`.
+
+    # Raises
+
+    UserError
+        Where there is no such span task, or the format cannot hold these layers.
+    """
+
+    default_implementation = "jsonl"
+
+    def __init__(self, layers: Dict[str, Layer], names: Optional[str] = None) -> None:
+        self.layers = layers
+        self.names = name_task(layers, names)
+
+    @property
+    def notes(self) -> List[str]:
+        """What the user is to know of what was written; a sentence each."""
+        return []
+
+    def write(self, outputs: Iterable[JsonDict], path: Optional[Path] = None) -> None:
+        """Writes outputs of `annotate` as they come: to a file, which appears only once it is complete, or to stdout.
+
+        # Raises
+
+        UserError
+            Where the file cannot be written.
+        """
+        if path is None:
+            self._write_to(sys.stdout, outputs)
+            return
+        with atomic_write(path) as file:
+            self._write_to(file, outputs)
+
+    def text(self, output: JsonDict) -> str:
+        """One annotated text, as it stands in the file."""
+        raise NotImplementedError
+
+    def _write_to(self, file: IO[str], outputs: Iterable[JsonDict]) -> None:
+        for output in outputs:
+            file.write(self.text(output))
+            file.flush()
+
+    def tasks(self, layer: Layer) -> List[str]:
+        """Those that predict spans, relations or clusters, from the lowest level up."""
+        return [task for task, kind in self.layers.items() if kind == layer]
+
+    def _only_task(self, layer: Layer) -> Optional[str]:
+        """The task that predicts relations, or clusters, in a format that has room for one."""
+        tasks = self.tasks(layer)
+        if len(tasks) > 1:
+            raise UserError(f"the format holds one layer of {layer}; choose one of '{', '.join(tasks)}' by --tasks")
+        return tasks[0] if tasks else None

@@ -1,0 +1,102 @@
+"""`hmtl annotate`: raw text in, everything that a trained model finds in it out."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Iterator, List
+
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common import Tqdm
+from allennlp.common.util import JsonDict
+
+from hmtl.annotation import OutputFormat, Texts, annotate, annotated_layers
+from hmtl.annotation.texts import KINDS
+from hmtl.predictors import HMTLPredictor
+from hmtl.predictors.hmtl_predictor import PRECISIONS
+
+DESCRIPTION = """\
+Annotate texts with a trained model: every task in one pass. Files are plain text, one text a file, or JSON lines
+(*.jsonl) with {"text": "..."} or {"sentences": [["a", "token", ...], ...]}; - is standard input.
+
+  hmtl annotate runs/quickstart article.txt
+  hmtl annotate runs/quickstart texts/*.txt --format brat --output annotated
+  hmtl annotate runs/quickstart - --input lines --output out.jsonl --html out.html < texts
+
+Formats: jsonl has all: tokens, offsets in tokens and characters, labels, scores, relations, clusters with their head
+mentions. dygie is the layout in which hmtl reads corpora; conll2012 the columns of that shared task, with names of one
+task and clusters; brat a folder for the annotation tool; html a page to read. Texts are read and written as they come,
+however many; only a page is held in memory. A file appears once it is complete."""
+
+
+@Subcommand.register("annotate")
+class Annotate(Subcommand):
+    def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
+        subparser = parser.add_parser(
+            self.name,
+            description=DESCRIPTION,
+            help="Annotate raw text with a trained model.",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        add = subparser.add_argument
+        add("archive", metavar="MODEL", type=Path, help="a model.tar.gz, or the directory of a run")
+        add("files", nargs="*", metavar="FILE", default=["-"], help="texts; - is standard input (default)")
+        add(
+            "--input",
+            choices=KINDS,
+            default="auto",
+            help="what the files hold (default: JSON lines by name, or a text)",
+        )
+        formats = sorted(OutputFormat.list_available())
+        add("--format", choices=formats, default="jsonl", help="how texts are written (default: jsonl)")
+        add("--output", type=Path, metavar="PATH", help="a file, for brat a folder (default: standard output)")
+        add("--html", type=Path, metavar="FILE", help="a page, beside the other output")
+        add("--tasks", nargs="+", metavar="TASK", help="those to write (default: all of the model)")
+        add(
+            "--names", metavar="TASK", help="the span task that finds names (default: ner, or that of the lowest level)"
+        )
+        add("--spacy-model", metavar="NAME", help="the spaCy pipeline that splits texts (default: built-in rules)")
+        add("--batch-size", type=_count, default=64, metavar="N", help="the most texts in a batch (default: 64)")
+        add("--precision", choices=PRECISIONS, default="fp32", help="of the computation (default: fp32)")
+        add("--cuda-device", type=int, default=-1, metavar="N", help="the GPU, -1 for the CPU (default: -1)")
+        add("--weights-file", metavar="FILE", help="other weights than the best ones, such as a run's best_ner.th")
+        subparser.set_defaults(func=_annotate)
+        return subparser
+
+
+def _annotate(arguments: argparse.Namespace) -> None:
+    # First: a mistyped file need not wait for the model.
+    texts = Texts(arguments.files, arguments.input)
+    predictor = HMTLPredictor.load(
+        arguments.archive,
+        arguments.spacy_model,
+        arguments.cuda_device,
+        arguments.weights_file,
+        with_scores=True,
+        precision=arguments.precision,
+    )
+    layers = annotated_layers(predictor, arguments.tasks)
+    output_format = OutputFormat.by_name(arguments.format)(layers, arguments.names)
+    outputs = annotate(predictor, texts, arguments.tasks, arguments.names, arguments.batch_size)
+    # On a terminal the annotations themselves show the progress.
+    hidden = not sys.stderr.isatty() or (arguments.output is None and sys.stdout.isatty())
+    shown = Tqdm.tqdm(texts.located(outputs), desc="annotating", unit=" texts", disable=hidden)
+    kept: List[JsonDict] = []
+    output_format.write(shown if arguments.html is None else _kept(shown, kept), arguments.output)
+    if arguments.html is not None:
+        OutputFormat.by_name("html")(layers).write(kept, arguments.html)
+    for note in output_format.notes:
+        print(f"hmtl annotate: {note}", file=sys.stderr)
+
+
+def _kept(outputs: Iterator[JsonDict], kept: List[JsonDict]) -> Iterator[JsonDict]:
+    """Passes the outputs on and keeps them."""
+    for output in outputs:
+        kept.append(output)
+        yield output
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text}")
+    return value
