@@ -1,14 +1,14 @@
 """One field of all instances of a task, held compactly; batches come out as AllenNLP's `Batch` would make them."""
 
 from itertools import chain
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from allennlp.data import Field, TokenIndexer, Vocabulary
 from allennlp.data.fields import ListField, MetadataField, TensorField
 
-from hmtl.data.data_loaders.indexed_words import IndexedWords, WordNumbers, index_words
+from hmtl.data.data_loaders.indexed_words import IndexedWords, are_alike, index_words
 from hmtl.data.data_loaders.ragged import Ragged, ragged
 from hmtl.data.fields import LabelledIndicesField
 from hmtl.data.fields.labelled_indices_field import PADDING
@@ -59,8 +59,16 @@ class TensorColumn(Column):
         return torch.from_numpy(self._rows.padded(indices, self._padding, self._dtype))
 
 
+class Numbers(Dict[Any, int]):
+    """Numbers distinct things from 0, in the order in which they are first looked up."""
+
+    def __missing__(self, thing: Any) -> int:
+        self[thing] = len(self)
+        return self[thing]
+
+
 class Texts:
-    """The words of all tasks with the same token indexers: each distinct word is indexed once.
+    """The texts of all tasks with the same token indexers: each distinct word and sequence of words is kept once.
 
     Add all text before the first batch.
 
@@ -75,30 +83,26 @@ class Texts:
     def __init__(self, token_indexers: Dict[str, TokenIndexer], vocab: Vocabulary) -> None:
         self.token_indexers = token_indexers
         self._vocab = vocab
-        self._numbers = WordNumbers()
-        self._lengths: List[int] = []
-        self._words: List[np.ndarray] = []
+        self._words: Dict[str, int] = Numbers()
+        self._distinct: Dict[Tuple[int, ...], int] = Numbers()
         self._indexed: Dict[str, IndexedWords] = {}
         self._sequences: Optional[Ragged] = None
 
-    def add(self, sequences: Sequence[WordsField]) -> int:
-        """Keeps the words of some sequences and returns the number of the first, from 0."""
-        first = len(self._lengths)
-        self._lengths.extend(len(sequence) for sequence in sequences)
-        number = self._numbers.__getitem__
-        words = [number(word) for sequence in sequences for word in sequence.words]
-        self._words.append(np.array(words, dtype=np.int32))
-        return first
+    def add(self, sequences: Sequence[WordsField]) -> np.ndarray:
+        """Keeps the words of some sequences and returns the sequences' numbers; equal ones have the same."""
+        number = self._words.__getitem__
+        return np.array([self._distinct[tuple(map(number, sequence.words))] for sequence in sequences])
 
     def finish(self) -> None:
         """Indexes all words."""
-        sequences = Ragged(np.concatenate(self._words), self._lengths)
-        words = list(self._numbers)
+        sequences = ragged(self._distinct, np.int64)
+        words = list(self._words)
         self._indexed = {
             name: index_words(indexer, words, sequences, self._vocab) for name, indexer in self.token_indexers.items()
         }
         self._sequences = sequences
-        self._words, self._numbers = [], WordNumbers()
+        self._words.clear()
+        self._distinct.clear()
 
     def tensors(self, sequences: np.ndarray, is_list: bool) -> Dict[str, Dict[str, torch.Tensor]]:
         """The tensors of some sequences, by token indexer and key, each of shape (*sequences.shape, length, ...).
@@ -124,10 +128,10 @@ class TextColumn(Column):
 
     def __init__(self, texts: Texts, sequences: Sequence[WordsField]) -> None:
         self._texts = texts
-        self._first = texts.add(sequences)
+        self._sequences = texts.add(sequences)
 
     def batch(self, indices: np.ndarray) -> Dict[str, Dict[str, torch.Tensor]]:
-        return self._texts.tensors(indices + self._first, is_list=False)
+        return self._texts.tensors(self._sequences[indices], is_list=False)
 
 
 class TextListColumn(Column):
@@ -135,9 +139,8 @@ class TextListColumn(Column):
 
     def __init__(self, texts: Texts, lists: Sequence[Sequence[WordsField]]) -> None:
         self._texts = texts
-        first = texts.add([sequence for sequences in lists for sequence in sequences])
-        lengths = list(map(len, lists))
-        self._sequences = Ragged(np.arange(first, first + sum(lengths)), lengths)
+        sequences = texts.add([sequence for sequences in lists for sequence in sequences])
+        self._sequences = Ragged(sequences, list(map(len, lists)))
 
     def batch(self, indices: np.ndarray) -> Dict[str, Dict[str, torch.Tensor]]:
         # Shape: (batch_size, most sequences)
@@ -183,8 +186,7 @@ class ColumnBuilder:
 
     def _texts_with(self, token_indexers: Dict[str, TokenIndexer]) -> Texts:
         for texts in self._texts:
-            # The order of the indexers is that of the tensors.
-            if list(texts.token_indexers.items()) == list(token_indexers.items()):
+            if are_alike(texts.token_indexers, token_indexers):
                 return texts
         self._texts.append(Texts(token_indexers, self._vocab))
         return self._texts[-1]

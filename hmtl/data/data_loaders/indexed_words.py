@@ -1,14 +1,15 @@
 """What token indexers make of sequences of words, in compact arrays: a common indexer sees each distinct word once."""
 
 from collections import defaultdict
-from typing import Dict, Iterable, List, Sequence
+from contextlib import contextmanager
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
 from allennlp.data import TokenIndexer, Vocabulary
 from allennlp.data.token_indexers import ELMoTokenCharactersIndexer, PretrainedTransformerMismatchedIndexer
 from allennlp.data.token_indexers.token_indexer import IndexedTokenList
-from allennlp.data.tokenizers import Token
+from allennlp.data.tokenizers import PretrainedTransformerTokenizer, Token
 from allennlp.nn.util import batch_tensor_dicts
 
 from hmtl.data.data_loaders.ragged import Ragged, ragged, smallest
@@ -16,14 +17,6 @@ from hmtl.data.fields.words_field import is_characters, is_single_id
 
 Tensors = Dict[str, torch.Tensor]
 Indexed = List[IndexedTokenList]
-
-
-class WordNumbers(Dict[str, int]):
-    """Numbers distinct words in order of their first look-up."""
-
-    def __missing__(self, word: str) -> int:
-        self[word] = len(self)
-        return self[word]
 
 
 class IndexedWords:
@@ -180,10 +173,54 @@ def index_words(indexer: TokenIndexer, words: Sequence[str], sequences: Ragged, 
         if is_characters(indexer):
             return Characters(key, ragged(items, np.int64), min_length, indexer._min_padding_length)  # type: ignore[attr-defined]
         return SingleIds(key, np.asarray(items, dtype=np.int64), min_length)
-    indexed = [indexer.tokens_to_indices(_tokens(words[n] for n in row), vocab) for row in sequences]
+    texts = (_tokens(words[number] for number in row) for row in sequences)
     if type(indexer) is PretrainedTransformerMismatchedIndexer:
-        return WordPieces(indexer, indexed)
-    return AnyIndexer(indexer, indexed)
+        with _words_cut_once(indexer._allennlp_tokenizer):
+            return WordPieces(indexer, [indexer.tokens_to_indices(tokens, vocab) for tokens in texts])
+    return AnyIndexer(indexer, [indexer.tokens_to_indices(tokens, vocab) for tokens in texts])
+
+
+def are_alike(first: Dict[str, TokenIndexer], second: Dict[str, TokenIndexer]) -> bool:
+    """Whether two tasks' token indexers make the same of the same words, under the same names in the same order."""
+    return list(first) == list(second) and all(map(_is_like, first.values(), second.values()))
+
+
+def _is_like(first: TokenIndexer, second: TokenIndexer) -> bool:
+    mismatched = PretrainedTransformerMismatchedIndexer
+    if not (type(first) is mismatched and type(second) is mismatched):
+        return first == second
+    # Each wraps the tokenizer anew, though AllenNLP loads it once, and so they never compare equal.
+    one, other = first._matched_indexer, second._matched_indexer
+    return (
+        one._tokenizer is other._tokenizer
+        and (one._namespace, one._max_length) == (other._namespace, other._max_length)
+        and first._token_min_padding_length == second._token_min_padding_length
+    )
+
+
+@contextmanager
+def _words_cut_once(tokenizer: PretrainedTransformerTokenizer) -> Iterator[None]:
+    """Within it, the tokenizer cuts each distinct word into word pieces once: this is what takes it long."""
+    cut = tokenizer._intra_word_tokenize
+    known: Dict[str, List[Token]] = {}
+
+    def join(words: List[str]) -> Tuple[List[Token], List[Optional[Tuple[int, int]]]]:
+        tokens: List[Token] = []
+        offsets: List[Optional[Tuple[int, int]]] = []
+        for word in words:
+            if word not in known:
+                known[word], _ = cut([word])
+            pieces = known[word]
+            offsets.append((len(tokens), len(tokens) + len(pieces) - 1) if pieces else None)
+            tokens.extend(pieces)
+        return tokens, offsets
+
+    tokenizer._intra_word_tokenize = join  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        # The method of its class comes to light again.
+        del tokenizer._intra_word_tokenize
 
 
 def _tokens(words: Iterable[str]) -> List[Token]:

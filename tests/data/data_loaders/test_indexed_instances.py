@@ -16,7 +16,7 @@ from allennlp.data.token_indexers import (
     SingleIdTokenIndexer,
     TokenCharactersIndexer,
 )
-from allennlp.data.tokenizers import CharacterTokenizer, Token
+from allennlp.data.tokenizers import CharacterTokenizer, PretrainedTransformerTokenizer, Token
 
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.data_loaders.columns import ColumnBuilder
@@ -265,3 +265,36 @@ def test_documents_of_one_path_are_parsed_once(path: str, monkeypatch: pytest.Mo
         each.index_with(Vocabulary.from_instances(loader.iter_instances()))
     for found, expected in zip(loader.batches_of("links"), alone.batches_of("links")):
         assert_same(found, expected)
+
+
+def test_word_pieces_are_made_once_for_all_tasks(path: str, transformer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def indexers(**options: Any) -> Dict[str, TokenIndexer]:
+        return {"pieces": PretrainedTransformerMismatchedIndexer(transformer, **options)}
+
+    cut: List[str] = []
+    original = PretrainedTransformerTokenizer._intra_word_tokenize
+
+    def counted(tokenizer: PretrainedTransformerTokenizer, words: List[str]) -> Any:
+        cut.extend(words)
+        return original(tokenizer, words)
+
+    def number_cut(**options: Any) -> int:
+        readers = {
+            "coref": CorefReader(token_indexers=indexers()),
+            "ner": TaggingReader("ner", token_indexers=indexers(**options)),
+        }
+        loader = PerTaskDataLoader(MultiTaskDatasetReader(readers), path)
+        vocab = Vocabulary.from_instances(loader.iter_instances())
+        cut.clear()
+        loader.index_with(vocab)
+        return len(cut)
+
+    monkeypatch.setattr(PretrainedTransformerTokenizer, "_intra_word_tokenize", counted)
+    number_of_words = len({token for document in documents() for token in document.tokens})
+    assert number_cut() == number_of_words
+    # Indexers that make other pieces are asked themselves.
+    for options in ({"max_length": 8}, {"token_min_padding_length": 4}, {"namespace": "other"}):
+        assert number_cut(**options) == 2 * number_of_words
+    reader = TaggingReader("ner", token_indexers=indexers())
+    batch_of(list(reader.read(path)), Vocabulary.from_instances(reader.read(path)))
+    assert "_intra_word_tokenize" not in vars(reader.token_indexers["pieces"]._allennlp_tokenizer)
