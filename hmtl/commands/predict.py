@@ -41,7 +41,9 @@ def _predict(arguments: argparse.Namespace) -> None:
         hidden = not sys.stderr.isatty() or (shows and sys.stdout.isatty())
         bar = Tqdm.tqdm(desc="predicting", unit=" texts", disable=hidden)
         stack.enter_context(bar)
-        for number, (record, prediction) in enumerate(zip(kept, predictor.predict_many(inputs, arguments.batch_size))):
+        predictions = predictor.predict_many(inputs, arguments.batch_size)
+        # The predictions first: they raise what is wrong with an input.
+        for number, (prediction, record) in enumerate(zip(predictions, kept)):
             line = predictor.dump_line(prediction)
             if output is not None:
                 output.write(line)

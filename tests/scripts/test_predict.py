@@ -87,6 +87,23 @@ def test_json_from_standard_input(script, tiny_run, capsys, monkeypatch):
     assert json.loads(capsys.readouterr().out) == HMTLPredictor.load(tiny_run).predict(TEXT)
 
 
+def test_a_file_of_texts(script, tiny_run, capsys, tmp_path):
+    texts = [TEXT, "Élan.", "Tom met her."]
+    (tmp_path / "texts.txt").write_text("\n\n".join(texts) + "\n", encoding="utf-8")
+    script.main([str(tiny_run), str(tmp_path / "texts.txt"), "--lines", "--json", "--batch-size", "2"])
+    outputs = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    predictor = HMTLPredictor.load(tiny_run)
+    assert outputs == [predictor.predict(text) for text in texts]
+    script.main([str(tiny_run), str(tmp_path / "texts.txt"), "--lines"])
+    assert capsys.readouterr().out.count("ner: ") == 3
+
+
+def test_number_formats(script, tiny_run, capsys):
+    for precision in ("bf16", "int8"):
+        script.main([str(tiny_run), TEXT, "--json", "--precision", precision])
+        assert json.loads(capsys.readouterr().out)["text"] == TEXT
+
+
 def test_other_weights(script, tiny_run, capsys, tmp_path):
     state = torch.load(tiny_run / "best.th")
     torch.save({name: torch.zeros_like(tensor) for name, tensor in state.items()}, tmp_path / "zeros.th")
@@ -114,6 +131,9 @@ def test_another_model(other_run):
         ([str(ROOT / "pyproject.toml"), TEXT], "cannot be unpacked"),
         ([str(ROOT / "tests"), TEXT], "holds neither best.th nor model.tar.gz"),
         (["RUN", " "], "'text' is empty"),
+        (["RUN", "no_such_file.txt", "--lines"], "no_such_file.txt"),
+        (["RUN", TEXT, "--batch-size", "0"], "a batch of 0 texts"),
+        (["RUN", TEXT, "--precision", "fp16"], "fp16 is for GPUs"),
         (["RUN", TEXT, "--spacy-model", "no_such_pipeline"], "spaCy finds no pipeline 'no_such_pipeline'"),
         (["RUN", TEXT, "--weights-file", "no_such.th"], "no_such.th: No such file"),
     ],
