@@ -54,7 +54,8 @@ class GuardedProtocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is answered in JSON as well."""
         body = json.dumps({"detail": msg}).encode()
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        length = str(len(body)).encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", length), (b"connection", b"close")]
         for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()

@@ -49,9 +49,10 @@ def run(app: FastAPI, host: str, port: int, limits: Limits) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port < 65536:
+        raise UserError(f"--port {port}: expected 0 to 65535; 0 is any that is free")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{host}:{port}: {reason}; name another --host or --port") from error
+    except OSError as error:
+        raise UserError(f"{host}:{port}: {error.strerror}; name another --host or --port") from error

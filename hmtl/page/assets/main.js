@@ -71,7 +71,6 @@ function show(newOutputs) {
   views.splice(0, Infinity, ...outputs.map(makeView));
   byId("texts").replaceChildren(...views.map((view) => view.node));
   if (views.length === 1) views[0].enter();
-  byId("texts").classList.remove("stale");
   for (const layer of layers) {
     const total = outputs.reduce((sum, output) => sum + output[layer.name].length, 0);
     layer.count.textContent = total.toLocaleString("en");
@@ -113,15 +112,23 @@ function form({ predict, max_characters: limit, examples, docs }) {
     byId("hint").textContent = length > limit * 0.8 ? `${length.toLocaleString("en")} of ${limit.toLocaleString("en")} characters` : "";
   };
 
+  // From the first key on what is shown belongs to an older text.
+  const busy = (value) => {
+    byId("texts").classList.toggle("stale", value);
+    byId("texts").setAttribute("aria-busy", value);
+  };
+
   async function annotate() {
     clearTimeout(timer);
     request?.abort();
     keepState();
     complain("");
-    if (!box.value.trim()) return show([]);
+    if (!box.value.trim()) {
+      show([]);
+      return busy(false);
+    }
+    busy(true);
     request = new AbortController();
-    byId("texts").classList.add("stale");
-    byId("texts").setAttribute("aria-busy", "true");
     try {
       const response = await fetch(predict, {
         method: "POST",
@@ -137,7 +144,7 @@ function form({ predict, max_characters: limit, examples, docs }) {
       if (error.name === "AbortError") return; // a newer text is on its way
       complain(error instanceof TypeError ? "The server does not answer." : error.message);
     }
-    byId("texts").removeAttribute("aria-busy");
+    busy(false);
   }
 
   const setText = (text) => {
@@ -156,6 +163,8 @@ function form({ predict, max_characters: limit, examples, docs }) {
   });
   box.addEventListener("input", () => {
     count();
+    busy(true);
+    request?.abort();
     clearTimeout(timer);
     timer = setTimeout(annotate, TYPING_PAUSE);
   });

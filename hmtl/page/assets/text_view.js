@@ -145,14 +145,14 @@ class TextView {
   choose(mark) {
     for (const lit of this.text.querySelectorAll(".lit")) lit.classList.remove("lit");
     if (!mark) return this.say("");
-    const mention = mark.closest("mark[data-cluster]");
+    const { start, end } = mark.row;
+    const same = (row) => row.start === start && row.end === end;
+    // Several layers may have marked the same tokens.
+    const mention = mark.closest("mark[data-cluster]") || this.marks.find((other) => other.dataset.cluster && same(other.row));
     if (mention)
       for (const other of this.marks) if (other.dataset.cluster === mention.dataset.cluster) other.classList.add("lit");
     mark.classList.add("lit");
-    const { start, end } = mark.row;
-    const touching = this.arcs.filter(({ row }) =>
-      [row.arg1, row.arg2].some((argument) => argument.start === start && argument.end === end),
-    );
+    const touching = this.arcs.filter(({ row }) => same(row.arg1) || same(row.arg2));
     this.light(touching);
     const relations = touching.map(({ row }) => `${oneLine(row.arg1.text)} ${row.label} ${oneLine(row.arg2.text)}`);
     this.say([oneLine(mark.row.text), ...this.namesOf(mark.row), ...relations].join(" · "));

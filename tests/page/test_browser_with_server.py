@@ -1,0 +1,130 @@
+"""The page of a server, with a model that has learned something."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+ROOT = Path(__file__).resolve().parents[2]
+LAYERS = {"ner": "mark.filled", "emd": "mark.outlined", "coref": "mark.mention", "relation": "svg .arc"}
+
+
+@pytest.fixture(scope="module")
+def server(chromium, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `hmtl serve` with the quickstart after three epochs."""
+    for package in ("fastapi", "uvicorn", "prometheus_client"):
+        pytest.importorskip(package, reason=f"hmtl[serve] is not installed: no {package}")
+    run = tmp_path_factory.mktemp("page") / "run"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    hmtl = [sys.executable, "-m", "hmtl"]
+    train = [*hmtl, "train", "configs/quickstart.jsonnet", "-s", str(run), "-o", '{"trainer.num_epochs": 3}']
+    subprocess.run(train, cwd=ROOT, env=environment, check=True, capture_output=True)
+    serve = [*hmtl, "serve", str(run), "--port", "0", "--max-characters", "20000"]
+    with subprocess.Popen(serve, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        address = ""
+        for line in process.stderr:
+            event = json.loads(line)
+            address = event.get("url", address)
+            if "startup complete" in event["event"]:
+                break
+        yield address
+        process.terminate()
+        with contextlib.suppress(BrokenPipeError):
+            process.communicate(timeout=60)
+
+
+def sample_text(num_documents: int) -> str:
+    """Documents of the sample, which the model was trained on."""
+    with open(ROOT / "data" / "sample" / "train.jsonl", encoding="utf-8") as lines:
+        documents = [json.loads(line) for line, _ in zip(lines, range(num_documents))]
+    return "\n\n".join(" ".join(token for sentence in d["sentences"] for token in sentence) for d in documents)
+
+
+def annotated(page: Any, text: str) -> None:
+    """Types a text, as by a keyboard, and waits for its annotations."""
+    page.fill("#text", text)
+    page.wait_for_selector("#texts[aria-busy=false]", state="attached")
+
+
+def test_type_toggle_and_link(server, open_page):
+    page = open_page(server)
+    page.wait_for_selector("article mark")
+    assert page.input_value("#text").startswith("Clara Moss")
+
+    text = sample_text(3)
+    annotated(page, text)
+    counts = {layer: page.locator(selector).count() for layer, selector in LAYERS.items()}
+    assert all(counts.values()), counts
+    for layer, selector in LAYERS.items():
+        page.uncheck(f"#layers input[name={layer}]")
+        assert page.locator(selector).count() == 0
+    page.check("#layers input[name=coref]")
+
+    # The link gives the same text with the same layers.
+    linked = open_page(page.url)
+    linked.wait_for_selector("mark.mention")
+    assert linked.input_value("#text") == text
+    shown = {layer: linked.locator(selector).count() for layer, selector in LAYERS.items()}
+    assert shown == {**dict.fromkeys(LAYERS, 0), "coref": counts["coref"]}
+
+    # An example replaces the text, and the browser's Back is not in the way.
+    page.click("#examples button >> nth=1")
+    page.wait_for_selector("article:has-text('Marie Curie')")
+
+
+def test_markup_and_odd_characters_stay_text(server, open_page):
+    page = open_page(server)
+    for text in ("<script>window.evil = 1</script> Ada </script> left .", "🎉 Ada\u00a0Lovelace e\u0301 שלום & &amp; #%?"):
+        annotated(page, text)
+        shown = page.locator(".sentences").inner_text()
+        for token in ("<script>window.evil", "</script>") if "script" in text else ("🎉", "e\u0301", "שלום", "&amp;"):
+            assert token in shown
+        assert page.evaluate("window.evil") is None
+        again = open_page(page.url)
+        again.wait_for_selector("article")
+        assert again.input_value("#text") == text
+
+
+def test_what_the_server_refuses_is_said(server, open_page):
+    page = open_page(server)
+    annotated(page, "a" * 20_001)
+    assert "at most 20,000" in page.inner_text("#message")
+    assert page.get_by_role("alert").count() == 1
+    annotated(page, "Ada left.")
+    assert page.inner_text("#message") == ""
+    page.fill("#text", " ")
+    page.wait_for_selector("article", state="detached")
+
+
+def test_typing_fast_asks_for_the_last_text_alone(server, open_page):
+    page = open_page(server)
+    page.wait_for_selector("article mark")
+    asked = []
+    page.on("request", lambda request: asked.append(request.post_data))
+    page.fill("#text", "")
+    page.type("#text", "Ada lived in London .", delay=5)
+    page.wait_for_selector("article:has-text('lived in')")
+    assert [json.loads(body) for body in asked] == [{"text": "Ada lived in London ."}]
+
+
+def test_two_thousand_tokens(server, open_page):
+    page = open_page(server)
+    text = " ".join((sample_text(40) + " ").split()[:2000])
+    annotated(page, text)
+    assert page.locator("article mark").count() > 300
+    page.uncheck("#layers input[name=ner]")
+    assert page.locator("mark.filled").count() == 0
+
+
+def test_the_description_of_the_interface(server, open_page):
+    page = open_page(server)
+    page.click("footer a")
+    page.wait_for_selector("h2:has-text('POST /predict')")

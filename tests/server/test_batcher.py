@@ -1,0 +1,130 @@
+"""Items of different threads, worked on together."""
+
+import threading
+from concurrent.futures import CancelledError
+from typing import Any, List
+
+import pytest
+
+from hmtl.server.batcher import Batcher, Closed, QueueFull
+
+
+class Work:
+    """Answers an item by its square, once it may; notes the batches."""
+
+    def __init__(self) -> None:
+        self.batches: List[List[int]] = []
+        self.may_go_on = threading.Event()
+        self.started = threading.Event()
+
+    def __call__(self, items: List[int]) -> List[int]:
+        self.batches.append(items)
+        self.started.set()
+        assert self.may_go_on.wait(30)
+        if 13 in items:
+            raise ValueError("13")
+        return [item**2 for item in items]
+
+
+@pytest.fixture
+def work() -> Work:
+    return Work()
+
+
+def batcher_of(work: Work, **options: Any) -> "Batcher[int, int]":
+    defaults = {"max_queue": 100, "max_batch": 4, "max_batch_size": 100, "wait_seconds": 0.0}
+    return Batcher(work, **{**defaults, **options})
+
+
+def busy(work: Work, **options: Any) -> "Batcher[int, int]":
+    """A batcher that works on the item 0 until it may go on."""
+    batcher = batcher_of(work, **options)
+    batcher.submit([0], [1])
+    assert work.started.wait(30)
+    return batcher
+
+
+def test_what_waits_is_worked_on_together_and_in_order(work):
+    batcher = busy(work)
+    futures = [batcher.submit([item], [1])[0] for item in (5, 3, 8)] + batcher.submit([2, 9], [1, 1])
+    assert batcher.num_waiting == 5
+    work.may_go_on.set()
+    assert [future.result(30) for future in futures] == [25, 9, 64, 4, 81]
+    assert work.batches == [[0], [5, 3, 8, 2], [9]]
+
+
+def test_a_batch_is_bounded_by_its_size_with_padding(work):
+    batcher = busy(work, max_batch_size=10)
+    # 2 * 5 is 10; a third, as long as the longest, would make 15. 11 alone is more than 10, and goes alone.
+    futures = batcher.submit([1, 2, 3, 4, 5], [2, 5, 1, 11, 1])
+    work.may_go_on.set()
+    assert [future.result(30) for future in futures] == [1, 4, 9, 16, 25]
+    assert work.batches == [[0], [1, 2], [3], [4], [5]]
+
+
+def test_a_full_queue_takes_all_or_nothing(work):
+    batcher = busy(work, max_queue=3)
+    futures = batcher.submit([1, 2], [1, 1])
+    with pytest.raises(QueueFull):
+        batcher.submit([3, 4], [1, 1])
+    assert batcher.num_waiting == 2
+    futures += batcher.submit([5], [1])
+    work.may_go_on.set()
+    assert [future.result(30) for future in futures] == [1, 4, 25]
+
+
+def test_what_was_cancelled_is_not_worked_on(work):
+    batcher = busy(work)
+    first, second = batcher.submit([1, 2], [1, 1])
+    assert first.cancel()
+    work.may_go_on.set()
+    assert second.result(30) == 4
+    assert work.batches == [[0], [2]]
+    with pytest.raises(CancelledError):
+        first.result()
+
+
+def test_an_item_that_fails_fails_alone(work):
+    batcher = busy(work)
+    futures = batcher.submit([1, 13, 3], [1, 1, 1])
+    work.may_go_on.set()
+    assert futures[0].result(30) == 1
+    assert futures[2].result(30) == 9
+    with pytest.raises(ValueError, match="13"):
+        futures[1].result(30)
+    assert batcher.alive
+    assert batcher.submit([6], [1])[0].result(30) == 36
+
+
+def test_after_a_batch_of_several_the_next_waits_for_as_many(work):
+    batcher = busy(work, wait_seconds=30.0)
+    together = batcher.submit([1, 2], [1, 1])
+    work.may_go_on.set()
+    assert [future.result(30) for future in together] == [1, 4]
+    # One is not as many as last time. It waits for another, and not for 30 seconds when that has come.
+    alone = batcher.submit([3], [1])
+    assert batcher.num_waiting == 1
+    other = batcher.submit([4], [1])
+    assert [alone[0].result(10), other[0].result(10)] == [9, 16]
+    assert work.batches[-1] == [3, 4]
+
+
+def test_one_alone_does_not_wait(work):
+    work.may_go_on.set()
+    batcher = batcher_of(work, wait_seconds=1000.0)
+    for item in (1, 2, 3):
+        assert batcher.submit([item], [1])[0].result(30) == item**2
+
+
+def test_closing_finishes_what_was_taken(work):
+    batcher = busy(work, wait_seconds=1000.0)
+    futures = batcher.submit([1, 2, 3, 4, 5], [1] * 5)
+    closing = threading.Thread(target=batcher.close)
+    closing.start()
+    work.may_go_on.set()
+    closing.join(30)
+    assert not closing.is_alive()
+    assert [future.result(0) for future in futures] == [1, 4, 9, 16, 25]
+    assert not batcher.alive
+    with pytest.raises(Closed):
+        batcher.submit([6], [1])

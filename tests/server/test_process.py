@@ -1,0 +1,207 @@
+"""`hmtl serve` as users start it: slow, silent and vanishing clients, the log, and the end."""
+
+import json
+import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Tuple
+
+import httpx
+import pytest
+
+from hmtl.cli import main
+
+SECRET = "Mara Lind, a baker from Oslo, met her brother Tom."
+
+
+def connected(server: Any) -> socket.socket:
+    connection = socket.create_connection(server.address, timeout=30)
+    connection.settimeout(30)
+    return connection
+
+
+def head(length: int, path: str = "/predict") -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode()
+
+
+def read_all(connection: socket.socket) -> bytes:
+    """What comes until the server closes the connection."""
+    parts = []
+    try:
+        while part := connection.recv(65536):
+            parts.append(part)
+    except ConnectionResetError:
+        pass
+    return b"".join(parts)
+
+
+def answer_of(raw: bytes) -> Tuple[int, Any]:
+    top, _, body = raw.partition(b"\r\n\r\n")
+    return int(top.split()[1]), json.loads(body)
+
+
+def test_hostile_clients(start):
+    """Each is told why, where it can be, and none of them harms the others."""
+    server = start("--read-seconds", "1", "--max-connections", "40", "--max-body-bytes", "500000")
+    client = httpx.Client(base_url=server.url, timeout=60)
+
+    def lives() -> bool:
+        return client.post("/predict", json={"text": SECRET}).status_code == 200
+
+    # Silent, and slow with the headers: closed after a second, however often a byte comes.
+    silent, slow = connected(server), connected(server)
+    for byte in b"POST /pred":
+        slow.send(bytes([byte]))
+        time.sleep(0.05)
+    assert lives()
+    assert read_all(silent) == b""
+    assert read_all(slow) == b""
+
+    # The same on a connection that served a request before.
+    again = connected(server)
+    again.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert again.recv(65536).startswith(b"HTTP/1.1 200")
+    again.sendall(b"GET /hea")
+    assert b"200" not in read_all(again)
+
+    # Slow with the body: told so.
+    slow = connected(server)
+    slow.sendall(head(100) + b'{"text": "')
+    status, reason = answer_of(read_all(slow))
+    assert (status, reason["detail"]) == (408, "the request was not complete after 1 seconds")
+
+    # Ends in the middle of the body, or with the answer on its way.
+    for sent in (head(100) + b'{"te', head(len(SECRET) + 12) + json.dumps({"text": SECRET}).encode()):
+        gone = connected(server)
+        gone.sendall(sent)
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        gone.close()
+    assert lives()
+
+    # 10 MB, announced or in chunks; and more than anybody would read.
+    assert client.post("/predict", content=b"x" * 10_000_000).status_code == 413
+    assert client.post("/predict", content=(b"x" * 100_000 for _ in range(20))).status_code == 413
+    huge = connected(server)
+    huge.sendall(head(10**12))
+    assert answer_of(read_all(huge))[0] == 413
+    assert lives()
+
+    # What is no HTTP.
+    for noise in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"GET\r\n\r\n", b"\xff" * 200 + b"\r\n\r\n"):
+        noisy = connected(server)
+        noisy.sendall(noise)
+        status, reason = answer_of(read_all(noisy))
+        assert (status, reason["detail"]) == (400, "Invalid HTTP request received.")
+    endless = connected(server)
+    endless.sendall(b"GET /" + b"a" * 100_000)
+    assert answer_of(read_all(endless))[0] == 400
+    assert lives()
+
+    # Too many connections: the latest are closed at once.
+    crowd = [connected(server) for _ in range(60)]
+    time.sleep(0.3)
+    closed = 0
+    for connection in crowd:
+        connection.setblocking(False)
+        try:
+            closed += connection.recv(1) == b""
+        except BlockingIOError:
+            pass
+        except ConnectionResetError:
+            closed += 1
+    assert 20 <= closed < 60
+    for connection in crowd:
+        connection.close()
+    time.sleep(0.3)
+    assert lives()
+    assert server.process.poll() is None
+
+
+def test_an_answer_that_nobody_reads(start):
+    server = start("--read-seconds", "1")
+    greedy = socket.socket()
+    greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    greedy.connect(server.address)
+    # Far more answers than the buffers of both sides hold.
+    for _ in range(200):
+        greedy.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    deadline = time.monotonic() + 30
+    while httpx.get(server.url + "/health").status_code == 200 and time.monotonic() < deadline:
+        try:
+            greedy.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            pass
+        except (ConnectionResetError, BrokenPipeError):
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the connection was not closed")
+
+
+def test_sigterm_finishes_what_was_taken(start, predictor):
+    server = start("--max-batch-texts", "1")
+    texts = [f"{SECRET} It was day {number}." * 20 for number in range(12)]
+    with ThreadPoolExecutor(len(texts)) as pool:
+        answers = [
+            pool.submit(httpx.post, server.url + "/predict", json={"text": text}, timeout=60) for text in texts
+        ]
+        taken = httpx.Client(base_url=server.url)
+        while "hmtl_open_requests 13.0" not in taken.get("/metrics").text:
+            if any(answer.done() for answer in answers):
+                break
+        server.process.send_signal(signal.SIGTERM)
+        outputs = [answer.result(60) for answer in answers]
+    assert [output.status_code for output in outputs] == [200] * len(texts)
+    assert [output.json()["outputs"][0]["text"] for output in outputs] == texts
+    assert server.process.wait(60) == 0
+    assert server.lines()[-1]["event"] == "stopped"
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(server.url + "/health")
+
+
+def test_ctrl_c_stops(start):
+    server = start()
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(60) == 0
+
+
+def test_the_log_has_no_texts(start):
+    server = start()
+    httpx.post(server.url + "/predict", json={"texts": [SECRET, SECRET]})
+    httpx.post(server.url + "/predict", content=b'{"text": "Mara')
+    httpx.post(server.url + "/predict", json={"text": ["Mara"]})
+    httpx.get(server.url + "/Mara?text=Mara", headers={"User-Agent": "Mara"})
+    assert server.stop() == 0
+    requests = [line for line in server.lines() if line["event"] == "request"]
+    assert [(line["method"], line["path"], line["status"]) for line in requests] == [
+        ("POST", "/predict", 200),
+        ("POST", "/predict", 422),
+        ("POST", "/predict", 422),
+        ("other", "other", 404),
+    ]
+    assert requests[0]["texts"] == 2
+    assert all({"time", "level", "milliseconds"} <= set(line) for line in requests)
+    assert "Mara" not in "".join(server.log)
+
+
+def error_of(capsys, command) -> str:
+    with pytest.raises(SystemExit) as stopped:
+        main(command)
+    assert stopped.value.code == 2
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_mistakes_on_the_command_line(tiny_run: Path, tmp_path: Path, capsys):
+    assert "no such archive" in error_of(capsys, ["serve", str(tmp_path / "none")])
+    assert "max_queue is 0; expected a positive number" in error_of(
+        capsys, ["serve", str(tiny_run), "--max-queue", "0"]
+    )
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        error = error_of(capsys, ["serve", str(tiny_run), "--port", str(port)])
+        assert error.startswith(f"hmtl: error: 127.0.0.1:{port}: ")
+        assert "name another --host or --port" in error
+    assert "nowhere.invalid:8000" in error_of(capsys, ["serve", str(tiny_run), "--host", "nowhere.invalid"])
+    assert "--port 70000: expected" in error_of(capsys, ["serve", str(tiny_run), "--port", "70000"])
