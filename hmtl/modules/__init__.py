@@ -1,8 +1,10 @@
 """Modules that the heads and the hierarchy share."""
 
 from hmtl.modules.antecedent_products import antecedent_products
+from hmtl.modules.character_encoder import DistinctCharactersEncoder
 from hmtl.modules.conditional_random_field import ConditionalRandomField
 from hmtl.modules.document_layout import DocumentLayout
+from hmtl.modules.dropout import Dropout
 from hmtl.modules.elmo_embedder import ElmoEmbedder
 from hmtl.modules.padded_lstm_encoder import PaddedLstmEncoder
 from hmtl.modules.shared_encoders import CrossStitchEncoder, HardSharingEncoder, SharedEncoder, SluiceEncoder
@@ -11,7 +13,9 @@ from hmtl.modules.transformer_embedder import TransformerEmbedder
 __all__ = [
     "ConditionalRandomField",
     "CrossStitchEncoder",
+    "DistinctCharactersEncoder",
     "DocumentLayout",
+    "Dropout",
     "ElmoEmbedder",
     "HardSharingEncoder",
     "PaddedLstmEncoder",
