@@ -5,36 +5,47 @@
 
 The floor of an update is bare torch on tensors that lie ready, of the shapes that the update has: the LSTMs of all its
 levels, the matrix products of the characters' convolution and of its head (of the pairs, for coreference) and the CRF,
-all of them forward and then, in the other order, backward, then the norm of the gradient and the fused kernel of Adam for every parameter that the task
-reaches. It has no batch to make, no look-up of embeddings, no dropout, masks, activations or losses, and no Python but
-the loop of the CRF. Updates and floors take turns, batch by batch.
+all of them forward and then, in the other order, backward; then the norm of the gradient, and the fused kernel of Adam
+for every parameter that the task reaches. It has no batch to make, no look-up of embeddings, no dropout, masks,
+activations or losses, and no Python but the loop of the CRF. Updates and floors take turns, batch by batch.
 """
 
+import argparse
+import os
+import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from statistics import median
+from typing import Any, Callable, Dict, List
 
+# Before torch is imported.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["TQDM_DISABLE"] = "1"
+
+import hmtl  # noqa: E402, F401  (first: it silences warnings that AllenNLP's imports would print)
+
+# isort: split
 import torch
 from calibration import Meter, Readings
-from phases import UPDATES, Experiment, Result, batches_of, skip, stride_of, update
+from phases import UPDATES, Experiment, Result, batches_of, reading, skip, stride_of, update
 
-from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.models import HMTL
 from hmtl.models.heads import CorefHead, CrfHead, RelationHead
 from hmtl.modules import PaddedLstmEncoder
-from hmtl.training.trainer import MultiTaskTrainer
 
 Work = Callable[[], object]
 # Runs forward, and returns the way back.
 Kernel = Callable[[], Work]
 
 
-def floor(corpus: Path, directory: Path, rounds: int) -> Result:
+def floors(corpus: Path, directory: Path, rounds: int) -> Result:
     """For each task the readings `{task} floor` and, of the updates in between, `{task} floor: update`."""
     experiment, meter = Experiment(corpus, directory), Meter()
     trainer = experiment.trainer()
-    trainer.model.train()
+    model = trainer.model
+    assert isinstance(model, HMTL)
+    model.train()
     for task, count in UPDATES.items():
-        optimizer_step = optimizer(trainer.model, task)
+        optimizer_step = optimizer(model, task)
         update(trainer, task, next(batches_of(trainer, task)))
         for number in range(rounds):
             batches, stride = batches_of(trainer, task), stride_of(trainer, task)
@@ -44,7 +55,7 @@ def floor(corpus: Path, directory: Path, rounds: int) -> Result:
                     with meter.time(f"{task} floor: update", count):
                         batch = next(batches)
                         update(trainer, task, batch)
-                    kernels = kernels_of(trainer.model, task, batch)
+                    kernels = kernels_of(model, task, batch)
                     with meter.time(f"{task} floor", count):
                         run(kernels)
                         optimizer_step()
@@ -190,3 +201,36 @@ def optimizer(model: HMTL, task: str) -> Work:
 
     work()
     return work
+
+
+def ratios(readings: Dict[str, Readings]) -> Dict[str, Dict[str, float]]:
+    """Of the readings of `floors`, for each task: cal of the floor and of an update, and how many times the floor an
+    update costs, the median of the rounds."""
+    found: Dict[str, Dict[str, float]] = {}
+    for task in UPDATES:
+        bare, update = readings[f"{task} floor"], readings[f"{task} floor: update"]
+        times = median(ours / floor for ours, floor in zip(update.seconds, bare.seconds))
+        found[task] = {"floor_cal": bare.median_cal, "update_cal": update.median_cal, "ratio": times}
+    return found
+
+
+def table(found: Dict[str, Dict[str, float]]) -> str:
+    """The ratios for people to read."""
+    lines = [f"{'an update and its floor, cal':32}{'floor':>10}{'ours':>10}{'ratio':>8}"]
+    for task, row in found.items():
+        lines.append(f"{task:32}{row['floor_cal']:10.3f}{row['update_cal']:10.3f}{row['ratio']:8.2f}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--quick", action="store_true", help="few rounds")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        reading(arguments.corpus, Path(folder))
+        print(table(ratios(floors(arguments.corpus, Path(folder), 3 if arguments.quick else 9).readings)))
+
+
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,8 @@ to one synthetic corpus; with another one, those columns mean nothing.
 Costs are CPU seconds, and the same in cal: multiples of a fixed piece of work that runs between the rounds, so that
 machines and noisy minutes can be compared. Each is the median of its rounds. Updates, validation and prediction follow
 one another, so that validation and prediction have a model that has learned a little.
+
+A second table has updates beside their floor: what bare torch takes for their kernels alone (see benchmarks/floor.py).
 """
 
 import argparse
@@ -32,6 +34,7 @@ import hmtl  # noqa: E402, F401  (first: it silences warnings that AllenNLP's im
 
 # isort: split
 import figures_2018  # noqa: E402
+import floor  # noqa: E402
 import phases  # noqa: E402
 import torch  # noqa: E402
 from calibration import Meter, Readings  # noqa: E402
@@ -53,6 +56,7 @@ def measure(corpus: Path, rounds: Dict[str, int]) -> phases.Result:
             # Data is read once in a process.
             *[("reading", phases.reading, corpus, directory)] * rounds["reading"],
             ("updates", phases.updates, corpus, directory, rounds["updates"]),
+            ("updates and their floors", floor.floors, corpus, directory, rounds["updates"]),
             ("validation", phases.validation, corpus, directory, rounds["validation"]),
             ("prediction", phases.prediction, corpus, directory, rounds["prediction"]),
             ("start-up", phases.start_up, rounds["start-up"]),
@@ -87,6 +91,7 @@ def report(result: phases.Result, rounds: Dict[str, int]) -> Dict[str, Any]:
         "rounds": rounds,
         "seconds_per_cal": median(units),
         "costs": {name: cost(name, readings) for name, readings in result.readings.items()},
+        "floors": floor.ratios(result.readings),
         "peak_gb": {
             name: {"ours": peak, **with_2018(peak, figures_2018.PEAK_GB.get(name))}
             for name, peak in result.peak_gb.items()
@@ -109,8 +114,11 @@ def table(results: Dict[str, Any]) -> str:
     """The results for people to read."""
     lines = [f"{'':32}{'CPU s':>10}{'cal':>10}{'2018, cal':>12}{'ratio':>8}"]
     for name, row in results["costs"].items():
+        if " floor" in name:
+            continue
         ours = f"{row['cpu_seconds']:10.4f}{row['cal']:10.3f}"
         lines.append(f"{_indented(name):32}{ours}{_number(row['2018']):>12}{_number(row['ratio']):>8}")
+    lines.append("\n" + floor.table(results["floors"]))
     lines.append(f"\n{'peak memory, GB':42}{'ours':>10}{'2018':>12}{'ratio':>8}")
     for name, row in results["peak_gb"].items():
         lines.append(f"{name:42}{row['ours']:10.2f}{_number(row['2018']):>12}{_number(row['ratio']):>8}")

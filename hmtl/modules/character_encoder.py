@@ -53,7 +53,7 @@ def _convolved(words: torch.Tensor, embedding: torch.nn.Module, encoder: CnnEnco
         # Shape: (num_windows, num_filters)
         filtered = F.linear(characters, convolution.weight.transpose(1, 2).flatten(1))
         word_of = torch.arange(len(words)).repeat_interleave(num_windows).unsqueeze(1).expand_as(filtered)
-        # The largest of each word; -inf, which ReLU makes 0, of a word that is too short. Shape: (num_words, num_filters)
+        # A word that is too short has -inf, which ReLU makes 0. Shape: (num_words, num_filters)
         largest = filtered.new_full((len(words), filtered.size(1)), -torch.inf)
         largest = largest.scatter_reduce(0, word_of, filtered, "amax")
         # ReLU and a bias do not change which window is the largest.

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 TASKS = ["ner", "emd", "relation", "coref"]
@@ -57,7 +58,10 @@ def test_every_cost_is_measured(corpus: Path, tmp_path: Path, monkeypatch: pytes
         seconds = [results["costs"][f"{task} update: {part}"]["rounds"]["cpu_seconds"] for part in parts]
         for total, *of_parts in zip(update, *seconds):
             assert 0 < sum(of_parts) <= total
+        found = results["floors"][task]
+        assert found["floor_cal"] > 0 and found["update_cal"] > 0 and found["ratio"] > 0
     assert "coref validation" in printed
+    assert "an update and its floor" in printed
 
 
 @pytest.mark.slow
@@ -82,3 +86,24 @@ def test_the_meter_keeps_one_reading_a_round(monkeypatch: pytest.MonkeyPatch) ->
     readings.calibrations = [0.5, 0.5, 2.0, 2.0]
     # 6, 2, 4 and 1 cal.
     assert readings.median_cal == 3.0
+
+
+def test_the_floor_repeats_the_kernels_of_an_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    floor = importlib.import_module("floor")
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], record_shapes=True) as profiler:
+        floor.run([floor.product(3, 4, 5), floor.product(2, 4, 5, times=2)])
+    products = [event.input_shapes for event in profiler.events() if event.name == "aten::mm"]
+    once = [[3, 4], [4, 5]], [[3, 5], [5, 4]], [[5, 3], [3, 4]]
+    twice = [[2, 4], [4, 5]], [[2, 5], [5, 4]], [[5, 2], [2, 4]]
+    assert sorted(products) == sorted([*once, *twice, *twice])
+
+
+def test_ratios_are_medians_of_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    floor, calibration = importlib.import_module("floor"), importlib.import_module("calibration")
+    readings = {}
+    for task in TASKS:
+        readings[f"{task} floor"] = calibration.Readings([1.0, 2.0, 4.0], [0.5, 0.5, 0.5])
+        readings[f"{task} floor: update"] = calibration.Readings([3.0, 3.0, 4.0], [0.5, 0.5, 0.5])
+    assert floor.ratios(readings)["ner"] == {"floor_cal": 4.0, "update_cal": 6.0, "ratio": 1.5}

@@ -386,5 +386,9 @@ def test_path_probabilities_are_shares_of_all_paths(seed: int, constrained: bool
 def test_path_probabilities_where_no_sequence_is_allowed():
     # Start -> 0 -> 1 -> end: a sequence of one token would have to be both.
     crf = crf_with(3, constraints=[(3, 0), (0, 1), (1, 4)])
-    arguments = (torch.zeros(1, dtype=torch.long), torch.zeros(1, dtype=torch.long), torch.zeros(1, 1, dtype=torch.long))
+    arguments = (
+        torch.zeros(1, dtype=torch.long),
+        torch.zeros(1, dtype=torch.long),
+        torch.zeros(1, 1, dtype=torch.long),
+    )
     assert crf.path_probabilities(torch.randn(1, 1, 3), mask_of([1]), *arguments).tolist() == [0.0]

@@ -6,8 +6,12 @@ import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 from test_trainer import TASKS, assert_same_results, build, train
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from hmtl.models.heads import RelationHead
+from hmtl.modules import ConditionalRandomField
 from hmtl.training.gradient_aggregators import GradientAggregator
+from hmtl.training.metrics import LabelledF1
 
 WITHOUT_DROPOUT = {f"levels.{task}.{where}": 0.0 for task in TASKS for where in ("input_dropout", "head.dropout")}
 SGD = {"optimizer": {"type": "sgd", "lr": 1.0}, "shared_optimizer": True, "grad_norm": None, "grad_clipping": None}
@@ -245,3 +249,62 @@ def test_a_resumed_run_ends_as_the_whole(fixtures, tmp_path, monkeypatch, settin
     test_trainer.StopAfter.updates = 0
     train(fixtures, tmp_path / "run", recover=True, **settings)
     assert_same_results(Path(tmp_path / "run"), Path(tmp_path / "whole"))
+
+
+class Waits(TorchDispatchMode):
+    """Notes what would make the host wait for a device: reading a number, and shapes that depend on numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.overloadpacket.__name__
+        if name in ("_local_scalar_dense", "nonzero", "masked_select", "_unique2", "unique_dim"):
+            self.found.append(name)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("task, num_waits", [("ner", 1), ("emd", 1), ("relation", 0)])
+def test_an_update_neither_decodes_nor_waits_for_the_device(fixtures, tmp_path, monkeypatch, task, num_waits):
+    # Ours reads numbers on CPUs, where that costs nothing, and is AllenNLP's elsewhere.
+    plain = {"text_field_embedder.token_embedders.token_characters.type": "character_encoding"}
+    trainer = build(fixtures, tmp_path, model=plain, trainer={"grad_norm": None})
+    batches = batches_of(trainer, task)
+    waits = Waits()
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("not in training")
+
+    for owner, name in (
+        (ConditionalRandomField, "viterbi"),
+        (RelationHead, "_decode"),
+        (LabelledF1, "__call__"),
+    ):
+        monkeypatch.setattr(owner, name, refuse)
+    for name in ("tolist", "numpy", "cpu"):
+        monkeypatch.setattr(torch.Tensor, name, lambda tensor, *_, name=name: waits.found.append(name))
+    trainer.model.train()
+    with waits:
+        trainer._update(batches, 0, 0)
+    # The CRF asks once whether its transitions are near enough to one another to be summed as probabilities.
+    assert waits.found == ["_local_scalar_dense"] * num_waits
+
+
+@pytest.mark.parametrize(
+    "grad_norm, grad_clipping", [(0.01, None), (0.01, 10.0), (1e6, None), (None, 1e-4), (0.5, 1e-4)]
+)
+def test_the_norm_is_limited_and_then_the_values(fixtures, tmp_path, grad_norm, grad_clipping):
+    limits = {"grad_norm": grad_norm, "grad_clipping": grad_clipping}
+    trainer = trainer_of(fixtures, tmp_path, **limits)
+    batches = batches_of(trainer, "ner")
+    (expected,) = gradients(trainer, batches).values()
+    norm = torch.cat([gradient.flatten().double() for gradient in expected.values()]).norm().item()
+    for name, gradient in expected.items():
+        if grad_norm and norm > grad_norm:
+            gradient = gradient * (grad_norm / norm)
+        expected[name] = gradient if grad_clipping is None else gradient.clamp(-grad_clipping, grad_clipping)
+    trainer.model.zero_grad()
+    found = step(trainer, batches)
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-6, msg=name)

@@ -24,8 +24,8 @@ class CrfHead(TaskHead):
     """A linear projection and a linear-chain CRF over BIOUL tags (HMTL section 2.2; Lample et al. 2016).
 
     Tag 0 is O; span label `n` of the vocabulary has the tags 4n+1 to 4n+4 for B, I, L and U.
-    `predictions` holds one list of `Span`s a sentence, with offsets counted from its first token. The score of a span is
-    its exact posterior probability: the share, among all BIOUL sequences, of those that have this span with this label.
+    `predictions` holds one list of `Span`s a sentence, with offsets counted from its first token. The score of a span
+    is its exact posterior probability: the share, among all BIOUL sequences, of those that have it with its label.
 
     # Parameters
 

@@ -34,8 +34,9 @@ class RelationHead(TaskHead):
     (HMTL section 2.4; Bekoulis et al. 2018, equation 8).
 
     A relation is correct when the last tokens of both arguments and the type are. `predictions` holds one list of rows
-    `(last token of arg1, last token of arg2, type)` a sentence; the score of a relation is its probability. Metrics: `precision`, `recall` and `f1` over all
-    sentences, and `f1_sentences_with_relations` over those that have gold relations, as the 2018 code reported.
+    `(last token of arg1, last token of arg2, type)` a sentence; the score of a relation is its probability. Metrics:
+    `precision`, `recall` and `f1` over all sentences, and `f1_sentences_with_relations` over those that have gold
+    relations, as the 2018 code reported.
 
     # Parameters
 

@@ -28,10 +28,10 @@ class TaskHead(Head):
     `(last token of arg1, last token of arg2, label)`, or clusters as lists of `(start, end)`; offsets count tokens from
     the start of the row. A head decodes and updates its metrics only outside training.
 
-    Where they are wanted it then also returns `scores`, nested like `predictions`: a float between 0 and 1 for each span
-    (the posterior probability of exactly this span with this label) and each relation (its probability), and for each
-    cluster a list of one float a mention: the probability of the link to the antecedent that it was joined by, and for
-    the first mention that of the likeliest link to it.
+    Where they are wanted it then also returns `scores`, nested like `predictions`: a float between 0 and 1 for each
+    span (the posterior probability of exactly this span with this label) and each relation (its probability), and for
+    each cluster a list of one float a mention: the probability of the link to the antecedent that it was joined by, and
+    for the first mention that of the likeliest link to it.
 
     A batch may be computed in parts, over workers or one after the other, and the gradient must be that of the whole.
     A `loss` that is a sum over rows adds up. One that is a mean comes with `loss_count`, shape (), a float tensor on
