@@ -1,4 +1,4 @@
-"""Fused kernels against Adam written out (Kingma and Ba 2015, algorithm 1; decoupled decay: Loshchilov and Hutter 2019)."""
+"""Fused kernels against Adam written out (Kingma and Ba 2015, algorithm 1; AdamW: Loshchilov and Hutter 2019)."""
 
 import copy
 import math
