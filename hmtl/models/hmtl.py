@@ -207,7 +207,7 @@ class HMTL(Model):
                     output[name] = encodings.by_document(rows) if scope == "sentence" else rows
         return output
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def predict(
         self,
         text: List[TextFieldTensors],

@@ -82,8 +82,8 @@ class HMTLPredictor(Predictor):
         first mention, the likeliest link to it).
     precision : `str`, optional (default = `"fp32"`)
         `"bf16"` or, on GPUs, `"fp16"` computes in 16 bits where that is safe (`torch.autocast`), `"int8"` on CPUs with
-        8-bit integers in the encoders (`quantised`). Both are faster on processors that know such numbers, and may
-        change a few predictions.
+        8-bit integers in the embedder's linear layers, such as those of transformers (`quantised`). Both are faster on
+        processors that know such numbers, and may change a few predictions.
 
     # Raises
 

@@ -8,9 +8,13 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 import torch
-from allennlp.data import Batch
+from allennlp.common import Params
+from allennlp.data import Batch, Vocabulary
+from allennlp.data.token_indexers import PretrainedTransformerMismatchedIndexer
 
+from hmtl.data.dataset_readers import TaggingReader
 from hmtl.errors import UserError
+from hmtl.models import HMTL
 from hmtl.predictors import HMTLPredictor, hmtl_predictor
 from hmtl.predictors.text import TokenizedText
 
@@ -202,40 +206,55 @@ def shape_of(scores: Any, predictions: Any) -> bool:
 # ---------------------------------------------------------------------------------------------- number formats
 
 
-@pytest.mark.parametrize("precision", ["bf16", "int8"])
-def test_other_formats_predict_nearly_the_same(
-    precision: str, predictor: HMTLPredictor, tiny_run: Path, tmp_path: Path
-) -> None:
-    weights = tmp_path / "random.th"
-    torch.save(predictor._model.state_dict(), weights)
-    other = HMTLPredictor.load(tiny_run, weights_file=str(weights), precision=precision)
+def test_sixteen_bits_predict_nearly_the_same(predictor: HMTLPredictor, tiny_run: Path) -> None:
+    other = loaded(tiny_run, precision="bf16")
     texts = random_texts(30)
     expected, found = predictor.predict_batch_json(texts), other.predict_batch_json(texts)
+    assert found != expected, "the format has an effect"
     for task in ("ner", "emd"):
-        spans = [
+        spans, others = (
             {
                 (number, row["start"], row["end"], row["label"])
                 for number, output in enumerate(outputs)
                 for row in output[task]
             }
             for outputs in (expected, found)
-        ]
-        assert len(spans[0] & spans[1]) > 0.8 * max(map(len, spans)) > 0
-    assert found != expected, "the format has an effect"
-    for task in other.layers:
-        assert all(output[task] is not None for output in found)
+        )
+        assert len(spans & others) > 0.8 * max(len(spans), len(others)) > 0
 
 
-def test_integers_only_where_layers_are_called(tiny_run: Path) -> None:
-    predictor = HMTLPredictor.load(tiny_run, precision="int8")
-    kinds = {name: type(module).__module__ for name, module in predictor._model.named_modules()}
-    quantised = [name for name, kind in kinds.items() if "quantized" in kind]
-    assert any(name.startswith("encoders.ner.") for name in quantised)
-    assert not any(name.startswith("heads.") for name in quantised)
+def test_integers_in_the_linear_layers_of_a_transformer(transformer: str) -> None:
+    config = {
+        "text_field_embedder": {"token_embedders": {"tokens": {"type": "hmtl_transformer", "model_name": transformer}}},
+        "levels": {"names": {"encoder": {"type": "pass_through"}, "head": {"type": "hmtl_crf"}}},
+    }
+    model = HMTL.from_params(Params(config), vocab=Vocabulary(tokens_to_add={"names_labels": ["A", "B"]}))
+    indexer = PretrainedTransformerMismatchedIndexer(transformer)
+    plain, integers = (
+        HMTLPredictor(model, TaggingReader("names", token_indexers={"tokens": indexer}), precision=precision)
+        for precision in ("fp32", "int8")
+    )
+    vectors = []
+    for predictor in (plain, integers):
+        predictor._hmtl.heads["names"].register_forward_pre_hook(
+            lambda _, __, fields: vectors.append(fields["encoding"]), with_kwargs=True
+        )
+        assert predictor.predict_json({"sentences": [WORDS]})["sentences"] == [WORDS]
+    kinds = {type(module).__module__ for module in integers._hmtl.text_field_embedder.modules()}
+    assert any("quantized" in kind for kind in kinds)
+    assert not any("quantized" in type(module).__module__ for module in model.modules()), "the model itself stays"
+    error = (vectors[0] - vectors[1]).abs()
+    # Integers of 8 bits have steps of 1/127 of the largest value.
+    assert 0 < error.max() < 0.2 * vectors[0].abs().max()
 
 
 @pytest.mark.parametrize(
-    "precision, message", [("fp64", "expected one of: fp32, bf16, fp16, int8"), ("fp16", "fp16 is for GPUs")]
+    "precision, message",
+    [
+        ("fp64", "expected one of: fp32, bf16, fp16, int8"),
+        ("fp16", "fp16 is for GPUs"),
+        ("int8", "this model has none; use 'fp32' or 'bf16'"),
+    ],
 )
 def test_formats_that_cannot_be(precision: str, message: str, tiny_run: Path) -> None:
     with pytest.raises(UserError, match=message):
