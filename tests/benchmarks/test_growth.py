@@ -1,0 +1,47 @@
+"""The corpora that are compared are alike but for their size; nothing here is timed."""
+
+import importlib
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+from allennlp.data import Vocabulary
+from allennlp.data.dataset_readers import MultiTaskDatasetReader
+
+from hmtl.data.corpora import Corpus
+from hmtl.data.corpora.ontonotes import OntonotesCorpus
+from hmtl.data.data_loaders import PerTaskDataLoader
+from hmtl.data.dataset_readers import CorefReader, TaggingReader
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+def shapes(batch: Dict[str, Any]) -> List[Any]:
+    text = batch["text"]["tokens"]["tokens"]
+    return [text.shape, (text != 0).sum(), *(batch[name].shape for name in ("spans", "mentions") if name in batch)]
+
+
+def test_copies_have_the_same_words_labels_and_lengths(fixtures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    growth = importlib.import_module("growth")
+    path = str(fixtures / "ontonotes" / "train.v4_gold_conll")
+
+    def loader_of(corpus: Corpus) -> PerTaskDataLoader:
+        readers = {"ner": TaggingReader("ner", corpus=corpus), "coref": CorefReader(corpus=corpus)}
+        loader = PerTaskDataLoader(MultiTaskDatasetReader(readers), path, batch_size=2)
+        vocab = Vocabulary.from_instances(loader.iter_instances())
+        loader.index_with(vocab)
+        words.append(set(vocab.get_token_to_index_vocabulary("tokens")))
+        return loader
+
+    words: List[Any] = []
+    once, thrice = loader_of(OntonotesCorpus()), loader_of(growth.RepeatedCorpus(OntonotesCorpus(), 3))
+    assert words[0] == words[1]
+    for task in once.tasks:
+        number = len(once._lengths[task])
+        assert thrice._lengths[task] == once._lengths[task] * 3
+        batches = [thrice._batch(task, [0, number - 1], None)]
+        batches += [thrice._batch(task, [copy * number, copy * number + number - 1], None) for copy in (1, 2)]
+        assert all(shapes(batch) == shapes(once._batch(task, [0, number - 1], None)) for batch in batches)
+    (few,) = growth.RepeatedCorpus(OntonotesCorpus(), 1, documents=1).documents(path)
+    assert few.clusters == next(OntonotesCorpus().documents(path)).clusters
