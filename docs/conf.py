@@ -17,7 +17,6 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.viewcode",
     "docstrings",
     "configuration_keys",
     "notebooks",
@@ -45,6 +44,7 @@ html_theme = "furo"
 html_title = f"hmtl {VERSION}"
 html_static_path: list = []
 html_show_sphinx = False
+html_copy_source = False
 # Everything comes from the page's own host.
 html_theme_options = {"navigation_with_keys": True, "top_of_page_buttons": []}
 pygments_style = "friendly"

@@ -8,6 +8,8 @@ from docutils import nodes
 from myst_parser.parsers.sphinx_ import MystParser
 from sphinx.application import Sphinx
 
+_LINK = re.compile(r"\[([^\]]+)\]\((\w+)\.ipynb\)")
+
 
 class NotebookParser(MystParser):
     """Reads a notebook as the Markdown that `to_markdown` makes of it."""
@@ -26,7 +28,8 @@ def to_markdown(notebook: Dict[str, Any]) -> str:
 def _blocks(cell: Dict[str, Any]) -> Iterator[str]:
     source = _text(cell["source"])
     if cell["cell_type"] == "markdown":
-        yield source
+        # A link to another notebook is one to its page.
+        yield _LINK.sub(r"{doc}`\1 <\2>`", source)
     elif source.strip():
         yield f"````python\n{source}\n````"
         for output in cell.get("outputs", []):

@@ -14,10 +14,11 @@ from docstrings import entries, public_classes, split_sections, to_rst  # noqa: 
 def parsed(docstring: str) -> str:
     """The document that docutils reads, as its own XML; a warning is an error."""
     from docutils.core import publish_string
+    from docutils.writers.pseudoxml import Writer
 
     text = "\n".join(to_rst(docstring.splitlines())).replace(":py:class:", "")
     settings = {"halt_level": 2, "report_level": 2, "warning_stream": False}
-    return publish_string(text, writer="pseudoxml", settings_overrides=settings).decode()
+    return publish_string(text, writer=Writer(), settings_overrides=settings).decode()
 
 
 def test_parameters_are_a_field_with_a_list_of_definitions():
