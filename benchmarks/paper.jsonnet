@@ -14,4 +14,5 @@ experiment.new(
   tasks=corpora.ace(data) + with_relations + corpora.ontonotes(data),
   embedding=embedders.combine([embedders.words(), embedders.characters()]),
   levels=levels.paper(),
+  initializer=embedders.learned_words_initializer,
 )
