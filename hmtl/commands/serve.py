@@ -63,6 +63,6 @@ def _serve(arguments: argparse.Namespace) -> None:
 
     limits = Limits(**{limit.name: getattr(arguments, limit.name) for limit in fields(Limits)})
     predictor = HMTLPredictor.load(
-        arguments.archive, arguments.spacy_model, arguments.cuda_device, arguments.weights_file
+        arguments.archive, arguments.spacy_model, arguments.cuda_device, arguments.weights_file, with_scores=True
     )
     run(create_app(predictor, limits, arguments.title, arguments.spacy_model), arguments.host, arguments.port, limits)

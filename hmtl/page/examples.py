@@ -1,8 +1,9 @@
 """Texts to try, of the kinds that the bundled sample has."""
 
 EXAMPLES = (
+    "Tobias Okafor met his wife in a studio in London. She worked for Low Tide Records, and the company gave her a "
+    "car.",
     "Clara Moss, the director of Hollin Rail, lives in Dublin. She sold her car to the company.",
-    "Marie Curie was born in Warsaw. She moved to Paris, where she worked with her husband Pierre Curie.",
-    "The mayor of Tarn visited the harbour on Monday. Her deputy, Jonas Feld, had asked the engineers of Nordwerk to "
-    "repair the bridge. They told him that it would take three weeks.",
+    "Anna Berg, a doctor from Oslo, works for a hospital in London. Her brother met her at the airport on Monday, and "
+    "they drove to her house in his car.",
 )

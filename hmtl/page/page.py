@@ -31,9 +31,7 @@ def page(outputs: List[JsonDict], layers: Dict[str, Layer], title: str = "hmtl")
     return _application(title, {"title": title, "layers": layers, "outputs": outputs})
 
 
-def server_page(
-    title: str, layers: Dict[str, Layer], max_characters: int, examples: Sequence[str] = EXAMPLES
-) -> str:
+def server_page(title: str, layers: Dict[str, Layer], max_characters: int, examples: Sequence[str] = EXAMPLES) -> str:
     """The same page with a text box, whose text goes to `predict` beside the page itself."""
     server = {"predict": "predict", "docs": "docs", "max_characters": max_characters, "examples": list(examples)}
     return _application(title, {"title": title, "layers": layers, "outputs": [], "server": server})
@@ -84,4 +82,4 @@ def _source(text: str) -> str:
 
 @lru_cache(maxsize=None)
 def _asset(name: str) -> str:
-    return files("hmtl.page").joinpath("assets", name).read_text(encoding="utf-8")
+    return (files("hmtl.page") / "assets" / name).read_text(encoding="utf-8")

@@ -135,12 +135,12 @@ def create_app(
 
 async def _answers(request: Request, futures: "List[Future[bytes]]", seconds: float) -> List[bytes]:
     """The answers, as long as there is somebody to wait for them and it does not take too long."""
-    answers = asyncio.gather(*map(asyncio.wrap_future, futures))
+    answers = asyncio.ensure_future(_all(futures))
     gone = asyncio.ensure_future(_disconnected(request))
     try:
         await asyncio.wait({answers, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if answers.done():
-            return list(answers.result())
+            return answers.result()
         if gone.done():
             raise ClientDisconnect
         raise HTTPException(503, f"no answer within {seconds:g} seconds; send less, or try again", {"Retry-After": "5"})
@@ -150,6 +150,10 @@ async def _answers(request: Request, futures: "List[Future[bytes]]", seconds: fl
             future.cancel()
         answers.cancel()
         gone.cancel()
+
+
+async def _all(futures: "List[Future[bytes]]") -> List[bytes]:
+    return [await asyncio.wrap_future(future) for future in futures]
 
 
 async def _disconnected(request: Request) -> None:

@@ -21,7 +21,8 @@ def _body(openapi: Dict[str, Any]) -> Iterator[str]:
     yield f'<pre tabindex="0">{escape(_EXAMPLE)}</pre>\n'
     for path, operations in openapi["paths"].items():
         for method, operation in operations.items():
-            yield f"<section>\n<h2><code>{method.upper()} {escape(path)}</code></h2>\n<p>{escape(operation['summary'])}.</p>\n"
+            yield f"<section>\n<h2><code>{method.upper()} {escape(path)}</code></h2>\n"
+            yield f"<p>{escape(operation['summary'])}.</p>\n"
             body = operation.get("requestBody")
             if body:
                 yield "<h3>Body: a JSON object with one of</h3>\n"

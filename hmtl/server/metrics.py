@@ -16,7 +16,11 @@ class Metrics:
             "hmtl_requests", "Requests answered", ["method", "path", "status"], registry=self.registry
         )
         self.request_seconds = Histogram(
-            "hmtl_request_seconds", "From the headers of a request to its answer", ["path"], buckets=_SECONDS, registry=self.registry
+            "hmtl_request_seconds",
+            "From the headers of a request to its answer",
+            ["path"],
+            buckets=_SECONDS,
+            registry=self.registry,
         )
         self.open_requests = Gauge("hmtl_open_requests", "Requests not answered yet", registry=self.registry)
         self.waiting_texts = Gauge("hmtl_waiting_texts", "Texts that wait for the model", registry=self.registry)

@@ -34,7 +34,8 @@ class GuardedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self.conn.their_state is not h11.IDLE:
-            self._header_timer = _cancelled(self._header_timer)
+            _cancel(self._header_timer)
+            self._header_timer = None
         elif self._header_timer is None:
             self._header_timer = self._abort_later()
 
@@ -44,11 +45,11 @@ class GuardedProtocol(H11Protocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._answer_timer = _cancelled(self._answer_timer)
+        _cancel(self._answer_timer)
 
     def connection_lost(self, exc: Optional[Exception]) -> None:
-        self._header_timer = _cancelled(self._header_timer)
-        self._answer_timer = _cancelled(self._answer_timer)
+        _cancel(self._header_timer)
+        _cancel(self._answer_timer)
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -70,6 +71,6 @@ def guarded(of_limits: Limits) -> type:
     return type("GuardedProtocol", (GuardedProtocol,), {"limits": of_limits})
 
 
-def _cancelled(timer: Optional[asyncio.TimerHandle]) -> None:
+def _cancel(timer: Optional[asyncio.TimerHandle]) -> None:
     if timer is not None:
         timer.cancel()

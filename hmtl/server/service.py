@@ -51,7 +51,7 @@ class PredictionService:
         return [encoded(output) for output in outputs]
 
     def _check_sentences(self, record: Dict[str, Any]) -> None:
-        """Relations are scored for all pairs of tokens in a sentence: the memory grows with the square of its length."""
+        """Relations are scored for all pairs of tokens in a sentence: the memory grows with the square of that."""
         limit = self._limits.max_sentence_tokens
         if _num_characters(record) <= limit:
             return

@@ -3,6 +3,13 @@
 from itertools import accumulate
 from typing import Any, Dict, List, Sequence, Tuple
 
+# JavaScript: the texts of elements without their labels, which no selection has either.
+PLAIN = """marks => marks.map(mark => {
+  const copy = mark.cloneNode(true);
+  for (const label of copy.querySelectorAll(".label")) label.remove();
+  return copy.textContent;
+})"""
+
 LAYERS: Dict[str, Any] = {"ner": "spans", "emd": "spans", "coref": "clusters", "relation": "relations"}
 
 Span = Tuple[int, int, str]
@@ -48,7 +55,15 @@ def output(
 ADA = output(
     ["Ada Lovelace , a writer from London , met Charles Babbage .", "She admired his engine ."],
     ner=[(0, 1, "PERSON"), (6, 6, "GPE"), (9, 10, "PERSON")],
-    emd=[(0, 6, "PER"), (4, 6, "PER"), (6, 6, "GPE"), (9, 10, "PER"), (12, 12, "PER"), (14, 14, "PER"), (15, 15, "VEH")],
+    emd=[
+        (0, 6, "PER"),
+        (4, 6, "PER"),
+        (6, 6, "GPE"),
+        (9, 10, "PER"),
+        (12, 12, "PER"),
+        (14, 14, "PER"),
+        (15, 15, "VEH"),
+    ],
     clusters=[[(0, 1), (4, 4), (12, 12)], [(9, 10), (14, 14)]],
     relations=[((4, 4), (6, 6), "GEN-AFF"), ((0, 1), (9, 10), "PER-SOC"), ((14, 14), (15, 15), "ART")],
 )

@@ -5,16 +5,9 @@ import re
 from typing import Any, Dict, List
 
 import pytest
-from annotated import ADA, LAYERS, output
+from annotated import ADA, LAYERS, PLAIN, output
 
 pytestmark = pytest.mark.browser
-
-# The text of the marks of a layer without their labels, which no selection has either.
-PLAIN = """marks => marks.map(mark => {
-  const copy = mark.cloneNode(true);
-  for (const label of copy.querySelectorAll(".label")) label.remove();
-  return copy.textContent;
-})"""
 
 
 def texts(page: Any, selector: str) -> List[str]:
@@ -60,7 +53,8 @@ def test_arcs_stand_on_their_arguments(open_outputs):
         """lines => lines.map(line => {
           const origin = line.ownerSVGElement.getBoundingClientRect();
           const length = line.getTotalLength();
-          return [0, length].map(place => line.getPointAtLength(place)).map(point => [point.x + origin.x, point.y + origin.y]);
+          const points = [0, length].map(place => line.getPointAtLength(place));
+          return points.map(point => [point.x + origin.x, point.y + origin.y]);
         })""",
     )
     for (label, relation), found in zip(((row["label"], row) for row in ADA["relation"]), ends):
@@ -123,7 +117,9 @@ def test_by_keyboard_alone(open_outputs):
     seen = []
     for _ in range(12):
         page.keyboard.press("Tab")
-        seen.append(page.evaluate("document.activeElement.id || document.activeElement.name || document.activeElement.tagName"))
+        seen.append(
+            page.evaluate("document.activeElement.id || document.activeElement.name || document.activeElement.tagName")
+        )
     assert seen[:8] == ["copy-link", "copy-json", "theme", "ner", "emd", "coref", "relation", "MARK"]
     # One stop for the text; in it the arrow keys go from mark to mark.
     assert seen[8] == "SUMMARY"
@@ -157,7 +153,9 @@ def test_names_and_roles(open_outputs):
     ]
     assert page.get_by_role("main").count() == page.get_by_role("banner").count() == 1
     assert page.get_attribute("svg.arcs", "aria-hidden") == "true"
-    unnamed = page.evaluate("[...document.querySelectorAll('button, summary')].filter(e => !e.textContent.trim()).length")
+    unnamed = page.evaluate(
+        "[...document.querySelectorAll('button, summary')].filter(e => !e.textContent.trim()).length"
+    )
     assert unnamed == 0
 
 
@@ -183,7 +181,8 @@ CONTRASTS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const node = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || ["SCRIPT", "NOSCRIPT"].includes(node.tagName) || !node.checkVisibility()) continue;
+    if (!walker.currentNode.data.trim() || ["SCRIPT", "NOSCRIPT"].includes(node.tagName)) continue;
+    if (!node.checkVisibility()) continue;
     const style = getComputedStyle(node);
     const drawn = node instanceof SVGElement;
     const background = drawn ? style.stroke : backgroundOf(node);
@@ -200,13 +199,30 @@ CONTRASTS = """() => {
 def test_contrast(open_outputs, scheme):
     """4.5 to 1 at least, as WCAG's level AA has it, for labels of every hue, lit or not."""
     names = [f"LABEL_{number}" for number in range(60)]
-    names += ["PER", "ORG", "GPE", "LOC", "FAC", "VEH", "WEA", "DATE", "TIME", "MONEY", "LAW", "EVENT", "NORP", "PERCENT"]
+    names += [
+        "PER",
+        "ORG",
+        "GPE",
+        "LOC",
+        "FAC",
+        "VEH",
+        "WEA",
+        "DATE",
+        "TIME",
+        "MONEY",
+        "LAW",
+        "EVENT",
+        "NORP",
+        "PERCENT",
+    ]
     labelled = output(
         [" ".join(f"word{number}" for number in range(len(names)))],
         ner=[(number, number, name) for number, name in enumerate(names)],
         emd=[(number, number, name) for number, name in enumerate(names)],
         clusters=[[(number, number), (number + 1, number + 1)] for number in range(0, len(names) - 1, 2)],
-        relations=[((number, number), (number + 1, number + 1), names[number]) for number in range(0, len(names) - 1, 2)],
+        relations=[
+            ((number, number), (number + 1, number + 1), names[number]) for number in range(0, len(names) - 1, 2)
+        ],
     )
     page = open_outputs([labelled], LAYERS, color_scheme=scheme, reduced_motion="reduce")
     assert page.evaluate(CONTRASTS) == []
@@ -270,12 +286,22 @@ def test_characters_beyond_16_bits_and_other_directions(open_outputs):
         LAYERS,
     )
     assert texts(page, "mark.filled") == ["Ada", "👩‍🚀", "Zoe\u0308", "עדה", "מלונדון"]
-    assert page.eval_on_selector_all(".sentences p", "ps => ps.map(p => getComputedStyle(p).direction)") == ["ltr", "rtl"]
+    assert page.eval_on_selector_all(".sentences p", "ps => ps.map(p => getComputedStyle(p).direction)") == [
+        "ltr",
+        "rtl",
+    ]
 
 
 def test_crossing_spans_and_spans_across_sentences(open_outputs):
     page = open_outputs(
-        [output(["a b c d", "e f g"], ner=[(0, 2, "X"), (3, 5, "Z")], emd=[(1, 3, "Y")], relations=[((0, 0), (5, 5), "R")])],
+        [
+            output(
+                ["a b c d", "e f g"],
+                ner=[(0, 2, "X"), (3, 5, "Z")],
+                emd=[(1, 3, "Y")],
+                relations=[((0, 0), (5, 5), "R")],
+            )
+        ],
         LAYERS,
     )
     assert plain_sentences(page) == ["a b c d", "e f g"]
@@ -315,7 +341,8 @@ def test_many_texts_are_made_as_they_come_near(open_outputs):
 
 def long_output(num_sentences: int) -> Dict[str, Any]:
     """Sentences of 20 tokens with 6 entities, 8 mentions and 3 relations each, in clusters of 10."""
-    words = "Ada met the writer from London who lived near a small river and often wrote to her friend in Paris .".split()
+    sentence = "Ada met the writer from London who lived near a small river and often wrote to her friend in Paris ."
+    words = sentence.split()
     ner, emd, relations, mentions = [], [], [], []
     for number in range(num_sentences):
         first = number * len(words)
@@ -337,8 +364,14 @@ def test_two_thousand_tokens(open_outputs):
           const view = document.querySelector("article").view;
           let writes = 0, mixed = 0;
           const replace = SVGElement.prototype.replaceChildren, read = Element.prototype.getClientRects;
-          SVGElement.prototype.replaceChildren = function (...nodes) { writes += 1; return replace.apply(this, nodes); };
-          Element.prototype.getClientRects = function () { mixed += writes; return read.call(this); };
+          SVGElement.prototype.replaceChildren = function (...nodes) {
+            writes += 1;
+            return replace.apply(this, nodes);
+          };
+          Element.prototype.getClientRects = function () {
+            mixed += writes;
+            return read.call(this);
+          };
           view.draw();
           SVGElement.prototype.replaceChildren = replace;
           Element.prototype.getClientRects = read;
@@ -356,7 +389,11 @@ def test_narrow_windows(open_outputs, width):
     page.wait_for_selector("article:last-child mark")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     inside = page.eval_on_selector_all(
-        "svg .line", "lines => lines.every(line => { const box = line.getBBox(); return box.x >= -1 && box.x + box.width <= line.ownerSVGElement.clientWidth + 1; })"
+        "svg .line",
+        """lines => lines.every(line => {
+          const box = line.getBBox();
+          return box.x >= -1 && box.x + box.width <= line.ownerSVGElement.clientWidth + 1;
+        })""",
     )
     assert inside
 

@@ -57,7 +57,7 @@ def test_nothing_in_the_data_ends_the_script():
     texts = [
         "</script><script>alert(1)</script>",
         "<!-- <script>",
-        "]]> & &lt; \u2028 \u2029 \\u003c \"quotes\" '",
+        ']]> & &lt; \u2028 \u2029 \\u003c "quotes" \'',
         "🎉 e\u0301 שלום \x00 \x1b \ufffe",
         "{title} {data}",
     ]

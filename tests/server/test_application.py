@@ -84,7 +84,7 @@ BAD = [
     (b'{"text": "\xff\xfe"}', 422, "invalid"),
     (b'{"text": "\\ud800"}', 422, "hex escape"),
     (b'{"text": "\\udc00 a"}', 422, "surrogate"),
-    (b'\x00\x01\x02', 422, "expected"),
+    (b"\x00\x01\x02", 422, "expected"),
     ("﻿{}".encode("utf-16"), 422, "expected"),
     (b"[" * 2_000, 422, "recursion"),
     (b'{"text": ' + b'{"a":' * 700 + b"1" + b"}" * 700 + b"}", 422, "expected"),
@@ -143,7 +143,9 @@ def test_the_reason_does_not_repeat_the_text(client):
 
 
 def test_every_control_character(client, predictor):
-    characters = [chr(number) for number in [*range(0x20), 0x7F, *range(0x80, 0xA0), 0xAD, 0x200B, 0x202E, 0xFEFF, 0xFFFF]]
+    characters = [
+        chr(number) for number in [*range(0x20), 0x7F, *range(0x80, 0xA0), 0xAD, 0x200B, 0x202E, 0xFEFF, 0xFFFF]
+    ]
     for character in characters:
         text = f"Mara{character} Lind {character} left{character}"
         answer = post(client, {"text": text})

@@ -144,9 +144,7 @@ def test_sigterm_finishes_what_was_taken(start, predictor):
     server = start("--max-batch-texts", "1")
     texts = [f"{SECRET} It was day {number}." * 20 for number in range(12)]
     with ThreadPoolExecutor(len(texts)) as pool:
-        answers = [
-            pool.submit(httpx.post, server.url + "/predict", json={"text": text}, timeout=60) for text in texts
-        ]
+        answers = [pool.submit(httpx.post, server.url + "/predict", json={"text": text}, timeout=60) for text in texts]
         taken = httpx.Client(base_url=server.url)
         while "hmtl_open_requests 13.0" not in taken.get("/metrics").text:
             if any(answer.done() for answer in answers):
