@@ -274,7 +274,7 @@ def _clusters(doc: Doc) -> List[DocCluster]:
     clusters = []
     for row in _kept(doc, "clusters"):
         mentions = [_span(doc, characters) for characters in row["mentions"]]
-        clusters.append(DocCluster(mentions[row["head"]], mentions, row["scores"]))
+        clusters.append(DocCluster(mentions[row["head"]], mentions, list(row["scores"])))
     return clusters
 
 
