@@ -20,6 +20,7 @@ extensions = [
     "docstrings",
     "configuration_keys",
     "notebooks",
+    "stale_pages",
 ]
 source_suffix = {".rst": "restructuredtext", ".md": "markdown", ".ipynb": "notebook"}
 exclude_patterns = ["_build"]
