@@ -17,6 +17,7 @@ from hmtl.annotation import mark_heads, name_task
 from hmtl.errors import UserError
 from hmtl.models.heads.task_head import Layer
 from hmtl.predictors import HMTLPredictor
+from hmtl.predictors.text import tokens_by_sentence
 
 _ARCHIVE = "model.tar.gz"
 _USER_DATA = "hmtl"
@@ -201,13 +202,7 @@ class HMTLComponent(Pipe):
             starts = [token.is_sent_start for token in doc]
         else:
             starts = self._sentencizer.predict([doc])[0]
-        sentences: List[List[Token]] = [[]]
-        for token, is_start in zip(doc, starts):
-            if is_start or (token.is_space and token.text.count("\n") > 1):
-                sentences.append([])
-            if not token.is_space:
-                sentences[-1].append(token)
-        return [sentence for sentence in sentences if sentence]
+        return tokens_by_sentence(doc, starts)
 
     def _set(self, doc: Doc, tokens: List[Token], output: JsonDict) -> None:
         """Writes an output, whose offsets count `tokens`, into the document."""

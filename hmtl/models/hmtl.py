@@ -1,12 +1,13 @@
 """The hierarchy of levels; nothing here knows about any one task."""
 
 import os
-from typing import Any, Collection, Dict, Iterable, List, NamedTuple, Optional, Set, Tuple, Union, cast
+from typing import Any, Collection, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple, Union, cast
 
 import torch
 from allennlp.common import FromParams, Lazy
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import TextFieldTensors, Vocabulary
+from allennlp.common.util import JsonDict
+from allennlp.data import DatasetReader, TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.models.archival import Archive, load_archive
 from allennlp.models.heads import Head
@@ -103,6 +104,8 @@ class HMTL(Model):
         self.heads = torch.nn.ModuleDict()
         self.input_dropouts = torch.nn.ModuleDict()
         self._evaluated: Set[str] = set()
+        # Of a model from an archive: knows how words are indexed.
+        self._reader: Optional[DatasetReader] = None
         embedding_dim = text_field_embedder.get_output_dim()
         sharing = _tasks_that_share(levels, self.tasks, has_shared_encoder=shared_encoder is not None)
         self.shared_encoder: Optional[SharedEncoder] = None
@@ -149,11 +152,47 @@ class HMTL(Model):
         UserError
             As `load_hmtl_archive` does.
         """
-        model = cast(HMTL, load_hmtl_archive(archive_file, weights_file, cuda_device).model)
+        archive = load_hmtl_archive(archive_file, weights_file, cuda_device)
+        model = cast(HMTL, archive.model)
+        model._reader = archive.validation_dataset_reader
         if vocab is not None:
             model.vocab.extend_from_vocab(vocab)
             model.extend_embedder_vocab()
         return model.eval()
+
+    def annotate(
+        self,
+        texts: Union[str, Iterable[Union[str, JsonDict]]],
+        spacy_model: str = None,
+        batch_size: int = 64,
+    ) -> Iterator[JsonDict]:
+        """What a model of `from_archive` finds in raw texts, one by one in their order, with scores.
+
+        Call it once for many texts, which are batched; they may be an endless stream.
+
+        # Parameters
+
+        texts : `Union[str, Iterable[Union[str, JsonDict]]]`
+            A text or many, each raw or an input of `HMTLPredictor`, whose docstring describes the output, too; in each
+            cluster of it one mention has `"head": true` (see `hmtl.annotation.mark_heads`).
+        spacy_model : `str`, optional (default = `None`)
+            The spaCy pipeline that splits texts into sentences and tokens. By default its rules for English.
+        batch_size : `int`, optional (default = `64`)
+            The most texts in a batch.
+
+        # Raises
+
+        UserError
+            Where the model is not from an archive, spaCy finds no such pipeline, or a text is no text.
+        """
+        # They import this module.
+        from hmtl.annotation import annotate
+        from hmtl.predictors import HMTLPredictor
+
+        if self._reader is None:
+            raise UserError("this model does not know how words are indexed; load it by HMTL.from_archive")
+        predictor = HMTLPredictor(self, self._reader, spacy_model=spacy_model, with_scores=True)
+        return annotate(predictor, [texts] if isinstance(texts, str) else texts, batch_size=batch_size)
 
     def forward(  # type: ignore[override]
         self,

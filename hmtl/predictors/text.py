@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import spacy
+from spacy.tokens import Token
 
 from hmtl.errors import UserError
 
@@ -80,17 +81,21 @@ class SentenceSplitter:
     def __call__(self, text: str) -> TokenizedText:
         # spaCy refuses longer texts than this by default.
         self._nlp.max_length = max(self._nlp.max_length, len(text))
-        sentences: List[List[Any]] = []
-        for sentence in self._nlp(text).sents:
-            sentences.append([])
-            for token in sentence:
-                if not token.is_space:
-                    sentences[-1].append(token)
-                elif token.text.count("\n") > 1:
-                    sentences.append([])
-        sentences = [sentence for sentence in sentences if sentence]
+        doc = self._nlp(text)
+        sentences = tokens_by_sentence(doc, (token.is_sent_start for token in doc))
         return TokenizedText(
             text,
             [[token.text for token in sentence] for sentence in sentences],
             [(token.idx, token.idx + len(token)) for sentence in sentences for token in sentence],
         )
+
+
+def tokens_by_sentence(tokens: Iterable[Token], starts: Iterable[Optional[bool]]) -> List[List[Token]]:
+    """The tokens that are more than whitespace, in sentences that begin where `starts` says or behind a blank line."""
+    sentences: List[List[Token]] = [[]]
+    for token, is_start in zip(tokens, starts):
+        if is_start or (token.is_space and token.text.count("\n") > 1):
+            sentences.append([])
+        if not token.is_space:
+            sentences[-1].append(token)
+    return [sentence for sentence in sentences if sentence]
