@@ -5,6 +5,7 @@ import re
 import runpy
 import shlex
 import sys
+from itertools import takewhile
 from typing import Any, List
 
 import pytest
@@ -33,8 +34,9 @@ def only_parse(monkeypatch):
 
 
 def check(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A variable of the shell may hold an option, or nothing.
-    words = [word for word in shlex.split(command, comments=True) if not re.fullmatch(r"\$\w+", word)]
+    # Behind these words the shell goes on; a variable of its may hold an option, or nothing.
+    words = list(takewhile(lambda word: word not in ("<", ">", "|", "&&"), shlex.split(command, comments=True)))
+    words = [word for word in words if not re.fullmatch(r"\$\w+", word)]
     if words[0] == "make":
         targets = [word for word in words[1:] if "=" not in word]
         assert targets and set(targets) <= MAKE_TARGETS
