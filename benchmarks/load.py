@@ -70,9 +70,9 @@ if EXPECTED in os.environ:
 
 
 @contextlib.contextmanager
-def serving(run: Path, cores: List[int], log: Path) -> Iterator[Dict[str, Any]]:
+def serving(run: Path, options: List[str], cores: List[int], log: Path) -> Iterator[Dict[str, Any]]:
     """The server's address and process."""
-    command = [sys.executable, "-m", "hmtl", "serve", str(run), "--port", "0"]
+    command = [sys.executable, "-m", "hmtl", "serve", str(run), "--port", "0", *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     with open(log, "w", encoding="utf-8") as file:
         process = subprocess.Popen(command, env=environment, stderr=file)
@@ -124,6 +124,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=1, help="of many clients and one, in turn; medians are printed")
     parser.add_argument("--cores", type=int, default=2, help="on which the server may run")
+    parser.add_argument("--no-scores", action="store_true", help="answers without probabilities")
     arguments = parser.parse_args()
 
     import torch
@@ -131,13 +132,14 @@ def main() -> None:
     from hmtl.predictors import HMTLPredictor
 
     torch.set_num_threads(1)
-    predictor = HMTLPredictor.load(arguments.run, with_scores=True)
+    predictor = HMTLPredictor.load(arguments.run, with_scores=not arguments.no_scores)
     expected = {text: predictor.predict_json({"text": text}) for text in texts()}
+    options = ["--no-scores"] if arguments.no_scores else []
     cores = sorted(os.sched_getaffinity(0))[: arguments.cores]
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         (directory / "expected.json").write_text(json.dumps(expected), encoding="utf-8")
-        with serving(arguments.run, cores, directory / "server.log") as server:
+        with serving(arguments.run, options, cores, directory / "server.log") as server:
             load(server["url"], arguments.clients, 5, directory)  # warm
             before = resident_mb(server["pid"])
             found: Dict[int, List[Dict[str, float]]] = {1: [], arguments.clients: []}

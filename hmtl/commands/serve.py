@@ -1,6 +1,7 @@
 """`hmtl serve`: a trained model behind HTTP, with a page for people."""
 
 import argparse
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class Serve(Subcommand):
         add("--cuda-device", type=int, default=-1, help="the GPU, -1 for the CPU")
         add("--weights-file", metavar="FILE", help="other weights than the best ones, such as a run's best_ner.th")
         add("--spacy-model", metavar="NAME", help="the spaCy pipeline that splits texts (default: built-in rules)")
+        add("--no-scores", action="store_true", help="answers without probabilities, in about half the time")
         limits = subparser.add_argument_group("limits")
         for limit in fields(Limits):
             limits.add_argument(
@@ -61,8 +63,15 @@ def _serve(arguments: argparse.Namespace) -> None:
         raise UserError(f"hmtl serve needs the package {error.name}: pip install 'hmtl[serve]'") from None
     from hmtl.predictors import HMTLPredictor
 
+    # oneDNN keeps compiled code for each shape of an LSTM's input, by default for 1024 of them: 400 MB. Read when it is
+    # first used.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     limits = Limits(**{limit.name: getattr(arguments, limit.name) for limit in fields(Limits)})
     predictor = HMTLPredictor.load(
-        arguments.archive, arguments.spacy_model, arguments.cuda_device, arguments.weights_file, with_scores=True
+        arguments.archive,
+        arguments.spacy_model,
+        arguments.cuda_device,
+        arguments.weights_file,
+        with_scores=not arguments.no_scores,
     )
     run(create_app(predictor, limits, arguments.title, arguments.spacy_model), arguments.host, arguments.port, limits)
