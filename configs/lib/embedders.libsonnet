@@ -1,5 +1,12 @@
 // Parts of the shared embedding. Each has token indexers and token embedders under one name;
 // `combine` puts any of them together. Sizes are computed from the parts.
+//
+// Frozen encoders take `cache`: with `true` each sentence is computed once and kept on disk, for this run and all others
+// (`hmtl cache` inspects, fills and clears it). An object says more: { dtype: 'fp16' } halves the space ('fp32', 'fp16',
+// 'bf16'), { gib: 50 } bounds the folder, { directory: '...' } names it. By default it is $HMTL_CACHE/embeddings, or
+// hmtl/embeddings in the user's folder for caches.
+local cached(cache) = if cache == false then {} else { cache: cache };
+
 {
   // Word vectors: learned, or fine-tuned from a file in GloVe's text format.
   words(dim=100, pretrained_file=null, trainable=true): {
@@ -39,7 +46,7 @@
   },
 
   // ELMo from local files or addresses: frozen, its scalar mix trained.
-  elmo(options_file, weight_file, dropout=0.0): {
+  elmo(options_file, weight_file, dropout=0.0, cache=false): {
     indexers: { elmo: { type: 'elmo_characters' } },
     embedders: {
       elmo: {
@@ -48,16 +55,24 @@
         weight_file: weight_file,
         do_layer_norm: false,
         dropout: dropout,
-      },
+      } + cached(cache),
     },
   },
 
   // Any encoder of the transformers library, by its name on the hub or its folder. Frozen, it runs without dropout and a
   // trained scalar mix weighs its layers; trained, its last layer is used.
-  // `cache_gib` is the memory in which a frozen one keeps the vectors of sentences that it has seen;
-  // `gradient_checkpointing` makes the training of one need less memory and more time; `compile` runs it faster once the
-  // first batches have waited for a compiler.
-  transformer(model_name, train=false, max_length=512, cache_gib=0.0, gradient_checkpointing=false, compile=false): {
+  // `cache_gib` is the memory in which a frozen one keeps the vectors of sentences that it has seen, where `cache` does
+  // not keep them on disk; `gradient_checkpointing` makes the training of one need less memory and more time; `compile`
+  // runs it faster once the first batches have waited for a compiler.
+  transformer(
+    model_name,
+    train=false,
+    max_length=512,
+    cache_gib=0.0,
+    gradient_checkpointing=false,
+    compile=false,
+    cache=false,
+  ): {
     indexers: {
       transformer: {
         type: 'pretrained_transformer_mismatched',
@@ -74,7 +89,7 @@
         cache_gib: cache_gib,
         gradient_checkpointing: gradient_checkpointing,
         compile: compile,
-      },
+      } + cached(cache),
     },
   },
 

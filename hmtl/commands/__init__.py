@@ -1,6 +1,7 @@
 """Commands that `hmtl` has beside those of AllenNLP."""
 
 from hmtl.commands.annotate import Annotate
+from hmtl.commands.cache import Cache
 from hmtl.commands.configs import Configs
 from hmtl.commands.inspect import Inspect
 from hmtl.commands.predict import Predict
@@ -9,4 +10,4 @@ from hmtl.commands.runs import Runs
 from hmtl.commands.search import Search
 from hmtl.commands.serve import Serve
 
-__all__ = ["Annotate", "Configs", "Inspect", "Predict", "Prepare", "Runs", "Search", "Serve"]
+__all__ = ["Annotate", "Cache", "Configs", "Inspect", "Predict", "Prepare", "Runs", "Search", "Serve"]

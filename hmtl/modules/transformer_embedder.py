@@ -2,15 +2,16 @@
 
 import logging
 from contextlib import nullcontext
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Union
 
 import torch
+import transformers
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.token_embedders import PretrainedTransformerMismatchedEmbedder, TokenEmbedder
 
-logger = logging.getLogger(__name__)
+from hmtl.modules.embedding_cache import CacheSettings, cache_of, mixed_layers
 
-_GIB = 2**30
+logger = logging.getLogger(__name__)
 
 
 @TokenEmbedder.register("hmtl_transformer")
@@ -18,8 +19,8 @@ class TransformerEmbedder(PretrainedTransformerMismatchedEmbedder):
     """AllenNLP's `pretrained_transformer_mismatched`: one vector a token, the mean of its word pieces.
 
     Where `train_parameters` is false, the transformer also stays in evaluation mode while the rest trains: AllenNLP's
-    own keeps its dropout, so that a frozen encoder would give other vectors at each update. A frozen encoder can
-    remember what it computed: from the second epoch on its vectors then cost a copy.
+    own keeps its dropout, so that a frozen encoder would give other vectors at each update. Of a frozen encoder the
+    vectors can be kept, in memory or on disk: a sentence that was computed once then costs a copy.
 
     # Parameters
 
@@ -30,8 +31,9 @@ class TransformerEmbedder(PretrainedTransformerMismatchedEmbedder):
     last_layer_only : `bool`, optional (default = `train_parameters`)
         Whether to use the last layer, or a scalar mix of all layers whose weights are trained.
     cache_gib : `float`, optional (default = `0.0`)
-        The memory, in GiB, for the vectors of sentences seen before; of a frozen encoder only. Vectors that were
-        computed under autocast are used again under the same autocast alone.
+        The memory, in GiB, for the vectors of sentences seen before in training; of a frozen encoder only.
+    cache : `Union[bool, CacheSettings]`, optional (default = `False`)
+        Keep them on disk instead, for all runs (see `hmtl.modules.embedding_cache`); of a frozen encoder only.
     gradient_checkpointing : `bool`, optional (default = `False`)
         Keep the inputs of the layers alone for the backward pass, which computes the rest again: less memory, more
         time.
@@ -44,8 +46,8 @@ class TransformerEmbedder(PretrainedTransformerMismatchedEmbedder):
     # Raises
 
     ConfigurationError
-        For `gradient_checkpointing` of a frozen encoder, which keeps nothing, or of one that transformers cannot do
-        this with.
+        For `cache` and `cache_gib` together; for `gradient_checkpointing` of a frozen encoder, which keeps nothing, or
+        of one that transformers cannot do this with.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class TransformerEmbedder(PretrainedTransformerMismatchedEmbedder):
         train_parameters: bool = False,
         last_layer_only: bool = None,
         cache_gib: float = 0.0,
+        cache: Union[bool, CacheSettings] = False,
         gradient_checkpointing: bool = False,
         compile: bool = False,
         **kwargs: Any,
@@ -73,40 +76,63 @@ class TransformerEmbedder(PretrainedTransformerMismatchedEmbedder):
             _checkpoint(self._matched_embedder.transformer_model, model_name, self._is_frozen)
         if compile:
             _compile(self._matched_embedder.transformer_model)
-        self._cache: Dict[bytes, torch.Tensor] = {}
-        self._free_bytes = int(cache_gib * _GIB) if self._is_frozen else 0
+        if not self._is_frozen and (cache or cache_gib):
+            logger.warning("hmtl_transformer: the encoder is trained, so that its vectors change; no cache is used")
+            cache, cache_gib = False, 0.0
+        self.cache = cache_of(cache, cache_gib)
+        self.num_layers = 1 if self._scalar_mix is None else self._scalar_mix.mixture_size
+        self._model_name = model_name
+        self._max_length = kwargs.get("max_length")
 
     def forward(self, token_ids: torch.Tensor, mask: torch.Tensor, **tensors: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         """The tensors of the `pretrained_transformer_mismatched` indexer -> (batch_size, num_tokens, dim)."""
         inputs: Dict[str, Any] = {"token_ids": token_ids, "mask": mask, **tensors}
+        if self.cache is not None and self.cache.is_in_use(self.training):
+            # Shape: (num_layers, batch_size, num_tokens, dim)
+            layers = self.cache.layers(self, inputs)
+            return layers[0] if self._scalar_mix is None else mixed_layers(self._scalar_mix, layers)
         with torch.no_grad() if self._is_frozen else nullcontext():
             # Shape: (batch_size, num_tokens, num_layers * dim)
-            layers = self._remembered(inputs) if self._cache or self._free_bytes else super().forward(**inputs)
+            concatenated = super().forward(**inputs)
         if self._scalar_mix is None:
-            return layers
-        return self._scalar_mix(list(layers.chunk(self._scalar_mix.mixture_size, dim=-1)))
+            return concatenated
+        return self._scalar_mix(list(concatenated.chunk(self.num_layers, dim=-1)))
 
-    def _remembered(self, inputs: Dict[str, Any]) -> torch.Tensor:
-        """The concatenated layers, computed for the sentences alone that are not in the cache."""
-        keys = _sentence_keys(inputs)
-        new = {key: row for row, key in enumerate(keys) if key not in self._cache}
-        found = self._cache
-        if new:
-            rows = torch.tensor(list(new.values()), device=inputs["mask"].device)
-            computed = super().forward(**{name: tensor[rows] for name, tensor in inputs.items()})
-            lengths = inputs["mask"][rows].sum(-1).tolist()
-            vectors = {key: computed[i, :n] for i, (key, n) in enumerate(zip(new, lengths))}
-            found = {**{key: self._cache[key] for key in keys if key in self._cache}, **vectors}
-            self._remember(vectors)
-        return _padded([found[key] for key in keys], inputs["mask"])
+    def token_mask(self, inputs: Dict[str, torch.Tensor]) -> torch.Tensor:
+        return inputs["mask"].bool()
 
-    def _remember(self, vectors: Dict[bytes, torch.Tensor]) -> None:
-        for key, vector in vectors.items():
-            size = vector.numel() * vector.element_size()
-            if size <= self._free_bytes:
-                self._free_bytes -= size
-                # A copy of its own: a view would keep its whole batch in memory.
-                self._cache[key] = vector.cpu().clone()
+    def lengths(self, inputs: Dict[str, torch.Tensor]) -> Dict[str, torch.Tensor]:
+        tokens = inputs["mask"].sum(-1)
+        pieces = inputs.get("segment_concat_mask", inputs["wordpiece_mask"]).sum(-1)
+        known = {"mask": tokens, "offsets": tokens, "wordpiece_mask": inputs["wordpiece_mask"].sum(-1)}
+        return {name: known.get(name, pieces) for name in inputs}
+
+    def frozen_layers(self, inputs: Dict[str, torch.Tensor]) -> torch.Tensor:
+        """The means over word pieces, layer by layer, (num_layers, batch_size, num_tokens, dim)."""
+        # Shape: (batch_size, num_tokens, num_layers * dim)
+        concatenated = super().forward(**inputs)  # type: ignore[arg-type]
+        # Shape: (num_layers, batch_size, num_tokens, dim)
+        return concatenated.unflatten(-1, (self.num_layers, -1)).permute(2, 0, 1, 3)
+
+    def identity(self) -> Dict[str, Any]:
+        config = self._matched_embedder.config.to_dict()
+        # Where it came from, and what these options say themselves.
+        for name in ("_name_or_path", "transformers_version", "output_hidden_states"):
+            config.pop(name, None)
+        return {
+            "embedder": "hmtl_transformer",
+            "transformers": transformers.__version__,
+            "config": config,
+            "max_length": self._max_length,
+            "sub_token_mode": self.sub_token_mode,
+            "num_layers": self.num_layers,
+        }
+
+    def frozen_module(self) -> torch.nn.Module:
+        return self._matched_embedder.transformer_model
+
+    def title(self) -> Dict[str, str]:
+        return {"embedder": "hmtl_transformer", "model": self._model_name}
 
 
 def _checkpoint(transformer: Any, model_name: str, is_frozen: bool) -> None:
@@ -146,24 +172,3 @@ def _compile(transformer: Any) -> None:
 class _ConcatenatedLayers(torch.nn.Module):
     def forward(self, layers: List[torch.Tensor]) -> torch.Tensor:
         return torch.cat(list(layers), dim=-1)
-
-
-def _sentence_keys(inputs: Dict[str, torch.Tensor]) -> List[bytes]:
-    """For each sentence its word pieces, which of them make up which token, and the numbers they are computed in."""
-    device = inputs["mask"].device.type
-    numbers = str(torch.get_autocast_dtype(device)).encode() if torch.is_autocast_enabled(device) else b""
-    pieces = inputs.get("segment_concat_mask")
-    num_pieces = (inputs["wordpiece_mask"] if pieces is None else pieces).sum(-1).tolist()
-    num_tokens = inputs["mask"].sum(-1).tolist()
-    ids, offsets = inputs["token_ids"].cpu().numpy(), inputs["offsets"].cpu().numpy()
-    return [
-        ids[row, :pieces].tobytes() + b"|" + offsets[row, :tokens].tobytes() + numbers
-        for row, (pieces, tokens) in enumerate(zip(num_pieces, num_tokens))
-    ]
-
-
-def _padded(rows: List[torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
-    padded = rows[0].new_zeros(*mask.shape, rows[0].size(-1), device=mask.device)
-    for number, vectors in enumerate(rows):
-        padded[number, : len(vectors)] = vectors
-    return padded

@@ -1,0 +1,116 @@
+"""`hmtl cache`: the vectors of frozen encoders on disk."""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from allennlp.commands.subcommand import Subcommand
+
+from hmtl.errors import UserError
+
+DESCRIPTION = """\
+Inspect, fill or clear the cache of frozen encoders' vectors, which embedders with 'cache: true' share.
+
+  hmtl cache info
+  hmtl cache fill CONFIG            # all sentences of the training and validation data; then several runs may start
+  hmtl cache clear --model 3f0c     # what one encoder left, by the first digits of its fingerprint
+  hmtl cache clear --all
+
+The folder is $HMTL_CACHE/embeddings, or hmtl/embeddings in the user's folder for caches."""
+
+
+@Subcommand.register("cache")
+class Cache(Subcommand):
+    requires_plugins = False
+
+    def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
+        subparser = parser.add_parser(
+            self.name,
+            description=DESCRIPTION,
+            help="Inspect, fill or clear the cache of embeddings.",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        actions = subparser.add_subparsers(title="actions", metavar="ACTION", required=True)
+        info = actions.add_parser("info", help="what is kept of which encoder", description="Print what is kept.")
+        info.set_defaults(func=_info)
+        fill = actions.add_parser(
+            "fill",
+            help="compute what an experiment needs",
+            description="Compute and keep all sentences of an experiment's training and validation data.",
+        )
+        fill.add_argument("config", type=Path, metavar="CONFIG", help="the configuration of the experiment")
+        fill.add_argument("-o", "--overrides", default="", help="overrides of the configuration, as 'hmtl train' has")
+        fill.set_defaults(func=_fill)
+        clear = actions.add_parser("clear", help="remove it", description="Remove what is kept of one encoder, or all.")
+        chosen = clear.add_mutually_exclusive_group(required=True)
+        chosen.add_argument("--model", metavar="FINGERPRINT", help="of one encoder, as 'info' prints it, or its start")
+        chosen.add_argument("--all", action="store_true", help="of all")
+        clear.set_defaults(func=_clear)
+        for action in (info, clear):
+            action.add_argument("--dir", type=Path, metavar="DIR", help="another folder")
+        return subparser
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    from hmtl.modules.embedding_cache import entries
+
+    directory = _directory(arguments)
+    found = entries(directory)
+    print(f"{directory}: {_gigabytes(sum(entry.num_bytes for entry in found))}")
+    if found:
+        print(f"{'fingerprint':22}{'kept as':9}{'sentences':>10}{'size':>11}  {'last used':18}model")
+    for entry in found:
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.last_used))
+        about = entry.description
+        print(
+            f"{entry.fingerprint:22}{about.get('dtype', '?'):9}{entry.num_sentences:>10,}"
+            f"{_gigabytes(entry.num_bytes):>11}  {used:18}{about.get('model', '?')}"
+        )
+
+
+def _clear(arguments: argparse.Namespace) -> None:
+    from hmtl.modules.embedding_cache import clear
+
+    directory = _directory(arguments)
+    for entry in clear(directory, arguments.model):
+        print(f"{directory / entry.fingerprint}: {_gigabytes(entry.num_bytes)} removed")
+
+
+def _fill(arguments: argparse.Namespace) -> None:
+    from allennlp.commands.train import TrainModel
+    from allennlp.common import Params
+    from allennlp.common.util import prepare_environment
+
+    from hmtl.modules.embedding_cache import caching_encoders, fill
+
+    if not arguments.config.is_file():
+        raise UserError(f"{arguments.config}: expected a configuration file")
+    params = Params.from_file(str(arguments.config), arguments.overrides)
+    # What concerns runs alone.
+    for key in ("distributed", "include_in_archive", "evaluation"):
+        params.pop(key, None)
+    for key in ("callbacks", "checkpointer"):
+        params["trainer"].pop(key, None)
+    prepare_environment(params)
+    with tempfile.TemporaryDirectory() as folder:
+        train = TrainModel.from_params(params=params, serialization_dir=folder, local_rank=0)
+        if not caching_encoders(train.model):
+            raise UserError(
+                f"{arguments.config}: none of its embedders has a cache on disk; give a frozen one cache=true"
+            )
+        trainer = train.trainer
+        loaders = [trainer.data_loader, trainer._validation_data_loader]  # type: ignore[attr-defined]
+        counts = fill(train.model, [loader for loader in loaders if loader is not None])
+    for name, count in counts.items():
+        print(f"{name}: {count:,} sentences added")
+
+
+def _directory(arguments: argparse.Namespace) -> Path:
+    from hmtl.modules.embedding_cache import default_directory
+
+    return arguments.dir or default_directory()
+
+
+def _gigabytes(num_bytes: int) -> str:
+    return f"{num_bytes / 1e9:.3f} GB"
