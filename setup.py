@@ -1,7 +1,9 @@
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 
@@ -19,13 +21,44 @@ def read_readme() -> str:
     return readme.read_text(encoding="utf-8") if readme.exists() else ""
 
 
+class BuildWithShipped(build_py):
+    """Puts the configurations, the sample and the scripts into the package, for `hmtl configs` of an installed hmtl."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:  # the checkout has them
+            return
+        shutil.rmtree(Path(self.build_lib) / "hmtl" / "shipped", ignore_errors=True)  # of an earlier build
+        # As in hmtl/shipped.py.
+        for part in ("configs", "data/sample", "data/README.md", "scripts"):
+            copy = Path(self.build_lib) / "hmtl" / "shipped" / part
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            if (ROOT / part).is_dir():
+                shutil.copytree(ROOT / part, copy, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+            else:
+                shutil.copy(ROOT / part, copy)
+
+
 EXTRAS = {
     "cluster": ["ray>=2.40,<3"],  # --executor ray of hmtl search and reproduce.py
     "conflicts": ["torchjd[cagrad,quadprog-projector]>=0.18,<0.19"],  # gradient aggregators
     "plots": ["matplotlib>=3.7"],  # learning curves as images
     "search": ["optuna>=5,<6"],  # hmtl search
+    "serve": ["fastapi>=0.110,<1", "prometheus-client>=0.20", "uvicorn>=0.30,<1"],  # hmtl serve
     "wandb": ["wandb>=0.17"],  # the callback hmtl_wandb
 }
+
+# What builds and tests the documentation and the distributions.
+DOCS = [
+    "build>=1.2",
+    "furo>=2024.8",
+    "ipykernel>=6.29",
+    "myst-parser>=4,<6",
+    "nbclient>=0.10",
+    "nbformat>=5.10",
+    "sphinx>=8.1,<10",
+    "wheel>=0.43",
+]
 
 setup(
     name="hmtl",
@@ -36,8 +69,20 @@ setup(
     author="The hmtl authors",
     license="MIT",
     packages=find_packages(include=["hmtl", "hmtl.*"]),
-    package_data={"hmtl": ["py.typed", "data/ace/splits/*.txt", "data/ontonotes_release/splits/*.id"]},
-    entry_points={"console_scripts": ["hmtl=hmtl.cli:main"]},
+    py_modules=["hmtl_spacy"],
+    package_data={
+        "hmtl": [
+            "py.typed",
+            "data/ace/splits/*.txt",
+            "data/ontonotes_release/splits/*.id",
+            "page/assets/*",
+        ]
+    },
+    cmdclass={"build_py": BuildWithShipped},
+    entry_points={
+        "console_scripts": ["hmtl=hmtl.cli:main"],
+        "spacy_factories": ["hmtl=hmtl_spacy:make_hmtl"],
+    },
     python_requires=">=3.10,<3.13",
     # AllenNLP itself stands in requirements-allennlp.txt: its pins exclude every torch that knows a current GPU.
     install_requires=[
@@ -69,7 +114,9 @@ setup(
             "pytest-xdist",
             "ruff",
             "seqeval",
+            *DOCS,
             *(package for packages in EXTRAS.values() for package in packages),
         ],
+        "docs": DOCS,
     },
 )

@@ -5,7 +5,11 @@ configurations read a value, and registers every class that a configuration can 
 """
 
 # isort: off
-from hmtl import compat
+from hmtl import requirements
+
+requirements.check()  # what pip cannot be asked for by setup.py
+
+from hmtl import compat  # noqa: E402
 
 compat.apply()  # before anything else of AllenNLP is imported
 

@@ -13,8 +13,10 @@ from typing import Any, Callable, Dict, List, Optional, Set, Tuple, Type, Union
 import numpy
 import torch
 from allennlp.common import Params, Registrable
+from allennlp.common import tqdm as allennlp_tqdm
 from allennlp.common import util as allennlp_util
 from torch.optim.lr_scheduler import ReduceLROnPlateau
+from tqdm import tqdm
 
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.files import write_json
@@ -38,6 +40,7 @@ def apply() -> None:
     resolve_known_classes_only()
     refuse_remote_code_in_archives()
     convolve_in_float32()
+    show_progress_as_text()
 
 
 def allow_packages(*names: str) -> None:
@@ -207,6 +210,12 @@ def convolve_in_float32() -> None:
             return forward(self, tokens.float(), mask)
 
     CnnEncoder.forward = forward_in_float32  # type: ignore[method-assign]
+
+
+@functools.cache
+def show_progress_as_text() -> None:
+    """In a notebook AllenNLP shows progress by widgets, and everything that has a bar fails without ipywidgets."""
+    allennlp_tqdm._tqdm = tqdm
 
 
 def _trusts_remote_code(config: Union[Dict[str, Any], List[Any], Any]) -> bool:

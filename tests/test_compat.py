@@ -326,3 +326,21 @@ def test_words_of_padding_have_zeros_under_autocast(dtype: torch.dtype, unrepair
         found = encoder(characters, mask)
     assert torch.equal(found, expected)
     assert not found[2].any() and found[:2].any()
+
+
+@pytest.mark.parametrize(
+    "repair,runs", [("", False), ("from hmtl import compat; compat.show_progress_as_text()", True)]
+)
+def test_progress_in_a_notebook_needs_no_widgets(repair, runs):
+    code = f"""
+        import builtins, sys
+        sys.modules["ipywidgets"] = None  # not installed
+        shell = type("ZMQInteractiveShell", (), {{"__module__": "ipykernel.zmqshell"}})
+        builtins.get_ipython = shell
+        from allennlp.common import Tqdm
+        {repair}
+        list(Tqdm.tqdm([1, 2]))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
+    assert (done.returncode == 0) == runs, done.stderr
+    assert runs or "IProgress not found" in done.stderr
