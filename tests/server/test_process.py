@@ -96,7 +96,8 @@ def test_hostile_clients(start):
         assert (status, reason["detail"]) == (400, "Invalid HTTP request received.")
     endless = connected(server)
     endless.sendall(b"GET /" + b"a" * 100_000)
-    assert answer_of(read_all(endless))[0] == 400
+    # Closed with much unread, so that the network may drop the reason.
+    assert read_all(endless)[:12] in (b"HTTP/1.1 400", b"")
     assert lives()
 
     # Too many connections: the latest are closed at once.
