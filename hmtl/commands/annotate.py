@@ -39,15 +39,15 @@ class Annotate(Subcommand):
         )
         add = subparser.add_argument
         add("archive", metavar="MODEL", type=Path, help="a model.tar.gz, or the directory of a run")
-        add("files", nargs="*", metavar="FILE", default=["-"], help="texts; - is standard input (default)")
+        add("files", nargs="*", metavar="FILE", help="texts; - is standard input, as is none")
         add(
             "--input",
             choices=KINDS,
             default="auto",
-            help="what the files hold (default: JSON lines by name, or a text)",
+            help="what files hold; auto: JSON lines by name, or a text",
         )
         formats = sorted(OutputFormat.list_available())
-        add("--format", choices=formats, default="jsonl", help="how texts are written (default: jsonl)")
+        add("--format", choices=formats, default="jsonl", help="how texts are written")
         add("--output", type=Path, metavar="PATH", help="a file, for brat a folder (default: standard output)")
         add("--html", type=Path, metavar="FILE", help="a page, beside the other output")
         add("--tasks", nargs="+", metavar="TASK", help="those to write (default: all of the model)")
@@ -55,9 +55,9 @@ class Annotate(Subcommand):
             "--names", metavar="TASK", help="the span task that finds names (default: ner, or that of the lowest level)"
         )
         add("--spacy-model", metavar="NAME", help="the spaCy pipeline that splits texts (default: built-in rules)")
-        add("--batch-size", type=_count, default=64, metavar="N", help="the most texts in a batch (default: 64)")
-        add("--precision", choices=PRECISIONS, default="fp32", help="of the computation (default: fp32)")
-        add("--cuda-device", type=int, default=-1, metavar="N", help="the GPU, -1 for the CPU (default: -1)")
+        add("--batch-size", type=_count, default=64, metavar="N", help="the most texts in a batch")
+        add("--precision", choices=PRECISIONS, default="fp32", help="of the computation")
+        add("--cuda-device", type=int, default=-1, metavar="N", help="the GPU, -1 for the CPU")
         add("--weights-file", metavar="FILE", help="other weights than the best ones, such as a run's best_ner.th")
         subparser.set_defaults(func=_annotate)
         return subparser
@@ -65,7 +65,7 @@ class Annotate(Subcommand):
 
 def _annotate(arguments: argparse.Namespace) -> None:
     # First: a mistyped file need not wait for the model.
-    texts = Texts(arguments.files, arguments.input)
+    texts = Texts(arguments.files or ["-"], arguments.input)
     predictor = HMTLPredictor.load(
         arguments.archive,
         arguments.spacy_model,
