@@ -109,7 +109,9 @@ setup(
     extras_require={
         **EXTRAS,
         "dev": [
+            "httpx>=0.27",
             "mypy",
+            "playwright>=1.40",  # drives the system's Chromium, where there is one
             "pytest",
             "pytest-xdist",
             "ruff",
