@@ -1,17 +1,14 @@
 """The first layer of a scorer of antecedents, linear in the products of two spans, without a tensor of these."""
 
-from typing import Any, List, Tuple
+from typing import Any, Iterable, Iterator, List, NamedTuple, Tuple
 
 import torch
 from torch.autograd.function import once_differentiable
 
 from hmtl.modules.precision import at_least_float32
 
-
-def rows_at_once(device: torch.device) -> int:
-    """How many vectors of a hidden layer to compute together: few enough to stay in a CPU's cache from one step to the
-    next, many enough to keep a GPU busy."""
-    return 2**10 if device.type == "cpu" else 2**16
+# Of pairs that are computed at once, unless there are more at one distance: few enough to stay in a CPU's cache.
+PAIRS_AT_ONCE = 256
 
 
 def antecedent_products(
@@ -21,37 +18,47 @@ def antecedent_products(
     of_antecedent: torch.Tensor,
     of_distance: torch.Tensor,
     first: int = 0,
-) -> List[torch.Tensor]:
+    num_documents: int = 1,
+) -> torch.Tensor:
     """`weight @ (spans[i] * spans[i - d]) + of_span[i] + of_antecedent[i - d] + of_distance[d - 1]` for every span `i`
-    from `first` on and every distance `d` that has a row in `of_distance`.
+    from `first` on and every distance `d` up to `i` that has a row in `of_distance`.
 
-    The products, num_spans * num_distances * span_dim numbers, are made and used up one distance at a time: spans in
-    document order and their antecedents at one distance are two slices of the same matrix.
+    The products, num_pairs * span_dim numbers, are made and used up a few distances at a time: spans in document order
+    and their antecedents at one distance are two slices of the same matrix. That is so for several documents, too,
+    where their spans alternate: the first of each document, then the second of each, and so on.
 
     # Parameters
 
     spans : `torch.Tensor`
-        Shape: (num_spans, span_dim)
+        Shape: (num_spans * num_documents, span_dim)
     weight : `torch.Tensor`
         Shape: (hidden_dim, span_dim)
     of_span, of_antecedent : `torch.Tensor`
-        Shape: (num_spans, hidden_dim)
+        Shape: (num_spans * num_documents, hidden_dim)
     of_distance : `torch.Tensor`
         Shape: (num_distances, hidden_dim), fewer distances than spans
     first : `int`, optional (default = `0`)
-        Spans before it are antecedents alone.
+        Spans of a document before it are antecedents alone.
+    num_documents : `int`, optional (default = `1`)
+        Each has `num_spans` spans.
 
     # Returns
 
-    `List[torch.Tensor]`
-        Blocks of consecutive distances from 1 on. The shape of one whose least distance is `d`:
-        (distances_in_block, num_spans - max(first, d), hidden_dim); its columns are the last spans. It is 0 where there
-        is no span at that distance. The blocks can be differentiated once. Under autocast they are computed in 16 bits,
-        and their gradients are summed over the distances in float32.
+    `torch.Tensor`
+        By distance from 1 on, then in the order of `spans`. Shape: (num_pairs, hidden_dim). It can be differentiated
+        once. Under autocast it is computed in 16 bits, and its gradients are summed over the distances in float32.
     """
-    if not len(of_distance):
-        return []
-    return list(_AntecedentProducts.apply(spans, weight, of_span, of_antecedent, of_distance, first))
+    return _AntecedentProducts.apply(spans, weight, of_span, of_antecedent, of_distance, first, num_documents)
+
+
+class _Distance(NamedTuple):
+    """All pairs at one distance, which is counted from 0: where they stand among all pairs, their spans, and the
+    antecedents of these."""
+
+    number: int
+    pairs: slice
+    later: slice
+    earlier: slice
 
 
 class _AntecedentProducts(torch.autograd.Function):
@@ -64,7 +71,8 @@ class _AntecedentProducts(torch.autograd.Function):
         of_antecedent: torch.Tensor,
         of_distance: torch.Tensor,
         first: int,
-    ) -> Tuple[torch.Tensor, ...]:
+        num_documents: int,
+    ) -> torch.Tensor:
         device = spans.device.type
         if torch.is_autocast_enabled(device):
             dtype = torch.get_autocast_dtype(device)
@@ -72,62 +80,70 @@ class _AntecedentProducts(torch.autograd.Function):
             spans, weight, of_span, of_antecedent, of_distance = (
                 tensor.to(dtype) for tensor in (spans, weight, of_span, of_antecedent, of_distance)
             )
-        ctx.first, ctx.num_distances = first, len(of_distance)
         ctx.save_for_backward(spans, weight)
-        num_spans, hidden_dim = len(spans), len(weight)
-        buffer = torch.empty_like(spans)
-        blocks = []
-        for distances in _blocks(len(of_distance), num_spans - first, spans.device):
-            start = max(first, distances[0])
-            # Shape: (distances_in_block, num_spans - start, hidden_dim)
-            block = spans.new_empty(len(distances), num_spans - start, hidden_dim)
-            for row, distance in zip(block, distances):
-                later, earlier = _slices(num_spans, first, distance)
-                products = torch.mul(spans[later], spans[earlier], out=buffer[later])
-                row[: later.start - start] = 0
-                hidden = torch.mm(products, weight.t(), out=row[later.start - start :])
-                hidden.add_(of_span[later]).add_(of_antecedent[earlier]).add_(of_distance[distance - 1])
-            blocks.append(block)
-        return tuple(blocks)
+        ctx.distances = list(_distances(len(of_distance), len(spans), first, num_documents))
+        # Shape: (num_pairs, hidden_dim)
+        hidden = spans.new_empty(ctx.distances[-1].pairs.stop if ctx.distances else 0, len(weight))
+        for pairs, distances, products in _products(ctx.distances, spans):
+            torch.mm(products, weight.t(), out=hidden[pairs])
+            for number, at_distance, later, earlier in distances:
+                hidden[at_distance].add_(of_span[later]).add_(of_antecedent[earlier]).add_(of_distance[number])
+        return hidden
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: torch.Tensor) -> Tuple[Any, ...]:
+    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Any, ...]:
         spans, weight = ctx.saved_tensors
-        num_spans, hidden_dim, first = len(spans), len(weight), ctx.first
         of_spans, of_weight = (at_least_float32(torch.zeros_like(tensor)) for tensor in (spans, weight))
-        of_span, of_antecedent = (of_weight.new_zeros(num_spans, hidden_dim) for _ in range(2))
-        of_distance = of_weight.new_zeros(ctx.num_distances, hidden_dim)
-        buffer = torch.empty_like(spans)
-        blocks = _blocks(ctx.num_distances, num_spans - first, spans.device)
+        of_span, of_antecedent = (of_weight.new_zeros(len(spans), len(weight)) for _ in range(2))
+        of_distance = of_weight.new_zeros(len(ctx.distances), len(weight))
         with torch.autocast(spans.device.type, enabled=False):
-            for distances, gradient in zip(blocks, gradients):
-                start = max(first, distances[0])
-                for distance, row in zip(distances, gradient):
-                    later, earlier = _slices(num_spans, first, distance)
-                    # Shape: (num_spans - later.start, hidden_dim)
-                    at_distance = row[later.start - start :]
-                    of_span[later] += at_distance
-                    of_antecedent[earlier] += at_distance
-                    of_distance[distance - 1] = at_distance.sum(0, dtype=of_distance.dtype)
-                    _add_product(of_weight, at_distance.t(), torch.mul(spans[later], spans[earlier], out=buffer[later]))
-                    # Shape: (num_spans - later.start, span_dim)
-                    of_products = torch.mm(at_distance, weight, out=buffer[later])
-                    of_spans[later].addcmul_(of_products, spans[earlier])
-                    of_spans[earlier].addcmul_(of_products, spans[later])
-        return of_spans, of_weight, of_span, of_antecedent, of_distance, None
+            for pairs, distances, products in _products(ctx.distances, spans):
+                _add_product(of_weight, gradient[pairs].t(), products)
+                # In their place. Shape: (num_pairs in the block, span_dim)
+                of_products = torch.mm(gradient[pairs], weight, out=products)
+                for number, at_distance, later, earlier in distances:
+                    # Shape: (num_pairs at the distance, hidden_dim)
+                    of_hidden = gradient[at_distance]
+                    of_span[later] += of_hidden
+                    of_antecedent[earlier] += of_hidden
+                    of_distance[number] = of_hidden.sum(0, dtype=of_distance.dtype)
+                    of_product = of_products[at_distance.start - pairs.start : at_distance.stop - pairs.start]
+                    of_spans[later].addcmul_(of_product, spans[earlier])
+                    of_spans[earlier].addcmul_(of_product, spans[later])
+        return of_spans, of_weight, of_span, of_antecedent, of_distance, None, None
 
 
-def _blocks(num_distances: int, num_spans: int, device: torch.device) -> List[range]:
-    """Consecutive distances, as many as make up a block."""
-    size = max(1, rows_at_once(device) // num_spans)
-    return [range(start, min(start + size, num_distances + 1)) for start in range(1, num_distances + 1, size)]
+def _distances(num_distances: int, num_rows: int, first: int, num_documents: int) -> Iterator[_Distance]:
+    num_before = 0
+    for number in range(num_distances):
+        offset = (number + 1) * num_documents
+        start = max(first * num_documents, offset)
+        pairs = slice(num_before, num_before + num_rows - start)
+        yield _Distance(number, pairs, slice(start, num_rows), slice(start - offset, num_rows - offset))
+        num_before = pairs.stop
 
 
-def _slices(num_spans: int, first: int, distance: int) -> Tuple[slice, slice]:
-    """The spans that have an antecedent at a distance, and those antecedents."""
-    start = max(first, distance)
-    return slice(start, num_spans), slice(start - distance, num_spans - distance)
+def _products(
+    distances: List[_Distance], spans: torch.Tensor
+) -> Iterator[Tuple[slice, Iterable[_Distance], torch.Tensor]]:
+    """The products of the pairs, block by block, each block's in the place of the last one's: its place among all
+    pairs, its distances, and the products, shape (num_pairs, span_dim)."""
+    if not distances:
+        return
+    # The first distance has the most pairs.
+    size = max(PAIRS_AT_ONCE, distances[0].pairs.stop)
+    buffer = spans.new_empty(min(size, distances[-1].pairs.stop), spans.size(1))
+    blocks: List[List[_Distance]] = []
+    for distance in distances:
+        if not blocks or distance.pairs.stop - blocks[-1][0].pairs.start > size:
+            blocks.append([])
+        blocks[-1].append(distance)
+    for block in blocks:
+        start, stop = block[0].pairs.start, block[-1].pairs.stop
+        for _, pairs, later, earlier in block:
+            torch.mul(spans[later], spans[earlier], out=buffer[pairs.start - start : pairs.stop - start])
+        yield slice(start, stop), block, buffer[: stop - start]
 
 
 def _add_product(total: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:

@@ -54,11 +54,11 @@ def test_a_module_in_float32(dtype: torch.dtype) -> None:
 def test_antecedent_products(num_spans: int, num_distances: int, first: int, dtype: torch.dtype) -> None:
     shapes = [(num_spans, 8), (5, 8), (num_spans, 5), (num_spans, 5), (num_distances, 5)]
     leaves = [torch.randn(shape, requires_grad=True) for shape in shapes]
-    upstream = torch.randn(num_distances, num_spans - max(first, 1), 5)
+    num_pairs = sum(num_spans - max(first, distance) for distance in range(1, num_distances + 1))
+    upstream = torch.randn(num_pairs, 5)
 
     def products(*leaves: torch.Tensor) -> torch.Tensor:
-        (block,) = antecedent_products(*leaves, first)
-        return block
+        return antecedent_products(*leaves, first)
 
     expected = outputs_and_gradients(products, leaves, upstream)
     with torch.autocast("cpu", dtype=dtype):
@@ -79,9 +79,9 @@ def test_gradients_of_products_are_summed_in_float32() -> None:
     of_span, of_antecedent = (torch.zeros(501, 1, requires_grad=True) for _ in range(2))
     of_distance = torch.zeros(500, 1, requires_grad=True)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        blocks = antecedent_products(spans, weight, of_span, of_antecedent, of_distance)
+        hidden = antecedent_products(spans, weight, of_span, of_antecedent, of_distance)
     leaves = [spans, of_span, of_antecedent, of_distance]
-    gradients = torch.autograd.grad(sum(block.float().sum() for block in blocks), leaves)
+    gradients = torch.autograd.grad(hidden.float().sum(), leaves)
     # Each span is multiplied with every other once; the n-th one has n before it and 500 - n behind it.
     count = torch.arange(501.0).unsqueeze(1)
     for gradient, expected in zip(gradients, [torch.full((501, 1), 500.0), count, 500 - count, 501 - count[1:]]):

@@ -1,7 +1,8 @@
 """End-to-end coreference resolution over all spans of a document."""
 
 import math
-from typing import Any, Dict, List, Optional, Tuple, cast
+from itertools import accumulate
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, cast
 
 import torch
 from allennlp.data import Vocabulary
@@ -10,19 +11,56 @@ from allennlp.modules import FeedForward
 from allennlp.nn import Activation
 from allennlp.nn.util import bucket_values
 
-from hmtl.models.heads.coref_links import chosen_antecedents, clusters_of, link_probabilities, nearest_antecedents
-from hmtl.models.heads.coref_spans import Spans, cluster_labels, enumerate_spans, sorted_unique_spans
+from hmtl.models.heads.coref_links import chosen_antecedents, clusters_of, link_probabilities, of_antecedents
+from hmtl.models.heads.coref_spans import (
+    Spans,
+    SpanTable,
+    cluster_labels,
+    enumerate_spans,
+    sorted_unique_spans,
+    span_tables,
+)
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.modules import antecedent_products
-from hmtl.modules.antecedent_products import rows_at_once
 from hmtl.modules.precision import in_float32
 from hmtl.modules.rectified_dropout import rectified_dropout
 from hmtl.training.metrics import CoreferenceScores
 
+Cluster = List[Tuple[int, int]]
+
 NUM_DISTANCE_BUCKETS = 10
-# What is computed at once, so that long documents take little more memory than short ones.
-MENTIONS_IN_BLOCK = 2**14
-ANTECEDENTS_IN_BLOCK = 512
+# Spans whose antecedents are scored at once, so that long documents take little more memory than short ones.
+SPANS_IN_BLOCK = 512
+
+
+class Tokens(NamedTuple):
+    """The tokens of all documents of a batch, one document after the other.
+
+    # Attributes
+
+    encoding : `torch.Tensor`
+        Shape: (num_tokens, encoding_dim)
+    inputs : `torch.Tensor`
+        What the encoder read. Shape: (num_tokens, encoder_input_dim)
+    sentence_ids : `torch.Tensor`
+        No two sentences of a document, or of two documents, have the same. Shape: (num_tokens,)
+    document_of : `torch.Tensor`
+        The document of each token. Shape: (num_tokens,)
+    lengths : `List[int]`
+        Of the documents.
+    """
+
+    encoding: torch.Tensor
+    inputs: torch.Tensor
+    sentence_ids: torch.Tensor
+    document_of: torch.Tensor
+    lengths: List[int]
+
+
+def rows_at_once(device: torch.device) -> int:
+    """How many vectors of a hidden layer to compute together: few enough to stay in a CPU's cache from one step to the
+    next, many enough to keep a GPU busy."""
+    return 2**10 if device.type == "cpu" else 2**16
 
 
 @Head.register("hmtl_coref")
@@ -106,26 +144,33 @@ class CorefHead(TaskHead):
         With `with_scores`, outside training, `scores` are nested like `predictions`: one probability a mention, of the
         link to the antecedent that it was joined by; of a cluster's first mention, of the likeliest link to it.
         """
-        losses, predictions, link_scores = [], [], []
-        # Documents differ in length, spans and pairs: each is computed alone, without padding.
-        for row, length in enumerate(mask.sum(-1).tolist()):
-            gold = None if mentions is None else mentions[row][mentions[row, :, 2] >= 0]
-            spans, antecedents, scores = self._document(
-                encoding[row, :length], encoder_input[row, :length], sentence_ids[row, :length], gold
-            )
+        tokens = tokens_of(encoding, encoder_input, sentence_ids, mask.sum(-1).tolist())
+        # Shape: (batch_size,)
+        firsts = torch.tensor([0, *accumulate(tokens.lengths)][:-1], device=mask.device)
+        gold = None if mentions is None else _in_tokens_of_all(mentions, firsts)
+        losses: List[torch.Tensor] = []
+        predictions: List[List[Cluster]] = [[] for _ in tokens.lengths]
+        link_scores: List[List[List[float]]] = [[] for _ in tokens.lengths]
+        for table, spans, scores in self._scored_spans(tokens, gold):
             if gold is not None:
-                losses.append(_antecedent_loss(scores, antecedents, cluster_labels(spans, gold)))
+                # Shape: (num_spans, num_documents)
+                labels = cluster_labels(spans, gold).view(table.spans.shape)
+                losses.append(_antecedent_loss(scores, labels, table.mask))
             if not self.training:
-                chosen = chosen_antecedents(antecedents, scores)
-                clusters = clusters_of(chosen)
-                bounds = list(zip(spans.starts.tolist(), spans.ends.tolist()))
-                predictions.append([[bounds[number] for number in cluster] for cluster in clusters])
-                if with_scores:
-                    link_scores.append(link_probabilities(clusters, chosen, scores))
+                chosen = chosen_antecedents(scores).t().tolist()
+                probabilities = scores.softmax(-1).amax(-1).t().tolist() if with_scores else []
+                # Shape: (num_documents, num_spans, 2)
+                bounds = torch.stack(spans, dim=-1).view(*table.spans.shape, 2) - firsts[table.documents].view(1, -1, 1)
+                bounds = bounds.transpose(0, 1).tolist()
+                for column, (document, count) in enumerate(zip(table.documents, table.counts)):
+                    clusters = clusters_of(chosen[column][:count])
+                    predictions[document] = [[tuple(bounds[column][span]) for span in cluster] for cluster in clusters]
+                    if with_scores:
+                        link_scores[document] = link_probabilities(clusters, chosen[column], probabilities[column])
         output: Dict[str, Any] = {}
-        if losses:
+        if mentions is not None:
             # Shape: ()
-            output["loss"] = torch.stack(losses).sum()
+            output["loss"] = torch.stack(losses).sum() if losses else encoding.new_zeros(())
         if not self.training:
             output["predictions"] = predictions
             if with_scores:
@@ -137,36 +182,44 @@ class CorefHead(TaskHead):
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return self._scores.get_metric(reset)
 
-    def _document(
-        self, encoding: torch.Tensor, inputs: torch.Tensor, sentence_ids: torch.Tensor, gold: Optional[torch.Tensor]
-    ) -> Tuple[Spans, torch.Tensor, torch.Tensor]:
-        """The kept spans of a document, their antecedents, shape (num_spans, max_antecedents), -1 where there is none,
-        and the scores, shape (num_spans, 1 + max_antecedents), of no antecedent and of each."""
+    def _scored_spans(
+        self, tokens: Tokens, gold: Optional[torch.Tensor]
+    ) -> Iterator[Tuple[SpanTable, Spans, torch.Tensor]]:
+        """The kept spans of all documents in tables, those of a table one row after the other, and the scores, shape
+        (num_spans, num_documents, 1 + num_antecedents), of no antecedent and of each, nearest first, -inf where there
+        is none."""
         # Shape: (num_tokens,)
-        logits = in_float32(self._attention, inputs).squeeze(-1)
+        logits = in_float32(self._attention, tokens.inputs).squeeze(-1)
         if self.gold_mentions and not self.training and gold is not None:
             spans = sorted_unique_spans(gold)
-            mention_scores = self._mention_scores(encoding, inputs, logits, spans)
+            mention_scores = self._mention_scores(tokens, logits, spans)
         else:
-            spans = enumerate_spans(sentence_ids, self._max_span_width)
-            mention_scores = self._mention_scores(encoding, inputs, logits, spans)
-            num_kept = max(1, min(len(mention_scores), math.floor(self._spans_per_word * len(encoding))))
-            # The candidates are in document order, and so are those that are kept.
-            kept = mention_scores.topk(num_kept).indices.sort().values
-            spans = spans.at(kept)
-            mention_scores = mention_scores[kept]
-        # Shape: (num_spans, span_dim)
-        representations = self._representations(encoding, inputs, logits, spans)
-        antecedents = nearest_antecedents(len(mention_scores), self._max_antecedents, encoding.device)
-        return spans, antecedents, self._antecedent_scores(representations, mention_scores, antecedents)
+            spans = enumerate_spans(tokens.sentence_ids, self._max_span_width)
+            mention_scores = self._mention_scores(tokens, logits, spans)
+            kept = self._kept(mention_scores, tokens, spans)
+            spans, mention_scores = spans.at(kept), mention_scores[kept]
+        for table in span_tables(_spans_by_document(tokens, spans), SPANS_IN_BLOCK, mention_scores.device):
+            spans_of_table = spans.at(table.spans.flatten())
+            # Shape: (num_spans * num_documents, span_dim)
+            representations = self._representations(tokens, logits, spans_of_table)
+            yield table, spans_of_table, self._antecedent_scores(representations, mention_scores[table.spans])
 
-    def _representations(
-        self, encoding: torch.Tensor, inputs: torch.Tensor, logits: torch.Tensor, spans: Spans
-    ) -> torch.Tensor:
+    def _kept(self, mention_scores: torch.Tensor, tokens: Tokens, spans: Spans) -> torch.Tensor:
+        """The best candidates of each document, by their numbers, in document order. Shape: (num_spans,)"""
+        kept, first = [], 0
+        counts = _spans_by_document(tokens, spans)
+        for length, scores in zip(tokens.lengths, mention_scores.split(counts)):
+            num_kept = min(len(scores), max(1, math.floor(self._spans_per_word * length)))
+            kept.append(first + scores.topk(num_kept).indices)
+            first += len(scores)
+        # The candidates are in document order.
+        return torch.cat(kept).sort().values
+
+    def _representations(self, tokens: Tokens, logits: torch.Tensor, spans: Spans) -> torch.Tensor:
         """Shape: (num_spans, span_dim)"""
-        attended = self._attended(inputs, logits, spans)
+        attended = self._attended(tokens.inputs, logits, spans)
         widths = self._width_embedding(self._widths(spans))
-        return torch.cat([encoding[spans.starts], encoding[spans.ends], widths, attended], dim=-1)
+        return torch.cat([tokens.encoding[spans.starts], tokens.encoding[spans.ends], widths, attended], dim=-1)
 
     def _widths(self, spans: Spans) -> torch.Tensor:
         """The row of each span's width in the table of widths. Shape: (num_spans,)"""
@@ -189,83 +242,114 @@ class CorefHead(TaskHead):
             positions, values.to(weights.dtype), per_sample_weights=weights, mode="sum"
         )
 
-    def _mention_scores(
-        self, encoding: torch.Tensor, inputs: torch.Tensor, logits: torch.Tensor, spans: Spans
-    ) -> torch.Tensor:
+    def _mention_scores(self, tokens: Tokens, logits: torch.Tensor, spans: Spans) -> torch.Tensor:
         """Shape: (num_spans,)"""
         first = _first_layer(self._mention_feedforward)
         at_start, at_end, of_width, of_input = first.weight.split(self._span_parts, dim=1)
         # Shapes: (num_tokens, hidden_dim)
-        starts, ends, values = encoding @ at_start.t(), encoding @ at_end.t(), inputs @ of_input.t()
+        starts, ends = tokens.encoding @ at_start.t(), tokens.encoding @ at_end.t()
+        values = tokens.inputs @ of_input.t()
         # Shape: (max_span_width, hidden_dim)
         widths = self._width_embedding.weight @ of_width.t() + first.bias
         scores = []
-        for block in spans.blocks(MENTIONS_IN_BLOCK):
+        for block in spans.blocks(rows_at_once(starts.device)):
             # Shape: (num_spans, hidden_dim)
             hidden = starts[block.starts] + ends[block.ends] + widths[self._widths(block)]
-            hidden = hidden + self._attended(values, logits, block)
-            for rows in hidden.split(rows_at_once(hidden.device)):
-                rows = _after_first_layer(self._mention_feedforward, rows)
-                # Shape: (num_rows,)
-                scores.append(in_float32(self._mention_scorer, rows).squeeze(-1))
+            hidden = _after_first_layer(self._mention_feedforward, hidden + self._attended(values, logits, block))
+            # Shape: (num_spans,)
+            scores.append(in_float32(self._mention_scorer, hidden).squeeze(-1))
         return torch.cat(scores)
 
-    def _antecedent_scores(
-        self, representations: torch.Tensor, mention_scores: torch.Tensor, antecedents: torch.Tensor
-    ) -> torch.Tensor:
-        """Shape: (num_spans, 1 + max_antecedents)"""
-        num_spans, num_antecedents = antecedents.shape
+    def _antecedent_scores(self, representations: torch.Tensor, mention_scores: torch.Tensor) -> torch.Tensor:
+        """Of the spans of a table: (num_spans * num_documents, span_dim) and (num_spans, num_documents) ->
+        (num_spans, num_documents, 1 + num_antecedents)."""
+        num_spans, num_documents = mention_scores.shape
+        num_antecedents = min(self._max_antecedents, num_spans - 1)
         blocks = []
-        for start in range(0, max(1, num_spans), ANTECEDENTS_IN_BLOCK):
+        # Only a table of a single document has more spans than a block.
+        for start in range(0, num_spans, SPANS_IN_BLOCK):
             # The spans of the block and, before them, the antecedents of these.
             first = max(0, start - num_antecedents)
-            rows = representations[first : start + ANTECEDENTS_IN_BLOCK]
-            blocks.append(self._pair_scores(rows, start - first, num_antecedents))
-        # Shape: (num_spans, max_antecedents)
+            rows = representations[first * num_documents : (start + SPANS_IN_BLOCK) * num_documents]
+            blocks.append(self._pair_scores(rows, start - first, num_antecedents, num_documents))
+        # Shape: (num_spans, num_documents, num_antecedents)
         scores = torch.cat(blocks)
-        scores = scores + mention_scores.unsqueeze(1) + mention_scores[antecedents.clamp(min=0)]
-        scores = scores.masked_fill(antecedents < 0, -math.inf)
-        # Shape: (num_spans, 1 + max_antecedents)
-        return torch.cat([scores.new_zeros(num_spans, 1), scores], dim=1)
+        scores = scores + mention_scores.unsqueeze(-1) + of_antecedents(mention_scores, num_antecedents, -math.inf)
+        # Shape: (num_spans, num_documents, 1 + num_antecedents)
+        return torch.nn.functional.pad(scores, (1, 0))
 
-    def _pair_scores(self, representations: torch.Tensor, first: int, num_antecedents: int) -> torch.Tensor:
-        """What pairs add to the scores of their mentions, for the spans from `first` on; without meaning where there is
-        no antecedent. Shape: (num_spans - first, num_antecedents)"""
+    def _pair_scores(
+        self, representations: torch.Tensor, first: int, num_antecedents: int, num_documents: int
+    ) -> torch.Tensor:
+        """What pairs add to the scores of their mentions, for the spans from `first` on; 0 where there is no
+        antecedent. Shape: (num_spans - first, num_documents, num_antecedents)"""
         layer = _first_layer(self._antecedent_feedforward)
-        num_spans, span_dim = representations.shape
+        num_rows, span_dim = representations.shape
         of_span, of_antecedent, of_product, of_distance = layer.weight.split(
             [span_dim, span_dim, span_dim, self._distance_embedding.embedding_dim], dim=1
         )
-        distances = torch.arange(1, num_antecedents + 1, device=representations.device)[: max(0, num_spans - 1)]
-        buckets = bucket_values(distances, num_total_buckets=NUM_DISTANCE_BUCKETS)
-        blocks = antecedent_products(
+        num_spans = num_rows // num_documents
+        distances = torch.arange(1, num_antecedents + 1, device=representations.device)
+        # Within the block there may be fewer. Shape: (num_distances,)
+        buckets = bucket_values(distances[: num_spans - 1], num_total_buckets=NUM_DISTANCE_BUCKETS)
+        # Shape: (num_pairs, hidden_dim)
+        hidden = antecedent_products(
             representations,
             of_product,
             representations @ of_span.t(),
             representations @ of_antecedent.t(),
             (self._distance_embedding.weight @ of_distance.t() + layer.bias)[buckets],
             first,
+            num_documents,
         )
-        scores = []
-        for hidden in blocks:
-            hidden = _after_first_layer(self._antecedent_feedforward, hidden)
-            # Shape: (distances_in_block, num_spans_with_an_antecedent)
-            block = in_float32(self._antecedent_scorer, hidden).squeeze(-1)
-            # Shape: (distances_in_block, num_spans - first)
-            scores.append(torch.nn.functional.pad(block, (num_spans - first - block.size(1), 0)))
-        scores.append(representations.new_zeros(num_antecedents - len(distances), num_spans - first))
-        # Shape: (num_spans - first, num_antecedents)
-        return torch.cat(scores).t()
+        # Shape: (num_pairs,)
+        scores = torch.cat(
+            [
+                in_float32(self._antecedent_scorer, _after_first_layer(self._antecedent_feedforward, rows)).squeeze(-1)
+                for rows in hidden.split(rows_at_once(hidden.device))
+            ]
+        )
+        # Shape: (num_antecedents, num_spans - first, 1)
+        exists = (distances.unsqueeze(1) <= torch.arange(first, num_spans, device=distances.device)).unsqueeze(-1)
+        # Shape: (num_antecedents, num_spans - first, num_documents)
+        by_distance = scores.new_zeros(*exists.shape[:2], num_documents).masked_scatter(exists, scores)
+        return by_distance.permute(1, 2, 0)
 
 
-def _antecedent_loss(scores: torch.Tensor, antecedents: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Negative log-likelihood of all gold antecedents together (Lee et al. 2017, section 5)."""
-    # Shape: (num_spans, max_antecedents)
-    is_gold = (labels.unsqueeze(1) == labels[antecedents]) & (labels.unsqueeze(1) >= 0) & (antecedents >= 0)
-    # A span without a gold antecedent has the empty one. Shape: (num_spans, 1 + max_antecedents)
-    is_gold = torch.cat([~is_gold.any(1, keepdim=True), is_gold], dim=1)
-    log_probabilities = scores.log_softmax(-1)
-    return -log_probabilities.masked_fill(~is_gold, -math.inf).logsumexp(-1).sum()
+def tokens_of(encoding: torch.Tensor, inputs: torch.Tensor, sentence_ids: torch.Tensor, lengths: List[int]) -> Tokens:
+    """From rows of documents, (num_documents, document_length, ...)."""
+    numbers = torch.arange(len(lengths), device=encoding.device)
+    document_of = numbers.repeat_interleave(torch.tensor(lengths, device=encoding.device), output_size=sum(lengths))
+    encoding, inputs, sentence_ids = (
+        torch.cat([row[:length] for row, length in zip(rows, lengths)]) for rows in (encoding, inputs, sentence_ids)
+    )
+    return Tokens(encoding, inputs, sentence_ids * len(lengths) + document_of, document_of, lengths)
+
+
+def _in_tokens_of_all(mentions: torch.Tensor, firsts: torch.Tensor) -> torch.Tensor:
+    """The mentions of all documents as rows `(start, end, cluster)`, shape (num_mentions, 3), that count tokens from
+    the first document on; clusters keep their numbers. `firsts` are the documents' first tokens."""
+    # Shape: (batch_size, 1, 3)
+    offsets = torch.stack([firsts, firsts, torch.zeros_like(firsts)], dim=-1).unsqueeze(1)
+    return (mentions + offsets)[mentions[:, :, 2] >= 0]
+
+
+def _spans_by_document(tokens: Tokens, spans: Spans) -> List[int]:
+    """How many of the spans each document has."""
+    return tokens.document_of[spans.starts].bincount(minlength=len(tokens.lengths)).tolist()
+
+
+def _antecedent_loss(scores: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Negative log-likelihood of all gold antecedents together (Lee et al. 2017, section 5); labels and mask have shape
+    (num_spans, num_documents)."""
+    # Shape: (num_spans, num_documents, num_antecedents)
+    is_gold = labels.unsqueeze(-1) == of_antecedents(labels, scores.size(-1) - 1, -1)
+    is_gold = is_gold & (labels >= 0).unsqueeze(-1)
+    # A span without a gold antecedent has the empty one. Shape: (num_spans, num_documents, 1 + num_antecedents)
+    is_gold = torch.cat([~is_gold.any(-1, keepdim=True), is_gold], dim=-1)
+    # Shape: (num_spans, num_documents)
+    losses = -scores.log_softmax(-1).masked_fill(~is_gold, -math.inf).logsumexp(-1)
+    return losses.masked_fill(~mask, 0.0).sum()
 
 
 def _feedforward(input_dim: int, num_layers: int, hidden_dim: int, dropout: float) -> FeedForward:

@@ -5,22 +5,25 @@ from typing import Dict, List
 import torch
 
 
-def nearest_antecedents(num_spans: int, max_antecedents: int, device: torch.device) -> torch.Tensor:
-    """For each span the indices of the spans before it, nearest first, -1 where there is none.
+def of_antecedents(values: torch.Tensor, num_antecedents: int, missing: float) -> torch.Tensor:
+    """For each span the values of the spans before it, nearest first, and `missing` where there is none.
 
-    Shape: (num_spans, min(max_antecedents, num_spans - 1), at least 1).
+    (num_spans, num_documents) -> (num_spans, num_documents, num_antecedents)
     """
-    offsets = torch.arange(1, max(1, min(max_antecedents, num_spans - 1)) + 1, device=device)
-    antecedents = torch.arange(num_spans, device=device).unsqueeze(1) - offsets
-    return antecedents.clamp(min=-1)
+    # Shape: (num_antecedents + num_spans, num_documents)
+    padded = torch.nn.functional.pad(values, (0, 0, num_antecedents, 0), value=missing)
+    return padded[:-1].unfold(0, num_antecedents, 1).flip(-1) if num_antecedents else values.new_empty(*values.shape, 0)
 
 
-def chosen_antecedents(antecedents: torch.Tensor, scores: torch.Tensor) -> List[int]:
-    """Every span's best antecedent, -1 where none is better than each."""
-    best = scores.argmax(-1) - 1
-    # Shape: (num_spans,)
-    chosen = antecedents.gather(1, best.clamp(min=0).unsqueeze(1)).squeeze(1).masked_fill(best < 0, -1)
-    return chosen.tolist()
+def chosen_antecedents(scores: torch.Tensor) -> torch.Tensor:
+    """The position of every span's best antecedent, -1 where none is better than each.
+
+    (num_spans, num_documents, 1 + num_antecedents) -> (num_spans, num_documents)
+    """
+    distances = scores.argmax(-1)
+    # Shape: (num_spans, 1)
+    positions = torch.arange(len(scores), device=scores.device).unsqueeze(1)
+    return torch.where(distances > 0, positions - distances, -1)
 
 
 def clusters_of(chosen: List[int]) -> List[List[int]]:
@@ -38,11 +41,9 @@ def clusters_of(chosen: List[int]) -> List[List[int]]:
     return clusters
 
 
-def link_probabilities(clusters: List[List[int]], chosen: List[int], scores: torch.Tensor) -> List[List[float]]:
+def link_probabilities(clusters: List[List[int]], chosen: List[int], probabilities: List[float]) -> List[List[float]]:
     """For each span of each cluster, the probability of the link that joined it; for the first, of the likeliest link
-    to it."""
-    # What was chosen is the likeliest.
-    probabilities = scores.softmax(-1).amax(-1).tolist()
+    to it. `probabilities` are those of what was chosen."""
     return [
         [
             max(probabilities[number] for number in cluster if chosen[number] == cluster[0]),

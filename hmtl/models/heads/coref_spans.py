@@ -1,12 +1,16 @@
-"""The spans of a document that may be mentions."""
+"""The spans of documents that may be mentions."""
 
+from itertools import accumulate
 from typing import List, NamedTuple
 
 import torch
 
+# Of documents side by side: none has less than this share of the spans of the one with the most.
+MIN_SHARE = 0.75
+
 
 class Spans(NamedTuple):
-    """Spans of one document, in order of start, then end. Shapes: (num_spans,)."""
+    """Spans of a sequence of tokens, in order of start, then end. Shapes: (num_spans,)."""
 
     starts: torch.Tensor
     ends: torch.Tensor
@@ -18,6 +22,58 @@ class Spans(NamedTuple):
     def blocks(self, size: int) -> List["Spans"]:
         """Consecutive blocks of no more than `size` spans."""
         return [Spans(*block) for block in zip(self.starts.split(size), self.ends.split(size))]
+
+
+class SpanTable(NamedTuple):
+    """The spans of some documents side by side, a column a document, in document order from above.
+
+    # Attributes
+
+    documents : `List[int]`
+        The documents, by their numbers.
+    counts : `List[int]`
+        How many spans each has.
+    spans : `torch.Tensor`
+        The number of each span among those of all documents; at the end of shorter columns their last span again.
+        Shape: (num_spans, num_documents)
+    mask : `torch.Tensor`
+        False where a span stands again. Shape: (num_spans, num_documents)
+    """
+
+    documents: List[int]
+    counts: List[int]
+    spans: torch.Tensor
+    mask: torch.Tensor
+
+
+def span_tables(counts: List[int], max_spans: int, device: torch.device) -> List[SpanTable]:
+    """Tables of documents with about as many spans, each of no more than `max_spans` spans or a single document.
+
+    `counts` says how many spans each document has; those without any are left out. The spans of all are numbered one
+    document after the other.
+    """
+    firsts = [0, *accumulate(counts)]
+    tables = []
+    for documents in _of_similar_size(counts, max_spans):
+        of_documents = [counts[number] for number in documents]
+        first = torch.tensor([firsts[number] for number in documents], device=device)
+        count = torch.tensor(of_documents, device=device)
+        # Shape: (num_spans, 1)
+        positions = torch.arange(of_documents[0], device=device).unsqueeze(1)
+        tables.append(SpanTable(documents, of_documents, first + positions.minimum(count - 1), positions < count))
+    return tables
+
+
+def _of_similar_size(counts: List[int], max_spans: int) -> List[List[int]]:
+    """The documents in groups, those with the most spans first."""
+    groups: List[List[int]] = []
+    for number in sorted(range(len(counts)), key=counts.__getitem__, reverse=True):
+        most = counts[groups[-1][0]] if groups else 0
+        if groups and counts[number] >= MIN_SHARE * most and (len(groups[-1]) + 1) * most <= max_spans:
+            groups[-1].append(number)
+        elif counts[number]:
+            groups.append([number])
+    return groups
 
 
 def enumerate_spans(sentence_ids: torch.Tensor, max_width: int) -> Spans:

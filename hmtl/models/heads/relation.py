@@ -24,8 +24,10 @@ class Decoded(NamedTuple):
     probabilities: List[List[float]]
 
 
-# Scored at once in prediction: 64 hidden units of so many pairs take 64 MiB.
-MAX_PAIRS = 2**18
+def pairs_at_once(device: torch.device) -> int:
+    """How many pairs to score together in prediction: few enough to stay in a CPU's cache, many enough to keep a GPU
+    busy."""
+    return 2**13 if device.type == "cpu" else 2**18
 
 
 @Head.register("hmtl_relation")
@@ -121,12 +123,13 @@ class RelationHead(TaskHead):
         """The logits, shape (batch_size, length, length, num_types), of relations from token i to token j; float32,
         also under autocast."""
         encoding = self._dropout(encoding)
-        # Shape: (batch_size, length, 1, hidden_dim)
-        arg1 = self._arg1_projection(encoding).unsqueeze(2)
-        # Shape: (batch_size, 1, length, hidden_dim)
-        arg2 = self._arg2_projection(encoding).unsqueeze(1)
-        # Shape: (batch_size, length, length, num_types)
-        return at_least_float32(self._type_projection(torch.relu(arg1 + arg2)))
+        return self._scores(self._arg1_projection(encoding), self._arg2_projection(encoding))
+
+    def _scores(self, arg1: torch.Tensor, arg2: torch.Tensor) -> torch.Tensor:
+        """Of some tokens as first argument, (batch_size, num_first, hidden_dim), and all as second one,
+        (batch_size, length, hidden_dim). Shape: (batch_size, num_first, length, num_types)"""
+        hidden = (arg1.unsqueeze(2) + arg2.unsqueeze(1)).relu_()
+        return at_least_float32(self._type_projection(hidden))
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         metrics = self._f1.get_metric(reset)
@@ -137,11 +140,12 @@ class RelationHead(TaskHead):
         of_types = ("_type_projection.weight", "_type_projection.bias")
         return {name: weight[list(order)] if name in of_types else weight for name, weight in weights.items()}
 
-    def _pair_mask(self, mask: torch.Tensor) -> torch.Tensor:
-        # Shape: (batch_size, length, length)
-        pair_mask = mask.unsqueeze(2) & mask.unsqueeze(1)
+    def _pair_mask(self, mask: torch.Tensor, first: slice = slice(None)) -> torch.Tensor:
+        """Which pairs of tokens may be related, the `first` of them with all. Shape: (batch_size, num_first, length)"""
+        pair_mask = mask[:, first].unsqueeze(2) & mask.unsqueeze(1)
         if not self._allow_self_relations:
-            pair_mask = pair_mask & ~torch.eye(mask.size(1), dtype=torch.bool, device=mask.device)
+            tokens = torch.arange(mask.size(1), device=mask.device)
+            pair_mask = pair_mask & (tokens[first].unsqueeze(1) != tokens)
         return pair_mask
 
     def _loss(self, scores: torch.Tensor, relations: torch.Tensor, pair_mask: torch.Tensor) -> Dict[str, torch.Tensor]:
@@ -172,25 +176,31 @@ class RelationHead(TaskHead):
         """Decodes sentences of similar length together, a bounded number of pairs at a time: the text may be long."""
         lengths = mask.sum(-1).tolist()
         found = Decoded([[] for _ in lengths], [[] for _ in lengths])
+        # Shape (each): (batch_size, length, hidden_dim)
+        arg1, arg2 = self._arg1_projection(encoding), self._arg2_projection(encoding)
+        max_pairs = pairs_at_once(encoding.device)
         by_length = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
-        first = 0
-        while first < len(by_length):
-            length = max(1, lengths[by_length[first]])
-            rows = by_length[first : first + max(1, MAX_PAIRS // length**2)]
-            first += len(rows)
-            # Shape: (num_rows, length, encoding_dim)
-            part = encoding[rows, :length]
-            of_part = self._decode(self.scores(part), self._pair_mask(mask[rows, :length]))
-            for row, relations, probabilities in zip(rows, *of_part):
-                found.relations[row], found.probabilities[row] = relations, probabilities
+        while by_length:
+            length = max(1, lengths[by_length[0]])
+            num_rows = max(1, max_pairs // length**2)
+            rows, by_length = by_length[:num_rows], by_length[num_rows:]
+            num_first = max(1, max_pairs // (len(rows) * length))
+            for start in range(0, length, num_first):
+                first = slice(start, min(start + num_first, length))
+                scores = self._scores(arg1[rows, first], arg2[rows, :length])
+                of_part = self._decode(scores, self._pair_mask(mask[rows, :length], first), start)
+                for row, relations, probabilities in zip(rows, *of_part):
+                    found.relations[row].extend(relations)
+                    found.probabilities[row].extend(probabilities)
         return found
 
-    def _decode(self, scores: torch.Tensor, pair_mask: torch.Tensor) -> Decoded:
+    def _decode(self, scores: torch.Tensor, pair_mask: torch.Tensor, start: int = 0) -> Decoded:
+        """The relations whose first argument is one of the tokens from `start` on."""
         is_found = (scores >= self._threshold_logit) & pair_mask.unsqueeze(-1)
         decoded = Decoded([[] for _ in range(len(scores))], [[] for _ in range(len(scores))])
         probabilities = scores[is_found].sigmoid().tolist()
         for (sentence, arg1, arg2, number), probability in zip(is_found.nonzero().tolist(), probabilities):
-            decoded.relations[sentence].append((arg1, arg2, self.labels[number]))
+            decoded.relations[sentence].append((start + arg1, arg2, self.labels[number]))
             decoded.probabilities[sentence].append(probability)
         return decoded
 

@@ -12,8 +12,9 @@ from allennlp.nn import Activation
 from allennlp_models.coref.models.coref import CoreferenceResolver
 
 from hmtl.models.heads import CorefHead, coref
-from hmtl.models.heads.coref_links import chosen_antecedents, clusters_of, link_probabilities, nearest_antecedents
-from hmtl.models.heads.coref_spans import Spans, cluster_labels, enumerate_spans
+from hmtl.models.heads.coref import Tokens, tokens_of
+from hmtl.models.heads.coref_links import chosen_antecedents, clusters_of, link_probabilities, of_antecedents
+from hmtl.models.heads.coref_spans import Spans, cluster_labels, enumerate_spans, span_tables
 
 ENCODING_DIM, INPUT_DIM, FEATURES, HIDDEN, WIDTH = 6, 5, 3, 7, 4
 
@@ -69,6 +70,20 @@ def random_document(generator: random.Random, num_sentences: int) -> Tuple[List[
 
 def bounds(spans: Spans) -> List[Tuple[int, int]]:
     return list(zip(spans.starts.tolist(), spans.ends.tolist()))
+
+
+def scored_spans(head: CorefHead, document: Dict[str, Any], gold: Any = None) -> Tuple[Spans, torch.Tensor]:
+    """The kept spans of a single document and their scores, shape (num_spans, 1 + num_antecedents)."""
+    tokens = tokens_of(
+        document["encoding"], document["encoder_input"], document["sentence_ids"], [document["mask"].size(1)]
+    )
+    ((_, spans, scores),) = head._scored_spans(tokens, gold)
+    return spans, scores.squeeze(1)
+
+
+def one_sentence(encoding: torch.Tensor, inputs: torch.Tensor) -> Tokens:
+    zeros = torch.zeros(len(encoding), dtype=torch.long)
+    return Tokens(encoding, inputs, zeros, zeros, [len(encoding)])
 
 
 class GivenVectors(TextFieldEmbedder):
@@ -176,9 +191,7 @@ def test_agrees_with_allennlp(seed: int, spans_per_word: float, max_antecedents:
     for gradient, reference in zip(actual, expected):
         torch.testing.assert_close(gradient, reference, rtol=1e-7, atol=1e-9)
 
-    spans, antecedents, scores = head._document(
-        document["encoding"][0], document["encoder_input"][0], document["sentence_ids"][0], None
-    )
+    spans, scores = scored_spans(head, document)
     assert [list(span) for span in bounds(spans)] == theirs["top_spans"][0].tolist()
     chosen = scores.argmax(-1) - 1
     # AllenNLP also lists a span's antecedents nearest first.
@@ -204,10 +217,10 @@ def test_representations_and_mention_scores_of_the_plain_form() -> None:
     encoding, inputs = torch.randn(9, ENCODING_DIM).double(), torch.randn(9, INPUT_DIM).double()
     spans = loop_over_spans([4, 1, 4], WIDTH)
     candidates = Spans(*torch.tensor(spans).unbind(-1))
-    logits = head._attention(inputs).squeeze(-1)
+    logits, tokens = head._attention(inputs).squeeze(-1), one_sentence(encoding, inputs)
     attended = head._attended(inputs, logits, candidates)
-    representations = head._representations(encoding, inputs, logits, candidates)
-    scores = head._mention_scores(encoding, inputs, logits, candidates)
+    representations = head._representations(tokens, logits, candidates)
+    scores = head._mention_scores(tokens, logits, candidates)
     for number, (start, end) in enumerate(spans):
         logits = [head._attention(inputs[t]).item() for t in range(start, end + 1)]
         weights = [math.exp(x) / sum(map(math.exp, logits)) for x in logits]
@@ -221,7 +234,7 @@ def test_representations_and_mention_scores_of_the_plain_form() -> None:
 def test_antecedent_scores_of_the_plain_form() -> None:
     head = head_of().eval().double()
     representations, mention_scores = torch.randn(7, sum(head._span_parts)).double(), torch.randn(7).double()
-    scores = head._antecedent_scores(representations, mention_scores, nearest_antecedents(7, 5, torch.device("cpu")))
+    scores = head._antecedent_scores(representations, mention_scores.unsqueeze(1)).squeeze(1)
     assert scores.shape == (7, 6)
     # Lee et al. 2017: distances 1, 2, 3, 4, 5-7, ... have a bucket each; bucket 0 is never used.
     bucket = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5}
@@ -251,13 +264,43 @@ def test_spans_do_not_leave_sentences_whose_numbers_repeat_elsewhere() -> None:
     assert bounds(enumerate_spans(ids, 2)) == [(0, 0), (0, 1), (1, 1), (2, 2), (2, 3), (3, 3), (4, 4)]
 
 
-@pytest.mark.parametrize("num_spans,max_antecedents", [(0, 3), (1, 3), (2, 5), (6, 3), (6, 1), (6, 9)])
-def test_nearest_antecedents(num_spans: int, max_antecedents: int) -> None:
-    antecedents = nearest_antecedents(num_spans, max_antecedents, torch.device("cpu"))
-    width = max(1, min(max_antecedents, num_spans - 1))
-    expected = [[max(-1, span - distance) for distance in range(1, width + 1)] for span in range(num_spans)]
-    assert antecedents.shape == (num_spans, width)
-    assert antecedents.tolist() == expected
+@pytest.mark.parametrize("num_spans,num_antecedents", [(1, 0), (2, 1), (6, 3), (6, 5)])
+def test_values_of_antecedents(num_spans: int, num_antecedents: int) -> None:
+    values = torch.arange(2 * num_spans).view(num_spans, 2)
+    found = of_antecedents(values, num_antecedents, -7)
+    assert found.shape == (num_spans, 2, num_antecedents)
+    for span in range(num_spans):
+        for document in range(2):
+            expected = [2 * (span - d) + document if span >= d else -7 for d in range(1, num_antecedents + 1)]
+            assert found[span, document].tolist() == expected
+
+
+def test_tables_of_spans() -> None:
+    """Documents 4 and 2 together, 0 and 1; 5 would be the third of the first two, and 3 has no spans."""
+    tables = span_tables([3, 4, 9, 0, 10, 8], 20, torch.device("cpu"))
+    assert [table.documents for table in tables] == [[4, 2], [5], [1, 0]]
+    assert [table.counts for table in tables] == [[10, 9], [8], [4, 3]]
+    assert tables[0].spans.t().tolist() == [list(range(16, 26)), [*range(7, 16), 15]]
+    assert tables[0].mask.t().tolist() == [[True] * 10, [True] * 9 + [False]]
+    assert tables[2].spans.t().tolist() == [[3, 4, 5, 6], [0, 1, 2, 2]]
+
+
+@pytest.mark.parametrize("max_spans", [1, 200, 512])
+def test_tables_hold_every_span_once_and_few_pairs_in_vain(max_spans: int) -> None:
+    generator = random.Random(0)
+    counts = [generator.randint(0, 60) for _ in range(200)] + [1000]
+    tables = span_tables(counts, max_spans, torch.device("cpu"))
+    spans = sorted(number for table in tables for number in table.spans[table.mask].tolist())
+    assert spans == list(range(sum(counts)))
+    firsts = [sum(counts[:number]) for number in range(len(counts))]
+    for table in tables:
+        assert table.spans.numel() <= max_spans or len(table.documents) == 1
+        columns = zip(table.documents, table.counts, table.spans.unbind(1), table.mask.unbind(1))
+        for document, count, column, mask in columns:
+            assert count == counts[document] == mask.sum()
+            assert column[mask].tolist() == list(range(firsts[document], firsts[document] + count))
+    pairs = sum(len(table.spans) ** 2 * len(table.documents) for table in tables)
+    assert pairs < 1.5 * sum(count**2 for count in counts)
 
 
 def test_cluster_labels() -> None:
@@ -269,7 +312,6 @@ def test_cluster_labels() -> None:
 
 
 def test_decoding_by_hand() -> None:
-    antecedents = nearest_antecedents(6, 3, torch.device("cpu"))
     scores = torch.full((6, 4), -math.inf)
     scores[:, 0] = 0.0
     scores[2, 2] = math.log(3)  # 2 -> 0
@@ -277,33 +319,33 @@ def test_decoding_by_hand() -> None:
     scores[4, 2] = math.log(9)  # 4 -> 2, and so to 0
     scores[5, 2] = math.log(5)  # 5 -> 3, rather than
     scores[5, 1] = math.log(4)  # 4
-    chosen = chosen_antecedents(antecedents, scores)
+    chosen = chosen_antecedents(scores.unsqueeze(1)).squeeze(1).tolist()
     assert chosen == [-1, -1, 0, 1, 2, 3]
     clusters = clusters_of(chosen)
     assert clusters == [[0, 2, 4], [1, 3, 5]]
     # Only span 2 is linked to span 0, and 3 to 1.
     expected = [[0.75, 0.75, 0.9], [0.8, 0.8, 0.5]]
-    for probabilities, row in zip(link_probabilities(clusters, chosen, scores), expected, strict=True):
+    for probabilities, row in zip(
+        link_probabilities(clusters, chosen, scores.softmax(-1).amax(-1).tolist()), expected, strict=True
+    ):
         assert probabilities == pytest.approx(row)
 
 
 def test_the_first_mention_has_the_likeliest_of_its_links() -> None:
-    antecedents = nearest_antecedents(4, 3, torch.device("cpu"))
     scores = torch.full((4, 4), -math.inf)
     scores[:, 0] = 0.0
     scores[1, 1] = math.log(3)  # 1 -> 0
     scores[2, 2] = math.log(7)  # 2 -> 0
     scores[3, 1] = math.log(99)  # 3 -> 2
-    chosen = chosen_antecedents(antecedents, scores)
-    (row,) = link_probabilities(clusters_of(chosen), chosen, scores)
+    chosen = chosen_antecedents(scores.unsqueeze(1)).squeeze(1).tolist()
+    (row,) = link_probabilities(clusters_of(chosen), chosen, scores.softmax(-1).amax(-1).tolist())
     assert row == pytest.approx([7 / 8, 3 / 4, 7 / 8, 99 / 100])
 
 
 def test_decoding_without_links() -> None:
-    antecedents = nearest_antecedents(3, 2, torch.device("cpu"))
     scores = torch.tensor([[0.0, -math.inf, -math.inf], [0.0, -1.0, -math.inf], [0.0, 0.0, -2.0]])
-    chosen = chosen_antecedents(antecedents, scores)
-    assert clusters_of(chosen) == [] and link_probabilities([], chosen, scores) == []
+    chosen = chosen_antecedents(scores.unsqueeze(1)).squeeze(1).tolist()
+    assert clusters_of(chosen) == [] and link_probabilities([], chosen, [1.0] * 3) == []
 
 
 def test_scores_are_nested_like_predictions_and_given_on_request() -> None:
@@ -344,14 +386,28 @@ def plain_document_scores(head: CorefHead, document: Dict[str, Any], spans: Span
     return torch.cat([scores.new_zeros(num_spans, 1), scores], dim=1)
 
 
-@pytest.mark.parametrize("antecedents_in_block,mentions_in_block", [(512, 2**14), (16, 40), (7, 13), (1, 1)])
+def plain_loss(
+    scores: torch.Tensor, spans: List[Tuple[int, int]], clusters: List[List[Tuple[int, int]]]
+) -> torch.Tensor:
+    """Of `plain_document_scores`."""
+    cluster_of = {mention: number for number, cluster in enumerate(clusters) for mention in cluster}
+    labels = [cluster_of.get(span, -1) for span in spans]
+    losses = []
+    for number, label in enumerate(labels):
+        gold = [1 + other for other in range(number) if label >= 0 and labels[other] == label]
+        gold = [other for other in gold if scores[number, other] > -math.inf] or [0]
+        losses.append(scores[number].logsumexp(0) - scores[number, gold].logsumexp(0))
+    return torch.stack(losses).sum()
+
+
+@pytest.mark.parametrize("spans_in_block,num_rows", [(512, 2**14), (16, 40), (7, 13), (1, 1)])
 @pytest.mark.parametrize("max_antecedents", [5, 70])
 def test_a_document_in_blocks_of_any_size_is_that_of_the_plain_form(
-    max_antecedents: int, antecedents_in_block: int, mentions_in_block: int, monkeypatch: pytest.MonkeyPatch
+    max_antecedents: int, spans_in_block: int, num_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Loss and all gradients, with blocks of pairs of several distances, too."""
-    monkeypatch.setattr(coref, "ANTECEDENTS_IN_BLOCK", antecedents_in_block)
-    monkeypatch.setattr(coref, "MENTIONS_IN_BLOCK", mentions_in_block)
+    monkeypatch.setattr(coref, "SPANS_IN_BLOCK", spans_in_block)
+    monkeypatch.setattr(coref, "rows_at_once", lambda device: num_rows)
     torch.manual_seed(max_antecedents)
     lengths, clusters = random_document(random.Random(7), num_sentences=25)
     head = head_of(max_antecedents=max_antecedents).double()
@@ -360,20 +416,11 @@ def test_a_document_in_blocks_of_any_size_is_that_of_the_plain_form(
     document = document_of(lengths, clusters)
     for name in ("encoding", "encoder_input"):
         document[name] = document[name].double().requires_grad_()
-    spans, _, _ = head._document(
-        document["encoding"][0], document["encoder_input"][0], document["sentence_ids"][0], None
-    )
+    spans, _ = scored_spans(head, document)
     assert len(spans.starts) > 80
     scores = plain_document_scores(head, document, spans)
-    cluster_of = {mention: number for number, cluster in enumerate(clusters) for mention in cluster}
-    labels = [cluster_of.get(span, -1) for span in bounds(spans)]
-    losses = []
-    for number, label in enumerate(labels):
-        gold = [1 + other for other in range(number) if label >= 0 and labels[other] == label]
-        gold = [other for other in gold if scores[number, other] > -math.inf] or [0]
-        losses.append(scores[number].logsumexp(0) - scores[number, gold].logsumexp(0))
     leaves = [document["encoding"], document["encoder_input"], *head.parameters()]
-    loss, expected = head(**document)["loss"], torch.stack(losses).sum()
+    loss, expected = head(**document)["loss"], plain_loss(scores, bounds(spans), clusters)
     torch.testing.assert_close(loss, expected, rtol=1e-9, atol=1e-9)
     for actual, gradient in zip(torch.autograd.grad(loss, leaves), torch.autograd.grad(expected, leaves)):
         torch.testing.assert_close(actual, gradient, rtol=1e-7, atol=1e-9)
@@ -384,9 +431,7 @@ def test_gold_mentions_are_the_candidates() -> None:
     clusters = [[(8, 9), (0, 6)], [(2, 2), (3, 3)]]
     head = head_of(gold_mentions=True, spans_per_word=0.1).eval()
     document = document_of([7, 5], clusters)
-    spans, _, scores = head._document(
-        document["encoding"][0], document["encoder_input"][0], document["sentence_ids"][0], document["mentions"][0]
-    )
+    spans, scores = scored_spans(head, document, document["mentions"][0])
     assert bounds(spans) == [(0, 6), (2, 2), (3, 3), (8, 9)]
     assert scores.shape == (4, 4)
 
@@ -438,27 +483,97 @@ def test_documents_too_short_for_a_span_keep_one(lengths: List[int]) -> None:
     assert output["loss"].item() == 0 and output["predictions"] == [[]]
 
 
-def test_a_batch_is_its_documents() -> None:
-    head = head_of().eval()
-    documents = [document_of([3, 6, 2], [[(0, 1), (4, 5)], [(9, 9), (3, 3)]]), document_of([4], [[(0, 0), (2, 3)]])]
-    alone = [head(**document) for document in documents]
-    metrics = head.get_metrics(reset=True)
-
+def padded_together(documents: List[Dict[str, Any]]) -> Dict[str, Any]:
     def padded(name: str, value: float) -> torch.Tensor:
         tensors = [document[name][0] for document in documents]
         return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)
 
-    together = head(
-        encoding=padded("encoding", 7.0),
-        encoder_input=padded("encoder_input", 7.0),
-        mask=padded("mask", False),
-        sentence_ids=padded("sentence_ids", -1),
-        mentions=padded("mentions", -1),
-        metadata=[document["metadata"][0] for document in documents],
-    )
-    torch.testing.assert_close(together["loss"], alone[0]["loss"] + alone[1]["loss"])
+    return {
+        "encoding": padded("encoding", 7.0),
+        "encoder_input": padded("encoder_input", 7.0),
+        "mask": padded("mask", False),
+        "sentence_ids": padded("sentence_ids", -1),
+        "mentions": padded("mentions", -1),
+        "metadata": [document["metadata"][0] for document in documents],
+    }
+
+
+def random_documents(count: int, max_sentences: int = 9) -> List[Dict[str, Any]]:
+    """Some of about the same number of spans, some longer and shorter, among them one of a single word."""
+    generator = random.Random(count)
+    documents = [document_of(*random_document(generator, generator.randint(1, max_sentences))) for _ in range(count)]
+    return [*documents, document_of([1], []), document_of([2], [[(0, 0), (1, 1)]])]
+
+
+def with_links(head: CorefHead) -> CorefHead:
+    for parameter in head.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return head
+
+
+@pytest.mark.parametrize("gold_mentions", [False, True])
+@pytest.mark.parametrize("spans_in_block", [512, 60])
+def test_a_batch_is_its_documents(gold_mentions: bool, spans_in_block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coref, "SPANS_IN_BLOCK", spans_in_block)
+    torch.manual_seed(0)
+    head = with_links(head_of(gold_mentions=gold_mentions).double()).eval()
+    documents = random_documents(12)
+    for document in documents:
+        document["encoding"], document["encoder_input"] = (
+            document["encoding"].double(),
+            document["encoder_input"].double(),
+        )
+    alone = [head(**document, with_scores=True) for document in documents]
+    metrics = head.get_metrics(reset=True)
+    together = head(**padded_together(documents), with_scores=True)
+    torch.testing.assert_close(together["loss"], sum(output["loss"] for output in alone))
+    assert sum(map(len, together["predictions"])) > 10
     assert together["predictions"] == [output["predictions"][0] for output in alone]
+    for scores, output in zip(together["scores"], alone):
+        for cluster, expected in zip(scores, output["scores"][0], strict=True):
+            assert cluster == pytest.approx(expected)
     assert head.get_metrics() == metrics
+
+
+@pytest.mark.parametrize("max_antecedents", [3, 70])
+def test_gradients_of_a_batch_are_those_of_the_plain_form(max_antecedents: int) -> None:
+    """Each document alone, and all pairs of its kept spans at once."""
+    torch.manual_seed(0)
+    head = with_links(head_of(max_antecedents=max_antecedents).double())
+    documents = random_documents(9)
+    losses = []
+    for document in documents:
+        for name in ("encoding", "encoder_input"):
+            document[name] = document[name].double().requires_grad_()
+        spans, _ = scored_spans(head, document)
+        scores = plain_document_scores(head, document, spans)
+        losses.append(plain_loss(scores, bounds(spans), document["metadata"][0]["clusters"]))
+    leaves = [document[name] for document in documents for name in ("encoding", "encoder_input")]
+    leaves += list(head.parameters())
+    loss, expected = head(**padded_together(documents))["loss"], torch.stack(losses).sum()
+    torch.testing.assert_close(loss, expected, rtol=1e-9, atol=1e-9)
+    for actual, gradient in zip(torch.autograd.grad(loss, leaves), torch.autograd.grad(expected, leaves)):
+        torch.testing.assert_close(actual, gradient, rtol=1e-7, atol=1e-9)
+
+
+def test_a_batch_computes_hardly_more_pairs_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    documents, head = random_documents(60), head_of(max_antecedents=70).eval()
+    num_rows: List[int] = []
+    head._antecedent_scorer.register_forward_hook(lambda _, inputs, __: num_rows.append(len(inputs[0])))
+    for document in documents:
+        head(**document)
+    alone = sum(num_rows)
+    num_rows.clear()
+    head(**padded_together(documents))
+    assert alone <= sum(num_rows) < 1.4 * alone
+
+
+def test_sentences_of_two_documents_with_the_same_number_are_two() -> None:
+    head = head_of(spans_per_word=9.0, gold_mentions=False).eval()
+    tokens = tokens_of(torch.randn(2, 3, ENCODING_DIM), torch.randn(2, 3, INPUT_DIM), torch.zeros(2, 3).long(), [2, 3])
+    ((table, spans, _), *_) = head._scored_spans(tokens, None)
+    assert bounds(enumerate_spans(tokens.sentence_ids, WIDTH)) == loop_over_spans([2, 3], WIDTH)
+    assert table.documents == [1] and bounds(spans) == [(2, 2), (2, 3), (2, 4), (3, 3), (3, 4), (4, 4)]
 
 
 def test_without_targets_there_are_predictions_alone_and_training_does_not_decode() -> None:
@@ -481,10 +596,10 @@ def test_one_and_three_layers() -> None:
         whole = torch.randn(2, sum(head._span_parts)).double()
         encoding, inputs = torch.randn(3, ENCODING_DIM).double(), torch.randn(3, INPUT_DIM).double()
         spans = Spans(torch.tensor([0, 1]), torch.tensor([1, 1]))
-        logits = head._attention(inputs).squeeze(-1)
-        whole = head._representations(encoding, inputs, logits, spans)
+        logits, tokens = head._attention(inputs).squeeze(-1), one_sentence(encoding, inputs)
+        whole = head._representations(tokens, logits, spans)
         expected = head._mention_scorer(head._mention_feedforward(whole)).squeeze(-1)
-        torch.testing.assert_close(head._mention_scores(encoding, inputs, logits, spans), expected)
+        torch.testing.assert_close(head._mention_scores(tokens, logits, spans), expected)
 
 
 def test_a_few_updates_learn_a_document() -> None:

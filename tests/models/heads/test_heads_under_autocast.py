@@ -15,6 +15,7 @@ import hmtl  # noqa: F401  (registers everything)
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.models import HMTL
 from hmtl.models.heads import CorefHead, CrfHead, RelationHead
+from hmtl.models.heads.coref import tokens_of
 from hmtl.models.heads.task_head import TaskHead
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -116,9 +117,8 @@ def test_scores_of_spans_tell_near_ones_apart(dtype: torch.dtype) -> None:
     torch.nn.init.constant_(head._mention_scorer.bias, 100.0)
     inputs = batch()
     with torch.autocast("cpu", dtype=dtype):
-        _, _, scores = head._document(
-            inputs["encoding"][0], inputs["encoder_input"][0], inputs["sentence_ids"][0], None
-        )
+        tokens = tokens_of(inputs["encoding"], inputs["encoder_input"], inputs["sentence_ids"], [LENGTH])
+        ((_, _, scores),) = head._scored_spans(tokens, None)
     assert scores.dtype == torch.float32
     finite = scores[scores.isfinite() & (scores != 0)]
     assert finite.numel() > 1000

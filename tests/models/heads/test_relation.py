@@ -196,15 +196,23 @@ def test_without_targets_there_are_predictions_alone() -> None:
     assert set(head.get_metrics().values()) == {0.0}
 
 
-@pytest.mark.parametrize("max_pairs", [1, 20, 2**18])
+@pytest.mark.parametrize("max_pairs", [1, 20, 60])
 def test_long_texts_are_decoded_in_parts(max_pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prediction without targets takes another way than evaluation, which scores the batch at once."""
-    monkeypatch.setattr("hmtl.models.heads.relation.MAX_PAIRS", max_pairs)
+    monkeypatch.setattr("hmtl.models.heads.relation.pairs_at_once", lambda device: max_pairs)
+    sizes: List[int] = []
     head = head_of().eval()
+    head._type_projection.register_forward_hook(lambda _, inputs, __: sizes.append(inputs[0].shape[:-1].numel()))
     lengths = [2, 7, 1, 4, 7, 3]
     batch = batch_of(lengths, [[] for _ in lengths], width=9)
-    predictions = head(batch["encoding"], batch["mask"])["predictions"]
-    assert predictions == head(**batch)["predictions"]
+    output = head(batch["encoding"], batch["mask"], with_scores=True)
+    predictions = output["predictions"]
+    # A token with all of its sentence is the least that is scored at once.
+    assert max(sizes) <= max(max_pairs, 7) and sum(sizes) < 2 * sum(length**2 for length in lengths)
+    whole = head(**batch, with_scores=True)
+    assert predictions == whole["predictions"]
+    for probabilities, expected in zip(output["scores"], whole["scores"]):
+        assert probabilities == pytest.approx(expected, rel=1e-5)
     assert all(found for found, length in zip(predictions, lengths) if length > 1)
 
 
