@@ -105,7 +105,12 @@ class FrozenExperiment(Experiment):
             vocabulary.save_to_files(str(self.vocabulary))
         model, train = self.model(), self.loader("train", [TASK])
         train.index_with(model.vocab)
-        arguments = {"model": model, "data_loader": train, "serialization_dir": str(self.directory), "cuda_device": -1}
+        arguments: Dict[str, Any] = {
+            "model": model,
+            "data_loader": train,
+            "serialization_dir": str(self.directory),
+            "cuda_device": -1,
+        }
         trainer = Trainer.from_params(self.params_of("trainer"), **arguments)
         assert isinstance(trainer, MultiTaskTrainer)
         return trainer
