@@ -1,7 +1,7 @@
 """The hierarchy of levels; nothing here knows about any one task."""
 
 import os
-from typing import Any, Collection, Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple, Union, cast
+from typing import Any, Collection, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union, cast
 
 import torch
 from allennlp.common import FromParams, Lazy
@@ -15,8 +15,8 @@ from allennlp.modules import Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
 
 from hmtl.errors import UserError
-from hmtl.models.heads.task_head import Scope, TaskHead
-from hmtl.models.text_encodings import TextEncoding, TextEncodings
+from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, GroupedEncodings, Layout, TextLayout
+from hmtl.models.heads.task_head import TaskHead
 from hmtl.modules import DocumentLayout, SharedEncoder
 from hmtl.modules.token_rows import TokenRows
 
@@ -51,14 +51,6 @@ class Level(FromParams):
         self.head = head
         self.reads = reads or []
         self.input_dropout = input_dropout
-
-
-class Encoding(NamedTuple):
-    """What one level read and wrote. Shapes: (num_rows, length, dim); the rows are what `scope` says."""
-
-    encoder_input: torch.Tensor
-    output: torch.Tensor
-    scope: Scope
 
 
 @Model.register("hmtl")
@@ -228,22 +220,17 @@ class HMTL(Model):
         and scores as `{task}_scores`. Those of sentence tasks come in one list a sentence for each document; tasks that
         need documents are left out where `text` holds sentences.
         """
-        encodings = self.encode(text, [task_name] if task_name else None, sentence_ids)
+        encodings = self._encode_batch(text, [task_name] if task_name else self.tasks, sentence_ids)
         options: Dict[str, Any] = {"with_scores": True} if with_scores else {}
         if task_name is not None:
             if not self.training:
                 self._evaluated.add(task_name)
-            return self._run_head(task_name, encodings, metadata=metadata, **options, **targets)
+            return self._run_head(task_name, encodings, metadata=metadata, **options, **targets)[0]
         output: Dict[str, Any] = {}
-        for task in self.tasks:
-            scope = self.head(task).scope
-            if scope == "document" and not encodings.holds_documents:
-                continue
-            found = self._run_head(task, encodings, **options)
-            for key, name in (("predictions", task), ("scores", f"{task}_scores")):
-                if key in found or key == "predictions":
-                    rows = found.get(key, [])
-                    output[name] = encodings.by_document(rows) if scope == "sentence" else rows
+        for task, found in self._run_heads(encodings, with_scores).items():
+            output[task] = found.get("predictions", [])
+            if "scores" in found:
+                output[f"{task}_scores"] = found["scores"]
         return output
 
     @torch.inference_mode()
@@ -273,33 +260,8 @@ class HMTL(Model):
         For each task its head's `predictions` and, where they are asked for, `scores`: one entry a row, which is a
         sentence or a document as the head's `scope` says, in the order of `sentences` or `documents`.
         """
-        options: Dict[str, Any] = {"with_scores": True} if with_scores else {}
-        embedding = [self.text_field_embedder(group) for group in text]
-        encodings = TextEncodings(embedding, sentences, documents, sentence_of)
-        self._encode_sharing_of_texts(encodings)
-        output: Dict[str, Dict[str, List[Any]]] = {}
-        for task in self.tasks:
-            scope = self.head(task).scope
-            masks, ids = encodings.rows(scope).masks, encodings.sentence_ids(scope)
-            if task in self.encoders:
-                parts = [encodings.embedding(scope), *(encodings.output(lower, scope) for lower in self.reads[task])]
-                # Shape (each): (num_rows, length, input_dim)
-                inputs = [torch.cat(group, dim=-1) for group in zip(*parts)]
-                outputs = [self.encoder(task)(vectors, mask) for vectors, mask in zip(inputs, masks)]
-                encodings.levels[task] = TextEncoding(inputs, outputs, scope)
-            level = encodings.levels[task]
-            found = [
-                self.head(task)(
-                    encoding=vectors, encoder_input=vectors_read, mask=mask, sentence_ids=sentence_ids, **options
-                )
-                for vectors, vectors_read, mask, sentence_ids in zip(level.output, level.encoder_input, masks, ids)
-            ]
-            output[task] = {
-                key: encodings.rows(scope).in_order([group[key] for group in found])
-                for key in ("predictions", "scores")
-                if key in found[0]
-            }
-        return output
+        encodings = self._encode(text, TextLayout(sentences, documents, sentence_of), self.tasks)
+        return self._run_heads(encodings, with_scores)
 
     def encoder(self, task: str) -> Seq2SeqEncoder:
         """The encoder of a level that has one of its own."""
@@ -314,20 +276,10 @@ class HMTL(Model):
         text: TextFieldTensors,
         levels: Optional[Iterable[str]] = None,
         sentence_ids: Optional[torch.Tensor] = None,
-    ) -> "Encodings":
+    ) -> Encodings:
         """The shared embedding and the outputs of the named levels (default: all) and of those below them, each
         computed once."""
-        document_of, num_documents = None, None
-        if _num_wrapping_dims(text) == 1:
-            text, document_of, num_documents = _flatten_documents(text)
-        layout = DocumentLayout(_token_mask(text), document_of, num_documents, sentence_ids)
-        encodings = Encodings(self.text_field_embedder(text), layout)
-        needed = {name for task in (self.tasks if levels is None else levels) for name in self._levels_below(task)}
-        self._encode_sharing(self._sharing(needed), encodings)
-        for task in self.tasks:
-            if task in needed and task in self.encoders:
-                self._encode_level(task, encodings)
-        return encodings
+        return Encodings(self._encode_batch(text, self.tasks if levels is None else levels, sentence_ids))
 
     def parameters_of(self, task: str) -> List[Tuple[str, torch.nn.Parameter]]:
         """The trainable parameters that a task reaches, by name: the embedding, its level and those below, its head,
@@ -379,87 +331,74 @@ class HMTL(Model):
         assert self.shared_encoder is not None
         return self.shared_encoder.get_output_dim()
 
-    def _encode_sharing(self, tasks: List[str], encodings: "Encodings") -> None:
-        if self.shared_encoder is None or not tasks:
-            return
-        # Shape: (num_sentences, sentence_length, embedding_dim)
-        embedding = self.shared_encoder.input_dropout(encodings.embedding("sentence"))
-        for task, output in self.shared_encoder(embedding, encodings.mask("sentence"), tasks).items():
-            scope = self.head(task).scope
-            encodings.levels[task] = Encoding(encodings.rows(embedding, scope), encodings.rows(output, scope), scope)
+    def _encode_batch(
+        self, text: TextFieldTensors, levels: Iterable[str], sentence_ids: Optional[torch.Tensor]
+    ) -> GroupedEncodings:
+        """Of rows that are all padded alike."""
+        document_of, num_documents = None, None
+        if _num_wrapping_dims(text) == 1:
+            text, document_of, num_documents = _flatten_documents(text)
+        layout = DocumentLayout(_token_mask(text), document_of, num_documents, sentence_ids)
+        return self._encode([text], BatchLayout(layout), levels)
 
-    def _encode_sharing_of_texts(self, encodings: TextEncodings) -> None:
-        tasks = self._sharing(self.tasks)
+    def _encode(self, text: List[TextFieldTensors], layout: Layout, levels: Iterable[str]) -> GroupedEncodings:
+        """The named levels and those below them; `text` are the layout's groups of sentences."""
+        encodings = GroupedEncodings([self.text_field_embedder(group) for group in text], layout)
+        needed = {name for task in levels for name in self._levels_below(task)}
+        self._encode_sharing(self._sharing(needed), encodings)
+        for task in self.tasks:
+            if task in needed and task in self.encoders:
+                self._encode_level(task, encodings)
+        return encodings
+
+    def _encode_sharing(self, tasks: List[str], encodings: GroupedEncodings) -> None:
         if self.shared_encoder is None or not tasks:
             return
-        embedding, masks = encodings.embedding("sentence"), encodings.rows("sentence").masks
-        groups = [self.shared_encoder(vectors, mask, tasks) for vectors, mask in zip(embedding, masks)]
+        # Shape (each): (num_sentences, sentence_length, embedding_dim)
+        embedding = [self.shared_encoder.input_dropout(vectors) for vectors in encodings.embedding("sentence")]
+        masks = encodings.layout.masks("sentence")
+        outputs = [self.shared_encoder(vectors, mask, tasks) for vectors, mask in zip(embedding, masks)]
         for task in tasks:
             scope = self.head(task).scope
-            output = encodings.convert([group[task] for group in groups], "sentence", scope)
-            encodings.levels[task] = TextEncoding(encodings.embedding(scope), output, scope)
+            read, written = (
+                encodings.layout.convert(vectors, "sentence", scope)
+                for vectors in (embedding, [output[task] for output in outputs])
+            )
+            encodings.levels[task] = GroupedEncoding(read, written, scope)
 
-    def _encode_level(self, task: str, encodings: "Encodings") -> None:
+    def _encode_level(self, task: str, encodings: GroupedEncodings) -> None:
         scope = self.head(task).scope
         parts = [encodings.embedding(scope), *(encodings.output(lower, scope) for lower in self.reads[task])]
-        # Shape: (num_rows, length, input_dim)
-        encoder_input = self.input_dropouts[task](torch.cat(parts, dim=-1))
-        output = self.encoder(task)(encoder_input, encodings.mask(scope))
-        encodings.levels[task] = Encoding(encoder_input, output, scope)
+        # Shape (each): (num_rows, length, input_dim)
+        inputs = [self.input_dropouts[task](torch.cat(group, dim=-1)) for group in zip(*parts)]
+        masks = encodings.layout.masks(scope)
+        outputs = [self.encoder(task)(vectors, mask) for vectors, mask in zip(inputs, masks)]
+        encodings.levels[task] = GroupedEncoding(inputs, outputs, scope)
 
-    def _run_head(self, task: str, encodings: "Encodings", **fields: Any) -> Dict[str, Any]:
-        level = encodings.levels[task]
-        return self.head(task)(
-            encoding=level.output,
-            encoder_input=level.encoder_input,
-            mask=encodings.mask(level.scope),
-            sentence_ids=encodings.sentence_ids(level.scope),
-            **fields,
-        )
+    def _run_head(self, task: str, encodings: GroupedEncodings, **fields: Any) -> List[Dict[str, Any]]:
+        """The output of a task's head for each group of rows."""
+        level, layout = encodings.levels[task], encodings.layout
+        groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
+        return [
+            self.head(task)(encoding=output, encoder_input=read, mask=mask, sentence_ids=ids, **fields)
+            for output, read, mask, ids in groups
+        ]
 
-
-class Encodings:
-    """The vectors of one batch, level by level, as rows of sentences or of documents."""
-
-    def __init__(self, embedding: torch.Tensor, layout: DocumentLayout) -> None:
-        self.levels: Dict[str, Encoding] = {}
-        self._embedding = embedding
-        self._layout = layout
-
-    @property
-    def holds_documents(self) -> bool:
-        """Whether the batch was given as documents."""
-        return self._layout.document_of is not None
-
-    def embedding(self, scope: Scope) -> torch.Tensor:
-        """The shared embedding, shape (num_rows, length, embedding_dim)."""
-        return self.rows(self._embedding, scope)
-
-    def rows(self, sentences: torch.Tensor, scope: Scope) -> torch.Tensor:
-        """(num_sentences, sentence_length, dim) -> (num_rows, length, dim)."""
-        return self._layout.to_documents(sentences) if scope == "document" else sentences
-
-    def output(self, level: str, scope: Scope) -> torch.Tensor:
-        """A level's output, shape (num_rows, length, encoding_dim)."""
-        encoding = self.levels[level]
-        if encoding.scope == scope:
-            return encoding.output
-        convert = self._layout.to_documents if scope == "document" else self._layout.to_sentences
-        return convert(encoding.output)
-
-    def mask(self, scope: Scope) -> torch.Tensor:
-        """Which tokens are real, shape (num_rows, length)."""
-        return self._layout.document_mask if scope == "document" else self._layout.sentence_mask
-
-    def sentence_ids(self, scope: Scope) -> torch.Tensor:
-        """The sentence of each token, shape (num_rows, length)."""
-        if scope == "document":
-            return self._layout.sentence_ids
-        return torch.zeros_like(self._layout.sentence_mask, dtype=torch.long)
-
-    def by_document(self, rows: List[Any]) -> List[Any]:
-        """One entry a sentence -> one list of entries a document; unchanged where the batch holds sentences."""
-        return self._layout.by_document(rows)
+    def _run_heads(self, encodings: GroupedEncodings, with_scores: bool) -> Dict[str, Dict[str, List[Any]]]:
+        """For each task whose rows the batch has, `predictions` and, where they are asked for, `scores`."""
+        options: Dict[str, Any] = {"with_scores": True} if with_scores else {}
+        output: Dict[str, Dict[str, List[Any]]] = {}
+        for task in self.tasks:
+            scope = self.head(task).scope
+            if scope not in encodings.layout.scopes:
+                continue
+            found = self._run_head(task, encodings, **options)
+            output[task] = {
+                key: encodings.layout.in_order([group[key] for group in found], scope)
+                for key in ("predictions", "scores")
+                if key in found[0]
+            }
+        return output
 
 
 def _tasks_that_share(levels: Dict[str, Level], tasks: List[str], has_shared_encoder: bool) -> List[str]:

@@ -157,20 +157,25 @@ class CorefHead(TaskHead):
                 labels = cluster_labels(spans, gold).view(table.spans.shape)
                 losses.append(_antecedent_loss(scores, labels, table.mask))
             if not self.training:
-                chosen = chosen_antecedents(scores).t().tolist()
-                probabilities = scores.softmax(-1).amax(-1).t().tolist() if with_scores else []
                 # Shape: (num_documents, num_spans, 2)
                 bounds = torch.stack(spans, dim=-1).view(*table.spans.shape, 2) - firsts[table.documents].view(1, -1, 1)
-                bounds = bounds.transpose(0, 1).tolist()
-                for column, (document, count) in enumerate(zip(table.documents, table.counts)):
-                    clusters = clusters_of(chosen[column][:count])
-                    predictions[document] = [[tuple(bounds[column][span]) for span in cluster] for cluster in clusters]
+                columns = zip(
+                    table.documents,
+                    table.counts,
+                    bounds.transpose(0, 1).tolist(),
+                    chosen_antecedents(scores).t().tolist(),
+                    # What is chosen is the likeliest.
+                    scores.softmax(-1).amax(-1).t().tolist(),
+                )
+                for document, count, bounds_of_spans, chosen, probabilities in columns:
+                    clusters = clusters_of(chosen[:count])
+                    predictions[document] = [[tuple(bounds_of_spans[span]) for span in cluster] for cluster in clusters]
                     if with_scores:
-                        link_scores[document] = link_probabilities(clusters, chosen[column], probabilities[column])
+                        link_scores[document] = link_probabilities(clusters, chosen, probabilities)
         output: Dict[str, Any] = {}
         if mentions is not None:
             # Shape: ()
-            output["loss"] = torch.stack(losses).sum() if losses else encoding.new_zeros(())
+            output["loss"] = torch.stack(losses).sum() if losses else torch.zeros((), device=mask.device)
         if not self.training:
             output["predictions"] = predictions
             if with_scores:

@@ -1,0 +1,162 @@
+"""The vectors of a batch, level by level, as rows of sentences or of documents."""
+
+from typing import Any, Dict, List, NamedTuple, Protocol
+
+import torch
+
+from hmtl.models.heads.task_head import Scope
+from hmtl.modules.document_layout import DocumentLayout
+from hmtl.modules.token_rows import TokenRows
+
+# One tensor for each group of rows that are padded alike. Shape (each): (num_rows, length, ...)
+Groups = List[torch.Tensor]
+
+
+class Encoding(NamedTuple):
+    """What one level read and wrote. Shapes: (num_rows, length, dim); the rows are what `scope` says."""
+
+    encoder_input: torch.Tensor
+    output: torch.Tensor
+    scope: Scope
+
+
+class GroupedEncoding(NamedTuple):
+    """The same in groups of rows."""
+
+    encoder_input: Groups
+    output: Groups
+    scope: Scope
+
+
+class Layout(Protocol):
+    """The tokens of a batch as rows of sentences and as rows of documents, both in groups that are padded alike."""
+
+    # What a batch has; one of sentences alone has no documents.
+    scopes: List[Scope]
+
+    def masks(self, scope: Scope) -> Groups:
+        """Which tokens are real. Shape (each): (num_rows, length)"""
+
+    def sentence_ids(self, scope: Scope) -> Groups:
+        """The sentence of each token. Shape (each): (num_rows, length)"""
+
+    def convert(self, vectors: Groups, source: Scope, target: Scope) -> Groups:
+        """(num_rows, length, dim) -> (num_rows, length, dim) of other rows."""
+
+    def in_order(self, entries: List[List[Any]], scope: Scope) -> List[Any]:
+        """One entry a row for each group -> all entries, in the order of the batch."""
+
+
+class BatchLayout:
+    """A batch whose rows are all padded alike, such as those of training: one group."""
+
+    def __init__(self, layout: DocumentLayout) -> None:
+        self._layout = layout
+        self.scopes: List[Scope] = ["sentence"] if layout.document_of is None else ["sentence", "document"]
+
+    def masks(self, scope: Scope) -> Groups:
+        return [self._layout.document_mask if scope == "document" else self._layout.sentence_mask]
+
+    def sentence_ids(self, scope: Scope) -> Groups:
+        if scope == "document":
+            return [self._layout.sentence_ids]
+        return [torch.zeros_like(self._layout.sentence_mask, dtype=torch.long)]
+
+    def convert(self, vectors: Groups, source: Scope, target: Scope) -> Groups:
+        if source == target:
+            return vectors
+        return [(self._layout.to_documents if target == "document" else self._layout.to_sentences)(vectors[0])]
+
+    def in_order(self, entries: List[List[Any]], scope: Scope) -> List[Any]:
+        """Those of sentences in one list for each document."""
+        return self._layout.by_document(entries[0]) if scope == "sentence" else entries[0]
+
+
+class TextLayout:
+    """Texts of any lengths, in groups of rows of similar length.
+
+    # Parameters
+
+    sentences, documents : `TokenRows`
+        Of the same tokens.
+    sentence_of : `torch.Tensor`
+        The sentence of each token. Shape: (num_tokens,)
+    """
+
+    scopes: List[Scope] = ["sentence", "document"]
+
+    def __init__(self, sentences: TokenRows, documents: TokenRows, sentence_of: torch.Tensor) -> None:
+        self._rows: Dict[Scope, TokenRows] = {"sentence": sentences, "document": documents}
+        self._sentence_ids: Dict[Scope, Groups] = {
+            "sentence": [torch.zeros_like(mask, dtype=torch.long) for mask in sentences.masks],
+            "document": documents.pad(sentence_of),
+        }
+
+    def masks(self, scope: Scope) -> Groups:
+        return self._rows[scope].masks
+
+    def sentence_ids(self, scope: Scope) -> Groups:
+        return self._sentence_ids[scope]
+
+    def convert(self, vectors: Groups, source: Scope, target: Scope) -> Groups:
+        return vectors if source == target else self._rows[target].pad(self._rows[source].join(vectors))
+
+    def in_order(self, entries: List[List[Any]], scope: Scope) -> List[Any]:
+        return self._rows[scope].in_order(entries)
+
+
+class GroupedEncodings:
+    """The vectors of one batch in groups of rows.
+
+    # Parameters
+
+    embedding : `Groups`
+        The shared embedding of the sentences. Shape (each): (num_sentences, sentence_length, embedding_dim)
+    layout : `Layout`
+    """
+
+    def __init__(self, embedding: Groups, layout: Layout) -> None:
+        self.layout = layout
+        self.levels: Dict[str, GroupedEncoding] = {}
+        self._embedding: Dict[Scope, Groups] = {"sentence": embedding}
+
+    def embedding(self, scope: Scope) -> Groups:
+        """The shared embedding. Shape (each): (num_rows, length, embedding_dim)"""
+        if scope not in self._embedding:
+            self._embedding[scope] = self.layout.convert(self._embedding["sentence"], "sentence", scope)
+        return self._embedding[scope]
+
+    def output(self, level: str, scope: Scope) -> Groups:
+        """A level's output. Shape (each): (num_rows, length, encoding_dim)"""
+        return self.layout.convert(self.levels[level].output, self.levels[level].scope, scope)
+
+
+class Encodings:
+    """The vectors of one batch whose rows are all padded alike."""
+
+    def __init__(self, encodings: GroupedEncodings) -> None:
+        self._encodings = encodings
+
+    @property
+    def levels(self) -> Dict[str, Encoding]:
+        """What each level read and wrote."""
+        return {
+            level: Encoding(encoding.encoder_input[0], encoding.output[0], encoding.scope)
+            for level, encoding in self._encodings.levels.items()
+        }
+
+    def embedding(self, scope: Scope) -> torch.Tensor:
+        """The shared embedding, shape (num_rows, length, embedding_dim)."""
+        return self._encodings.embedding(scope)[0]
+
+    def output(self, level: str, scope: Scope) -> torch.Tensor:
+        """A level's output, shape (num_rows, length, encoding_dim)."""
+        return self._encodings.output(level, scope)[0]
+
+    def mask(self, scope: Scope) -> torch.Tensor:
+        """Which tokens are real, shape (num_rows, length)."""
+        return self._encodings.layout.masks(scope)[0]
+
+    def sentence_ids(self, scope: Scope) -> torch.Tensor:
+        """The sentence of each token, shape (num_rows, length)."""
+        return self._encodings.layout.sentence_ids(scope)[0]
