@@ -72,10 +72,18 @@ class ConditionalRandomField(torch.nn.Module):
             Shape: (batch_size,). It can be differentiated once.
         """
         with torch.autocast(logits.device.type, enabled=False):
-            emissions, transitions = self._scores(logits, mask, self.start_transitions, self.end_transitions)
-            mask = mask.bool().t()
-            gold_scores = _path_scores(emissions, transitions, tags.t(), mask)
-            return gold_scores - _log_partition(emissions, transitions, mask)
+            dtype = self._dtype(logits)
+            weights = (self.start_transitions, self.end_transitions, self.transitions)
+            start, end, transitions = (weight.to(dtype) for weight in weights)
+            # Time first, as in all that follows.
+            logits, tags, mask = logits.to(dtype).transpose(0, 1), tags.t(), mask.bool().t()
+            with torch.no_grad():
+                # The one synchronisation with the device a call.
+                narrow = bool(transitions.max() - transitions.min() <= _MAX_TRANSITION_RANGE)
+            if narrow:
+                return _ScaledLogLikelihood.apply(logits, start, end, transitions, tags, mask)
+            emissions = _emissions(logits, start, end, mask)
+            return _path_scores(emissions, transitions, tags, mask) - _log_partition(emissions, transitions, mask)
 
     @torch.no_grad()
     def viterbi(self, logits: torch.Tensor, mask: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
@@ -147,28 +155,33 @@ class ConditionalRandomField(torch.nn.Module):
         return probabilities.masked_fill(log_partition == -torch.inf, 0.0)
 
     def _allowed_scores(self, logits: torch.Tensor, mask: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
-        """`_scores`, -inf where the constraints forbid it."""
-        start = self.start_transitions.masked_fill(self._forbidden[self.num_tags, :-2], -torch.inf)
-        end = self.end_transitions.masked_fill(self._forbidden[:-2, self.num_tags + 1], -torch.inf)
-        emissions, transitions = self._scores(logits, mask, start, end)
-        return emissions, transitions.masked_fill(self._forbidden[:-2, :-2], -torch.inf)
+        """Emissions, time first, and transitions; -inf where the constraints forbid it."""
+        dtype = self._dtype(logits)
+        start = self.start_transitions.to(dtype).masked_fill(self._forbidden[self.num_tags, :-2], -torch.inf)
+        end = self.end_transitions.to(dtype).masked_fill(self._forbidden[:-2, self.num_tags + 1], -torch.inf)
+        emissions = _emissions(logits.to(dtype).transpose(0, 1), start, end, mask.bool().t())
+        return emissions, self.transitions.to(dtype).masked_fill(self._forbidden[:-2, :-2], -torch.inf)
 
-    def _scores(
-        self, logits: torch.Tensor, mask: torch.Tensor, start: torch.Tensor, end: torch.Tensor
-    ) -> Tuple[torch.Tensor, torch.Tensor]:
-        """Emissions, time first, and transitions.
+    def _dtype(self, logits: torch.Tensor) -> torch.dtype:
+        """What is computed in."""
+        return torch.promote_types(torch.promote_types(logits.dtype, self.transitions.dtype), torch.float32)
 
-        Starts and ends become part of the first and the last emission of each sequence, which leaves a chain of nothing
-        but emissions and transitions. The emissions of padding are 0.
-        """
-        dtype = torch.promote_types(torch.promote_types(logits.dtype, start.dtype), torch.float32)
-        mask = mask.bool()
-        # Shape: (sequence_length, batch_size, num_tags)
-        emissions = logits.to(dtype).masked_fill(~mask.unsqueeze(-1), 0.0).transpose(0, 1).contiguous()
-        last = (mask.sum(1) - 1).clamp(min=0)
-        emissions[0] += start.to(dtype)
-        emissions[last, torch.arange(len(last), device=last.device)] += end.to(dtype)
-        return emissions, self.transitions.to(dtype)
+
+def _emissions(logits: torch.Tensor, start: torch.Tensor, end: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Logits with starts and ends, which become part of the first and the last emission of each sequence: this leaves a
+    chain of nothing but emissions and transitions. The emissions of padding are 0.
+
+    Shape: (sequence_length, batch_size, num_tags)
+    """
+    emissions = logits.masked_fill(~mask.unsqueeze(2), 0.0).contiguous()
+    emissions[0] += start
+    emissions[_last(mask), torch.arange(mask.size(1), device=mask.device)] += end
+    return emissions
+
+
+def _last(mask: torch.Tensor) -> torch.Tensor:
+    """The last token of each sequence; 0 for those without. (sequence_length, batch_size) -> (batch_size,)"""
+    return (mask.sum(0) - 1).clamp(min=0)
 
 
 def _forbidden_transitions(num_tags: int, constraints: Optional[List[Tuple[int, int]]]) -> torch.Tensor:
@@ -198,17 +211,8 @@ def _path_scores(
 
 
 def _log_partition(emissions: torch.Tensor, transitions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The logarithm of the sum of exp(score) over all paths, 0 for sequences without tokens. Shape: (batch_size,)"""
-    with torch.no_grad():
-        # The one synchronisation with the device a call.
-        narrow = bool(transitions.max() - transitions.min() <= _MAX_TRANSITION_RANGE)
-    if narrow:
-        return _ScaledLogPartition.apply(emissions, transitions, mask)
-    return _plain_log_partition(emissions, transitions, mask)
-
-
-def _plain_log_partition(emissions: torch.Tensor, transitions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The forward algorithm in logarithms, for transitions of any size."""
+    """The logarithm of the sum of exp(score) over all paths, 0 for sequences without tokens: the forward algorithm in
+    logarithms, for transitions of any size. Shape: (batch_size,)"""
     return torch.logsumexp(_alphas(emissions, transitions, mask)[-1], dim=1).masked_fill(~mask[0], 0.0)
 
 
@@ -234,22 +238,32 @@ def _betas(emissions: torch.Tensor, transitions: torch.Tensor, mask: torch.Tenso
     return torch.stack(betas[::-1])
 
 
-class _ScaledLogPartition(torch.autograd.Function):
+class _ScaledLogLikelihood(torch.autograd.Function):
     """The forward-backward algorithm on probabilities, scaled to sum to 1 at each token (Rabiner 1989, section V.A).
 
     With exponentials taken of all emissions at once, a token costs a (batch_size, num_tags) x (num_tags, num_tags)
-    product, where the sum in logarithms takes batch_size * num_tags^2 exponentials. The gradients are the marginal
-    probabilities of tags and of pairs of tags.
+    product, where the sum in logarithms takes batch_size * num_tags^2 exponentials. The gradients are the counts of tags
+    and of pairs of tags in the given sequences, less the counts that the model expects: marginal probabilities.
 
     It sums all paths that matter as long as the transitions do not differ by more than `_MAX_TRANSITION_RANGE`,
     whatever the emissions: every tag is then within reach from every other.
     """
 
     @staticmethod
-    def forward(ctx: Any, emissions: torch.Tensor, transitions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(
+        ctx: Any,
+        logits: torch.Tensor,
+        start: torch.Tensor,
+        end: torch.Tensor,
+        transitions: torch.Tensor,
+        tags: torch.Tensor,
+        mask: torch.Tensor,
+    ) -> torch.Tensor:
+        emissions = _emissions(logits, start, end, mask)
+        gold_scores = _path_scores(emissions, transitions, tags, mask)
         peaks = emissions.amax(dim=2, keepdim=True)
         # Shape: (sequence_length, batch_size, num_tags)
-        likelihoods = (emissions - peaks).exp_()
+        likelihoods = emissions.sub_(peaks).exp_()
         top = transitions.max()
         # Shape: (num_tags, num_tags)
         factors = (transitions - top).exp_()
@@ -259,7 +273,7 @@ class _ScaledLogPartition(torch.autograd.Function):
         # Shape: (sequence_length, batch_size, 1)
         scales = torch.empty_like(peaks)
         arriving = torch.ones_like(filtered[0])
-        for likelihood, current, scale in zip(likelihoods, filtered, scales):
+        for likelihood, current, scale in zip(likelihoods.unbind(), filtered.unbind(), scales.unbind()):
             arriving *= likelihood
             torch.sum(arriving, dim=1, keepdim=True, out=scale)
             torch.div(arriving, scale, out=current)
@@ -267,32 +281,38 @@ class _ScaledLogPartition(torch.autograd.Function):
 
         # Padding comes after the last emission: its share is left out, and nothing else depends on it.
         log_scales = (scales.log() + peaks).squeeze(2).masked_fill_(~mask, 0.0)
-        ctx.save_for_backward(filtered, likelihoods.div_(scales), factors, mask)
-        return log_scales.sum(0) + top * mask[1:].sum(0)
+        ctx.save_for_backward(filtered, likelihoods.div_(scales), factors, tags, mask)
+        return gold_scores - log_scales.sum(0) - top * mask[1:].sum(0)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor, None]:
-        filtered, likelihoods, factors, mask = ctx.saved_tensors
+    def backward(ctx: Any, gradient: torch.Tensor) -> Tuple[Optional[torch.Tensor], ...]:
+        filtered, likelihoods, factors, tags, mask = ctx.saved_tensors
+        num_tags, last = len(factors), (_last(mask), torch.arange(len(gradient), device=mask.device))
         with torch.autocast(gradient.device.type, enabled=False):
-            # What the tokens behind `time` say of the tag at `time`. Shape: (sequence_length, batch_size, num_tags)
-            futures = torch.empty_like(filtered)
-            futures[-1] = 1.0
+            # What the tokens behind `time` say of the tag at `time`: of the last one 1, of padding 0.
+            # Shape: (sequence_length, batch_size, num_tags)
+            futures = torch.zeros_like(filtered)
+            futures[last] = 1.0
             # The same for the token at `time` and those behind it.
             presents = torch.empty_like(filtered)
             likelihood, future, present = likelihoods.unbind(), futures.unbind(), presents.unbind()
-            backwards, is_padding = factors.t().contiguous(), (~mask).unsqueeze(2).unbind()
+            backwards = factors.t().contiguous()
             for time in range(len(filtered) - 1, 0, -1):
                 torch.mul(likelihood[time], future[time], out=present[time])
-                torch.mm(present[time], backwards, out=future[time - 1])
-                future[time - 1].masked_fill_(is_padding[time], 1.0)
+                future[time - 1].addmm_(present[time], backwards)
 
             # Shape: (sequence_length, batch_size, 1)
             weights = (gradient * mask).unsqueeze(2)
-            marginals = futures.mul_(filtered).mul_(weights)
-            # The expected count of each pair of tags. Shape: (num_tags, num_tags)
-            pairs = filtered[:-1].flatten(0, 1).t() @ (presents[1:] * weights[1:]).flatten(0, 1)
-            return marginals, pairs.mul_(factors), None
+            # Padding may hold any number, which need not be a tag. Shape: (sequence_length, batch_size, 1)
+            tags = tags.masked_fill(~mask, 0).unsqueeze(2)
+            # Shape: (sequence_length, batch_size, num_tags)
+            of_tags = futures.mul_(filtered).mul_(-weights).scatter_add_(2, tags, weights)
+            # Shape: (num_tags, num_tags)
+            of_pairs = filtered[:-1].flatten(0, 1).t() @ presents[1:].mul_(-weights[1:]).flatten(0, 1)
+            given = tags[:-1] * num_tags + tags[1:]
+            of_pairs.mul_(factors).view(-1).index_add_(0, given.flatten(), weights[1:].flatten())
+            return of_tags, of_tags[0].sum(0), of_tags[last].sum(0), of_pairs, None, None
 
 
 def _best_paths(
