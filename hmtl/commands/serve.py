@@ -1,7 +1,6 @@
 """`hmtl serve`: a trained model behind HTTP, with a page for people."""
 
 import argparse
-import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -63,9 +62,6 @@ def _serve(arguments: argparse.Namespace) -> None:
         raise UserError(f"hmtl serve needs the package {error.name}: pip install 'hmtl[serve]'") from None
     from hmtl.predictors import HMTLPredictor
 
-    # oneDNN keeps compiled code for each shape of an LSTM's input, by default for 1024 of them: 400 MB. Read when it is
-    # first used.
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     limits = Limits(**{limit.name: getattr(arguments, limit.name) for limit in fields(Limits)})
     predictor = HMTLPredictor.load(
         arguments.archive,

@@ -1,0 +1,45 @@
+"""What `import hmtl` sets in the environment."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+LSTM_OF_MANY_SHAPES = """
+import resource, sys
+
+{first}
+import torch
+
+torch.set_num_threads(1)
+lstm = torch.nn.LSTM(100, 64, bidirectional=True, batch_first=True)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with torch.no_grad():
+    for rows in range(1, 16):
+        for length in range(1, 16):
+            lstm(torch.zeros(rows, length, 100))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def megabytes(first: str, **variables: str) -> int:
+    """By how much an LSTM grows the memory of a process that begins with `first`."""
+    code = textwrap.dedent(LSTM_OF_MANY_SHAPES).format(first=first)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ONEDNN")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**environment, **variables}, capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+def test_an_lstm_keeps_few_shapes() -> None:
+    assert 2 * megabytes("import hmtl") < megabytes("")
+
+
+def test_a_value_of_the_users_stays() -> None:
+    code = "import os, hmtl; print(os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'], os.environ['HMTL_PRESET'])"
+    environment = {**os.environ, "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1000", "HMTL_PRESET": "fast"}
+
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["1000", "fast"]
