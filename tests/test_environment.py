@@ -15,8 +15,8 @@ torch.set_num_threads(1)
 lstm = torch.nn.LSTM(100, 64, bidirectional=True, batch_first=True)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with torch.no_grad():
-    for rows in range(1, 16):
-        for length in range(1, 16):
+    for rows in range(1, 21):
+        for length in range(1, 21):
             lstm(torch.zeros(rows, length, 100))
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
