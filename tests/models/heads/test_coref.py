@@ -512,8 +512,11 @@ def with_links(head: CorefHead) -> CorefHead:
 
 
 @pytest.mark.parametrize("gold_mentions", [False, True])
-@pytest.mark.parametrize("spans_in_block", [512, 60])
-def test_a_batch_is_its_documents(gold_mentions: bool, spans_in_block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("spans_in_table,spans_in_block", [(256, 512), (60, 7)])
+def test_a_batch_is_its_documents(
+    gold_mentions: bool, spans_in_table: int, spans_in_block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coref, "SPANS_IN_TABLE", spans_in_table)
     monkeypatch.setattr(coref, "SPANS_IN_BLOCK", spans_in_block)
     torch.manual_seed(0)
     head = with_links(head_of(gold_mentions=gold_mentions).double()).eval()
