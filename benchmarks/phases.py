@@ -64,7 +64,8 @@ class Experiment:
     def loader(self, split: str, tasks: List[str]) -> PerTaskDataLoader:
         """The instances of some tasks, read but not indexed."""
         paths = {task: self.params[f"{split}_data_path"][task] for task in tasks}
-        loader = DataLoader.from_params(self.params_of("data_loader"), reader=self.reader(), data_path=paths)
+        section = "data_loader" if split == "train" else "validation_data_loader"
+        loader = DataLoader.from_params(self.params_of(section), reader=self.reader(), data_path=paths)
         assert isinstance(loader, PerTaskDataLoader)
         return loader
 

@@ -32,7 +32,7 @@ local cached(cache) = if cache == false then {} else { cache: cache };
     indexers: { token_characters: { type: 'characters', min_padding_length: ngram_size } },
     embedders: {
       token_characters: {
-        type: 'character_encoding',
+        type: 'hmtl_character_encoding',
         embedding: { embedding_dim: dim, vocab_namespace: 'token_characters' },
         encoder: {
           type: 'cnn',

@@ -3,6 +3,8 @@
 // `tasks` maps each task to { reader, train, validation, test, batch_size }; the reader's token indexers are those of
 // `embedding`, which `embedders.combine` makes. `min_count` maps vocabulary namespaces to the occurrences that an entry
 // needs: where word vectors are learned, { tokens: 2 } teaches the model what an unknown word is like.
+// Tasks of sentences are validated and tested in batches of `validation_batch_size` sentences at least: without gradients
+// there is room for them, and the scores do not depend on it.
 // `shared_encoder` is that of the levels without encoders, see `levels.sharing`. Everything else has the paper's value as
 // its default.
 {
@@ -21,8 +23,10 @@
     initializer={ regexes: [] },
     seed=13370,
     trainer={},
+    validation_batch_size=32,
   ):: {
     local paths(split) = { [task]: tasks[task][split] for task in std.objectFields(tasks) },
+    local holds_documents(task) = tasks[task].reader.type == 'hmtl_coref',
 
     random_seed: seed,
     numpy_seed: seed,
@@ -43,6 +47,15 @@
       type: 'per_task',
       batch_size: { [task]: tasks[task].batch_size for task in std.objectFields(tasks) },
       seed: seed,
+    },
+    validation_data_loader: {
+      type: 'per_task',
+      batch_size: {
+        [task]:
+          local size = tasks[task].batch_size;
+          if holds_documents(task) then size else std.max(size, validation_batch_size)
+        for task in std.objectFields(tasks)
+      },
     },
     model: {
       type: 'hmtl',

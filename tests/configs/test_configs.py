@@ -118,7 +118,7 @@ def test_tasks_are_the_same_everywhere(path: Path, variables: Dict[str, str]) ->
     config = load(path)
     tasks = set(config["model"]["levels"])
     assert tasks == set(config["dataset_reader"]["readers"])
-    assert tasks == set(config["data_loader"]["batch_size"])
+    assert tasks == set(config["data_loader"]["batch_size"]) == set(config["validation_data_loader"]["batch_size"])
     for split in ("train", "validation", "test"):
         assert tasks == set(config[f"{split}_data_path"])
     for task in tasks:
@@ -232,7 +232,7 @@ def keyword_names(constructor: Any) -> set:
 @each_built
 def test_trainer_and_loader_know_their_options(path: Path, variables: Dict[str, str]) -> None:
     config = load(path)
-    for base, key in ((Trainer, "trainer"), (DataLoader, "data_loader")):
+    for base, key in ((Trainer, "trainer"), (DataLoader, "data_loader"), (DataLoader, "validation_data_loader")):
         registered, constructor = base.resolve_class_name(config[key]["type"])
         known = inspect.signature(getattr(registered, constructor) if constructor else registered).parameters
         assert set(config[key]) - {"type"} <= set(known)
@@ -277,6 +277,7 @@ def test_the_papers_model(variables: Dict[str, str]) -> None:
     assert (trainer["grad_norm"], trainer["grad_clipping"]) == (5.0, 10.0)
     assert trainer["sampler"] == "proportional"
     assert config["data_loader"]["batch_size"] == {"ner": 32, "emd": 32, "relation": 4, "coref": 1}
+    assert config["validation_data_loader"]["batch_size"] == {"ner": 32, "emd": 32, "relation": 32, "coref": 1}
     assert config["train_data_path"]["ner"] == f"{variables['HMTL_DATA']}/conll-2012/v4/data/train"
 
 
