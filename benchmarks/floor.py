@@ -3,11 +3,18 @@
 
     python benchmarks/floor.py --corpus DIR [--quick]
 
-The floor of an update is bare torch on tensors that lie ready, of the shapes that the update has: the LSTMs of all its
-levels, the matrix products of the characters' convolution and of its head (of the pairs, for coreference) and the CRF,
-all of them forward and then, in the other order, backward; then the norm of the gradient, and the fused kernel of Adam
-for every parameter that the task reaches. It has no batch to make, no look-up of embeddings, no dropout, masks,
-activations or losses, and no Python but the loop of the CRF. Updates and floors take turns, batch by batch.
+The floor of an update is what the model's mathematics asks for, in bare torch on tensors that lie ready, of the shapes
+that the update has. Forward and then, in the other order, backward:
+
+- the look-ups of words and characters, whose gradients are as large as their tables,
+- the matrix product of the characters' convolution, for words of distinct characters,
+- dropout of what each level reads, within its encoder and before a head of tags or relations: 16 random bits a number,
+- the LSTMs of all levels,
+- the matrix products of the head (of the pairs, for coreference), and the CRF.
+
+Then the norm of the gradient, and the fused kernel of Adam for every parameter that the task reaches. It has no batch
+to make, no search for distinct words, no masks of padding, reversals, concatenations, activations or losses, no dropout
+within the head of coreference, and no Python but the loop of the CRF. Updates and floors take turns, batch by batch.
 """
 
 import argparse
@@ -74,22 +81,30 @@ def kernels_of(model: HMTL, task: str, batch: Dict[str, Any]) -> List[Kernel]:
     # Shape: (num_sentences, sentence_length)
     mask = (tokens != 0).flatten(0, -2)
     shapes = {"sentence": tuple(mask.shape), "document": (1, int(mask.sum()))}
-    work: List[Kernel] = []
+    words_of_text = model.text_field_embedder.get_submodule("token_embedder_tokens")
+    work = [look_up(words_of_text, tokens.numel())]
     # The words of distinct characters, and the windows that lie within them.
     words = batch["text"]["token_characters"]["token_characters"].flatten(0, -2).unique(dim=0)
     for module in model.text_field_embedder.modules():
         if isinstance(module, torch.nn.Conv1d):
             num_filters, dim, ngram_size = module.weight.shape
             num_windows = int(((words != 0).sum(1) - ngram_size + 1).clamp(min=0).sum())
+            characters = model.text_field_embedder.get_submodule("token_embedder_token_characters._embedding._module")
+            work.append(look_up(characters, num_windows * ngram_size))
             work.append(product(num_windows, ngram_size * dim, num_filters))
     for level in model._levels_below(task):
         encoder, (num_rows, length) = model.encoder(level), shapes[model.head(level).scope]
         assert isinstance(encoder, PaddedLstmEncoder)
+        work.append(dropout(num_rows * length * encoder.get_input_dim(), model.input_dropouts[level]))
+        between = len(encoder._forward_layers) - 1
+        work += [dropout(num_rows * length * encoder.get_output_dim(), encoder._dropout) for _ in range(between)]
         for layer in [*encoder._forward_layers, *encoder._backward_layers]:
             work.append(lstm(layer, num_rows, length))
     head = model.head(task)
     encoding_dim = model.encoder(task).get_output_dim()
     num_rows, length = shapes[head.scope]
+    if isinstance(head, (CrfHead, RelationHead)):
+        work.append(dropout(num_rows * length * encoding_dim, head._dropout))
     if isinstance(head, CrfHead):
         num_tags = 1 + 4 * len(head.labels)
         work += [product(num_rows * length, encoding_dim, num_tags), crf(num_rows, length, num_tags)]
@@ -132,6 +147,33 @@ def product(num_rows: int, input_dim: int, output_dim: int, times: int = 1) -> K
         for _ in range(times):
             gradient @ weight
             gradient.t() @ inputs
+
+    return forward
+
+
+def look_up(table: torch.nn.Module, count: int) -> Kernel:
+    """So many rows of a table of vectors, and the gradient of the whole table."""
+    assert isinstance(table.weight, torch.nn.Parameter)
+    weight = torch.randn_like(table.weight, requires_grad=True)
+    numbers, gradient = torch.randint(len(weight), (count,)), torch.randn(count, weight.size(1))
+
+    def forward() -> Work:
+        output = torch.nn.functional.embedding(numbers, weight)
+        return lambda: torch.autograd.grad(output, weight, gradient)
+
+    return forward
+
+
+def dropout(size: int, module: torch.nn.Module) -> Kernel:
+    """Random bits, 16 a number, and the products with what they leave."""
+    assert isinstance(module, torch.nn.Dropout)
+    values, gradient, threshold = torch.randn(size), torch.randn(size), round((module.p - 0.5) * 2**16)
+
+    def forward() -> Work:
+        bits = torch.empty(size // 4 + 1, dtype=torch.int64).random_(-(2**63), None)
+        noise = (bits.view(torch.int16)[:size] >= threshold).float()
+        values * noise
+        return lambda: gradient * noise
 
     return forward
 

@@ -242,8 +242,8 @@ class _ScaledLogLikelihood(torch.autograd.Function):
     """The forward-backward algorithm on probabilities, scaled to sum to 1 at each token (Rabiner 1989, section V.A).
 
     With exponentials taken of all emissions at once, a token costs a (batch_size, num_tags) x (num_tags, num_tags)
-    product, where the sum in logarithms takes batch_size * num_tags^2 exponentials. The gradients are the counts of tags
-    and of pairs of tags in the given sequences, less the counts that the model expects: marginal probabilities.
+    product, where the sum in logarithms takes batch_size * num_tags^2 exponentials. The gradients are the counts of
+    tags and of pairs of tags in the given sequences, less the counts that the model expects: marginal probabilities.
 
     It sums all paths that matter as long as the transitions do not differ by more than `_MAX_TRANSITION_RANGE`,
     whatever the emissions: every tag is then within reach from every other.
