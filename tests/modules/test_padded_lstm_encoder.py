@@ -18,7 +18,7 @@ def packed_twin(encoder: PaddedLstmEncoder, num_layers: int) -> LstmSeq2SeqEncod
 
 
 @pytest.mark.parametrize("num_layers", [1, 3])
-@pytest.mark.parametrize("lengths", [[6, 1, 4, 6], [3], [0, 5, 2]])
+@pytest.mark.parametrize("lengths", [[6, 1, 4, 6], [3], [4, 4], [0, 5, 2]])
 def test_outputs_and_gradients_equal_those_of_the_packed_encoder(num_layers, lengths):
     encoder = PaddedLstmEncoder(5, 4, num_layers=num_layers, dropout=0.3).eval()
     twin = packed_twin(encoder, num_layers).eval()
