@@ -17,7 +17,7 @@ from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from hmtl.errors import UserError
 from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, GroupedEncodings, Layout, TextLayout
 from hmtl.models.heads.task_head import TaskHead
-from hmtl.modules import DocumentLayout, SharedEncoder
+from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.token_rows import TokenRows
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
@@ -109,7 +109,7 @@ class HMTL(Model):
             if level.encoder is not None:
                 # Encoders name their input size in either way.
                 self.encoders[task] = level.encoder.construct(input_size=input_dim, input_dim=input_dim)
-                self.input_dropouts[task] = torch.nn.Dropout(level.input_dropout)
+                self.input_dropouts[task] = Dropout(level.input_dropout)
             head = level.head.construct(
                 vocab=vocab, encoding_dim=self._encoding_dim(task), encoder_input_dim=input_dim, task_name=task
             )

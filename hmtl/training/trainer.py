@@ -25,6 +25,7 @@ from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.errors import UserError
 from hmtl.files import save_state, write_json
 from hmtl.models.hmtl import HMTL
+from hmtl.modules.embedding_cache import FillEmbeddingCaches
 from hmtl.training.callbacks import LearningCurves
 from hmtl.training.checkpointer import VerifiedCheckpointer
 from hmtl.training.distributed import (
@@ -280,7 +281,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
             checkpointer=checkpointer and checkpointer.construct(serialization_dir=serialization_dir),
             cuda_device=device,
             callbacks=[callback.construct(serialization_dir=serialization_dir) for callback in callbacks or []]
-            + [LearningCurves(serialization_dir)] * enable_default_callbacks,
+            + [LearningCurves(serialization_dir), FillEmbeddingCaches(serialization_dir)] * enable_default_callbacks,
             enable_default_callbacks=enable_default_callbacks,
             run_confidence_checks=False,
             local_rank=local_rank,

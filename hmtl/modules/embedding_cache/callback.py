@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 class FillEmbeddingCaches(TrainerCallback):
     """Computes all sentences of the training and validation data that the model's caches on disk lack.
 
-    Without it the first epoch does so, batch by batch; nothing happens where no embedder has such a cache.
+    The trainer has it by default; nothing happens where no embedder has such a cache.
     """
 
     def on_start(self, trainer: Trainer, is_primary: bool = True, **kwargs: Any) -> None:

@@ -101,8 +101,8 @@ def test_the_command_fills_shows_and_clears(config, folder, capsys, computed):
 def test_training_is_that_without_a_cache_whoever_fills_it(elmo, tmp_path, folder, computed):
     runs = {
         "plain": overrides(elmo, cache=False, **PLAIN_STEPS),
-        "filled by training": overrides(elmo, **PLAIN_STEPS),
-        "filled before": overrides(elmo, callbacks=["fill_embedding_caches"], **PLAIN_STEPS),
+        "filled by training": overrides(elmo, enable_default_callbacks=False, **PLAIN_STEPS),
+        "filled before": overrides(elmo, **PLAIN_STEPS),
         "another run": overrides(elmo, **PLAIN_STEPS),
     }
     for name, chosen in runs.items():
@@ -129,7 +129,7 @@ def test_training_is_that_without_a_cache_whoever_fills_it(elmo, tmp_path, folde
 
 @pytest.mark.slow
 def test_a_recovered_run_is_the_same_and_predicts_without_the_folder(elmo, tmp_path, folder, monkeypatch):
-    chosen = overrides(elmo)
+    chosen = overrides(elmo, enable_default_callbacks=False)
     main(["train", TINY, "-s", str(tmp_path / "whole"), "-o", chosen])
     main(["cache", "clear", "--all"])
     stopped = json.dumps({**json.loads(chosen), "trainer.num_epochs": 1})
@@ -177,7 +177,7 @@ def test_frozen_layers_are_those_of_the_plain_embedder(elmo):
 
 @pytest.mark.slow
 def test_workers_fill_their_shares(elmo, tmp_path, folder):
-    chosen = json.loads(overrides(elmo, callbacks=["fill_embedding_caches"], num_epochs=1))
+    chosen = json.loads(overrides(elmo, num_epochs=1))
     chosen["distributed"] = {"cuda_devices": [-1, -1]}
     main(["train", TINY, "-s", str(tmp_path / "run"), "-o", json.dumps(chosen)])
     (entry,) = entries(folder)
