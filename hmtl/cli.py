@@ -66,9 +66,8 @@ def main(argv: Optional[List[str]] = None) -> None:
         with _no_half_made_directory(parsed):
             _check_arguments(parsed)
             allennlp_train.train_model = partial(train_model, configuration=getattr(parsed, "param_path", None))
-            # Each full collection would walk the half million objects that imports made, for 0.2 seconds.
-            gc.freeze()
-            parsed.func(parsed)
+            with _imports_left_alone():
+                parsed.func(parsed)
 
 
 def _start_logging() -> None:
@@ -116,6 +115,16 @@ def _process_as_found() -> Iterator[None]:
             root.setLevel(level)
             sys.excepthook = excepthook
             signal.signal(signal.SIGTERM, on_sigterm)
+
+
+@contextmanager
+def _imports_left_alone() -> Iterator[None]:
+    """Each full garbage collection would walk the half million objects that imports made, for 0.2 seconds."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class _Parser(commands.ArgumentParserWithDefaults):
