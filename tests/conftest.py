@@ -28,6 +28,12 @@ def fixed_seeds() -> None:
     torch.manual_seed(13370)
 
 
+@pytest.fixture(autouse=True)
+def progress_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The modules of benchmarks turn progress bars off for their whole process when they are imported."""
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+
+
 @pytest.fixture(scope="session")
 def fixtures() -> Path:
     """The folder of the small files that the tests read."""

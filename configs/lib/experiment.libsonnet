@@ -26,7 +26,9 @@
     validation_batch_size=32,
   ):: {
     local paths(split) = { [task]: tasks[task][split] for task in std.objectFields(tasks) },
-    local holds_documents(task) = tasks[task].reader.type == 'hmtl_coref',
+    // With whatever is added to the experiment.
+    local experiment = self,
+    local holds_documents(task) = experiment.dataset_reader.readers[task].type == 'hmtl_coref',
 
     random_seed: seed,
     numpy_seed: seed,
@@ -50,12 +52,10 @@
     },
     validation_data_loader: {
       type: 'per_task',
-      batch_size: {
-        [task]:
-          local size = tasks[task].batch_size;
-          if holds_documents(task) then size else std.max(size, validation_batch_size)
-        for task in std.objectFields(tasks)
-      },
+      batch_size: std.mapWithKey(
+        function(task, size) if holds_documents(task) then size else std.max(size, validation_batch_size),
+        experiment.data_loader.batch_size
+      ),
     },
     model: {
       type: 'hmtl',

@@ -36,7 +36,8 @@ def test_it_is_built_without_a_warning(tmp_path):
     done = subprocess.run([*command, str(DOCS), str(tmp_path / "html")], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     classes = (tmp_path / "html" / "configurations" / "classes.html").read_text(encoding="utf-8")
-    for name in registered_names():
+    # What a recovered run puts into its own configuration.
+    for name in set(registered_names()) - {"of_run"}:
         assert f">{name}</span>" in classes, f"docs/configurations/classes.md does not say what '{name}' is"
     # The pages are whole by themselves.
     for path in (tmp_path / "html").rglob("*.html"):

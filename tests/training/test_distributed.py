@@ -80,6 +80,8 @@ def settings(fixtures, batch_size, weights=None, **trainer):
         },
         "validation_data_path": dict.fromkeys(TASKS, train_data),
         "data_loader": {"batch_size": batch_size},
+        # The mean loss of batches depends on their size.
+        "validation_data_loader": {"batch_size": batch_size},
         "trainer": {
             "optimizer": {"type": "sgd", "lr": 0.05},
             "sampler": "uniform",
