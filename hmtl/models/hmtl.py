@@ -105,13 +105,13 @@ class HMTL(Model):
             self.shared_encoder = shared_encoder.construct(shared_embedding_dim=embedding_dim, sharing_tasks=sharing)
         for task in self.tasks:
             level = levels[task]
-            input_dim = embedding_dim + sum(self._encoding_dim(lower) for lower in self.reads[task])
+            input_dim = embedding_dim + sum(self.encoding_dim(lower) for lower in self.reads[task])
             if level.encoder is not None:
                 # Encoders name their input size in either way.
                 self.encoders[task] = level.encoder.construct(input_size=input_dim, input_dim=input_dim)
                 self.input_dropouts[task] = Dropout(level.input_dropout)
             head = level.head.construct(
-                vocab=vocab, encoding_dim=self._encoding_dim(task), encoder_input_dim=input_dim, task_name=task
+                vocab=vocab, encoding_dim=self.encoding_dim(task), encoder_input_dim=input_dim, task_name=task
             )
             if not isinstance(head, TaskHead):
                 raise ConfigurationError(f"level '{task}': {type(head).__name__} is not a TaskHead of hmtl")
@@ -260,12 +260,37 @@ class HMTL(Model):
         For each task its head's `predictions` and, where they are asked for, `scores`: one entry a row, which is a
         sentence or a document as the head's `scope` says, in the order of `sentences` or `documents`.
         """
-        encodings = self._encode(text, TextLayout(sentences, documents, sentence_of), self.tasks)
+        encodings = self.encode_texts(text, sentences, documents, sentence_of)
         return self._run_heads(encodings, with_scores)
+
+    @torch.inference_mode()
+    def encode_texts(
+        self,
+        text: List[TextFieldTensors],
+        sentences: TokenRows,
+        documents: TokenRows,
+        sentence_of: torch.Tensor,
+        levels: Optional[Iterable[str]] = None,
+    ) -> GroupedEncodings:
+        """What `predict` does before any head runs: the shared embedding and the outputs of the named levels (default:
+        all) and of those below them, over texts of any lengths.
+
+        The parameters are those of `predict`, whose groups of sentences are those of `encodings.output(level,
+        "sentence")`; so are the documents'.
+        """
+        levels = self.tasks if levels is None else levels
+        return self._encode(text, TextLayout(sentences, documents, sentence_of), levels)
 
     def encoder(self, task: str) -> Seq2SeqEncoder:
         """The encoder of a level that has one of its own."""
         return cast(Seq2SeqEncoder, self.encoders[task])
+
+    def encoding_dim(self, task: str) -> int:
+        """The size of a level's output."""
+        if task in self.encoders:
+            return self.encoder(task).get_output_dim()
+        assert self.shared_encoder is not None
+        return self.shared_encoder.get_output_dim()
 
     def head(self, task: str) -> TaskHead:
         """The head of a level."""
@@ -324,12 +349,6 @@ class HMTL(Model):
     def _sharing(self, levels: Collection[str]) -> List[str]:
         """Those of the levels that take their vectors from the shared encoder."""
         return [task for task in self.tasks if task in levels and task not in self.encoders]
-
-    def _encoding_dim(self, task: str) -> int:
-        if task in self.encoders:
-            return self.encoder(task).get_output_dim()
-        assert self.shared_encoder is not None
-        return self.shared_encoder.get_output_dim()
 
     def _encode_batch(
         self, text: TextFieldTensors, levels: Iterable[str], sentence_ids: Optional[torch.Tensor]

@@ -106,7 +106,7 @@ class HMTLPredictor(Predictor):
         for task in sorted({*model.tasks}.intersection(_TEXT_KEYS)):
             raise UserError(f"the task name '{task}' is a key of the predictor's output; train it under another name")
         model = _in_precision(model, precision)
-        reader = _document_reader(dataset_reader)
+        reader = document_reader(dataset_reader)
         super().__init__(model, reader, frozen)
         heads = {task: model.head(task) for task in model.tasks}
         self.layers: Dict[str, Layer] = {task: head.predicts for task, head in heads.items()}
@@ -229,7 +229,7 @@ class HMTLPredictor(Predictor):
         tokenized = (self._tokenized({"text": text} if isinstance(text, str) else text) for text in texts)
         for window in _windows(tokenized, WINDOW * batch_size, WINDOW * max_tokens):
             outputs: List[Optional[JsonDict]] = [None] * len(window)
-            for batch in _batches([len(text) for _, text in window], batch_size, max_tokens):
+            for batch in length_batches([len(text) for _, text in window], batch_size, max_tokens):
                 for number, output in zip(batch, self._predict_batch([window[number] for number in batch])):
                     outputs[number] = output
             yield from outputs  # type: ignore[misc]
@@ -335,7 +335,7 @@ class HMTLPredictor(Predictor):
         ]
 
 
-def _document_reader(reader: DatasetReader) -> DocumentReader:
+def document_reader(reader: DatasetReader) -> DocumentReader:
     """A reader with the model's token indexers; the multitask reader wraps one for each task, alike in these."""
     readers = [reader]
     if isinstance(reader, MultiTaskDatasetReader):
@@ -403,7 +403,7 @@ def _windows(texts: Iterator[KeyedText], max_texts: int, max_tokens: int) -> Ite
         yield window
 
 
-def _batches(lengths: List[int], max_texts: int, max_tokens: int) -> Iterator[List[int]]:
+def length_batches(lengths: List[int], max_texts: int, max_tokens: int) -> Iterator[List[int]]:
     """The numbers of the texts, the longest first, in batches that hold so much at most, or else one text."""
     batch: List[int] = []
     num_tokens = 0
