@@ -20,6 +20,7 @@ from typing import Dict, List, Optional
 from allennlp.common.params import parse_overrides
 
 import hmtl  # noqa: F401  defines the environment variables that configurations read
+from hmtl.arguments import at_least
 from hmtl.environment import VARIABLES
 from hmtl.errors import UserError
 from hmtl.experiments.experiment import Experiment
@@ -40,25 +41,18 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--corpora", required=True, help="free, ldc, ...: the folder of configurations in --configs")
     add("--setups", required=True, metavar="A,B,...", help="names of configurations, or all")
-    add("--seeds", type=_count, default=3, metavar="N", help="how many runs of each, with the seeds 1 to N")
+    add("--seeds", type=at_least(1), default=3, metavar="N", help="how many runs of each, with the seeds 1 to N")
     add("--preset", choices=sorted(PRESETS), default="paper", help="hyper-parameters: fast is minutes on 2 cores")
     add("--output", required=True, type=Path, metavar="RUNS", help="the directory of all runs")
     add("--data", type=Path, metavar="FOLDER", help="of the corpora: sets HMTL_DATA")
     add("--configs", type=Path, default=Path("configs/setups"), metavar="FOLDER", help="(default: %(default)s)")
-    add("--jobs", type=_count, default=1, metavar="N", help="how many runs at once, sharing cores and GPUs")
+    add("--jobs", type=at_least(1), default=1, metavar="N", help="how many runs at once, sharing cores and GPUs")
     add("--executor", choices=["local", "ray"], default="local", help="processes here, or Ray tasks")
     add("--ray-address", metavar="ADDRESS", help="a Ray cluster that shares this file system; else a local one")
     add("--resources", metavar="JSON", help='of each Ray task, such as \'{"CPU": 2, "GPU": 1}\' (default: 1 CPU)')
     add("-o", "--overrides", default="", metavar="JSON", help="overrides of all configurations")
     add("--include-package", nargs="+", default=[], metavar="NAME", help="packages that register classes")
     return parser
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text}")
-    return value
 
 
 def _experiments(arguments: argparse.Namespace) -> List[Experiment]:

@@ -11,6 +11,7 @@ from allennlp.common.util import JsonDict
 
 from hmtl.annotation import OutputFormat, Texts, annotate, annotated_layers
 from hmtl.annotation.texts import KINDS
+from hmtl.arguments import at_least
 from hmtl.predictors import HMTLPredictor
 from hmtl.predictors.hmtl_predictor import PRECISIONS
 
@@ -55,7 +56,7 @@ class Annotate(Subcommand):
             "--names", metavar="TASK", help="the span task that finds names (default: ner, or that of the lowest level)"
         )
         add("--spacy-model", metavar="NAME", help="the spaCy pipeline that splits texts (default: built-in rules)")
-        add("--batch-size", type=_count, default=64, metavar="N", help="the most texts in a batch")
+        add("--batch-size", type=at_least(1), default=64, metavar="N", help="the most texts in a batch")
         add("--precision", choices=PRECISIONS, default="fp32", help="of the computation")
         add("--cuda-device", type=int, default=-1, metavar="N", help="the GPU, -1 for the CPU")
         add("--weights-file", metavar="FILE", help="other weights than the best ones, such as a run's best_ner.th")
@@ -93,10 +94,3 @@ def _kept(outputs: Iterator[JsonDict], kept: List[JsonDict]) -> Iterator[JsonDic
     for output in outputs:
         kept.append(output)
         yield output
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text}")
-    return value

@@ -10,6 +10,7 @@ from typing import Any, Dict, List
 
 from allennlp.commands.subcommand import Subcommand
 
+from hmtl.arguments import at_least
 from hmtl.data.corpora import Corpus
 from hmtl.files import atomic_write
 from hmtl.inspection import (
@@ -60,7 +61,12 @@ class Inspect(Subcommand):
         )
         add("--corpus", metavar="NAME|JSON", default="jsonl", help="the format: its name, or its JSON")
         add("--document", metavar="ID", action="append", help="show the document of this doc_key; may be repeated")
-        add("--limit", metavar="N", type=_count, help=f"show the first N documents of each split (page: {PAGE_LIMIT})")
+        add(
+            "--limit",
+            metavar="N",
+            type=at_least(1),
+            help=f"show the first N documents of each split (page: {PAGE_LIMIT})",
+        )
         add("--html", metavar="FILE", type=Path, help="write statistics and documents as one page")
         add("--json", action="store_true", help="print JSON: of the statistics, or a list of the documents")
         add("--all", action="store_true", help="list all labels in the table, not the most frequent")
@@ -111,10 +117,3 @@ def _write_page(path: Path, report: Dict[str, Any], documents: List[ShownDocumen
         file.writelines(write_page(report, documents))
     total = sum(split["documents"] for split in report["splits"].values())
     print(f"{path}: statistics, and {len(documents):,} of {total:,} documents", file=sys.stderr)
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text}")
-    return value

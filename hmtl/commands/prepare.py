@@ -7,6 +7,8 @@ from typing import Type, cast
 
 from allennlp.commands.subcommand import Subcommand
 
+from hmtl.arguments import at_least
+
 DESCRIPTION = """\
 Convert a corpus, as its publisher ships it, to training data: one document a line in OUTPUT/train.jsonl, dev.jsonl and
 test.jsonl, which a configuration reads with the corpus 'jsonl', and OUTPUT/report.json, what was found, expected, left
@@ -44,7 +46,10 @@ def add_corpora(parser: argparse.ArgumentParser) -> None:
         source.add_arguments(corpus)
         corpus.add_argument("--output", type=Path, required=True, metavar="DIR", help="the directory to write")
         corpus.add_argument(
-            "--jobs", type=_number, metavar="N", help="how many processes convert files (default: one for each core)"
+            "--jobs",
+            type=at_least(0),
+            metavar="N",
+            help="how many processes convert files (default: one for each core)",
         )
         corpus.add_argument(
             "--force", action="store_true", help="replace older data in DIR, once the new ones are complete"
@@ -75,10 +80,3 @@ class _CorporaBesideTheirHelp(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog)
         # Of the longest name: argparse forgets that names of commands are indented once more.
         self._action_max_length = len("    conll2003")
-
-
-def _number(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"expected a number from 0, got {text}")
-    return value

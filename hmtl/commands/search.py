@@ -10,6 +10,7 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 from allennlp.common.params import parse_overrides
 
+from hmtl.arguments import at_least
 from hmtl.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Search(Subcommand):
         add("config", metavar="CONFIG", type=Path, help="the configuration of all trials")
         add("space", metavar="SPACE", type=Path, help="a JSON or Jsonnet file with the space")
         add("-s", "--directory", metavar="DIRECTORY", type=Path, required=True, help="where to write everything")
-        add("--trials", type=_count, default=20, help="how many in all, those of earlier calls too")
-        add("--jobs", type=_count, default=1, help="how many run at once, sharing cores and GPUs")
+        add("--trials", type=at_least(1), default=20, help="how many in all, those of earlier calls too")
+        add("--jobs", type=at_least(1), default=1, help="how many run at once, sharing cores and GPUs")
         add(
             "--metric",
             default="validation_score",
@@ -195,10 +196,3 @@ def _devices(jobs: int, configuration: Dict[str, Any]) -> List[str]:
 
     chosen = "distributed" in configuration or _section(configuration, "trainer").get("cuda_device", 0) not in (0, None)
     return [] if chosen else devices_to_deal_out(jobs)
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text}")
-    return value
