@@ -1,5 +1,6 @@
 """What looks on while a model trains."""
 
+from hmtl.training.callbacks.batch_losses import BatchLosses
 from hmtl.training.callbacks.learning_curves import LearningCurves
 from hmtl.training.callbacks.task_log_writer import TaskLogWriter
 from hmtl.training.callbacks.tensorboard import TensorBoard

@@ -1,0 +1,130 @@
+"""GUM with labels of single tokens and of spans that its own reader leaves out."""
+
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import DefaultDict, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+
+from hmtl.data.corpora.corpus import Corpus
+from hmtl.data.corpora.gum import GumCorpus
+from hmtl.data.corpora.penn_trees import chunks_of, read_trees
+from hmtl.data.document import Document, Span
+from hmtl.data.lines import read_lines
+from hmtl.errors import DataError
+
+_ENTITY_FIELDS = re.compile(r"#\s*global\.Entity\s*=\s*(?P<fields>\S+)\s*")
+_ENTITY_BRACKET = re.compile(r"\([^()]+\)?|[^()]+\)")
+_LINK = re.compile(r"<(?P<closing>/?)ref\b[^>]*>")
+
+
+class _Token(NamedTuple):
+    """The columns of a token that a layer is made of."""
+
+    upos: str
+    deprel: str
+    entity: str
+    markup: str
+
+
+@Corpus.register("gum_layers")
+class GumLayersCorpus(GumCorpus):
+    """GUM as the corpus `gum` reads it, with more span layers, and `const/NAME.ptb` beside `dep` and `coref`.
+
+    To `ner`, `emd` and `mentions` come
+
+    - `pos`: the universal part of speech of each token, a span of one token;
+    - `deprel`: its universal relation to its head, without the subtype: `nsubj` of `nsubj:pass`;
+    - `chunks`: phrases that do not overlap, from the constituents; see `chunks_of`;
+    - `infstat`: the information status of each mention, such as `new`, `giv:act` or `acc:inf`, each part of a
+      discontinuous mention by itself;
+    - `links`: what the markup (`XML=<ref ...>`) of a page made a hyperlink, within a sentence, labelled `link`.
+    """
+
+    def parse(self, path: Path) -> Iterator[Document]:
+        for document in super().parse(path):
+            # That they are well-formed was checked when the document was read.
+            treebank_file = path.parent / "dep" / f"{document.doc_key}.conllu"
+            tree_file = path.parent / "const" / f"{document.doc_key}.ptb"
+            if not tree_file.is_file():
+                raise DataError(f"document '{document.doc_key}' needs the file {tree_file}, which does not exist", path)
+            sentences, fields = _read_tokens(treebank_file)
+            if "infstat" not in fields:
+                raise DataError("the header '# global.Entity' must name the field infstat", treebank_file)
+            document.spans.update(_layers(sentences, fields))
+            document.spans["chunks"] = _chunks(tree_file, document)
+            yield document
+
+
+def _read_tokens(path: Path) -> Tuple[List[List[_Token]], List[str]]:
+    sentences: List[List[_Token]] = []
+    fields: List[str] = []
+    for _, line in read_lines(path):
+        if line.startswith("#"):
+            match = _ENTITY_FIELDS.fullmatch(line)
+            fields = match["fields"].split("-") if match else fields
+            continue
+        cells = line.split("\t")
+        if not cells[0].isdigit():  # an empty line, a range of tokens, or an empty node
+            continue
+        if cells[0] == "1":
+            sentences.append([])
+        misc = dict(item.partition("=")[::2] for item in cells[9].split("|"))
+        deprel = cells[7].partition(":")[0]
+        sentences[-1].append(_Token(cells[3], deprel, misc.get("Entity", ""), misc.get("XML", "")))
+    return sentences, fields
+
+
+def _layers(sentences: Sequence[Sequence[_Token]], fields: Sequence[str]) -> Dict[str, List[Span]]:
+    layers: Dict[str, List[Span]] = {"pos": [], "deprel": [], "infstat": [], "links": []}
+    first = 0
+    for sentence in sentences:
+        for position, token in enumerate(sentence, start=first):
+            layers["pos"].append(Span(position, position, token.upos))
+            layers["deprel"].append(Span(position, position, token.deprel))
+        for layer, spans in (("infstat", _information_status(sentence, fields)), ("links", _links(sentence))):
+            layers[layer] += [Span(first + start, first + end, label) for start, end, label in spans]
+        first += len(sentence)
+    return layers
+
+
+def _information_status(sentence: Sequence[_Token], fields: Sequence[str]) -> List[Span]:
+    spans: List[Span] = []
+    opened: DefaultDict[str, List[Tuple[int, str]]] = defaultdict(list)
+    for position, token in enumerate(sentence):
+        for bracket in _ENTITY_BRACKET.findall(token.entity):
+            values = dict(zip(fields, bracket.strip("()").split("-", len(fields) - 1)))
+            group = values[fields[0]]
+            if bracket.startswith("("):
+                opened[group].append((position, values["infstat"]))
+            if bracket.endswith(")"):
+                start, status = opened[group].pop()
+                spans.append(Span(start, position, status))
+    return sorted(set(spans), key=lambda span: (span.start, -span.end, span.label))
+
+
+def _links(sentence: Sequence[_Token]) -> List[Span]:
+    spans: List[Span] = []
+    opened: List[int] = []
+    for position, token in enumerate(sentence):
+        for tag in _LINK.finditer(token.markup):
+            if tag[0].endswith("/>"):
+                continue
+            if not tag["closing"]:
+                opened.append(position)
+            elif opened:
+                spans.append(Span(opened.pop(), position, "link"))
+    return spans
+
+
+def _chunks(path: Path, document: Document) -> List[Span]:
+    trees = list(read_trees(path))
+    if len(trees) != len(document.sentences):
+        raise DataError(f"expected the {len(document.sentences)} sentences of the treebank, found {len(trees)}", path)
+    spans: List[Span] = []
+    for number, (tree, sentence, first) in enumerate(zip(trees, document.sentences, document.sentence_starts), start=1):
+        words = tree.words()
+        if len(words) != len(sentence):
+            message = f"tree {number} has {len(words)} tokens, and its sentence in the treebank {len(sentence)}"
+            raise DataError(message, path)
+        spans += [Span(first + start, first + end, label) for start, end, label in chunks_of(tree)]
+    return spans
