@@ -6,8 +6,9 @@ from hmtl.commands.configs import Configs
 from hmtl.commands.inspect import Inspect
 from hmtl.commands.predict import Predict
 from hmtl.commands.prepare import Prepare
+from hmtl.commands.probe import Probe
 from hmtl.commands.runs import Runs
 from hmtl.commands.search import Search
 from hmtl.commands.serve import Serve
 
-__all__ = ["Annotate", "Cache", "Configs", "Inspect", "Predict", "Prepare", "Runs", "Search", "Serve"]
+__all__ = ["Annotate", "Cache", "Configs", "Inspect", "Predict", "Prepare", "Probe", "Runs", "Search", "Serve"]

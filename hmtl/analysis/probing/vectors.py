@@ -134,25 +134,34 @@ class LevelVectors:
         UserError
             Where the model has no such level, there is no such pooling, or a sentence has no tokens.
         """
-        levels, poolings = self.known_levels(levels), known_poolings(poolings)
-        _check(sentences)
+        batches = self.pooled_batches(sentences, levels, poolings)
         pooled: Dict[Tuple[str, str], numpy.ndarray] = {
             (level, pooling): numpy.empty((len(sentences), self.dim(level)), numpy.float32)
             for level in levels
             for pooling in poolings
         }
-        with (
-            self._evaluating(),
-            Tqdm.tqdm(total=len(sentences), desc="vectors", unit=" sentences") as bar,
-        ):
-            for batch in length_batches(list(map(len, sentences)), self._batch_size, MAX_TOKENS):
-                rows, vectors = self._encode([sentences[number] for number in batch], levels)
-                numbers = [[batch[row] for row in group] for group in rows.groups]
-                for (level, pooling), matrix in pooled.items():
-                    for group, mask, place in zip(vectors[level], rows.masks, numbers):
-                        matrix[place] = POOLINGS[pooling](group, mask).cpu().numpy()
-                bar.update(len(batch))
+        with Tqdm.tqdm(total=len(sentences), desc="vectors", unit=" sentences") as bar:
+            for numbers, vectors in batches:
+                for pair, matrix in vectors.items():
+                    pooled[pair][numbers] = matrix
+                bar.update(len(numbers))
         return pooled
+
+    def pooled_batches(
+        self, sentences: Sentences, levels: Sequence[str], poolings: Sequence[str]
+    ) -> Iterator[Tuple[List[int], Dict[Tuple[str, str], numpy.ndarray]]]:
+        """What `sentence_vectors` gathers, batch by batch, those of the longest sentences first: the sentences' numbers
+        and their vectors by level and pooling.
+
+        # Raises
+
+        UserError
+            As `sentence_vectors` does.
+        """
+        # Not in the generator, so that mistakes come to light at once.
+        levels, poolings = self.known_levels(levels), known_poolings(poolings)
+        _check(sentences)
+        return self._pooled_batches(sentences, levels, poolings)
 
     def dim(self, level: str) -> int:
         """The size of a level's vectors."""
@@ -163,6 +172,21 @@ class LevelVectors:
         if level == EMBEDDING:
             return self.model.text_field_embedder.get_output_dim()
         return self.model.encoding_dim(level)
+
+    def _pooled_batches(
+        self, sentences: Sentences, levels: List[str], poolings: List[str]
+    ) -> Iterator[Tuple[List[int], Dict[Tuple[str, str], numpy.ndarray]]]:
+        for batch in length_batches(list(map(len, sentences)), self._batch_size, MAX_TOKENS):
+            with self._evaluating():
+                rows, vectors = self._encode([sentences[number] for number in batch], levels)
+            pooled = {
+                (level, pooling): numpy.concatenate(
+                    [POOLINGS[pooling](group, mask).cpu().numpy() for group, mask in zip(vectors[level], rows.masks)]
+                )
+                for level in levels
+                for pooling in poolings
+            }
+            yield [batch[row] for group in rows.groups for row in group], pooled
 
     def _token_vectors(self, sentences: Sentences, levels: List[str]) -> Iterator[Dict[str, numpy.ndarray]]:
         size = WINDOW * self._batch_size

@@ -1,0 +1,172 @@
+"""Classifiers that read a property off vectors: those of SentEval, and scikit-learn's."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+import numpy
+import torch
+
+from hmtl.errors import UserError
+
+CLASSIFIERS = ("logistic-regression", "mlp", "scikit-learn")
+
+# SentEval's grids, of which validation chooses: weight decay of its own classifiers, C of scikit-learn's.
+WEIGHT_DECAYS: Tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2)
+INVERSE_STRENGTHS: Tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+class Split(NamedTuple):
+    """Vectors, (num_examples, dim), and the numbers of their classes, (num_examples,)."""
+
+    vectors: numpy.ndarray
+    classes: numpy.ndarray
+
+
+class ProbeResult(NamedTuple):
+    """Accuracies from 0 to 1 of the probe that was best in validation, and its regularization."""
+
+    test: float
+    validation: float
+    regularization: float
+
+
+@dataclass(frozen=True)
+class ProbeSettings:
+    """A classifier; the defaults are the paper's, which are those of SentEval's quick configuration.
+
+    # Attributes
+
+    classifier : `str`
+        `logistic-regression` or `mlp`, as SentEval trains them: RMSprop at torch's default rate, without
+        standardisation, the epoch with the best validation kept; or `scikit-learn`, its logistic regression on vectors
+        that are standardised by the training split.
+    hidden_units : `int`
+        Of the MLP, a layer with the sigmoid.
+    dropout : `float`
+        Of the MLP.
+    batch_size : `int`
+    tenacity : `int`
+        Training ends at the first validation without improvement after so many others, which need not be in a row.
+    epoch_size : `int`
+        Passes over the training data between validations.
+    max_epochs : `int`
+        No validation is followed by more training after more passes than this.
+    seed : `int`
+    """
+
+    classifier: str = "logistic-regression"
+    hidden_units: int = 50
+    dropout: float = 0.0
+    batch_size: int = 128
+    tenacity: int = 3
+    epoch_size: int = 2
+    max_epochs: int = 200
+    seed: int = 1111
+
+    def __post_init__(self) -> None:
+        if self.classifier not in CLASSIFIERS:
+            raise UserError(f"there is no classifier '{self.classifier}'; expected one of: {', '.join(CLASSIFIERS)}")
+
+    def for_task(self, task: str) -> "ProbeSettings":
+        """The same; for word content, with its many classes, SentEval never uses hidden units."""
+        if task == "WC" and self.classifier == "mlp":
+            return ProbeSettings(**{**asdict(self), "classifier": "logistic-regression"})
+        return self
+
+    def describe(self) -> Dict[str, Any]:
+        """What a result depends on."""
+        described = asdict(self)
+        if self.classifier == "scikit-learn":
+            return {key: described[key] for key in ("classifier", "seed")}
+        if self.classifier == "logistic-regression":
+            return {key: value for key, value in described.items() if key not in ("hidden_units", "dropout")}
+        return described
+
+
+def fit_probe(
+    train: Split, validation: Split, test: Split, settings: ProbeSettings, device: Optional[torch.device] = None
+) -> ProbeResult:
+    """Fits a probe for each value of the grid and measures the one that is best in validation, of several the first.
+
+    SentEval rounds validation accuracies to hundredths of a percent before it compares them; so does this. It fits the
+    best one once more, which, with the same seed, gives the same.
+    """
+    if settings.classifier == "scikit-learn":
+        fit = _scikit_learn(train, validation, test, settings)
+        results = [fit(strength) for strength in INVERSE_STRENGTHS]
+    else:
+        fitted, chosen_by, measured = (_tensors(split, device) for split in (train, validation, test))
+        results = [_fit_torch(fitted, chosen_by, measured, settings, decay) for decay in WEIGHT_DECAYS]
+    return max(results, key=lambda result: round(100 * result.validation, 2))
+
+
+Tensors = Tuple[torch.Tensor, torch.Tensor]
+
+
+def _fit_torch(
+    train: Tensors, validation: Tensors, test: Tensors, settings: ProbeSettings, weight_decay: float
+) -> ProbeResult:
+    vectors, classes = train
+    num_classes = int(classes.max()) + 1
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
+        torch.manual_seed(settings.seed)
+        model = _classifier(vectors.size(1), num_classes, settings).to(vectors.device)
+        optimizer = torch.optim.RMSprop(model.parameters(), weight_decay=weight_decay)
+        best, best_state, misses, num_epochs = -1.0, model.state_dict(), 0, 0
+        while misses <= settings.tenacity and num_epochs <= settings.max_epochs:
+            model.train()
+            for _ in range(settings.epoch_size):
+                for rows in torch.randperm(len(classes)).to(vectors.device).split(settings.batch_size):
+                    optimizer.zero_grad()
+                    torch.nn.functional.cross_entropy(model(vectors[rows]), classes[rows]).backward()
+                    optimizer.step()
+            num_epochs += settings.epoch_size
+            accuracy = _accuracy(model, validation)
+            if accuracy > best:
+                best, best_state = accuracy, {name: value.clone() for name, value in model.state_dict().items()}
+            else:
+                misses += 1
+        model.load_state_dict(best_state)
+        return ProbeResult(_accuracy(model, test), best, weight_decay)
+
+
+def _classifier(dim: int, num_classes: int, settings: ProbeSettings) -> torch.nn.Module:
+    if settings.classifier == "logistic-regression":
+        return torch.nn.Linear(dim, num_classes)
+    return torch.nn.Sequential(
+        torch.nn.Linear(dim, settings.hidden_units),
+        torch.nn.Dropout(settings.dropout),
+        torch.nn.Sigmoid(),
+        torch.nn.Linear(settings.hidden_units, num_classes),
+    )
+
+
+@torch.no_grad()
+def _accuracy(model: torch.nn.Module, split: Tensors) -> float:
+    model.eval()
+    vectors, classes = split
+    # Shape: (num_examples,)
+    predicted = model(vectors).argmax(-1)
+    return (predicted == classes).double().mean().item()
+
+
+def _tensors(split: Split, device: Optional[torch.device]) -> Tensors:
+    return torch.from_numpy(split.vectors).to(device), torch.from_numpy(split.classes).to(device)
+
+
+def _scikit_learn(
+    train: Split, validation: Split, test: Split, settings: ProbeSettings
+) -> Callable[[float], ProbeResult]:
+    # Only here: it takes its time.
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    scaler = StandardScaler().fit(train.vectors)
+    scaled: List[Split] = [Split(scaler.transform(split.vectors), split.classes) for split in (train, validation, test)]
+
+    def fit(inverse_strength: float) -> ProbeResult:
+        model = LogisticRegression(C=inverse_strength, max_iter=1000, random_state=settings.seed)
+        model.fit(*scaled[0])
+        return ProbeResult(float(model.score(*scaled[2])), float(model.score(*scaled[1])), inverse_strength)
+
+    return fit

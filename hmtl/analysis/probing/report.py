@@ -1,0 +1,46 @@
+"""The files that a probing leaves: table.md, table.csv, results.json and heat_map.png."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Dict, List, Sequence
+
+from hmtl.analysis.probing import heat_map
+from hmtl.analysis.probing.results import Result
+from hmtl.analysis.probing.run import Plan
+from hmtl.analysis.probing.table import markdown, probing_table
+from hmtl.files import atomic_write, write_json
+
+TABLE, RESULTS = "table.md", "results.json"
+
+
+def write_report(results: Sequence[Result], plan: Plan, model: str, output: Path) -> List[str]:
+    """Writes the files below `output`; returns the lines of the table and notes for the user."""
+    table = probing_table(results, plan.tasks, plan.levels)
+    table.write(output)
+    lines = list(markdown(table, plan.tasks))
+    with atomic_write(output / TABLE) as file:
+        file.write("\n".join(lines) + "\n")
+    write_json(output / RESULTS, _described(results, plan, model))
+    try:
+        heat_map.draw(table, [task.name for task in plan.tasks], output)
+    except ImportError:
+        lines += ["", heat_map.WITHOUT_MATPLOTLIB]
+    return lines
+
+
+def _described(results: Sequence[Result], plan: Plan, model: str) -> Dict[str, Any]:
+    tasks = {
+        task.name: {
+            "sha256": task.sha256,
+            "classes": len(task.labels),
+            "majority": task.majority_accuracy(),
+            **{split: len(examples) for split, examples in task.splits.items()},
+        }
+        for task in plan.tasks
+    }
+    return {
+        "model": model,
+        "probe": plan.settings.describe(),
+        "tasks": tasks,
+        "results": [asdict(result) for result in results],
+    }
