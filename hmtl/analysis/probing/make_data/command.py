@@ -36,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--ptb",
         type=Path,
         metavar="DIR",
-        help="the same sentences in brackets: NAME.ptb for each document; without it TreeDepth and TopConst are left out",
+        help="the same sentences in brackets: NAME.ptb for each document; TreeDepth and TopConst need it",
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the files are written")
     parser.add_argument("--seed", type=int, default=13370, help="of everything drawn at random (default: 13370)")

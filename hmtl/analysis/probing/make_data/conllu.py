@@ -97,7 +97,7 @@ def _features(cell: str, path: Path, number: int) -> Dict[str, str]:
     pairs = [feature.split("=", 1) for feature in cell.split("|")]
     if any(len(pair) != 2 for pair in pairs):
         raise DataError(f"expected features such as 'Number=Sing|Person=3', found '{cell}'", path, number)
-    return {name: value for name, value in pairs}
+    return {pair[0]: pair[1] for pair in pairs}
 
 
 def _check_heads(tokens: List[Token], path: Path, line: int) -> None:

@@ -44,7 +44,7 @@ def _readme(made: List[Made], origin: Dict[str, Any]) -> Iterator[str]:
     yield "# Probing tasks"
     yield ""
     yield 'Made from a treebank by the definitions of Conneau et al. (2018), "What you can cram into a single vector",'
-    yield "section 2, and of SentEval's data. A line is `split<TAB>class<TAB>sentence`; tokens are those of the treebank."
+    yield "section 2, and of SentEval's data. A line is `split<TAB>class<TAB>sentence`, with the treebank's tokens."
     yield ""
     sentences, documents = origin["sentences"], origin["documents"]
     yield "| | " + " | ".join(SPLITS) + " |"

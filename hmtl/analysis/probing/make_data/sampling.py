@@ -18,7 +18,9 @@ def balance(examples: Examples, sizes: Dict[str, int], generator: random.Random)
     labels = examples.labels
     balanced = Examples(notes=list(examples.notes))
     for split in SPLITS if labels else ():
-        by_label = {label: [e for e in examples.by_split[split] if e.label == label] for label in labels}
+        by_label: Dict[str, List[Example]] = {label: [] for label in labels}
+        for example in examples.by_split[split]:
+            by_label[example.label].append(example)
         size = min(sizes[split] // len(labels), *map(len, by_label.values()))
         for of_label in by_label.values():
             balanced.by_split[split].extend(generator.sample(of_label, size))

@@ -87,7 +87,7 @@ def _in_dependencies(sentence: Sentence, conjunction: int) -> Optional[Coordinat
     first_end = conjunction - (tokens[conjunction - 1].upos == "PUNCT")
     end = len(tokens) - (tokens[-1].upos == "PUNCT")
     second = _subtree(sentence, conjuncts[0])
-    if not 0 < first_end or any(
+    if first_end < 1 or any(
         (position in second) != (position > conjunction)
         for position in range(end)
         if position != conjunction and tokens[position].upos != "PUNCT"

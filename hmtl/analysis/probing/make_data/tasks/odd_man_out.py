@@ -128,7 +128,7 @@ def _replaced(sentence: Sentence, replacement: Replacement) -> Example:
 
 def _note(frequencies: Frequencies) -> str:
     return (
-        "Frequencies are counted in this treebank, the sentence itself left out; comparable means within a factor of "
-        f"{FACTOR:g}, one added to each. Words occur {frequencies.lowest} to {frequencies.highest} times; SentEval's 40 "
-        "to 400 times in a large corpus."
+        "Frequencies are counted in the usable sentences of this treebank, those of bigrams without the sentence "
+        f"itself; comparable means within a factor of {FACTOR:g}, one added to each. Words occur {frequencies.lowest} "
+        f"to {frequencies.highest} times; SentEval's 40 to 400 times in a large corpus."
     )

@@ -30,9 +30,10 @@ class TreeDepth(ProbingTask):
     file_name = "tree_depth.txt"
     title = "TreeDepth"
     rule = (
-        f"The class is the number of edges on the longest path from the root of the tree to a word, {MIN_DEPTH} to "
-        f"{MAX_DEPTH}. Sampled such that length and depth are distributed like a bivariate Gaussian without covariance, "
-        f"as many as leave their correlation at {MAX_CORRELATION} or below; classes are of different size, as in SentEval."
+        "The class is the number of edges on the longest path from the root of the tree to a word, "
+        f"{MIN_DEPTH} to {MAX_DEPTH}. Sampled such that length and depth are distributed like a bivariate Gaussian "
+        f"without covariance, as many as leave their correlation at {MAX_CORRELATION} or below; classes are of "
+        "different size, as in SentEval."
     )
     needs_brackets = True
 
@@ -50,8 +51,8 @@ class TreeDepth(ProbingTask):
             examples.by_split[split] = [Example(str(depth(sentence)), sentence.forms) for sentence in chosen]
             correlations.append(f"{split} {_correlation(_lengths_and_depths(chosen)):.2f} of {len(chosen)}")
         examples.notes.append(
-            f"The correlation of length and depth was {_correlation(everything):.2f} in {len(everything)} sentences, and "
-            f"is {', '.join(correlations)}."
+            f"The correlation of length and depth was {_correlation(everything):.2f} in {len(everything)} sentences; "
+            f"it is {', '.join(correlations)}."
         )
         return without_lacking_classes(examples)
 
