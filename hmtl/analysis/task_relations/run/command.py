@@ -1,0 +1,115 @@
+"""`run` on the command line: each task alone and all pairs, what is missing of them."""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Dict, Optional
+
+from hmtl.analysis.task_relations.run.plan import Plan, Settings
+from hmtl.analysis.task_relations.run.runner import StudyRunner
+from hmtl.analysis.task_relations.run.tasks import Tasks, free_tasks, read_tasks
+from hmtl.arguments import at_least
+from hmtl.environment import VARIABLES
+from hmtl.errors import UserError
+from hmtl.locks import locked
+from hmtl.search.executor import Executor, LocalExecutor, devices_to_deal_out
+
+MODULE = "hmtl.analysis.task_relations.run.worker"
+LOCK = "run.lock"
+# What the runs on other machines must see as they do here.
+SEEN_EVERYWHERE = (*VARIABLES, "OMP_NUM_THREADS")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of `run`."""
+    add = parser.add_argument
+    add("--output", required=True, type=Path, metavar="DIRECTORY", help="of the study; the same again goes on with it")
+    add("--tasks", metavar="A,B,...", help="names of tasks (default: all of the ten, and those of --task-file)")
+    add("--task-file", type=Path, metavar="FILE", help="JSON with tasks of your own, in the layout of a tasks.json")
+    add("--data", metavar="FOLDER", help="that holds gum/, streusle/ and wnut17/ (default: HMTL_DATA)")
+    add("--preset", choices=["short", "full"], default="full", help="how many updates: 2,000 or 25,000 a task")
+    add("--steps", type=at_least(1), metavar="N", help="so many updates a task instead, twice as many a pair")
+    add("--glove", metavar="FILE", help="word vectors of 100 dimensions to start with; else they are learned alone")
+    add("--seed", type=at_least(0), default=13370, metavar="N", help="(default: %(default)s)")
+    add("--jobs", type=at_least(1), default=1, metavar="N", help="how many runs at once, sharing cores and GPUs")
+    add("--executor", choices=["local", "ray"], default="local", help="processes here, or Ray tasks")
+    add("--ray-address", metavar="ADDRESS", help="a Ray cluster that shares this file system; else a local one")
+    add("--resources", metavar="JSON", help='of each Ray task, such as \'{"CPU": 2, "GPU": 1}\' (default: 1 CPU)')
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Runs what is missing; exit code 1 where some have failed.
+
+    # Raises
+
+    UserError
+        Where tasks or data are not there, or the directory is that of another study.
+    """
+    _check_executor(arguments)
+    settings = Settings(arguments.preset, arguments.steps, arguments.glove, arguments.seed)
+    if settings.glove is not None and not Path(settings.glove).is_file():
+        raise UserError(f"--glove {settings.glove}: no such file")
+    plan = Plan(arguments.output, _tasks(arguments), settings)
+    plan.directory.mkdir(parents=True, exist_ok=True)
+    with locked(plan.directory / LOCK, "another task_relations.py, or a run of one that was killed") as lock:
+        plan.write()
+        executor = _executor(arguments, lock)
+        try:
+            failed = StudyRunner(plan, executor, arguments.jobs).run()
+        finally:
+            executor.close()
+    wanted = len(plan.runs())
+    print(f"{wanted - len(failed)} of {wanted} runs are finished in {plan.directory}")
+    for name, reason in failed.items():
+        print(f"failed: {name}: {reason}", file=sys.stderr)
+    if failed:
+        raise SystemExit(1)
+
+
+def _tasks(arguments: argparse.Namespace) -> Tasks:
+    own = read_tasks(arguments.task_file) if arguments.task_file is not None else {}
+    data = arguments.data or os.environ.get("HMTL_DATA")
+    there = {**(free_tasks(data) if data else {}), **own}
+    if not there:
+        raise UserError("--data: name the folder that holds gum/, streusle/ and wnut17/, or give --task-file")
+    names = arguments.tasks.split(",") if arguments.tasks else sorted(there)
+    for name in names:
+        if name not in there:
+            raise UserError(f"--tasks {name}: there is no such task; there are {', '.join(sorted(there))}")
+    tasks = {name: there[name] for name in sorted(set(names))}
+    for name, task in tasks.items():
+        for split in ("train", "validation"):
+            path = task[split].partition("#")[0]
+            if not os.path.exists(path):
+                raise UserError(f"{path}: the data of '{name}' are not there; check --data")
+    return tasks
+
+
+def _executor(arguments: argparse.Namespace, lock: int) -> Executor:
+    if arguments.executor == "ray":
+        from hmtl.search.ray_executor import RayExecutor
+
+        return RayExecutor(_resources(arguments.resources), arguments.ray_address, MODULE, SEEN_EVERYWHERE)
+    program = (sys.executable, "-m", MODULE)
+    return LocalExecutor(arguments.jobs, devices_to_deal_out(arguments.jobs), lock, program)
+
+
+def _check_executor(arguments: argparse.Namespace) -> None:
+    if arguments.executor == "ray":
+        from hmtl.search.ray_executor import require_ray
+
+        require_ray()
+        _resources(arguments.resources)
+        return
+    for option in ("ray_address", "resources"):
+        if getattr(arguments, option) is not None:
+            raise UserError(f"--{option.replace('_', '-')} is for --executor ray")
+
+
+def _resources(text: Optional[str]) -> Dict[str, float]:
+    try:
+        return {str(name): float(amount) for name, amount in json.loads(text or "{}").items()}
+    except (ValueError, TypeError, AttributeError):
+        raise UserError(f'--resources {text}: expected a JSON object of numbers, such as {{"CPU": 2}}') from None
