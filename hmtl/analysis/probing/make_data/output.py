@@ -55,14 +55,26 @@ def _readme(made: List[Made], origin: Dict[str, Any]) -> Iterator[str]:
     yield f"Splits: {origin['splits']}. Seed: {origin['seed']}."
     yield "Sentences left out: " + (", ".join(f"{n} {why}" for why, n in origin["dropped"].items()) or "none") + "."
     yield ""
-    yield "| task | file | classes | " + " | ".join(SPLITS) + " |"
-    yield "|---|---|---:|" + "---:|" * len(SPLITS)
+    yield "| task | file | classes | " + " | ".join(SPLITS) + " | chance | ± |"
+    yield "|---|---|---:|" + "---:|" * (len(SPLITS) + 2)
     for one in made:
         sizes = " | ".join(str(len(one.examples.by_split[split])) for split in SPLITS)
-        yield f"| {one.task.title} | {one.task.file_name} | {len(one.examples.labels)} | {sizes} |"
+        yield f"| {one.task.title} | {one.task.file_name} | {len(one.examples.labels)} | {sizes} | {_chance(one)} |"
+    yield ""
+    yield "Chance is the share of the largest class of the test split in percent; ± is the standard error of such an"
+    yield "accuracy. Differences of that size say nothing."
     for one in made:
         yield ""
         yield from _section(one)
+
+
+def _chance(one: Made) -> str:
+    counts = one.counts()["te"]
+    total = sum(counts.values())
+    if not total:
+        return "| "
+    share = max(counts.values()) / total
+    return f"{100 * share:.1f} | {100 * (share * (1 - share) / total) ** 0.5:.1f}"
 
 
 def _section(one: Made) -> Iterator[str]:

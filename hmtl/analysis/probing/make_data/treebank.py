@@ -1,6 +1,7 @@
 """A treebank: documents of sentences with dependencies and, where there are any, constituency trees."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
@@ -21,11 +22,11 @@ class Sentence:
     document: str
     number: int
 
-    @property
+    @cached_property
     def forms(self) -> Tuple[str, ...]:
         return tuple(token.form for token in self.tokens)
 
-    @property
+    @cached_property
     def root(self) -> int:
         """The position of the token that heads the main clause."""
         return next(position for position, token in enumerate(self.tokens) if token.head == -1)

@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter, defaultdict
-from typing import DefaultDict, Dict, List, NamedTuple, Sequence, Tuple
+from typing import DefaultDict, Dict, List, NamedTuple, Optional, Tuple
 
 from hmtl.analysis.probing.make_data.conllu import Token
 from hmtl.analysis.probing.make_data.probing_task import Example, Examples, ProbingTask, Settings
@@ -40,10 +40,10 @@ class OddManOut(ProbingTask):
         vocabularies = _vocabularies(splits, frequencies, generator)
         examples = Examples(notes=[_note(frequencies)])
         for split, sentences in splits.items():
-            options = [(sentence, replacements(sentence, vocabularies[split], frequencies)) for sentence in sentences]
-            usable = [(sentence, found) for sentence, found in options if found]
+            drawn = [(s, draw_replacement(s, vocabularies[split], frequencies, generator)) for s in sentences]
+            usable = [(sentence, replacement) for sentence, replacement in drawn if replacement is not None]
             changed, original = halves(usable, settings.sizes[split], generator)
-            made = [_replaced(sentence, _draw(found, generator)) for sentence, found in changed]
+            made = [_replaced(sentence, replacement) for sentence, replacement in changed]
             made += [Example(ORIGINAL, sentence.forms) for sentence, _ in original]
             generator.shuffle(made)
             examples.by_split[split] = made
@@ -70,15 +70,18 @@ class Frequencies:
         return token.upos in REPLACED and token.form.isalpha() and self.lowest <= frequency <= self.highest
 
 
-def replacements(sentence: Sentence, vocabulary: Dict[str, List[Token]], frequencies: Frequencies) -> List[Replacement]:
-    """What can be replaced by what."""
+def draw_replacement(
+    sentence: Sentence, vocabulary: Dict[str, List[Token]], frequencies: Frequencies, generator: random.Random
+) -> Optional[Replacement]:
+    """One of the places where a word can be replaced, each as probable, and one of the words that can stand there."""
     words = [_START, *map(str.lower, sentence.forms), _END]
-    found = []
-    for position, token in enumerate(sentence.tokens):
-        if not frequencies.eligible(token):
-            continue
+    places = [position for position, token in enumerate(sentence.tokens) if frequencies.eligible(token)]
+    generator.shuffle(places)
+    for position in places:
+        token = sentence.tokens[position]
         before, word, after = words[position : position + 3]
-        for other in vocabulary.get(token.xpos, ()):
+        others = vocabulary.get(token.xpos, [])
+        for other in generator.sample(others, len(others)):
             form = other.form.lower()
             if (
                 form not in words
@@ -88,8 +91,8 @@ def replacements(sentence: Sentence, vocabulary: Dict[str, List[Token]], frequen
                 and _comparable(frequencies.bigrams[before, word] - 1, frequencies.bigrams[before, form])
                 and _comparable(frequencies.bigrams[word, after] - 1, frequencies.bigrams[form, after])
             ):
-                found.append(Replacement(position, form))
-    return found
+                return Replacement(position, form)
+    return None
 
 
 def _comparable(one: int, other: int) -> bool:
@@ -112,12 +115,6 @@ def _vocabularies(
     for (form, xpos), token in sorted(types.items()):
         vocabularies[split_of[form]][xpos].append(token)
     return {split: dict(vocabulary) for split, vocabulary in vocabularies.items()}
-
-
-def _draw(found: Sequence[Replacement], generator: random.Random) -> Replacement:
-    """First the place, then the word, such that places with many replacements are not drawn more often."""
-    position = generator.choice(sorted({replacement.position for replacement in found}))
-    return generator.choice([replacement for replacement in found if replacement.position == position])
 
 
 def _replaced(sentence: Sentence, replacement: Replacement) -> Example:
