@@ -1,12 +1,14 @@
-"""`hmtl cache`: the vectors of frozen encoders on disk."""
+"""`hmtl cache`: what runs keep on disk for later ones, the vectors of frozen encoders and indexed instances."""
 
 import argparse
+import shutil
 import tempfile
 import time
 from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
 
+from hmtl.cache_folder import instances_folder
 from hmtl.errors import UserError
 
 DESCRIPTION = """\
@@ -15,9 +17,10 @@ Inspect, fill or clear the cache of frozen encoders' vectors, which embedders wi
   hmtl cache info
   hmtl cache fill CONFIG            # all sentences of the training and validation data; then several runs may start
   hmtl cache clear --model 3f0c     # what one encoder left, by the first digits of its fingerprint
+  hmtl cache clear --instances      # what data loaders with 'cache: true' left
   hmtl cache clear --all
 
-The folder is $HMTL_CACHE/embeddings, or hmtl/embeddings in the user's folder for caches."""
+The folders are embeddings/ and instances/ in $HMTL_CACHE, or in hmtl/ in the user's folder for caches."""
 
 
 @Subcommand.register("cache")
@@ -28,7 +31,7 @@ class Cache(Subcommand):
         subparser = parser.add_parser(
             self.name,
             description=DESCRIPTION,
-            help="Inspect, fill or clear the cache of embeddings.",
+            help="Inspect, fill or clear the caches of embeddings and instances.",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         actions = subparser.add_subparsers(title="actions", metavar="ACTION", required=True)
@@ -45,10 +48,11 @@ class Cache(Subcommand):
         clear = actions.add_parser("clear", help="remove it", description="Remove what is kept of one encoder, or all.")
         chosen = clear.add_mutually_exclusive_group(required=True)
         chosen.add_argument("--model", metavar="FINGERPRINT", help="of one encoder, as 'info' prints it, or its start")
-        chosen.add_argument("--all", action="store_true", help="of all")
+        chosen.add_argument("--instances", action="store_true", help="indexed instances, not embeddings")
+        chosen.add_argument("--all", action="store_true", help="of all encoders, and the instances")
         clear.set_defaults(func=_clear)
         for action in (info, clear):
-            action.add_argument("--dir", type=Path, metavar="DIR", help="another folder")
+            action.add_argument("--dir", type=Path, metavar="DIR", help="another folder of embeddings")
         return subparser
 
 
@@ -67,14 +71,21 @@ def _info(arguments: argparse.Namespace) -> None:
             f"{entry.fingerprint:22}{about.get('dtype', '?'):9}{entry.num_sentences:>10,}"
             f"{_gigabytes(entry.num_bytes):>11}  {used:18}{about.get('model', '?')}"
         )
+    print(f"{instances_folder()}: {_gigabytes(_size_of(instances_folder()))}")
 
 
 def _clear(arguments: argparse.Namespace) -> None:
     from hmtl.modules.embedding_cache import clear
 
     directory = _directory(arguments)
-    for entry in clear(directory, arguments.model):
-        print(f"{directory / entry.fingerprint}: {_gigabytes(entry.num_bytes)} removed")
+    if not arguments.instances:
+        for entry in clear(directory, arguments.model):
+            print(f"{directory / entry.fingerprint}: {_gigabytes(entry.num_bytes)} removed")
+    # Another folder of embeddings has no instances beside it.
+    if arguments.instances or (arguments.all and arguments.dir is None):
+        num_bytes = _size_of(instances_folder())
+        shutil.rmtree(instances_folder(), ignore_errors=True)
+        print(f"{instances_folder()}: {_gigabytes(num_bytes)} removed")
 
 
 def _fill(arguments: argparse.Namespace) -> None:
@@ -110,6 +121,11 @@ def _directory(arguments: argparse.Namespace) -> Path:
     from hmtl.modules.embedding_cache import default_directory
 
     return arguments.dir or default_directory()
+
+
+def _size_of(folder: Path) -> int:
+    """The bytes of all files below a folder, which need not exist."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _gigabytes(num_bytes: int) -> str:

@@ -5,7 +5,7 @@ import logging
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Iterator, Optional
+from typing import Iterator, List, Optional
 
 from hmtl.data.ace.options import AceOptions
 from hmtl.data.ace.release import SPLITS
@@ -49,6 +49,9 @@ class Ace05Corpus(Corpus):
         self._options = AceOptions(
             version, spans, zone, across_sentences, directions, metonymy, singletons, spacy_model
         )
+
+    def files(self, path: str) -> List[Path]:
+        return super().files(path) + ([] if self._split_dir is None else super().files(str(self._split_dir)))
 
     def documents(self, path: str) -> Iterator[Document]:
         """Yields the validated documents of a split; as in other corpora, `#train#0:10` are the first ten.

@@ -1,6 +1,7 @@
 """What a corpus format has to provide: one method that yields documents."""
 
 import itertools
+import os
 import re
 import sys
 from contextlib import contextmanager
@@ -64,6 +65,14 @@ class Corpus(Registrable):
         if not count:
             raise DataError("no documents found; is the file empty or of another format?", path)
 
+    def files(self, path: str) -> List[Path]:
+        """The files that `documents` may read: by default the path itself, or every file below it, sorted.
+
+        A format that reads others overrides this, so that `InstanceCache` sees when they change.
+        """
+        location = _without_selection(path)
+        return [location] if location.is_file() else sorted(file for file in location.rglob("*") if file.is_file())
+
     def parse(self, path: Path) -> Iterator[Document]:
         """Yields the documents of an existing file or directory.
 
@@ -87,6 +96,14 @@ def documents_shared() -> Iterator[None]:
         yield
     finally:
         _shared = before
+
+
+def _without_selection(path: str) -> Path:
+    """What a path names before it selects a split or documents by `#`."""
+    location = str(path)
+    while "#" in location and not os.path.exists(location):
+        location = location.rpartition("#")[0]
+    return Path(location)
 
 
 def files_below(path: Path, pattern: str) -> List[Path]:

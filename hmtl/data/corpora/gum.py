@@ -75,6 +75,9 @@ class GumCorpus(Corpus):
     Format: https://gucorpling.org/gum; `Entity=` as described by the header `# global.Entity`.
     """
 
+    def files(self, path: str) -> List[Path]:
+        return [file for listed in super().files(path) for file in super(GumCorpus, self).files(str(listed.parent))]
+
     def parse(self, path: Path) -> Iterator[Document]:
         if not path.is_file():
             raise DataError("expected a file that lists documents, such as 'train.txt', found a directory", path)

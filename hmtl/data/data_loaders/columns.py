@@ -82,7 +82,7 @@ class Texts:
 
     def __init__(self, token_indexers: Dict[str, TokenIndexer], vocab: Vocabulary) -> None:
         self.token_indexers = token_indexers
-        self._vocab = vocab
+        self._vocab: Optional[Vocabulary] = vocab
         self._words: Dict[str, int] = Numbers()
         self._distinct: Dict[Tuple[int, ...], int] = Numbers()
         self._indexed: Dict[str, IndexedWords] = {}
@@ -95,12 +95,14 @@ class Texts:
 
     def finish(self) -> None:
         """Indexes all words."""
+        assert self._vocab is not None
         sequences = ragged(self._distinct, np.int64)
         words = list(self._words)
         self._indexed = {
             name: index_words(indexer, words, sequences, self._vocab) for name, indexer in self.token_indexers.items()
         }
         self._sequences = sequences
+        self._vocab = None
         self._words.clear()
         self._distinct.clear()
 

@@ -1,8 +1,9 @@
 """Batches of several tasks, each task with its own stream."""
 
 import gc
+from collections import defaultdict
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Union
+from typing import Any, DefaultDict, Dict, Iterator, List, Mapping, Optional, Union
 
 import torch
 from allennlp.common import Tqdm
@@ -15,6 +16,7 @@ from hmtl.data.corpora.corpus import documents_shared
 from hmtl.data.data_loaders.buckets import in_order, shuffled
 from hmtl.data.data_loaders.columns import ColumnBuilder
 from hmtl.data.data_loaders.indexed_instances import IndexedInstances, batch_of
+from hmtl.data.data_loaders.instance_cache import CountedInstance, Counts, InstanceCache, Summary
 from hmtl.data.data_loaders.segments import sampled_run
 from hmtl.data.dataset_readers import CorefReader
 
@@ -49,6 +51,10 @@ class PerTaskDataLoader(DataLoader):
         takes a random run of sentences with at most so many (Joshi et al. 2019), a function of
         `(seed, task, pass number, document)`. Clusters are cut to the run; see `CorefReader.segment`. The number and
         the order of batches stay as they are, and so does validation.
+    cache : `bool`, optional (default = `False`)
+        Whether instances are kept on disk, indexed, for later runs with the same readers and files: these start
+        without reading (see `InstanceCache`). The batches are the same. Until such instances are indexed,
+        `iter_instances` gives one instance that counts for a vocabulary what all of them count.
 
     # Raises
 
@@ -65,6 +71,7 @@ class PerTaskDataLoader(DataLoader):
         padding_noise: float = 0.1,
         seed: int = 13370,
         max_training_tokens: Optional[Dict[str, int]] = None,
+        cache: bool = False,
     ) -> None:
         if not isinstance(reader, MultiTaskDatasetReader):
             raise ConfigurationError("the 'per_task' data loader needs a dataset_reader of type 'multitask'")
@@ -101,15 +108,16 @@ class PerTaskDataLoader(DataLoader):
         self._indexed: Dict[str, IndexedInstances] = {}
         self._vocab: Optional[Vocabulary] = None
         self._lengths: Dict[str, List[int]] = {}
-        with documents_shared(), garbage_collection_paused():
-            for task in self.tasks:
-                instances = list(Tqdm.tqdm(self._read(task), desc=f"reading {task}"))
-                if not instances:
-                    raise ConfigurationError(
-                        f"task '{task}' has no data: its reader found no instance in {paths[task]}"
-                    )
-                self._instances[task] = instances
-                self._lengths[task] = [len(instance.fields["text"]) for instance in instances]
+        for inner in self._readers.values():
+            # The instances of a batch are dealt out, not those of the corpus: all workers must see the same batches.
+            inner._set_distributed_info(None)
+        self._cache = InstanceCache(self._readers, self._paths) if cache else None
+        # What an earlier run found in the same files.
+        self._known: Optional[Summary] = self._cache.summary() if self._cache else None
+        if self._known is None:
+            self._read_all()
+        else:
+            self._lengths = self._known.lengths
 
     def share_out(self, num_workers: int = 1, rank: int = 0, num_parts: int = 1) -> None:
         """Makes batches `num_workers * num_parts` times as large, of which this worker gets `num_parts` parts.
@@ -161,23 +169,59 @@ class PerTaskDataLoader(DataLoader):
             yield from self.batches_of(task)
 
     def iter_instances(self) -> Iterator[Instance]:
+        if self._known is not None and self._vocab is None:
+            yield CountedInstance(self._known.counts)
+            return
         for task in self.tasks:
             yield from self._instances.get(task) or self._read(task)
 
     def index_with(self, vocab: Vocabulary) -> None:
+        self._vocab = vocab
+        if self._indexed:
+            return
+        kept = self._cache.indexed(vocab) if self._cache else None
+        if kept is None:
+            self._index(vocab)
+        else:
+            self._indexed = kept
+            self._instances.clear()
+
+    def set_target_device(self, device: torch.device) -> None:
+        self._device = device
+
+    def _read_all(self) -> None:
+        with documents_shared(), garbage_collection_paused():
+            for task in self.tasks:
+                instances = list(Tqdm.tqdm(self._read(task), desc=f"reading {task}"))
+                if not instances:
+                    raise ConfigurationError(
+                        f"task '{task}' has no data: its reader found no instance in {self._paths[task]}"
+                    )
+                self._instances[task] = instances
+                self._lengths[task] = [len(instance.fields["text"]) for instance in instances]
+
+    def _index(self, vocab: Vocabulary) -> None:
+        if not self._instances:
+            # Known from an earlier run, which had another vocabulary.
+            self._read_all()
+        counts = self._counts() if self._cache else {}
         builder = ColumnBuilder(vocab)
         with garbage_collection_paused():
             for task in Tqdm.tqdm(list(self._instances), desc="indexing"):
                 self._indexed[task] = IndexedInstances(self._instances.pop(task), builder)
             builder.finish()
-        self._vocab = vocab
+        if self._cache:
+            self._cache.keep(Summary(self._lengths, counts), self._indexed, vocab)
 
-    def set_target_device(self, device: torch.device) -> None:
-        self._device = device
+    def _counts(self) -> Counts:
+        """What the instances count for a vocabulary."""
+        counts: DefaultDict[str, DefaultDict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for instances in self._instances.values():
+            for instance in instances:
+                instance.count_vocab_items(counts)  # type: ignore[arg-type]
+        return {namespace: dict(items) for namespace, items in counts.items()}
 
     def _read(self, task: str) -> Iterator[Instance]:
-        # The instances of a batch are dealt out, not those of the corpus: all workers must see the same batches.
-        self._readers[task]._set_distributed_info(None)
         return self._readers[task].read(self._paths[task])
 
     def _whole_batch_size(self, task: str) -> int:

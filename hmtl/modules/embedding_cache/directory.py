@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from hmtl.cache_folder import cache_folder
 from hmtl.errors import UserError
 from hmtl.modules.embedding_cache.environments import DATA_NAME, looked_into
 
@@ -38,10 +39,7 @@ class CacheEntry(NamedTuple):
 
 def default_directory() -> Path:
     """`$HMTL_CACHE/embeddings`, or `hmtl/embeddings` in the user's folder for caches."""
-    chosen = os.environ.get("HMTL_CACHE")
-    if chosen:
-        return Path(chosen) / "embeddings"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hmtl" / "embeddings"
+    return cache_folder() / "embeddings"
 
 
 def describe(description: Dict[str, Any]) -> bytes:

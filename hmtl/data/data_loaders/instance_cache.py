@@ -1,0 +1,160 @@
+"""Instances that an earlier run read, counted and indexed, on disk."""
+
+import hashlib
+import inspect
+import json
+import logging
+import os
+import pickle
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set
+
+from allennlp.data import DatasetReader, Instance, Vocabulary
+
+import hmtl.data
+from hmtl.cache_folder import instances_folder
+from hmtl.data.data_loaders.indexed_instances import IndexedInstances
+from hmtl.data.dataset_readers import DocumentReader
+from hmtl.files import atomic_write
+
+logger = logging.getLogger(__name__)
+
+# What `Instance.count_vocab_items` fills: namespace, item, count.
+Counts = Dict[str, Dict[str, int]]
+_COUNTS, _INDEXED = "counts.pickle", "indexed_{}.pickle"
+
+
+class Summary(NamedTuple):
+    """What is known of instances before there is a vocabulary.
+
+    # Attributes
+
+    lengths : `Dict[str, List[int]]`
+        For each task the length of each instance's text, in tokens or, for documents, in sentences.
+    counts : `Counts`
+        What all instances count for a vocabulary, in the order of the instances.
+    """
+
+    lengths: Dict[str, List[int]]
+    counts: Counts
+
+
+class CountedInstance(Instance):
+    """Stands for all instances where a vocabulary is made of them: it counts what they counted."""
+
+    def __init__(self, counts: Counts) -> None:
+        super().__init__({})
+        self._counts = counts
+
+    def count_vocab_items(self, counter: Dict[str, Dict[str, int]]) -> None:
+        for namespace, items in self._counts.items():
+            for item, count in items.items():
+                counter[namespace][item] += count
+
+
+class InstanceCache:
+    """The instances of some tasks, by all that they depend on: the readers with their options, the content of the files
+    that `Corpus.files` names, and the code that reads and indexes them.
+
+    An entry never changes, so that any number of processes may read and write; what cannot be read is made anew. Clear
+    the folder by `hmtl cache clear --instances`.
+
+    # Parameters
+
+    readers : `Mapping[str, DatasetReader]`
+        The reader of each task.
+    paths : `Mapping[str, str]`
+        What each reads.
+    directory : `Path`, optional (default = `$HMTL_CACHE/instances`)
+    """
+
+    def __init__(
+        self, readers: Mapping[str, DatasetReader], paths: Mapping[str, str], directory: Optional[Path] = None
+    ) -> None:
+        self._directory: Optional[Path] = None
+        try:
+            key = _key(readers, paths)
+        except (pickle.PicklingError, TypeError, AttributeError, OSError) as error:
+            logger.warning("the instances of %s are not kept: %s", ", ".join(paths), error)
+        else:
+            self._directory = (directory or instances_folder()) / key
+
+    def summary(self) -> Optional[Summary]:
+        """What an earlier run kept before it had a vocabulary."""
+        return self._load(_COUNTS)
+
+    def indexed(self, vocab: Vocabulary) -> Optional[Dict[str, IndexedInstances]]:
+        """The instances of each task, if an earlier run indexed them with an equal vocabulary."""
+        return self._load(_INDEXED.format(_fingerprint(vocab)))
+
+    def keep(self, summary: Summary, indexed: Dict[str, IndexedInstances], vocab: Vocabulary) -> None:
+        """Writes both for later runs; where that fails, they read again, with a warning."""
+        self._save(_COUNTS, summary)
+        self._save(_INDEXED.format(_fingerprint(vocab)), indexed)
+
+    def _load(self, name: str) -> Any:
+        path = None if self._directory is None else self._directory / name
+        if path is None or not path.is_file():
+            return None
+        try:
+            value = pickle.loads(path.read_bytes())
+        except Exception as error:  # whatever a damaged file makes of itself
+            logger.warning("%s cannot be used (%s); the files are read anew", path, error)
+            return None
+        logger.info("instances of an earlier run: %s", path)
+        return value
+
+    def _save(self, name: str, value: Any) -> None:
+        if self._directory is None or (self._directory / name).exists():
+            return
+        path = self._directory / name
+        # Another process may be writing the same.
+        own = path.with_name(f"{name}.{os.getpid()}")
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            with atomic_write(own, "wb") as file:
+                pickle.dump(value, file, protocol=5)
+            own.replace(path)
+        except Exception as error:
+            logger.warning("%s: the instances are not kept (%s)", path, error)
+
+
+def _key(readers: Mapping[str, DatasetReader], paths: Mapping[str, str]) -> str:
+    for task, reader in readers.items():
+        if task in paths and not isinstance(reader, DocumentReader):
+            raise TypeError(f"nothing tells which files {type(reader).__name__} of task '{task}' reads")
+    digest = hashlib.blake2b(digest_size=16)
+    for task in sorted(paths):
+        reader = readers[task]
+        assert isinstance(reader, DocumentReader)
+        files = reader.corpus.files(paths[task])
+        # What it left out of other files plays no part.
+        options = {**vars(reader), "counts": None}
+        digest.update(pickle.dumps((task, str(paths[task]), type(reader), options, list(map(str, files))), protocol=5))
+        _add(digest, files)
+    _add(digest, _sources([readers[task] for task in sorted(paths)]))
+    return digest.hexdigest()
+
+
+def _add(digest: "hashlib.blake2b", files: Iterable[Path]) -> None:
+    """Each file's own digest, so that bytes that move from one to the next count."""
+    for file in files:
+        digest.update(hashlib.blake2b(file.read_bytes()).digest())
+
+
+def _sources(readers: List[Any]) -> List[Path]:
+    """The code that makes instances: hmtl's, and that of readers and corpora from elsewhere."""
+    found: Set[Path] = set(Path(hmtl.data.__path__[0]).rglob("*.py"))
+    for reader in readers:
+        for part in (reader, reader.corpus, *reader.token_indexers.values()):
+            for kind in type(part).__mro__:
+                module: Optional[ModuleType] = inspect.getmodule(kind)
+                if getattr(module, "__file__", None):
+                    found.add(Path(str(module.__file__)))  # type: ignore[union-attr]
+    return sorted(found)
+
+
+def _fingerprint(vocab: Vocabulary) -> str:
+    content = {name: vocab.get_token_to_index_vocabulary(name) for name in sorted(vocab.get_namespaces())}
+    return hashlib.blake2b(json.dumps(content).encode(), digest_size=16).hexdigest()
