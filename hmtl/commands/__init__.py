@@ -1,5 +1,6 @@
 """Commands that `hmtl` has beside those of AllenNLP."""
 
+from hmtl.commands.advise import Advise
 from hmtl.commands.annotate import Annotate
 from hmtl.commands.cache import Cache
 from hmtl.commands.configs import Configs
@@ -11,4 +12,16 @@ from hmtl.commands.runs import Runs
 from hmtl.commands.search import Search
 from hmtl.commands.serve import Serve
 
-__all__ = ["Annotate", "Cache", "Configs", "Inspect", "Predict", "Prepare", "Probe", "Runs", "Search", "Serve"]
+__all__ = [
+    "Advise",
+    "Annotate",
+    "Cache",
+    "Configs",
+    "Inspect",
+    "Predict",
+    "Prepare",
+    "Probe",
+    "Runs",
+    "Search",
+    "Serve",
+]

@@ -2,7 +2,8 @@
 
 import math
 from collections import Counter
-from typing import Callable, Counter as CounterOf, Dict, List, Sequence, Tuple
+from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Counter as CounterOf
 
 from hmtl.analysis.task_relations.missing import MissingFeature
 

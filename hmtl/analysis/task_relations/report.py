@@ -71,14 +71,15 @@ def _fit(
 def _lines(study: Study, gains: Gains, fit: "Fit | None", notes: Sequence[str], has_image: bool) -> Iterator[str]:
     num_gains = sum(gain > 0 for gain in gains.values())
     yield from ("# Which tasks help each other", "")
-    yield f"{len(study.tasks)} tasks: {', '.join(study.tasks)}. {num_gains} of {len(gains)} directed pairs gain; in the "
-    yield from (f"paper {NUM_GAINS} of {NUM_PAIRS}.", "")
+    yield f"{len(study.tasks)} tasks: {', '.join(study.tasks)}."
+    yield from (f"{num_gains} of {len(gains)} directed pairs gain; in the paper {NUM_GAINS} of {NUM_PAIRS}.", "")
     yield from ("## Gains", "")
     if has_image:
         yield from (f"![relative gains in F1]({HEAT_MAP})", "")
     yield from _gains_markdown(gains, study.tasks)
-    yield "Relative change of the main task's validation F1 in percent, against the task alone after as many updates of "
-    yield from ("its own; rows are main tasks, columns auxiliary tasks. One run each: small figures may be chance.", "")
+    yield "Relative change of the main task's validation F1 in percent, against the task alone after as many updates"
+    yield "of its own; rows are main tasks, columns auxiliary tasks. One run each: small figures may be chance."
+    yield ""
     if fit is not None:
         yield from ("## Predicting gains", "")
         yield from _performance_markdown(fit)
@@ -109,11 +110,12 @@ def _performance_markdown(fit: Fit) -> Iterator[str]:
         cells = [row.title, spread(ours.accuracy, ours.accuracy_std), spread(ours.f1, ours.f1_std), *theirs]
         yield f"| {' | '.join(cells)} |"
     yield ""
-    yield f"Logistic regression, {fit.repeats} x {fit.folds}-fold cross-validation over the pairs, seed {fit.seed}: mean "
-    yield "± standard deviation over the repeats; scaled and imputed inside the fold. The best combination is chosen by "
-    yield "the folds that score it, and flatters. With tasks left out whole, the pairs of each main task are predicted "
-    yield "from those that it has no part in. The paper's figures (its table 2) are of other tasks, with a scaler that "
-    yield from ("saw the test folds; its majority F1 is that of always a gain.", "")
+    yield f"Logistic regression, {fit.repeats} x {fit.folds}-fold cross-validation over the pairs, seed {fit.seed}:"
+    yield "mean ± standard deviation over the repeats; scaled and imputed inside the fold unless said otherwise. The"
+    yield "best combination is chosen by the folds that score it, and flatters. With tasks left out whole, the pairs of each"
+    yield "main task are predicted from those that it has no part in. The paper's figures (its table 2) are of its own"
+    yield "tasks, with a scaler that saw the test folds; its majority F1 is that of always a gain."
+    yield ""
 
 
 def _coefficients_markdown(fit: Fit) -> Iterator[str]:
@@ -125,10 +127,11 @@ def _coefficients_markdown(fit: Fit) -> Iterator[str]:
     for one in fit.coefficients[:NUM_COEFFICIENTS]:
         yield f"| {one.feature} | {one.mean:+.3f} ± {one.std:.3f} | {_published(one.feature)} |"
     yield ""
-    yield f"The {min(NUM_COEFFICIENTS, len(fit.coefficients))} largest, mean ± standard deviation over fits to 80 % of "
-    yield "the pairs; features scaled to 0..1. The paper's come with all features, from its published notebook; its c of "
-    yield "the curve is another one than ours, which the data determine (see `LogCurve`). Features that go together "
-    yield from ("share their weight: no single coefficient proves a cause.", "")
+    yield f"The {min(NUM_COEFFICIENTS, len(fit.coefficients))} largest, mean ± standard deviation over fits to 80 %"
+    yield "of the pairs; features scaled to 0..1. The paper's come with all features, from the notebook published with"
+    yield "it (its table 3 shows some); its c of the curve is not ours, which the data determine (see `LogCurve`)."
+    yield "Features that go together share their weight: no single coefficient proves a cause."
+    yield ""
 
 
 def _coefficients_beside(fit: Fit) -> Table:

@@ -2,7 +2,7 @@
 
 A study is a directory with two files:
 
-- `single_task_training_loss.csv`, `task,iteration,loss`: the training loss of each task alone, in the order of training;
+- `single_task_training_loss.csv`, `task,iteration,loss`: the training loss of each task alone, in order;
 - `f1.csv`, `run,task,iteration,f1`: the validation F1 of each task of a run; a run is a task, `ner`, or a pair,
   `ner_pos`. The iterations of a pair count the updates of both tasks.
 """

@@ -1,0 +1,115 @@
+#!/usr/bin/env python
+"""The study of task relations: which task helps which in joint training, and what single-task runs tell of it.
+
+    python scripts/task_relations.py run --help
+    python scripts/task_relations.py features runs/relations
+    python scripts/task_relations.py fit runs/relations
+    python scripts/task_relations.py report runs/relations --output docs/results/task_relations
+
+run trains each task alone and each pair of tasks. features measures the data and the learning curves. fit learns to
+predict gains, cross-validated. report writes the gains as a heat map, and tables. A study that is not finished is
+analysed as far as it goes, with a note of what is missing. Exit code 2: something cannot be read, in one line.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Iterable, List, Optional
+
+from hmtl.analysis.task_relations.cross_validation import FOLDS, REPEATS
+from hmtl.analysis.task_relations.features import FEATURES
+from hmtl.arguments import at_least
+from hmtl.explain import user_errors
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_run(commands)
+
+    features = commands.add_parser("features", help="measure data and learning curves", description=_features.__doc__)
+    features.add_argument("study", type=Path, metavar="STUDY", help="what run was given as --output")
+    features.set_defaults(function=_features)
+
+    fit = commands.add_parser("fit", help="learn to predict gains", description=_fit.__doc__)
+    fit.add_argument("studies", type=Path, nargs="+", metavar="STUDY")
+    fit.add_argument("--output", type=Path, metavar="DIR", help="(default: fit in the first STUDY)")
+    _add_validation(fit)
+    fit.set_defaults(function=_fit)
+
+    report = commands.add_parser("report", help="heat map and tables", description=_report.__doc__)
+    report.add_argument("study", type=Path, metavar="STUDY")
+    report.add_argument("--output", type=Path, metavar="DIR", help="(default: report in STUDY)")
+    _add_validation(report)
+    report.set_defaults(function=_report)
+    return parser
+
+
+def _add_run(commands: Any) -> None:
+    from hmtl.analysis.task_relations import run
+
+    parser = commands.add_parser(
+        "run",
+        help="train tasks alone and in pairs",
+        description=run.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_arguments(parser)
+    parser.set_defaults(function=run.run)
+
+
+def _add_validation(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--repeats", type=at_least(1), default=REPEATS, help="of the cross-validation (default: %(default)s)")
+    add("--folds", type=at_least(2), default=FOLDS, help="of the cross-validation (default: %(default)s)")
+    add("--seed", type=int, default=1, help="of the cross-validation (default: %(default)s)")
+    add(
+        "--faithful",
+        action="store_true",
+        help="add the figures as published ones were made: curves fitted from ones, a scaler that saw the test folds",
+    )
+
+
+def _features(arguments: argparse.Namespace) -> None:
+    """Writes features.csv into a study: of the learning curves, and of the data where tasks.json tells them."""
+    from hmtl.analysis.task_relations.task_data import write_features
+
+    features = write_features(arguments.study)
+    _tell(features.notes)
+    print(f"{len(features.names())} features of {len(features.values)} tasks: {arguments.study / FEATURES}")
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    """Fits the logistic regression to studies; writes a model card, coefficients and cross-validated performance."""
+    from hmtl.analysis.task_relations.fit import CARD, Fit
+
+    output = arguments.output or arguments.studies[0] / "fit"
+    fit = Fit(arguments.studies, arguments.repeats, arguments.folds, arguments.seed, arguments.faithful)
+    fit.write(output)
+    _tell(fit.data.notes)
+    print((output / f"{CARD}.md").read_text(encoding="utf-8"))
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    """Writes report.md, the heat map gains.png, CSV files of all tables, and the model card."""
+    from hmtl.analysis.task_relations.report import REPORT, write_report
+
+    output = arguments.output or arguments.study / "report"
+    _tell(write_report(arguments.study, output, arguments.repeats, arguments.folds, arguments.seed, arguments.faithful))
+    print((output / REPORT).read_text(encoding="utf-8"))
+
+
+def _tell(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(note, file=sys.stderr)
+
+
+def main(argv: Optional[List[str]] = None) -> None:
+    """Runs the command line."""
+    arguments = _parser().parse_args(argv)
+    with user_errors(program="task_relations.py"):
+        arguments.function(arguments)
+
+
+if __name__ == "__main__":
+    main()
