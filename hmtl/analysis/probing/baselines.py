@@ -24,12 +24,12 @@ def random_vectors(
     UserError
         As `LevelVectors.load` does.
     """
-    loaded = load_hmtl_archive(archive, cuda_device=cuda_device)
-    trained = cast(HMTL, loaded.model)
-    params = loaded.config.duplicate()["model"]
-    # The files may be gone, as they may when an archive is loaded.
-    remove_keys_from_params(params, ["pretrained_file"])
     with torch.random.fork_rng(devices=[]):
+        loaded = load_hmtl_archive(archive, cuda_device=cuda_device)
+        trained = cast(HMTL, loaded.model)
+        params = loaded.config.duplicate()["model"]
+        # The files may be gone, as they may when an archive is loaded.
+        remove_keys_from_params(params, ["pretrained_file"])
         torch.manual_seed(seed)
         model = cast(HMTL, Model.from_params(params=params, vocab=trained.vocab))
     weights = dict(trained.named_parameters())

@@ -44,13 +44,19 @@ class LevelVectors:
         A reader of hmtl's, or the multitask reader of several; only its token indexers are used.
     batch_size : `int`, optional (default = `256`)
         The most sentences that are computed together.
+
+    # Attributes
+
+    model : `HMTL`
+    indexers : `Dict[str, TokenIndexer]`
     """
 
     def __init__(self, model: HMTL, dataset_reader: DatasetReader, batch_size: int = BATCH_SIZE) -> None:
         if batch_size < 1:
             raise UserError(f"a batch of {batch_size} sentences; expected at least 1")
         self.model = model
-        self._index = SentenceIndexer(document_reader(dataset_reader).token_indexers, model.vocab)
+        self.indexers = document_reader(dataset_reader).token_indexers
+        self._index = SentenceIndexer(self.indexers, model.vocab)
         self._batch_size = batch_size
         self._fingerprint: Optional[str] = None
 
