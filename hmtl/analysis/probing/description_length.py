@@ -84,7 +84,7 @@ def description_length(
         probe = LinearProbe(num_classes, seed, device).fit(inputs[:start], classes[:start])
         # Shape: (end - start, num_classes)
         log_probabilities = probe.log_probabilities(inputs[start:end])
-        bits[end] = -log_probabilities[numpy.arange(end - start), classes[start:end]].sum() / math.log(2)
+        bits[end] = -float(log_probabilities[numpy.arange(end - start), classes[start:end]].sum()) / math.log(2)
     return DescriptionLength(
         kbits=sum(bits.values()) / 1000,
         uniform_kbits=len(classes) * math.log2(num_classes) / 1000,
