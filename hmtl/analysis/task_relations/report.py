@@ -112,9 +112,9 @@ def _performance_markdown(fit: Fit) -> Iterator[str]:
     yield ""
     yield f"Logistic regression, {fit.repeats} x {fit.folds}-fold cross-validation over the pairs, seed {fit.seed}:"
     yield "mean ± standard deviation over the repeats; scaled and imputed inside the fold unless said otherwise. The"
-    yield "best combination is chosen by the folds that score it, and flatters. With tasks left out whole, the pairs of each"
-    yield "main task are predicted from those that it has no part in. The paper's figures (its table 2) are of its own"
-    yield "tasks, with a scaler that saw the test folds; its majority F1 is that of always a gain."
+    yield "best combination is chosen by the folds that score it, and flatters. With tasks left out whole, the pairs of"
+    yield "each main task are predicted from those that it has no part in. The paper's figures (its table 2) are of its"
+    yield "own tasks, with a scaler that saw the test folds; its majority F1 is that of always a gain."
     yield ""
 
 
