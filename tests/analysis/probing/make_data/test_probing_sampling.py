@@ -96,7 +96,10 @@ def test_lists_beside_or_above_the_treebank(tmp_path):
 
 @pytest.mark.parametrize(
     "text, message",
-    [("d2\n\nd9\n", r"test\.txt:3: there is no document 'd9'"), ("d0\n", r"test\.txt:1: 'd0' is in train\.txt as well")],
+    [
+        ("d2\n\nd9\n", r"test\.txt:3: there is no document 'd9'"),
+        ("d0\n", r"test\.txt:1: 'd0' is in train\.txt as well"),
+    ],
 )
 def test_lists_that_cannot_be_used(tmp_path, text, message):
     for name, names in (("train", "d0\n"), ("dev", "d1\n"), ("test", text)):

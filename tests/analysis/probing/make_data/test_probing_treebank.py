@@ -36,7 +36,9 @@ def test_subtypes_of_relations(tmp_path):
 
 def test_trees(tmp_path):
     path = tmp_path / "x.ptb"
-    path.write_text("(ROOT\n (S (NP-SBJ=2 (NN a))\n (VP (VB b) (NP (-NONE- *T*-1)) (-RRB- -RRB-))))\n( (FRAG (UH oh)))\n")
+    path.write_text(
+        "(ROOT\n (S (NP-SBJ=2 (NN a))\n (VP (VB b) (NP (-NONE- *T*-1)) (-RRB- -RRB-))))\n( (FRAG (UH oh)))\n"
+    )
     first, second = read_brackets(path)
     assert first.words() == ["a", "b", ")"]
     assert first.depth == 4  # ROOT, S, NP, NN, a
@@ -84,8 +86,12 @@ def test_malformed_conllu(tmp_path, text, message):
 
 
 def test_other_words_in_the_tree_are_an_error(tmp_path):
-    conllu, ptb = write_treebank(tmp_path, {"one": [SHE_SLEEPS, (SHE_SLEEPS[0], "(ROOT (NP (PRP She)) (VP (VB wakes)))")]})
-    with pytest.raises(DataError, match=r"one\.ptb:3: word 2 of the tree is 'wakes', where the sentence at line 5 of .*"):
+    conllu, ptb = write_treebank(
+        tmp_path, {"one": [SHE_SLEEPS, (SHE_SLEEPS[0], "(ROOT (NP (PRP She)) (VP (VB wakes)))")]}
+    )
+    with pytest.raises(
+        DataError, match=r"one\.ptb:3: word 2 of the tree is 'wakes', where the sentence at line 5 of .*"
+    ):
         read_treebank(conllu, ptb)
 
 

@@ -109,7 +109,7 @@ def _vocabularies(
             for token in filter(frequencies.eligible, sentence.tokens):
                 types.setdefault((token.form.lower(), token.xpos), token)
     forms = sorted({form for form, _ in types})
-    sizes = [len(splits[split]) for split in SPLITS]
+    sizes = [1 + len(splits[split]) for split in SPLITS]
     split_of = dict(zip(forms, generator.choices(SPLITS, weights=sizes, k=len(forms))))
     vocabularies: Dict[str, DefaultDict[str, List[Token]]] = {split: defaultdict(list) for split in SPLITS}
     for (form, xpos), token in sorted(types.items()):

@@ -2,12 +2,12 @@
 
 import math
 import random
-from typing import List, Tuple
+from collections import Counter
+from typing import List, Optional, Tuple
 
 import numpy
 
 from hmtl.analysis.probing.make_data.probing_task import Example, Examples, ProbingTask, Settings
-from hmtl.analysis.probing.make_data.sampling import without_lacking_classes
 from hmtl.analysis.probing.make_data.splits import SPLITS, Splits
 from hmtl.analysis.probing.make_data.treebank import Sentence
 
@@ -39,22 +39,42 @@ class TreeDepth(ProbingTask):
 
     def make(self, splits: Splits, settings: Settings, generator: random.Random) -> Examples:
         by_split = {split: [s for s in splits[split] if MIN_DEPTH <= depth(s) <= MAX_DEPTH] for split in SPLITS}
-        everything = _lengths_and_depths([sentence for split in SPLITS for sentence in by_split[split]])
-        examples = Examples()
-        if len(everything) < 3:
-            return examples
+        before = _lengths_and_depths([sentence for split in SPLITS for sentence in by_split[split]])
+        chosen = _sample(by_split, before, settings, generator)
+        notes = []
+        # A class that some split lacks goes before sampling: without it, length and depth may be correlated again.
+        while lacking := _lacking(chosen):
+            notes.append(f"Depth {lacking} is left out: some split would lack it.")
+            by_split = {split: [s for s in by_split[split] if depth(s) != lacking] for split in SPLITS}
+            chosen = _sample(by_split, before, settings, generator)
+        examples = Examples(notes=notes)
         correlations = []
-        for split, sentences in by_split.items():
-            ordered = _drawn(sentences, everything, generator)[: settings.sizes[split]]
-            chosen = ordered[: _largest_uncorrelated(_lengths_and_depths(ordered))]
-            generator.shuffle(chosen)
-            examples.by_split[split] = [Example(str(depth(sentence)), sentence.forms) for sentence in chosen]
-            correlations.append(f"{split} {_correlation(_lengths_and_depths(chosen)):.2f} of {len(chosen)}")
+        for split, sentences in chosen.items():
+            examples.by_split[split] = [Example(str(depth(sentence)), sentence.forms) for sentence in sentences]
+            correlations.append(f"{split} {_correlation(_lengths_and_depths(sentences)):.2f} of {len(sentences)}")
         examples.notes.append(
-            f"The correlation of length and depth was {_correlation(everything):.2f} in {len(everything)} sentences; "
+            f"The correlation of length and depth was {_correlation(before):.2f} in {len(before)} sentences; "
             f"it is {', '.join(correlations)}."
         )
-        return without_lacking_classes(examples)
+        return examples
+
+
+def _sample(by_split: Splits, everything: numpy.ndarray, settings: Settings, generator: random.Random) -> Splits:
+    chosen: Splits = {split: [] for split in SPLITS}
+    for split, sentences in by_split.items():
+        if len(everything) > 2:
+            drawn = _drawn(sentences, everything, generator)[: settings.sizes[split]]
+            chosen[split] = drawn[: _largest_uncorrelated(_lengths_and_depths(drawn))]
+            generator.shuffle(chosen[split])
+    return chosen
+
+
+def _lacking(chosen: Splits) -> Optional[int]:
+    """The class with the fewest sentences, where some split lacks it."""
+    counts = {split: Counter(map(depth, chosen[split])) for split in SPLITS}
+    total = sum(counts.values(), Counter())
+    lacking = [label for label in total if not all(counts[split][label] for split in SPLITS)]
+    return min(lacking, key=lambda label: (total[label], label), default=None)
 
 
 def depth(sentence: Sentence) -> int:
