@@ -18,8 +18,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help install quickstart predict test torture lint docs check clean
+.PHONY: help install quickstart predict test slow torture lint docs check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -50,8 +51,11 @@ quickstart: install ## train a small model on the bundled sample, evaluate it, a
 predict: install ## annotate a text: make predict TEXT="Ada Lovelace lived in London."
 	@$(BIN)/python scripts/predict.py runs/quickstart "$$TEXT"
 
-test: install ## the whole test-suite
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+test: install ## the test-suite, but for slow tests
+	$(PYTEST) -m "not slow"
+
+slow: install ## the slow tests: whole benchmarks, kills and recoveries, wheels
+	$(PYTEST) -m slow
 
 torture: install ## kill tiny runs eighty times, recover them each time; they must end as if left in peace
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/torture.py

@@ -113,6 +113,7 @@ setup(
             "mypy",
             "playwright>=1.40",  # drives the system's Chromium, where there is one
             "pytest",
+            "pytest-timeout",
             "pytest-xdist",
             "ruff",
             "seqeval",

@@ -16,7 +16,6 @@ DOCS = ROOT / "docs"
 NOT_IN_CONFIGURATIONS = ("Metric", "OutputFormat", "Predictor", "Source", "Subcommand")
 
 
-@pytest.mark.slow
 def test_it_is_built_without_a_warning(tmp_path):
     pytest.importorskip("sphinx")
     pytest.importorskip("furo")
