@@ -163,5 +163,5 @@ def _tell_missing(data: "PairData", tasks: Iterable[str]) -> None:
     names = set(tasks)
     for note in data.notes:
         # What is missing of other tasks changes little, and there may be much of it.
-        if any(f": {task}:" in note or f"of {task}" in note.split() for task in names):
+        if any(f": {task}: " in note for task in names):
             print(note, file=sys.stderr)

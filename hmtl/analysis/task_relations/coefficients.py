@@ -29,7 +29,7 @@ def coefficients(data: PairData, fits: int = FITS, seed: int = 1) -> List[Coeffi
     for number in range(fits):
         part, _, gained_there, _ = train_test_split(matrix, gained, test_size=TEST_SHARE, random_state=seed + number)
         if len(set(gained_there.tolist())) == 2:
-            found.append(classifier().fit(part, gained_there)[-1].coef_[0])
+            found.append(classifier().fit(part, gained_there).coefficients)
     if not found:
         return []
     # Shape of both: (num_columns,)

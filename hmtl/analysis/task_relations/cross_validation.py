@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
-from hmtl.analysis.task_relations.learners import MAX_ITERATIONS, classifier, fit_classifier, probabilities
+from hmtl.analysis.task_relations.learners import Preparation, classifier
 from hmtl.analysis.task_relations.pair_data import PairData
 from hmtl.errors import UserError
 
@@ -47,14 +46,13 @@ def cross_validate(
     if len(gained) < folds:
         raise UserError(f"{len(gained)} pairs with a gain or a loss; cross-validation needs at least {folds}")
     if scaler_sees_all:
-        matrix = classifier()[:-1].fit_transform(matrix)
+        matrix = Preparation().fit(matrix).transform(matrix)
     scores = []
     for repeat in range(repeats):
         of_folds = []
         for train, test in KFold(folds, shuffle=True, random_state=seed + repeat).split(matrix):
-            model = LogisticRegression(max_iter=MAX_ITERATIONS) if scaler_sees_all else classifier()
-            fitted = fit_classifier(matrix[train], gained[train], model)
-            of_folds.append(accuracy_and_f1(gained[test], probabilities(fitted, matrix[test]) > 0.5))
+            model = classifier(prepare=not scaler_sees_all).fit(matrix[train], gained[train])
+            of_folds.append(accuracy_and_f1(gained[test], model.probabilities(matrix[test]) > 0.5))
         scores.append(np.mean(of_folds, axis=0))
     # Shape of both: (2,)
     mean, std = np.mean(scores, axis=0), np.std(scores, axis=0)
@@ -70,8 +68,7 @@ def unseen_tasks(data: PairData) -> Performance:
         test = np.array([main == task for _, main, _ in data.pairs], dtype=bool)
         train = data.without(task)
         if test.any() and train.any():
-            fitted = fit_classifier(data.matrix[train], gained[train])
-            predicted[test] = probabilities(fitted, data.matrix[test]) > 0.5
+            predicted[test] = classifier().fit(data.matrix[train], gained[train]).probabilities(data.matrix[test]) > 0.5
     return Performance(*accuracy_and_f1(gained, predicted))
 
 

@@ -16,8 +16,8 @@ from hmtl.files import atomic_write, write_json
 from hmtl.locks import locked
 
 ALONE, ORDERS, CONFIGURATION, LOCK = "alone", "orders", "configuration.json", "orders.lock"
-# Validations of a run, and updates between two losses that are kept, as in the runs of a study.
-NUM_EPOCHS, LOSSES_EVERY = 5, 10
+# Validations of a run, and losses of a task that are kept: as many as a curve needs.
+NUM_EPOCHS, NUM_LOSSES = 5, 100
 
 # By task: sections of a configuration with an entry for each.
 _BY_TASK = (
@@ -107,7 +107,10 @@ class OrderRuns:
         trainer["sampler"] = {"type": "uniform_updates", "num_updates": every}
         trainer["num_epochs"] = NUM_EPOCHS
         trainer.pop("patience", None)
-        callbacks = [*(trainer.get("callbacks") or []), {"type": "batch_losses", "every": LOSSES_EVERY}]
+        callbacks = [
+            *(trainer.get("callbacks") or []),
+            {"type": "batch_losses", "every": max(1, self._updates // NUM_LOSSES)},
+        ]
         trainer["callbacks"] = callbacks
         return configuration
 

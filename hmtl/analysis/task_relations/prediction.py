@@ -5,7 +5,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from hmtl.analysis.task_relations.learners import fit_classifier, probabilities, regressor
+from hmtl.analysis.task_relations.learners import classifier, regressor
 from hmtl.analysis.task_relations.pair_data import PairData
 from hmtl.errors import UserError
 
@@ -139,5 +139,5 @@ def _sampled(data: PairData, rows: np.ndarray) -> PairData:
 
 def _fit_and_predict(train: PairData, matrix: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     # Shapes: (num_candidates,)
-    probability = probabilities(fit_classifier(train.matrix, train.gains > 0), matrix)
+    probability = classifier().fit(train.matrix, train.gains > 0).probabilities(matrix)
     return probability, regressor().fit(train.matrix, train.gains).predict(matrix)

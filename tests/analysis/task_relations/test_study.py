@@ -35,7 +35,9 @@ def test_gains_compare_equal_numbers_of_updates(tmp_path):
 def test_what_a_part_of_a_study_lacks_is_told(tmp_path):
     write_study(tmp_path, steeper_helps())
     lines = (tmp_path / SCORES).read_text().splitlines(keepends=True)
-    kept = [line for line in lines if not line.startswith(("chunks_links,", "names,")) and "links_mwe,mwe,2000" not in line]
+    kept = [
+        line for line in lines if not line.startswith(("chunks_links,", "names,")) and "links_mwe,mwe,2000" not in line
+    ]
     (tmp_path / SCORES).write_text("".join(kept))
     losses = (tmp_path / LOSSES).read_text().splitlines(keepends=True)
     (tmp_path / LOSSES).write_text("".join(line for line in losses if not line.startswith("pos,")))

@@ -1,0 +1,60 @@
+"""The command line of scripts/task_relations.py."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+from relation_study import TASKS, steeper_helps, write_study
+
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "task_relations.py"
+
+
+def call(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+
+
+def test_features_fit_and_report(tmp_path, monkeypatch, capsys):
+    study = write_study(tmp_path / "study", steeper_helps())
+    call(monkeypatch, "features", study)
+    out, err = capsys.readouterr()
+    assert f"7 features of 5 tasks: {study / 'features.csv'}" in out
+    assert "tasks.json does not name the data of chunks" in err
+    call(monkeypatch, "fit", study, "--repeats", 1)
+    assert "## Fitted on" in capsys.readouterr().out and (study / "fit" / "model_card.json").is_file()
+    call(monkeypatch, "report", study, "--repeats", 1, "--output", tmp_path / "report")
+    assert (tmp_path / "report" / "report.md").read_text() in capsys.readouterr().out
+
+
+def test_the_data_of_tasks_are_measured_where_a_study_names_them(tmp_path, monkeypatch, capsys):
+    study = write_study(tmp_path / "study", steeper_helps())
+    for split, tokens in (("train", ["Ada", "met", "Bob"]), ("dev", ["Eve", "met", "Bob"])):
+        document = {"doc_key": split, "sentences": [tokens], "ner": [[[0, 0, "PER"]]]}
+        (tmp_path / f"{split}.jsonl").write_text(json.dumps(document) + "\n")
+    reader = {"type": "hmtl_token_labels", "corpus": "jsonl", "layer": "ner", "scheme": "bio"}
+    paths = {"train": "train.jsonl", "validation": "dev.jsonl", "test": "dev.jsonl"}
+    entry = {"reader": reader, **{split: str(tmp_path / name) for split, name in paths.items()}}
+    (study / "tasks.json").write_text(json.dumps({"names": entry}))
+    call(monkeypatch, "features", study)
+    header, *lines = (study / "features.csv").read_text().splitlines()
+    row = dict(zip(header.split(","), lines[TASKS.index("names")].split(",")))
+    assert (row["sentences"], row["tokens_per_type"]) == ("1.0", "1.0")
+    assert float(row["oov_rate"]) == pytest.approx(100 / 3)
+    assert row["labels"] == "2.0"
+    assert "14 features of 5 tasks" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["run", "features", "fit", "report"])
+def test_every_command_explains_itself(command, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as end:
+        call(monkeypatch, command, "--help")
+    assert end.value.code == 0 and "usage:" in capsys.readouterr().out
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as end:
+        call(monkeypatch, "report", tmp_path / "nothing")
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith(f"task_relations.py: error: {tmp_path / 'nothing'}: no such directory")
