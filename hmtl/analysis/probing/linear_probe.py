@@ -53,7 +53,7 @@ class LinearProbe:
         """The natural logarithm of each class's probability: (num_examples, num_classes)."""
         with torch.inference_mode():
             # Shape: (num_examples, num_classes)
-            return torch.log_softmax(self._layer(self._tensor(vectors)), dim=-1).double().cpu().numpy()
+            return torch.log_softmax(self._layer(self._tensor(vectors)).double(), dim=-1).cpu().numpy()
 
     def accuracy(self, vectors: numpy.ndarray, labels: numpy.ndarray) -> float:
         """From 0 to 1."""
