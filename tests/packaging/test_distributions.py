@@ -101,7 +101,6 @@ def test_the_source_distribution_holds_what_a_checkout_holds(distributions, chec
     assert names >= files_below(checkout, *folders, *files)
 
 
-@pytest.mark.slow
 def test_an_installed_hmtl_trains_the_quickstart_away_from_the_checkout(installed, elsewhere):
     hmtl = str(installed / "bin" / "hmtl")
     where = run([sys.executable, "-c", "import hmtl; print(hmtl.__file__)"], elsewhere)
