@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--tasks", metavar="A,B,...", help="names of tasks (default: all of the ten, and those of --task-file)")
     add("--task-file", type=Path, metavar="FILE", help="JSON with tasks of your own, in the layout of a tasks.json")
     add("--data", metavar="FOLDER", help="that holds gum/, streusle/ and wnut17/ (default: HMTL_DATA)")
-    add("--preset", choices=["short", "full"], default="full", help="short: 1,500 updates a task, Adam; full: 25,000, Adadelta")
+    updates = "short: 1,500 updates a task, by Adam; full: 25,000, by Adadelta (default: %(default)s)"
+    add("--preset", choices=["short", "full"], default="full", help=updates)
     add("--steps", type=at_least(1), metavar="N", help="so many updates a task instead, twice as many a pair")
     add("--glove", metavar="FILE", help="word vectors of 100 dimensions to start with; else they are learned alone")
     add("--seed", type=at_least(0), default=13370, metavar="N", help="(default: %(default)s)")
