@@ -9,13 +9,11 @@ to the length. The model has seen as many updates as a quick run of run.py makes
 """
 
 import argparse
-import multiprocessing
 import os
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from itertools import chain, cycle
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Dict, List
 
 # Before torch is imported, here and in the processes that this one starts.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -26,6 +24,7 @@ import hmtl  # noqa: E402, F401  (first: it silences warnings that AllenNLP's im
 # isort: split
 import phases  # noqa: E402
 from calibration import Meter  # noqa: E402
+from processes import in_fresh_process  # noqa: E402
 
 from hmtl.data.corpora import Corpus  # noqa: E402
 from hmtl.predictors import HMTLPredictor  # noqa: E402
@@ -74,11 +73,6 @@ def sentences_of(experiment: phases.Experiment, length: int) -> List[List[str]]:
         if not missing:
             break
     return sentences
-
-
-def in_fresh_process(phase: Callable[..., Any], *args: Any) -> Any:
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(phase, *args).result()
 
 
 def main() -> None:

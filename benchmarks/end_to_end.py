@@ -23,6 +23,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from calibration import calibration_seconds  # noqa: E402
 from figures_2018 import SECONDS_PER_CAL  # noqa: E402
+from processes import gigabytes  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 TASKS = ("ner", "emd", "relation", "coref")
@@ -56,9 +57,7 @@ def in_child(command: List[str], corpus: Path) -> Dict[str, float]:
         if child.returncode != 0:
             log.seek(0)
             raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}:\n{log.read()[-5000:]}")
-    # Kilobytes on Linux, bytes on macOS.
-    peak = usage.ru_maxrss / 1e9 if sys.platform == "darwin" else usage.ru_maxrss * 1024 / 1e9
-    return {"CPU seconds": usage.ru_utime + usage.ru_stime, "peak memory, GB": peak}
+    return {"CPU seconds": usage.ru_utime + usage.ru_stime, "peak memory, GB": gigabytes(usage.ru_maxrss)}
 
 
 def measure(corpus: Path, run: Path, quick: bool) -> Dict[str, Any]:

@@ -13,11 +13,9 @@ sentences, whose copies lie anywhere in the larger one.
 
 import argparse
 import gc
-import multiprocessing
 import os
 import random
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -33,6 +31,7 @@ import hmtl  # noqa: E402, F401  (first: it silences warnings that AllenNLP's im
 from allennlp.data import Vocabulary  # noqa: E402
 from calibration import Meter  # noqa: E402
 from phases import Experiment, Result, peak_gb, update  # noqa: E402
+from processes import in_fresh_process  # noqa: E402
 
 from hmtl.data.corpora import Corpus  # noqa: E402
 from hmtl.data.data_loaders import PerTaskDataLoader  # noqa: E402
@@ -67,9 +66,7 @@ def growth(corpus: Path, directory: Path, rounds: int, factor: int = FACTOR, doc
     """Both corpora; readings are named `{size}: {what}`. `documents` takes so many of each file or folder."""
     meter, peaks, numbers = Meter(), {}, {}
     for size, times in zip(SIZES, (1, factor)):
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
-            result = pool.submit(start_up, corpus, directory, size, times, documents).result()
+        result = in_fresh_process(start_up, corpus, directory, size, times, documents)
         meter.update(result.readings)
         peaks.update(result.peak_gb)
         numbers.update(result.numbers)

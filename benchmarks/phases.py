@@ -18,6 +18,7 @@ from allennlp.data import DataLoader, DatasetReader, Vocabulary
 from allennlp.models import Model
 from allennlp.training import Trainer
 from calibration import Meter, Readings
+from processes import gigabytes
 
 from hmtl.data.corpora import Corpus
 from hmtl.data.data_loaders import PerTaskDataLoader
@@ -263,9 +264,7 @@ def texts(experiment: Experiment) -> List[Dict[str, Any]]:
 
 def peak_gb() -> float:
     """The most memory that this process has held, in GB (10^9 bytes)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Kilobytes on Linux, bytes on macOS.
-    return peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9
+    return gigabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def _seconds_of_children() -> float:

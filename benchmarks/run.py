@@ -16,15 +16,13 @@ A second table has updates beside their floor: what bare torch takes for their k
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
 import sys
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 # Before torch is imported, here and in the processes that this one starts.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -38,14 +36,10 @@ import floor  # noqa: E402
 import phases  # noqa: E402
 import torch  # noqa: E402
 from calibration import Meter, Readings  # noqa: E402
+from processes import in_fresh_process  # noqa: E402
 
 ROUNDS = {"reading": 3, "updates": 9, "validation": 3, "prediction": 9, "start-up": 9}
 QUICK_ROUNDS = {"reading": 1, "updates": 3, "validation": 1, "prediction": 3, "start-up": 3}
-
-
-def in_fresh_process(phase: Callable[..., Any], *args: Any) -> Any:
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(phase, *args).result()
 
 
 def measure(corpus: Path, rounds: Dict[str, int]) -> phases.Result:
