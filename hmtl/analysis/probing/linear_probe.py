@@ -8,9 +8,9 @@ import torch
 
 # Of the examples, held out to stop training.
 HELD_OUT = 0.1
-BATCH_SIZE, LEARNING_RATE = 256, 1e-3
+BATCH_SIZE, LEARNING_RATE = 256, 2e-3
 # Held-out examples are predicted after each pass, or after as many updates where a pass has fewer.
-MIN_UPDATES = 20
+MIN_UPDATES = 10
 # The rate is halved where they are predicted no better; training ends where that happens so often in a row.
 PATIENCE, MAX_VALIDATIONS = 4, 100
 

@@ -4,7 +4,7 @@ import numpy
 import pytest
 from token_treebank import write
 
-from hmtl.analysis.probing import tokens
+from hmtl.analysis.probing import linear_probe, tokens
 from hmtl.analysis.probing.make_data.treebank import read_treebank
 from hmtl.analysis.probing.tokens import TokenProbeResult, run, token_labels
 from hmtl.analysis.probing.vectors import LevelVectors
@@ -19,6 +19,15 @@ def treebank(tmp_path_factory):
 @pytest.fixture(scope="module")
 def vectors(tiny_run):
     return LevelVectors.load(tiny_run)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_probes():
+    """Fewer and larger steps: words tell all here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linear_probe, "LEARNING_RATE", 0.02)
+        patch.setattr(linear_probe, "MAX_VALIDATIONS", 10)
+        yield
 
 
 @pytest.fixture(scope="module")
