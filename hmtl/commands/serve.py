@@ -70,4 +70,4 @@ def _serve(arguments: argparse.Namespace) -> None:
         arguments.weights_file,
         with_scores=not arguments.no_scores,
     )
-    run(create_app(predictor, limits, arguments.title, arguments.spacy_model), arguments.host, arguments.port, limits)
+    run(create_app(predictor, limits, arguments.title), arguments.host, arguments.port, limits)

@@ -226,7 +226,7 @@ class HMTLPredictor(Predictor):
         """
         if batch_size < 1 or max_tokens < 1:
             raise UserError(f"a batch of {batch_size} texts and {max_tokens} tokens; expected at least 1 of each")
-        tokenized = (self._tokenized({"text": text} if isinstance(text, str) else text) for text in texts)
+        tokenized = (self._keyed({"text": text} if isinstance(text, str) else text) for text in texts)
         for window in _windows(tokenized, WINDOW * batch_size, WINDOW * max_tokens):
             outputs: List[Optional[JsonDict]] = [None] * len(window)
             for batch in length_batches([len(text) for _, text in window], batch_size, max_tokens):
@@ -240,15 +240,26 @@ class HMTLPredictor(Predictor):
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonDict]:
         raise UserError("the predictor 'hmtl' takes JSON lines; leave out --use-dataset-reader")
 
-    def _tokenized(self, json_dict: JsonDict) -> KeyedText:
-        _check(json_dict)
-        if "sentences" in json_dict:
-            text = TokenizedText.from_sentences(json_dict["sentences"])
+    def tokenized(self, inputs: JsonDict) -> TokenizedText:
+        """An input's sentences and tokens, as they will be predicted.
+
+        # Raises
+
+        UserError
+            Where it is no input of the predictor's.
+        """
+        _check(inputs)
+        if "sentences" in inputs:
+            text = TokenizedText.from_sentences(inputs["sentences"])
         else:
-            text = self._split(json_dict["text"])
+            text = self._split(inputs["text"])
         if not len(text):
             raise UserError(f"'text' holds nothing but white space; {_EXPECTED}")
-        doc_key = json_dict.get("doc_key")
+        return text
+
+    def _keyed(self, inputs: JsonDict) -> KeyedText:
+        text = self.tokenized(inputs)
+        doc_key = inputs.get("doc_key")
         return "document" if doc_key is None else str(doc_key), text
 
     def _predict_batch(self, texts: List[KeyedText]) -> List[JsonDict]:

@@ -37,9 +37,7 @@ _REASONS = {
 }
 
 
-def create_app(
-    predictor: HMTLPredictor, limits: Optional[Limits] = None, title: str = "hmtl", spacy_model: Optional[str] = None
-) -> FastAPI:
+def create_app(predictor: HMTLPredictor, limits: Optional[Limits] = None, title: str = "hmtl") -> FastAPI:
     """The ASGI application that serves a predictor: the page at `/`, `/predict`, `/health`, `/ready`, `/metrics`,
     `/docs` and `/openapi.json`.
 
@@ -49,12 +47,10 @@ def create_app(
     limits : `Limits`, optional
     title : `str`, optional (default = `"hmtl"`)
         The heading of the page.
-    spacy_model : `str`, optional (default = `None`)
-        The pipeline that the predictor splits texts with.
     """
     limits = limits or Limits()
     metrics = Metrics()
-    service = PredictionService(predictor, limits, metrics, spacy_model)
+    service = PredictionService(predictor, limits, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -2,10 +2,9 @@
 
 import json
 from concurrent.futures import Future
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
 from hmtl.predictors import HMTLPredictor
-from hmtl.predictors.text import SentenceSplitter
 from hmtl.server.batcher import Batcher
 from hmtl.server.limits import Limits
 from hmtl.server.messages import BadRequest
@@ -20,18 +19,13 @@ class PredictionService:
     predictor : `HMTLPredictor`
     limits : `Limits`
     metrics : `Metrics`
-    spacy_model : `str`, optional (default = `None`)
-        The pipeline that the predictor splits texts with; see `SentenceSplitter`.
     """
 
-    def __init__(
-        self, predictor: HMTLPredictor, limits: Limits, metrics: Metrics, spacy_model: Optional[str] = None
-    ) -> None:
+    def __init__(self, predictor: HMTLPredictor, limits: Limits, metrics: Metrics) -> None:
         self.layers = predictor.layers
         self._predictor = predictor
         self._limits = limits
         self._metrics = metrics
-        self._split = SentenceSplitter(spacy_model)
         self.batcher: "Batcher[Dict[str, Any], bytes]" = Batcher(
             self._work, limits.max_queue, limits.max_batch_texts, limits.max_batch_characters, limits.wait_seconds
         )
@@ -55,8 +49,7 @@ class PredictionService:
         limit = self._limits.max_sentence_tokens
         if _num_characters(record) <= limit:
             return
-        sentences = record["sentences"] if "sentences" in record else self._split(record["text"]).sentences
-        longest = max(map(len, sentences), default=0)
+        longest = max(map(len, self._predictor.tokenized(record).sentences))
         if longest > limit:
             raise BadRequest(f"a sentence has {longest:,} tokens; at most {limit:,} are allowed")
 
