@@ -2,16 +2,21 @@
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 from allennlp.commands.subcommand import Subcommand
 
 from hmtl.errors import UserError
 
+if TYPE_CHECKING:
+    from hmtl.analysis.probing.run import Plan
+    from hmtl.analysis.probing.vectors import LevelVectors
+
 # What stands in place of MODEL to build the tasks.
 MAKE_DATA = "make-data"
+# As in hmtl.analysis.probing, whose import takes its time.
+TRAINED, RANDOM, WORDS = "trained", "random", "words"
 
 DESCRIPTION = """\
 Probe the levels of a model: how well does a simple classifier read properties off the vectors of a level that it was
@@ -22,8 +27,8 @@ not trained for?
   hmtl probe make-data --conllu DIR --ptb DIR --output DIR     # the ten tasks from a treebank
 
 MODEL is a model.tar.gz or the directory of a run. The same command again goes on where it was interrupted. The output
-directory gets table.md, table.csv, results.json and heat_map.png, with baselines: word vectors alone, encoders whose
-weights are as drawn, and the majority class."""
+directory gets table.md, table.csv, results.json and heat_map.png, or tokens.md, tokens.csv and tokens.json, with
+baselines: word vectors alone, encoders whose weights are as drawn, and the majority class."""
 
 
 @Subcommand.register("probe")
@@ -40,6 +45,7 @@ class Probe(Subcommand):
         add("--data", metavar="DIR", type=Path, help="the ten tasks, in SentEval's files")
         add("--tokens", metavar="DIR", type=Path, help="a treebank in CoNLL-U, for probes of single tokens")
         add("--ptb", metavar="DIR", type=Path, help="its constituents in brackets")
+        add("--max-sentences", type=_count, metavar="N", help="of the treebank, drawn at random (default: all)")
         add("--levels", type=_names, help="some of: embedding, words, and the model's tasks; default: all but words")
         add("--pooling", type=_names, default=["max", "average"], help="max, average or both (default: both)")
         add("--tasks", type=_names, default=[], help="such as SentLen,WC; default: all whose files DIR has")
@@ -48,6 +54,7 @@ class Probe(Subcommand):
             default="logistic-regression",
             help="logistic-regression (default) or mlp, as SentEval trains them, or scikit-learn",
         )
+        add("--measures", type=_names, default=None, help="some of accuracy, selectivity, compression (default: all)")
         add("--hidden-units", type=_count, default=50, help="of the mlp")
         add("--seed", type=int, default=1111, help="of the probes and the random encoders")
         add("--output", metavar="DIR", type=Path, help="default: 'probing' beside the weights of MODEL")
@@ -92,38 +99,92 @@ def _make_data_parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _probe(arguments: argparse.Namespace) -> None:
-    if arguments.data is None and arguments.tokens is None:
-        raise UserError("nothing to probe: name the folder of the ten tasks by --data, or a treebank by --tokens")
-    if arguments.data is not None:
-        _probe_sentences(arguments)
-
-
-def _probe_sentences(arguments: argparse.Namespace) -> None:
     from hmtl.analysis.probing.baselines import random_vectors
-    from hmtl.analysis.probing.pooling import known_poolings
-    from hmtl.analysis.probing.probes import ProbeSettings
-    from hmtl.analysis.probing.report import write_report
-    from hmtl.analysis.probing.run import Plan, run_probes
-    from hmtl.analysis.probing.senteval import read_tasks
     from hmtl.analysis.probing.vector_store import chosen_directory
     from hmtl.analysis.probing.vectors import LevelVectors
     from hmtl.locks import locked
 
-    settings = ProbeSettings(arguments.classifier, arguments.hidden_units, seed=arguments.seed)
-    poolings = known_poolings(arguments.pooling)
-    tasks = read_tasks(arguments.data, arguments.tasks)
-    vectors = LevelVectors.load(arguments.model, arguments.cuda_device, arguments.weights_file, arguments.batch_size)
+    if arguments.data is None and arguments.tokens is None:
+        raise UserError("nothing to probe: name the folder of the ten tasks by --data, or a treebank by --tokens")
+    # Mistakes come to light before the models are loaded.
+    plan = None if arguments.data is None else _plan(arguments)
+    if arguments.tokens is not None and not arguments.tokens.is_dir():
+        raise UserError(f"{arguments.tokens}: no such directory; expected a treebank in CoNLL-U")
+    options = {"cuda_device": arguments.cuda_device, "batch_size": arguments.batch_size}
+    vectors = LevelVectors.load(arguments.model, weights_file=arguments.weights_file, **options)
     levels = vectors.known_levels(arguments.levels or vectors.levels)
-    plan = Plan(tasks, levels, poolings, settings, arguments.baselines)
-    make_random = partial(random_vectors, arguments.model, arguments.seed, arguments.cuda_device, arguments.batch_size)
+    models = {TRAINED: vectors}
+    if arguments.baselines:
+        models[RANDOM] = random_vectors(arguments.model, arguments.seed, **options)
     output = _output(arguments)
     with (
         locked(output / "probe.lock", "another probing"),
         chosen_directory(arguments.cache, keep=not arguments.no_cache) as cache,
     ):
-        results = run_probes(plan, vectors, make_random, output, cache)
-        for line in write_report(results, plan, str(arguments.model), output):
-            print(line)
+        if plan is not None:
+            _probe_sentences(plan, models, levels, str(arguments.model), output, cache)
+        if arguments.tokens is not None:
+            _probe_tokens(arguments, models, levels, output)
+
+
+def _plan(arguments: argparse.Namespace) -> "Plan":
+    from hmtl.analysis.probing.pooling import known_poolings
+    from hmtl.analysis.probing.probes import ProbeSettings
+    from hmtl.analysis.probing.run import MEASURES, Plan
+    from hmtl.analysis.probing.senteval import read_tasks
+
+    settings = ProbeSettings(arguments.classifier, arguments.hidden_units, seed=arguments.seed)
+    poolings = known_poolings(arguments.pooling)
+    measures = arguments.measures or list(MEASURES)
+    return Plan(read_tasks(arguments.data, arguments.tasks), poolings, settings, measures)
+
+
+def _probe_sentences(
+    plan: "Plan", models: Dict[str, "LevelVectors"], levels: Sequence[str], model: str, output: Path, cache: Path
+) -> None:
+    from hmtl.analysis.probing.report import write_report
+    from hmtl.analysis.probing.run import run_probes
+
+    results = [
+        result
+        for encoder, vectors in models.items()
+        for result in run_probes(plan, vectors, encoder, _levels_of(models, encoder, levels), output, cache)
+    ]
+    for line in write_report(results, plan, model, output):
+        print(line)
+
+
+def _probe_tokens(
+    arguments: argparse.Namespace, models: Dict[str, "LevelVectors"], levels: Sequence[str], output: Path
+) -> None:
+    from hmtl.analysis.probing import tokens
+    from hmtl.analysis.probing.report import write_token_report
+
+    results = [
+        result
+        for encoder, vectors in models.items()
+        for result in tokens.run(
+            vectors,
+            arguments.tokens,
+            arguments.ptb,
+            _levels_of(models, encoder, levels),
+            arguments.seed,
+            arguments.max_sentences,
+            encoder,
+            output,
+        )
+    ]
+    print(write_token_report(results, output), end="")
+
+
+def _levels_of(models: Dict[str, "LevelVectors"], encoder: str, levels: Sequence[str]) -> List[str]:
+    """The levels to probe of a model: with baselines those of the trained one and its words, and of a random one all
+    but words, which say nothing about encoders."""
+    others = [level for level in levels if level != WORDS]
+    if encoder == RANDOM:
+        return others
+    with_words = RANDOM in models and models[TRAINED].has_words
+    return [*others, WORDS] if with_words or WORDS in levels else others
 
 
 def _output(arguments: argparse.Namespace) -> Path:

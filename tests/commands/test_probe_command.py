@@ -8,6 +8,7 @@ from typing import Any, Dict, List
 
 import pytest
 
+from hmtl.analysis.probing import linear_probe
 from hmtl.cli import main
 
 WORDS = ["London", "Ada", "Oslo", "firm", "They", "joined", "hired", "Monday"]
@@ -41,7 +42,7 @@ def test_the_whole_command(
     monkeypatch.setenv("HMTL_CACHE", str(tmp_path / "cache"))
     output = tmp_path / "output"
     command = ["probe", str(tiny_run), "--data", str(data), "--output", str(output), "--classifier", "scikit-learn"]
-    command += ["--levels", "embedding,coref"]
+    command += ["--levels", "embedding,coref", "--measures", "accuracy,selectivity"]
     main(command)
     printed = capsys.readouterr().out
     rows = table(output)
@@ -63,6 +64,12 @@ def test_the_whole_command(
     results: Dict[str, Any] = json.loads((output / "results.json").read_text())
     assert len(results["results"]) == 5 * 2 * 2 and results["tasks"]["SentLen"]["majority"] == 0.5
     assert len({result["depends_on"]["model"] for result in results["results"]}) == 2
+
+    for result in results["results"]:
+        row = rows[f"{result['encoder']} {result['level']} {result['pooling']}"]
+        selectivity = 100 * (result["accuracy"] - result["control_accuracy"])
+        assert float(row[f"{result['task']} selectivity"]) == pytest.approx(selectivity)
+        assert result["compression"] is None
 
     # The same again computes nothing, or what is missing, to the same end.
     files = sorted((output / "probes").rglob("*.json"))
@@ -86,12 +93,18 @@ def test_the_whole_command(
     )
 
 
-def test_a_choice_of_levels_tasks_and_poolings_without_baselines(tiny_run: Path, data: Path, tmp_path: Path) -> None:
+def test_a_choice_of_levels_tasks_and_poolings_without_baselines(
+    tiny_run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("matplotlib")
     output = tmp_path / "output"
+    monkeypatch.setattr(linear_probe, "MAX_VALIDATIONS", 10)
     options = ["--levels", "ner", "--tasks", "SentLen", "--pooling", "max", "--no-baselines", "--no-cache"]
     main(["probe", str(tiny_run), "--data", str(data), "--output", str(output), *options])
     assert list(table(output)) == ["trained ner max", "majority  ", "paper ner max"]
+    row = table(output)["trained ner max"]
+    # Vectors that tell the classes apart save bits.
+    assert float(row["SentLen compression"]) > 1.1 and row["SentLen selectivity"]
     assert (output / "heat_map.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -102,6 +115,8 @@ def test_a_choice_of_levels_tasks_and_poolings_without_baselines(tiny_run: Path,
         (["--pooling", "mean"], "no pooling 'mean'"),
         (["--tasks", "POS"], "no probing task 'POS'"),
         (["--classifier", "svm"], "no classifier 'svm'"),
+        (["--measures", "f1"], "no measure 'f1'; expected some of: accuracy, selectivity, compression"),
+        (["--tokens", "nowhere"], "nowhere: no such directory; expected a treebank"),
         (["--data", "nowhere"], "nowhere: no such directory"),
     ],
 )
@@ -131,3 +146,44 @@ def test_make_data_has_a_parser_of_its_own(capsys: pytest.CaptureFixture[str]) -
         and "--conllu" in printed
         and "--pooling" not in printed
     )
+
+
+def test_tokens_are_probed(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nouns before verbs, always."""
+    monkeypatch.setattr(linear_probe, "MAX_VALIDATIONS", 3)
+    treebank, output = tmp_path / "treebank", tmp_path / "output"
+    treebank.mkdir()
+    draw = random.Random(2)
+    for number in range(20):
+        lines: List[str] = []
+        for _ in range(6):
+            noun, verb = draw.choice(["Ada", "London", "They", "Oslo"]), draw.choice(["joined", "hired", "left"])
+            lines += [f"1\t{noun}\t_\tNOUN\t_\t_\t2\tnsubj\t_\t_", f"2\t{verb}\t_\tVERB\t_\t_\t0\troot\t_\t_", ""]
+        (treebank / f"document_{number:02}.conllu").write_text("\n".join(lines) + "\n")
+    command = [
+        "probe",
+        str(tiny_run),
+        "--tokens",
+        str(treebank),
+        "--output",
+        str(output),
+        "--levels",
+        "ner",
+        "--no-cache",
+    ]
+    main(command)
+    printed = capsys.readouterr().out
+    assert printed == (output / "tokens.md").read_text() and "| random encoder: ner |" in printed
+    with open(output / "tokens.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["encoder"], row["level"], row["task"]) for row in rows] == [
+        (encoder, level, task)
+        for encoder, level in (("trained", "ner"), ("trained", "words"), ("random", "ner"))
+        for task in ("POS", "Relation")
+    ]
+    assert float(rows[0]["accuracy"]) > float(rows[0]["majority"]) == 0.5
+    assert [row["accuracy"] for row in json.loads((output / "tokens.json").read_text())] == [
+        float(row["accuracy"]) for row in rows
+    ]

@@ -91,6 +91,9 @@ def fit_probe(
     SentEval rounds validation accuracies to hundredths of a percent before it compares them; so does this. It fits the
     best one once more, which, with the same seed, gives the same.
     """
+    if len(numpy.unique(train.classes)) == 1:  # as control tasks of few sentences may have it
+        only = train.classes[0]
+        return ProbeResult(float((test.classes == only).mean()), float((validation.classes == only).mean()), 0.0)
     if settings.classifier == "scikit-learn":
         fit = _scikit_learn(train, validation, test, settings)
         results = [fit(strength) for strength in INVERSE_STRENGTHS]

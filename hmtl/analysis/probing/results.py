@@ -13,6 +13,8 @@ FOLDER = "probes"
 # What the encoders of a row are.
 TRAINED, RANDOM = "trained", "random"
 
+ACCURACY, SELECTIVITY, COMPRESSION = "accuracy", "selectivity", "compression"
+
 
 class Row(NamedTuple):
     """What a probe reads: of the trained encoders, or of random ones, a level, pooled."""
@@ -36,6 +38,10 @@ class Result:
     validation : `float`
     regularization : `float`
         The value of the classifier's grid that was best in validation.
+    control_accuracy : `Optional[float]`
+        As `accuracy`, in the control task, in which a sentence's first word decides.
+    compression : `Optional[float]`
+        How many times shorter than the uniform code the online code of the training labels is.
     depends_on : `Dict[str, Any]`
         All that would change the result.
     """
@@ -47,11 +53,18 @@ class Result:
     accuracy: float
     validation: float
     regularization: float
+    control_accuracy: Optional[float] = None
+    compression: Optional[float] = None
     depends_on: Dict[str, Any] = field(default_factory=dict)
 
     @property
     def row(self) -> Row:
         return Row(self.encoder, self.level, self.pooling)
+
+    @property
+    def selectivity(self) -> Optional[float]:
+        """Accuracy less that in the control task (Hewitt & Liang 2019)."""
+        return None if self.control_accuracy is None else self.accuracy - self.control_accuracy
 
     def write(self, output: Path) -> None:
         path = _path(output, self.row, self.task)

@@ -2,17 +2,23 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy
 import torch
 from allennlp.common import Tqdm
 
+from hmtl.analysis.probing.control import sentence_control_labels
+from hmtl.analysis.probing.description_length import description_length
 from hmtl.analysis.probing.probes import ProbeSettings, Split, fit_probe
-from hmtl.analysis.probing.results import RANDOM, TRAINED, Result, Row, read_result
+from hmtl.analysis.probing.results import ACCURACY, COMPRESSION, SELECTIVITY, Result, Row, read_result
 from hmtl.analysis.probing.senteval import ProbingTask
 from hmtl.analysis.probing.vector_store import VectorStore
-from hmtl.analysis.probing.vectors import WORDS, LevelVectors
+from hmtl.analysis.probing.vectors import LevelVectors
+from hmtl.errors import UserError
+
+# What can be found out of each probe.
+MEASURES = (ACCURACY, SELECTIVITY, COMPRESSION)
 
 # Changes when the same data, model and settings would give other results.
 _FORMAT = 1
@@ -25,49 +31,45 @@ class Plan:
     # Attributes
 
     tasks : `List[ProbingTask]`
-    levels, poolings : `List[str]`
+    poolings : `List[str]`
     settings : `ProbeSettings`
-    baselines : `bool`
-        Whether word vectors alone and random encoders are probed, too.
+    measures : `List[str]`
+        Of `MEASURES`, what is found out beside the accuracy.
     """
 
     tasks: List[ProbingTask]
-    levels: List[str]
     poolings: List[str]
     settings: ProbeSettings = field(default_factory=ProbeSettings)
-    baselines: bool = True
+    measures: List[str] = field(default_factory=lambda: list(MEASURES))
+
+    def __post_init__(self) -> None:
+        for measure in self.measures:
+            if measure not in MEASURES:
+                raise UserError(f"there is no measure '{measure}'; expected some of: {', '.join(MEASURES)}")
 
 
 def run_probes(
-    plan: Plan, trained: LevelVectors, make_random: Callable[[], LevelVectors], output: Path, cache: Path
+    plan: Plan, vectors: LevelVectors, encoder: str, levels: Sequence[str], output: Path, cache: Path
 ) -> List[Result]:
-    """The results of all probes, row by row: those that `output` has, and the others, which are written there.
+    """The results of all probes of a model, row by row: those that `output` has, and the rest, which it gets.
 
     # Parameters
 
     plan : `Plan`
-    trained : `LevelVectors`
-    make_random : `Callable[[], LevelVectors]`
-        The model of random encoders; called where the plan has baselines.
+    vectors : `LevelVectors`
+    encoder : `str`
+        What rows call the model: `trained` or `random`.
+    levels : `Sequence[str]`
     output : `Path`
         The directory of the results.
     cache : `Path`
         The folder of pooled vectors, for this run and others.
+
+    # Raises
+
+    UserError
+        Where the model has no such level, or the cache cannot be used.
     """
-    levels = list(plan.levels)
-    if plan.baselines and trained.has_words and WORDS not in levels:
-        levels.append(WORDS)
-    results = _run(plan, trained, TRAINED, levels, output, cache)
-    if plan.baselines:
-        # Those of random words say nothing about encoders.
-        random_levels = [level for level in plan.levels if level != WORDS]
-        results += _run(plan, make_random(), RANDOM, random_levels, output, cache)
-    return results
-
-
-def _run(
-    plan: Plan, vectors: LevelVectors, encoder: str, levels: Sequence[str], output: Path, cache: Path
-) -> List[Result]:
     rows = [Row(encoder, level, pooling) for level in vectors.known_levels(levels) for pooling in plan.poolings]
     found: Dict[Tuple[Row, str], Result] = {}
     missing: List[Tuple[Row, ProbingTask]] = []
@@ -98,19 +100,32 @@ def _run(
 def _probe(
     plan: Plan, store: VectorStore, row: Row, task: ProbingTask, depends_on: Dict[str, Any], device: torch.device
 ) -> Result:
-    train, validation, test = _splits(task, store.matrix(task.sentences, row.level, row.pooling))
-    probe = fit_probe(train, validation, test, plan.settings.for_task(task.name), device)
-    return Result(*row, task.name, probe.test, probe.validation, probe.regularization, depends_on)
+    settings = plan.settings.for_task(task.name)
+    matrix = store.matrix(task.sentences, row.level, row.pooling)
+    classes = _classes(task)
+    probe = fit_probe(*_splits(task, matrix, classes), settings, device)
+    result = Result(*row, task.name, probe.test, probe.validation, probe.regularization, depends_on=depends_on)
+    if SELECTIVITY in plan.measures:
+        control = numpy.array(sentence_control_labels(task.sentences, classes.tolist(), settings.seed))
+        result.control_accuracy = fit_probe(*_splits(task, matrix, control), settings, device).test
+    if COMPRESSION in plan.measures:
+        train = len(task.splits["train"])
+        code = description_length(matrix[:train], classes[:train], len(task.labels), settings.seed, device=device)
+        result.compression = code.compression
+    return result
 
 
-def _splits(task: ProbingTask, matrix: numpy.ndarray) -> Iterator[Split]:
-    """The splits, of which the matrix holds the vectors one after the other."""
+def _classes(task: ProbingTask) -> numpy.ndarray:
+    """The number of the class of each of the task's sentences."""
     number_of = {label: number for number, label in enumerate(task.labels)}
-    first = 0
-    for examples in task.splits.values():
-        classes = numpy.array([number_of[example.label] for example in examples])
-        yield Split(matrix[first : first + len(examples)], classes)
-        first += len(examples)
+    return numpy.array([number_of[example.label] for examples in task.splits.values() for example in examples])
+
+
+def _splits(task: ProbingTask, matrix: numpy.ndarray, classes: numpy.ndarray) -> Tuple[Split, Split, Split]:
+    """Those for training, validation and test of all vectors and classes, which are in the order of the sentences."""
+    ends = numpy.cumsum([len(examples) for examples in task.splits.values()])[:-1]
+    train, validation, test = (Split(*parts) for parts in zip(numpy.split(matrix, ends), numpy.split(classes, ends)))
+    return train, validation, test
 
 
 def _depends_on(plan: Plan, vectors: LevelVectors, task: ProbingTask) -> Dict[str, Any]:
@@ -119,4 +134,5 @@ def _depends_on(plan: Plan, vectors: LevelVectors, task: ProbingTask) -> Dict[st
         "model": vectors.fingerprint,
         "data": task.sha256,
         "probe": plan.settings.for_task(task.name).describe(),
+        "measures": [measure for measure in MEASURES if measure in plan.measures],
     }
