@@ -54,7 +54,7 @@ def read_trees(path: Path) -> Iterator[Tree]:
         Naming the line, where brackets do not match or a token stands without a tag.
     """
     opened: List[Tree] = []
-    started = number = 0
+    started = 0
     for number, line in read_lines(path):
         for piece in _PIECE.findall(line):
             if piece == "(":
@@ -73,7 +73,7 @@ def read_trees(path: Path) -> Iterator[Tree]:
                 else:
                     yield tree
     if opened:
-        raise DataError(f"unbalanced brackets: the tree that starts in line {started} is not closed", path, number)
+        raise DataError("unbalanced brackets: the tree that begins here is not closed", path, started)
 
 
 def _add(tree: Tree, piece: str, path: Path, line: int) -> None:

@@ -32,7 +32,7 @@ class BatchLosses(TrainerCallback):
         self._every = every
         self._rows: List[List[Any]] = []
 
-    def on_batch(  # type: ignore[override]
+    def on_batch(
         self,
         trainer: Any,
         batch_inputs: Any,

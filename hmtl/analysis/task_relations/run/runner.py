@@ -101,7 +101,7 @@ class StudyRunner:
         return tqdm(total=wanted, initial=wanted - len(self._missing), unit="run", desc="runs")
 
     def _start(self) -> None:
-        share = -(-len(self._missing) // (2 * self._jobs))
+        share = len(self._missing) if self._jobs == 1 else -(-len(self._missing) // (2 * self._jobs))
         runs = [self._missing.popleft() for _ in range(min(share, MOST_RUNS))]
         log = self._plan.directory / LOGS / f"{self._num_started}_{runs[0]}.log"
         self._num_started += 1
