@@ -32,6 +32,10 @@ STUDY.
 of CONFIG, each reading all below it, by what the levels are predicted to gain from those below."""
 
 
+# Of fewer, a feature is almost only the lowest or the highest.
+TASKS_FOR_A_SCALE = 4
+
+
 @Subcommand.register("advise")
 class Advise(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
@@ -106,6 +110,7 @@ def _main_task(arguments: argparse.Namespace) -> None:
     run_alone(study, [task for task in tasks if task not in known.losses], _run_options(arguments))
     data = read_pair_data([study, *arguments.fitted_on])
     _tell_missing(data, tasks)
+    _tell_scale(data)
     predictions = predict(data, arguments.main, candidates, seed=arguments.seed)
     num_pairs = int((data.measured & data.without(arguments.main)).sum())
     advice = Advice(arguments.main, predictions, read_affinities(study), num_pairs)
@@ -141,6 +146,7 @@ def _order(arguments: argparse.Namespace) -> None:
         # Levels that no study has, such as relations: what they are like is learned from runs of CONFIG.
         data = read_pair_data([runs.run_alone(), study, *arguments.fitted_on])
     _tell_missing(data, runs.levels)
+    _tell_scale(data)
     ranking = ranked_orders(predicted_gains(data, runs.levels), runs.levels)
     print("Orders of levels, from the bottom up, and what the levels are predicted to gain from those below, summed:\n")
     for place, order in enumerate(ranking, start=1):
@@ -157,6 +163,16 @@ def _run_options(arguments: argparse.Namespace) -> List[str]:
     if arguments.task_file is not None:
         options += ["--task-file", str(arguments.task_file)]
     return options
+
+
+def _tell_scale(data: "PairData") -> None:
+    """Of several studies each is scaled by itself, which needs some tasks."""
+    studies = list(dict.fromkeys(study for study, _, _ in data.pairs))
+    first = {task for study, *pair in data.pairs if study == studies[0] for task in pair}
+    if len(studies) > 1 and len(first) < TASKS_FOR_A_SCALE:
+        print(
+            f"{studies[0]}: {len(first)} tasks are few to compare with other studies; run more alone", file=sys.stderr
+        )
 
 
 def _tell_missing(data: "PairData", tasks: Iterable[str]) -> None:

@@ -49,9 +49,7 @@ def test_candidates_are_ranked_beside_affinities_and_measured_gains(study, tmp_p
 
 @needs_published
 def test_published_pairs_are_learned_from_too(study, capsys):
-    out = advise(capsys, "--main", "links", "--candidates", "pos,chunks", "--study", study, "--fitted-on", PUBLISHED)
-    assert "Learned from 102 pairs without links" in out
-    # A task of the same name is not learned from in any study.
+    # Of either study the pairs of four or nine tasks: a task of the same name is not learned from.
     out = advise(capsys, "--main", "mwe", "--candidates", "pos,chunks", "--study", study, "--fitted-on", PUBLISHED)
     assert "Learned from 84 pairs without mwe" in out
 
@@ -92,6 +90,50 @@ def test_a_configuration_is_cut_to_some_levels_in_their_order(monkeypatch):
     assert set(configuration["dataset_reader"]["readers"]) == set(configuration["train_data_path"]) == set(levels)
     assert configuration["trainer"]["sampler"] == {"type": "uniform_updates", "num_updates": 40}
     assert configuration["trainer"]["num_epochs"] == 5  # 40 * 5 updates: 100 of each
+
+
+@needs_published
+@pytest.mark.slow
+def test_a_task_without_a_curve_is_run_alone_first(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("HMTL_DATA", raising=False)
+    paths = {
+        "train": "data/sample/train.jsonl",
+        "validation": "data/sample/dev.jsonl",
+        "test": "data/sample/test.jsonl",
+    }
+    tasks = {
+        name: {"reader": {"type": "hmtl_token_labels", "corpus": "jsonl", "layer": layer}, **paths}
+        for name, layer in (("entities", "ner"), ("mentions", "emd"))
+    }
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / "tasks.json").write_text(json.dumps(tasks))
+    (study / "study.json").write_text(json.dumps({"preset": "short", "steps": 100, "glove": None, "seed": 1}))
+    for name, columns in (("single_task_training_loss", "task,iteration,loss"), ("f1", "run,task,iteration,f1")):
+        (study / f"{name}.csv").write_text(columns + "\n")
+    arguments = ("--main", "mentions", "--candidates", "entities", "--study", study, "--fitted-on", PUBLISHED)
+    assert "Learned from 90 pairs without mentions" in advise(capsys, *arguments)
+    losses = (study / "single_task_training_loss.csv").read_text()
+    assert losses.count("mentions,") == losses.count("entities,") == 10
+    assert "is finished" not in advise(capsys, *arguments)  # nothing is run again
+
+
+@pytest.mark.slow
+def test_orders_are_trained_and_compared(study, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = tmp_path / "two_levels.json"
+    config.write_text(
+        json.dumps(OrderRuns(Path("tests/fixtures/tiny.jsonnet"), None, 20).configuration(["ner", "emd"]))
+    )
+    arguments = ("--order", config, "--study", study, "-s", tmp_path / "orders")
+    arguments = (*arguments, "--updates", 20, "--try", 1)
+    out = advise(capsys, *arguments)
+    first = next(line for line in out.splitlines() if line.startswith("   1."))
+    assert out.splitlines()[-1].endswith(first.split("%")[1].strip())
+    made = {path: path.stat().st_mtime for path in tmp_path.rglob("metrics.json")}
+    assert advise(capsys, *arguments) == out
+    assert {path: path.stat().st_mtime for path in tmp_path.rglob("metrics.json")} == made
 
 
 def test_rank_correlations_leave_out_what_is_not_known():

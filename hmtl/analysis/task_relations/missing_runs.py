@@ -37,6 +37,8 @@ def run_alone(study: Path, tasks: Sequence[str], options: Sequence[str]) -> None
 
     parser = argparse.ArgumentParser()
     run.add_arguments(parser)
+    if "--task-file" not in options and (study / TASKS).is_file():
+        options = [*options, "--task-file", str(study / TASKS)]  # there may be tasks in it that were not run yet
     for task in tasks:  # one by one: together they would be run in pairs
         run.run(parser.parse_args(["--output", str(study), "--tasks", task, *_settings(study), *options]))
     if (study / FEATURES).is_file() and (study / TASKS).is_file():

@@ -58,7 +58,7 @@ def predict(
     main : `str`
     candidates : `Sequence[str]`
     samples, seed : `int`
-        Of the bootstrap.
+        Of the bootstrap; without samples the intervals are NaN.
 
     # Raises
 
@@ -75,7 +75,7 @@ def predict(
         drawn.append(_fit_and_predict(_sampled(train, sample), data.matrix[rows]))
     tails = ((100 - INTERVAL) / 2, (100 + INTERVAL) / 2)
     # Shape: (2, 2, num_candidates): low and high, probability and gain
-    low_and_high = np.percentile(np.array(drawn), tails, axis=0)
+    low_and_high = np.percentile(drawn, tails, axis=0) if drawn else np.full((2, 2, len(rows)), np.nan)
     predictions = [
         Prediction(
             candidate,

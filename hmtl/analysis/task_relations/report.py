@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Dict, Iterator, List, Sequence
 
+from hmtl.analysis.task_relations.affinity import read_affinities
 from hmtl.analysis.task_relations.cross_validation import FOLDS, REPEATS
 from hmtl.analysis.task_relations.fit import Fit
 from hmtl.analysis.task_relations.gains import Gains, gains_of
 from hmtl.analysis.task_relations.heat_map import draw_heat_map
 from hmtl.analysis.task_relations.model_card import spread
 from hmtl.analysis.task_relations.paper import COEFFICIENTS, NUM_GAINS, NUM_PAIRS, TABLE_2
+from hmtl.analysis.task_relations.scoring import advice_scores
 from hmtl.analysis.task_relations.study import LOSSES, Study, read_study
 from hmtl.errors import UserError
 from hmtl.experiments.report import WITHOUT_MATPLOTLIB
@@ -38,12 +40,15 @@ def write_report(
         raise UserError(f"{directory}: no pair whose gain is known; 'task_relations.py run' makes them")
     output.mkdir(parents=True, exist_ok=True)
     notes = [*study.missing(), *left_out]
+    scores = Table("advice_scores")
     fit = _fit(study, gains, repeats, folds, seed, faithful, notes)
     _gains_table(gains).write(output)
     _single_table(study).write(output)
     if fit is not None:
         fit.write(output)
         _coefficients_beside(fit).write(output)
+        scores = advice_scores(fit.data, read_affinities(directory))
+        scores.write(output)
         notes = [note.removeprefix(f"{directory}: ") for note in fit.data.notes]
     has_image = True
     try:
@@ -52,7 +57,7 @@ def write_report(
         has_image = False
         notes.append(WITHOUT_MATPLOTLIB)
     with atomic_write(output / REPORT) as file:
-        file.write("\n".join(_lines(study, gains, fit, notes, has_image)).rstrip() + "\n")
+        file.write("\n".join(_lines(study, gains, fit, scores, notes, has_image)).rstrip() + "\n")
     return notes
 
 
@@ -68,7 +73,9 @@ def _fit(
     return Fit([study.directory], repeats, folds, seed, faithful)
 
 
-def _lines(study: Study, gains: Gains, fit: "Fit | None", notes: Sequence[str], has_image: bool) -> Iterator[str]:
+def _lines(
+    study: Study, gains: Gains, fit: "Fit | None", scores: Table, notes: Sequence[str], has_image: bool
+) -> Iterator[str]:
     num_gains = sum(gain > 0 for gain in gains.values())
     yield from ("# Which tasks help each other", "")
     yield f"{len(study.tasks)} tasks: {', '.join(study.tasks)}."
@@ -85,6 +92,9 @@ def _lines(study: Study, gains: Gains, fit: "Fit | None", notes: Sequence[str], 
         yield from _performance_markdown(fit)
         yield from ("## Coefficients", "")
         yield from _coefficients_markdown(fit)
+    if scores.rows:
+        yield from ("## Advice on each task, scored", "")
+        yield from _scores_markdown(scores)
     if notes:
         yield from ("## Missing", "", *(f"- {note}" for note in notes), "")
 
@@ -131,6 +141,20 @@ def _coefficients_markdown(fit: Fit) -> Iterator[str]:
     yield "of the pairs; features scaled to 0..1. The paper's come with all features, from the notebook published with"
     yield "it (its table 3 shows some); its c of the curve is not ours, which the data determine (see `LogCurve`)."
     yield "Features that go together share their weight: no single coefficient proves a cause."
+    yield ""
+
+
+def _scores_markdown(scores: Table) -> Iterator[str]:
+    names = list(dict.fromkeys(name for row in scores.rows for name in row))
+    yield f"| {' | '.join(names)} |"
+    yield f"|{'---|' * len(names)}"
+    for row in scores.rows:
+        values = [row.get(name, "") for name in names]
+        yield f"| {' | '.join(f'{value:+.2f}' if isinstance(value, float) else str(value) for value in values)} |"
+    yield ""
+    yield "Spearman's rank correlation with the measured gains over the auxiliary tasks of each main task, whose own"
+    yield "pairs the predictions were not learned from; `hmtl advise` makes them. With so few pairs a task, the"
+    yield "correlation of one task may well be chance; look at the mean."
     yield ""
 
 

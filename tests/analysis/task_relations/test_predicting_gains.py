@@ -22,6 +22,7 @@ from hmtl.analysis.task_relations.fit import Fit
 from hmtl.analysis.task_relations.learners import Preparation
 from hmtl.analysis.task_relations.pair_data import PairData, read_pair_data
 from hmtl.analysis.task_relations.prediction import predict, predicted_gains
+from hmtl.analysis.task_relations.scoring import advice_scores
 from hmtl.errors import UserError
 
 
@@ -191,6 +192,23 @@ def test_predicted_gains_are_those_of_a_ridge_regression_without_the_task(tmp_pa
     row = next(i for i, (_, *pair) in enumerate(data.pairs) if pair == ["mwe", "pos"])
     model = make_pipeline(MinMaxScaler(), Ridge()).fit(data.matrix[train], data.gains[train])
     assert gains[2, 4] == pytest.approx(model.predict(data.matrix[[row]])[0])
+
+
+def test_advice_is_scored_by_what_each_task_has_measured(tmp_path):
+    data = read_pair_data([write_study(tmp_path, steeper_helps())])
+    affinities = {(source, "mwe"): float(TASKS.index(source)) for source in TASKS}
+    rows = {row["main"]: row for row in advice_scores(data, affinities).rows}
+    assert list(rows) == [*TASKS, "mean"]
+    # In this study a later task helps more; no other task has an affinity.
+    assert rows["mwe"]["affinity"] == pytest.approx(1) and "affinity" not in rows["pos"]
+    for main in TASKS:
+        others = [task for task in TASKS if task != main]
+        by_name = {one.auxiliary: one for one in predict(data, main, others, samples=0)}
+        expected = spearmanr([by_name[task].gain for task in others], range(4)).statistic
+        assert rows[main]["predicted gain"] == pytest.approx(expected)
+    mean = np.mean([rows[main]["predicted gain"] for main in TASKS])
+    assert rows["mean"]["predicted gain"] == pytest.approx(mean)
+    assert advice_scores(read_pair_data([write_study(tmp_path, steeper_helps(), TASKS[:3])]), {}).rows == []
 
 
 def test_too_few_pairs_and_unknown_tasks_are_refused(tmp_path):
