@@ -11,8 +11,8 @@ HELD_OUT = 0.1
 BATCH_SIZE, LEARNING_RATE = 256, 2e-3
 # Held-out examples are predicted after each pass, or after as many updates where a pass has fewer.
 MIN_UPDATES = 10
-# The rate is halved where they are predicted no better; training ends where that happens so often in a row.
-PATIENCE, MAX_VALIDATIONS = 4, 100
+# The rate is halved where their cross-entropy falls by a smaller part; training ends after so many such in a row.
+MIN_IMPROVEMENT, PATIENCE, MAX_VALIDATIONS = 2e-3, 4, 100
 
 
 class LinearProbe:
@@ -80,8 +80,11 @@ class LinearProbe:
                     loss.backward()
                     optimizer.step()
             found = self._loss(*held_out)
+            improved = found < (1 - MIN_IMPROVEMENT) * best_loss
             if found < best_loss:
-                best, best_loss, failures = self._state(), found, 0
+                best, best_loss = self._state(), found
+            if improved:
+                failures = 0
                 continue
             failures += 1
             if failures == PATIENCE:
