@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterator, List
 
 from allennlp.common import Params
 
-from hmtl.analysis.task_relations.run.plan import Plan
+from hmtl.analysis.task_relations.run.plan import RUNS, Plan
 from hmtl.files import write_json
 from hmtl.training.callbacks.batch_losses import BATCH_LOSSES
 from hmtl.training.launch import train_model
@@ -23,18 +23,11 @@ def train_one(plan: Plan, run: str) -> None:
     Of the training nothing else stays: `{run}.json` has `f1`, the validation score of each task after each part of the
     updates, `losses`, the training loss of every tenth update, and `seconds`, since the last interruption.
     """
-    # A directory of AllenNLP's, for as long as it trains.
-    directory = plan.directory / "runs" / run
-    recover = any(directory.glob("checkpoint_e*_b*.json"))
-    if directory.exists() and not recover:
-        shutil.rmtree(directory)
+    directory = plan.directory / RUNS / run
     begun = time.monotonic()
-    configuration = _without_ornaments(plan.configuration(run))
-    updates_per_epoch = configuration["trainer"]["sampler"]["num_updates"]
-    with _logging_as_found():
-        train_model(
-            Params(configuration), str(directory), recover=recover, file_friendly_logging=True, return_model=False
-        )
+    experiment = plan.configuration(run)
+    updates_per_epoch = experiment["trainer"]["sampler"]["num_updates"]
+    train_in(directory, experiment)
     result = {
         "run": run,
         "tasks": run.split("_"),
@@ -46,11 +39,17 @@ def train_one(plan: Plan, run: str) -> None:
     shutil.rmtree(directory)
 
 
-def _without_ornaments(configuration: Dict[str, Any]) -> Dict[str, Any]:
-    """The experiment without what a study does not look at: test data, and drawn curves."""
-    configuration.pop("test_data_path")
-    configuration["trainer"]["enable_default_callbacks"] = False
-    return configuration
+def train_in(directory: Path, experiment: Dict[str, Any]) -> None:
+    """Trains an experiment, or goes on with it from its last checkpoint, without what a study does not look at: test
+    data, and drawn curves."""
+    recover = any(directory.glob("checkpoint_e*_b*.json"))
+    if directory.exists() and not recover:
+        shutil.rmtree(directory)
+    params = Params(json.loads(json.dumps(experiment)))
+    params.pop("test_data_path")
+    params["trainer"]["enable_default_callbacks"] = False
+    with _logging_as_found():
+        train_model(params, str(directory), recover=recover, file_friendly_logging=True, return_model=False)
 
 
 def _scores(directory: Path, tasks: List[str], updates_per_epoch: int) -> List[Dict[str, Any]]:

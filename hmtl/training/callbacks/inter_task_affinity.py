@@ -1,0 +1,140 @@
+"""How much an update along one task's gradient helps another task, measured while all of them are trained."""
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Callable, DefaultDict, Dict, List, Sequence, Tuple
+
+import torch
+from allennlp.training.callbacks import TrainerCallback
+
+from hmtl.errors import ConfigurationError
+from hmtl.files import atomic_write
+
+INTER_TASK_AFFINITY = "inter_task_affinity.csv"
+# By source and target.
+Affinities = Dict[Tuple[str, str], float]
+# The batches for measuring are those of passes that no training comes to.
+_FIRST_PASS = 1_000_000
+
+
+def affinities(
+    loss_of: Callable[[str], torch.Tensor],
+    tasks: Sequence[str],
+    shared: Sequence[torch.nn.Parameter],
+    learning_rate: float,
+) -> Affinities:
+    """Inter-task affinity (Fifty et al. 2021, "Efficiently Identifying Task Groupings for Multi-Task Learning",
+    section 3): `1 - L_j(after) / L_j(before)` for each source `i` and target `j`.
+
+    "After" is a step of gradient descent on the loss of `i` with the shared parameters alone. Above 0 it helps `j`. The
+    parameters end bit by bit as they were, and no `.grad` changes.
+
+    # Parameters
+
+    loss_of : `Callable[[str], torch.Tensor]`
+        The loss of a task, shape (), the same at each call but for the parameters.
+    tasks : `Sequence[str]`
+    shared : `Sequence[torch.nn.Parameter]`
+    learning_rate : `float`
+        Of the step. Affinities of one target are in proportion to it where it is small.
+    """
+    before: Dict[str, float] = {}
+    gradients: Dict[str, Tuple[torch.Tensor, ...]] = {}
+    for task in tasks:
+        loss = loss_of(task)
+        before[task] = loss.item()
+        gradients[task] = torch.autograd.grad(loss, list(shared), allow_unused=True)
+    found: Affinities = {}
+    with torch.no_grad():
+        saved = [parameter.clone() for parameter in shared]
+        try:
+            for source in tasks:
+                for parameter, start, gradient in zip(shared, saved, gradients[source]):
+                    # What the source does not reach stays.
+                    parameter.copy_(start if gradient is None else start - learning_rate * gradient)
+                for target in tasks:
+                    # A loss of 0 cannot be made smaller: there is no telling.
+                    ratio = loss_of(target).item() / before[target] if before[target] else float("nan")
+                    found[source, target] = 1 - ratio
+        finally:
+            for parameter, start in zip(shared, saved):
+                parameter.copy_(start)
+    return found
+
+
+@TrainerCallback.register("inter_task_affinity")
+class InterTaskAffinity(TrainerCallback):
+    """Measures `affinities` of all tasks after every n-th update of a multi-task trainer, on a batch of each task that
+    is not taken from training, and writes `inter_task_affinity.csv`, a row for each measurement, source and target,
+    after each epoch.
+
+    Training goes on as if nothing had been measured. A measurement takes a pass over one batch for each pair of tasks.
+
+    # Parameters
+
+    serialization_dir : `str`
+        Given by the trainer.
+    every : `int`, optional (default = `100`)
+    learning_rate : `float`, optional (default = `0.1`)
+        Of the step whose effect is measured, by plain gradient descent whatever the optimizer.
+    """
+
+    def __init__(self, serialization_dir: str, every: int = 100, learning_rate: float = 0.1) -> None:
+        super().__init__(serialization_dir)
+        if every < 1:
+            raise ConfigurationError(f"inter_task_affinity.every must be at least 1, not {every}")
+        if learning_rate <= 0:
+            raise ConfigurationError(f"inter_task_affinity.learning_rate must be above 0, not {learning_rate}")
+        self._every = every
+        self._learning_rate = learning_rate
+        self._rows: List[List[Any]] = []
+
+    def on_batch(self, trainer: Any, *args: Any, is_training: bool = True, **kwargs: Any) -> None:
+        update = trainer._total_batches_completed
+        if update % self._every > 0:
+            return
+        model, loader = trainer.model, trainer.data_loader
+        batches = {
+            task: next(loader.stream(task, _FIRST_PASS * loader.num_batches[task] + update // self._every))[0]
+            for task in model.tasks
+        }
+        # Dropout is drawn alike before and after the step, and the trainer's own draws are left alone.
+        with torch.random.fork_rng(devices=_devices(model)):
+            state = torch.get_rng_state()
+
+            def loss_of(task: str) -> torch.Tensor:
+                torch.set_rng_state(state)
+                return model(**batches[task])["loss"]
+
+            shared = list(trainer._updater.shared_parameters.values())
+            found = affinities(loss_of, model.tasks, shared, self._learning_rate)
+        self._rows += [[update, source, target, value] for (source, target), value in found.items()]
+
+    def on_epoch(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:  # type: ignore[override]
+        if is_primary:
+            with atomic_write(Path(self.serialization_dir) / INTER_TASK_AFFINITY) as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(["iteration", "source", "target", "affinity"])
+                writer.writerows(self._rows)
+
+    def state_dict(self) -> Dict[str, Any]:
+        return {"rows": list(self._rows)}
+
+    def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
+        self._rows = list(state_dict["rows"])
+
+
+def mean_affinities(path: Path) -> Affinities:
+    """The mean over all measurements of a file that `InterTaskAffinity` wrote, without those that are no numbers."""
+    values: DefaultDict[Tuple[str, str], List[float]] = defaultdict(list)
+    with open(path, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            value = float(row["affinity"])
+            values[row["source"], row["target"]] += [value] if value == value else []
+    return {pair: sum(found) / len(found) if found else float("nan") for pair, found in values.items()}
+
+
+def _devices(model: torch.nn.Module) -> List[torch.device]:
+    device = next(model.parameters()).device
+    return [] if device.type == "cpu" else [device]
