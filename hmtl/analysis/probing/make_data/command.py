@@ -6,7 +6,6 @@ from typing import Any, Dict, Optional, Sequence
 
 from hmtl.analysis.probing.make_data.make import make_tasks, usable_sentences
 from hmtl.analysis.probing.make_data.output import write_tasks
-from hmtl.analysis.probing.make_data.probing_task import Settings
 from hmtl.analysis.probing.make_data.splits import (
     DEFAULT_SHARES,
     LISTS,
@@ -15,6 +14,7 @@ from hmtl.analysis.probing.make_data.splits import (
     split_at_random,
     split_by_lists,
 )
+from hmtl.analysis.probing.make_data.task_builder import Settings
 from hmtl.analysis.probing.make_data.treebank import read_treebank
 from hmtl.errors import UserError
 

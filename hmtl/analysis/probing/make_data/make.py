@@ -7,8 +7,8 @@ from typing import Dict, List, Set, Tuple, Type
 
 from allennlp.common import Tqdm
 
-from hmtl.analysis.probing.make_data.probing_task import MAX_LENGTH, MIN_LENGTH, Examples, ProbingTask, Settings
 from hmtl.analysis.probing.make_data.splits import SPLITS, Splits
+from hmtl.analysis.probing.make_data.task_builder import MAX_LENGTH, MIN_LENGTH, Examples, Settings, TaskBuilder
 from hmtl.analysis.probing.make_data.tasks import TASKS
 
 
@@ -16,7 +16,7 @@ from hmtl.analysis.probing.make_data.tasks import TASKS
 class Made:
     """A task that was made of a treebank, or `left_out` for this reason."""
 
-    task: Type[ProbingTask]
+    task: Type[TaskBuilder]
     examples: Examples = field(default_factory=Examples)
     left_out: str = ""
 
@@ -34,7 +34,7 @@ def make_tasks(splits: Splits, settings: Settings, seed: int) -> List[Made]:
     return [_make(task, splits, has_trees, settings, seed) for task in Tqdm.tqdm(TASKS, desc="making the tasks")]
 
 
-def _make(task: Type[ProbingTask], splits: Splits, has_trees: bool, settings: Settings, seed: int) -> Made:
+def _make(task: Type[TaskBuilder], splits: Splits, has_trees: bool, settings: Settings, seed: int) -> Made:
     if task.needs_brackets and not has_trees:
         return Made(task, left_out="it needs the constituency trees of --ptb")
     generator = random.Random(f"{seed} {task.file_name}")

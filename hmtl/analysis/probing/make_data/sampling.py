@@ -5,8 +5,11 @@ import random
 from collections import Counter, defaultdict
 from typing import Any, DefaultDict, Dict, List, Sequence, Tuple
 
-from hmtl.analysis.probing.make_data.probing_task import Example, Examples
 from hmtl.analysis.probing.make_data.splits import SPLITS
+from hmtl.analysis.probing.make_data.task_builder import Example, Examples
+
+# Of moving targets between splits; a few suffice.
+_MAX_ROUNDS = 100
 
 
 def balance(examples: Examples, sizes: Dict[str, int], generator: random.Random) -> Examples:
@@ -94,8 +97,7 @@ def _assign(counts: Dict[str, Counter]) -> Dict[str, str]:
             SPLITS, key=lambda split: sum(n for cell, n in counts[target].items() if cell[0] == split)
         )
         move(target, split_of[target], 1)
-    changed = True
-    while changed:
+    for _ in range(_MAX_ROUNDS):
         changed = False
         for target in targets:
             move(target, split_of[target], -1)
@@ -103,4 +105,6 @@ def _assign(counts: Dict[str, Counter]) -> Dict[str, str]:
             changed = changed or best != split_of[target]
             split_of[target] = best
             move(target, best, 1)
+        if not changed:
+            break
     return split_of

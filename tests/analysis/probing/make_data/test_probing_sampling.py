@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 from hand_made import SHE_SLEEPS, parsed
 
-from hmtl.analysis.probing.make_data.probing_task import Example, Examples
 from hmtl.analysis.probing.make_data.sampling import balance, halves, keep_targets_apart
 from hmtl.analysis.probing.make_data.splits import SPLITS, find_lists, split_at_random, split_by_lists
+from hmtl.analysis.probing.make_data.task_builder import Example, Examples
 from hmtl.errors import DataError, UserError
 
 SIZES = {"tr": 8, "va": 100, "te": 100}

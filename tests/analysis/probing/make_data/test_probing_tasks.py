@@ -8,8 +8,8 @@ import pytest
 from hand_made import DOGS_HAVE_BITTEN_A_MAN, SHE_SANG_BUT_I_LEFT, SHE_SLEEPS, parsed, plain
 
 from hmtl.analysis.probing.make_data.brackets import read_brackets
-from hmtl.analysis.probing.make_data.probing_task import Settings
 from hmtl.analysis.probing.make_data.splits import SPLITS
+from hmtl.analysis.probing.make_data.task_builder import Settings
 from hmtl.analysis.probing.make_data.tasks import TASKS, bigram_shift, coordination_inversion
 from hmtl.analysis.probing.make_data.tasks.bigram_shift import BigramShift
 from hmtl.analysis.probing.make_data.tasks.coordination_inversion import CoordinationInversion

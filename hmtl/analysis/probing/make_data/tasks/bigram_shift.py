@@ -3,17 +3,16 @@
 import random
 from typing import List, Tuple
 
-from hmtl.analysis.probing.make_data.probing_task import Example, Examples, ProbingTask, Settings
 from hmtl.analysis.probing.make_data.sampling import halves
 from hmtl.analysis.probing.make_data.splits import Splits
+from hmtl.analysis.probing.make_data.task_builder import Example, Examples, Settings, TaskBuilder
 from hmtl.analysis.probing.make_data.treebank import Sentence
 
 INVERTED, ORIGINAL = "I", "O"
 DOUBLE_QUOTES = frozenset(('"', "``", "''", "“", "”", "„"))
 
 
-@ProbingTask.register("bigram_shift")
-class BigramShift(ProbingTask):
+class BigramShift(TaskBuilder):
     file_name = "bigram_shift.txt"
     title = "BShift"
     rule = (

@@ -5,9 +5,9 @@ from collections import defaultdict
 from typing import DefaultDict, List, NamedTuple, Optional, Set, Tuple
 
 from hmtl.analysis.probing.make_data.conllu import Token
-from hmtl.analysis.probing.make_data.probing_task import Example, Examples, ProbingTask, Settings
 from hmtl.analysis.probing.make_data.sampling import halves
 from hmtl.analysis.probing.make_data.splits import Splits
+from hmtl.analysis.probing.make_data.task_builder import Example, Examples, Settings, TaskBuilder
 from hmtl.analysis.probing.make_data.tasks.top_constituents import ROOT_LABELS
 from hmtl.analysis.probing.make_data.treebank import Sentence
 
@@ -22,8 +22,7 @@ class Coordination(NamedTuple):
     end: int
 
 
-@ProbingTask.register("coordination_inversion")
-class CoordinationInversion(ProbingTask):
+class CoordinationInversion(TaskBuilder):
     file_name = "coordination_inversion.txt"
     title = "CoordInv"
     rule = (

@@ -3,9 +3,9 @@
 import random
 from typing import Optional, Tuple
 
-from hmtl.analysis.probing.make_data.probing_task import Example, Examples, ProbingTask, Settings
 from hmtl.analysis.probing.make_data.sampling import balance, keep_targets_apart
 from hmtl.analysis.probing.make_data.splits import Splits
+from hmtl.analysis.probing.make_data.task_builder import Example, Examples, Settings, TaskBuilder
 from hmtl.analysis.probing.make_data.treebank import Sentence
 
 # The Penn Treebank's tags of singular and plural nouns name the classes in SentEval.
@@ -16,7 +16,7 @@ _RULE = (
 )
 
 
-class NounNumber(ProbingTask):
+class NounNumber(TaskBuilder):
     """The number of the noun that depends on the root by a relation."""
 
     relation: str
@@ -31,7 +31,6 @@ class NounNumber(ProbingTask):
         return balance(keep_targets_apart(examples), settings.sizes, generator)
 
 
-@ProbingTask.register("subj_number")
 class SubjectNumber(NounNumber):
     file_name = "subj_number.txt"
     title = "SubjNum"
@@ -39,7 +38,6 @@ class SubjectNumber(NounNumber):
     rule = _RULE.format("subject (nsubj)")
 
 
-@ProbingTask.register("obj_number")
 class ObjectNumber(NounNumber):
     file_name = "obj_number.txt"
     title = "ObjNum"

@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 from typing import DefaultDict, Dict, List, NamedTuple, Optional, Tuple
 
 from hmtl.analysis.probing.make_data.conllu import Token
-from hmtl.analysis.probing.make_data.probing_task import Example, Examples, ProbingTask, Settings
 from hmtl.analysis.probing.make_data.sampling import halves
 from hmtl.analysis.probing.make_data.splits import SPLITS, Splits
+from hmtl.analysis.probing.make_data.task_builder import Example, Examples, Settings, TaskBuilder
 from hmtl.analysis.probing.make_data.treebank import Sentence
 
 CHANGED, ORIGINAL = "C", "O"
@@ -24,8 +24,7 @@ class Replacement(NamedTuple):
     word: str
 
 
-@ProbingTask.register("odd_man_out")
-class OddManOut(ProbingTask):
+class OddManOut(TaskBuilder):
     file_name = "odd_man_out.txt"
     title = "SOMO"
     rule = (

@@ -4,16 +4,15 @@ import random
 from typing import Optional, Tuple
 
 from hmtl.analysis.probing.make_data.conllu import Token
-from hmtl.analysis.probing.make_data.probing_task import Example, Examples, ProbingTask, Settings
 from hmtl.analysis.probing.make_data.sampling import balance, keep_targets_apart
 from hmtl.analysis.probing.make_data.splits import Splits
+from hmtl.analysis.probing.make_data.task_builder import Example, Examples, Settings, TaskBuilder
 from hmtl.analysis.probing.make_data.treebank import Sentence
 
 TENSES = {"Past": "PAST", "Pres": "PRES"}
 
 
-@ProbingTask.register("past_present")
-class PastPresent(ProbingTask):
+class PastPresent(TaskBuilder):
     file_name = "past_present.txt"
     title = "Tense"
     rule = (

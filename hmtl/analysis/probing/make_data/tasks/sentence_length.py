@@ -2,16 +2,15 @@
 
 import random
 
-from hmtl.analysis.probing.make_data.probing_task import Example, Examples, ProbingTask, Settings
 from hmtl.analysis.probing.make_data.sampling import balance
 from hmtl.analysis.probing.make_data.splits import Splits
+from hmtl.analysis.probing.make_data.task_builder import Example, Examples, Settings, TaskBuilder
 
 # The last length, in tokens, of each class; the first begins at 5.
 LAST_LENGTHS = (8, 12, 16, 20, 25, 28)
 
 
-@ProbingTask.register("sentence_length")
-class SentenceLength(ProbingTask):
+class SentenceLength(TaskBuilder):
     file_name = "sentence_length.txt"
     title = "SentLen"
     rule = "The class is the range of the number of tokens: 0: 5-8, 1: 9-12, 2: 13-16, 3: 17-20, 4: 21-25, 5: 26-28."

@@ -5,9 +5,9 @@ from collections import Counter
 from typing import Dict, List, Optional
 
 from hmtl.analysis.probing.make_data.brackets import Constituent
-from hmtl.analysis.probing.make_data.probing_task import Example, Examples, ProbingTask, Settings
 from hmtl.analysis.probing.make_data.sampling import balance
 from hmtl.analysis.probing.make_data.splits import SPLITS, Splits
+from hmtl.analysis.probing.make_data.task_builder import Example, Examples, Settings, TaskBuilder
 
 OTHER, END = "OTHER", "."
 ROOT_LABELS = ("", "ROOT", "TOP")
@@ -15,8 +15,7 @@ ROOT_LABELS = ("", "ROOT", "TOP")
 MIN_SENTENCES = {"tr": 20, "va": 2, "te": 2}
 
 
-@ProbingTask.register("top_constituents")
-class TopConstituents(ProbingTask):
+class TopConstituents(TaskBuilder):
     file_name = "top_constituents.txt"
     title = "TopConst"
     rule = (

@@ -7,8 +7,8 @@ from typing import List, Optional, Tuple
 
 import numpy
 
-from hmtl.analysis.probing.make_data.probing_task import Example, Examples, ProbingTask, Settings
 from hmtl.analysis.probing.make_data.splits import SPLITS, Splits
+from hmtl.analysis.probing.make_data.task_builder import Example, Examples, Settings, TaskBuilder
 from hmtl.analysis.probing.make_data.treebank import Sentence
 
 # The depths of SentEval's classes.
@@ -17,8 +17,7 @@ MIN_DEPTH, MAX_DEPTH = 5, 12
 MAX_CORRELATION = 0.1
 
 
-@ProbingTask.register("tree_depth")
-class TreeDepth(ProbingTask):
+class TreeDepth(TaskBuilder):
     """Depth and length are decorrelated as SentEval does it: by sampling from a Gaussian without covariance.
 
     A sentence's weight is the density of that Gaussian divided by the density of the one that has the covariance of

@@ -4,9 +4,9 @@ import random
 from collections import Counter, defaultdict
 from typing import Collection, DefaultDict, Dict, List, Set
 
-from hmtl.analysis.probing.make_data.probing_task import Example, Examples, ProbingTask, Settings
 from hmtl.analysis.probing.make_data.sampling import balance
 from hmtl.analysis.probing.make_data.splits import SPLITS, Splits
+from hmtl.analysis.probing.make_data.task_builder import Example, Examples, Settings, TaskBuilder
 
 # SentEval's targets have ranks from 2001 on in a large corpus, and four letters or more.
 FIRST_RANK, MIN_LETTERS = 2001, 4
@@ -15,8 +15,7 @@ MIN_SENTENCES = {"tr": 8, "va": 1, "te": 1}
 MAX_FREQUENCY = 1 / 1000
 
 
-@ProbingTask.register("word_content")
-class WordContent(ProbingTask):
+class WordContent(TaskBuilder):
     file_name = "word_content.txt"
     title = "WC"
     rule = (

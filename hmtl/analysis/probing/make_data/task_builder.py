@@ -4,8 +4,6 @@ import random
 from dataclasses import dataclass, field
 from typing import Dict, List, NamedTuple, Tuple
 
-from allennlp.common import Registrable
-
 from hmtl.analysis.probing.make_data.splits import SPLITS, Splits
 
 # Sentences of 5 to 28 tokens (Conneau et al. 2018, section 3).
@@ -51,7 +49,7 @@ class Settings:
     num_top_constituents: int = 19
 
 
-class ProbingTask(Registrable):
+class TaskBuilder:
     """Makes one of the ten probing tasks of Conneau et al. (2018, section 2) from the sentences of a treebank.
 
     A subclass says the name of its file in SentEval, its title in the paper, its rule in words, and whether it needs
