@@ -76,11 +76,11 @@ class InterTaskAffinity(TrainerCallback):
     serialization_dir : `str`
         Given by the trainer.
     every : `int`, optional (default = `100`)
-    learning_rate : `float`, optional (default = `0.1`)
+    learning_rate : `float`, optional (default = `1.0`)
         Of the step whose effect is measured, by plain gradient descent whatever the optimizer.
     """
 
-    def __init__(self, serialization_dir: str, every: int = 100, learning_rate: float = 0.1) -> None:
+    def __init__(self, serialization_dir: str, every: int = 100, learning_rate: float = 1.0) -> None:
         super().__init__(serialization_dir)
         if every < 1:
             raise ConfigurationError(f"inter_task_affinity.every must be at least 1, not {every}")

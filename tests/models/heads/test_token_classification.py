@@ -97,3 +97,19 @@ def test_another_negative_label_and_another_order():
     assert found[0] == found[1] and any(found[0])
     assert not any(span.label == "B-PER" for spans in found[0] for span in spans)
     assert isinstance(next(span for spans in found[0] for span in spans), Span)
+
+
+def test_losses_of_parts_add_up():
+    head, fields = head_of(), batch()
+    whole = head(**fields)
+    parts = [head(**{name: tensor[rows] for name, tensor in fields.items()}) for rows in ([0], [1, 2])]
+    total = sum(part["loss"] * part["loss_count"] for part in parts)
+    torch.testing.assert_close(total / sum(part["loss_count"] for part in parts), whole["loss"])
+
+
+def test_the_loss_has_32_bits_under_autocast():
+    head, fields = head_of(), batch()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = head(**fields)
+    assert output["loss"].dtype == torch.float32
+    torch.testing.assert_close(output["loss"], head(**fields)["loss"], atol=0.02, rtol=0.02)

@@ -23,7 +23,7 @@ def measure(
     tasks: Tasks,
     steps: int = 300,
     every: int = 100,
-    learning_rate: float = 0.1,
+    learning_rate: float = 1.0,
     preset: str = "short",
     glove: Optional[str] = None,
     seed: int = 13370,
@@ -41,7 +41,7 @@ def measure(
         Updates a task, on average.
     every : `int`, optional (default = `100`)
         Updates between two measurements, over all tasks.
-    learning_rate : `float`, optional (default = `0.1`)
+    learning_rate : `float`, optional (default = `1.0`)
         As of `affinities`.
     preset, glove, seed
         As of `configuration`.

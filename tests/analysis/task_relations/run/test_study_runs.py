@@ -183,3 +183,20 @@ def test_mistakes_on_the_command_line(changes, message, tmp_path, tasks, monkeyp
     with pytest.raises(UserError) as raised:
         run(parser.parse_args(flat))
     assert message in str(raised.value)
+
+
+@pytest.mark.slow
+def test_a_study_on_a_ray_cluster(tmp_path, tasks, capsys, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("HMTL_DATA", "")
+    (tmp_path / "mine.json").write_text(json.dumps(tasks))
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    output = tmp_path / "study"
+    where = ["--executor", "ray", "--jobs", "2", "--output", str(output)]
+    run(parser.parse_args(["--task-file", str(tmp_path / "mine.json"), "--preset", "short", "--steps", "10", *where]))
+    assert "3 of 3 runs are finished" in capsys.readouterr().out
+    here = planned(tmp_path / "here", tasks, steps=10)
+    train_one(here, "nouns_pairs")
+    assert figures(here, "nouns_pairs") == figures(Plan.read(output), "nouns_pairs")
