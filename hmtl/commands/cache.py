@@ -1,18 +1,20 @@
-"""`hmtl cache`: what runs keep on disk for later ones, the vectors of frozen encoders and indexed instances."""
+"""`hmtl cache`: what is kept on disk for later runs, the vectors of frozen encoders above all."""
 
 import argparse
 import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import List
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.cache_folder import instances_folder
+from hmtl.cache_folder import cache_folder, instances_folder
 from hmtl.errors import UserError
 
 DESCRIPTION = """\
-Inspect, fill or clear the cache of frozen encoders' vectors, which embedders with 'cache: true' share.
+Inspect, fill or clear what is kept for later runs: the vectors of frozen encoders, which embedders with 'cache: true'
+share, indexed instances, and what 'hmtl probe' computed.
 
   hmtl cache info
   hmtl cache fill CONFIG            # all sentences of the training and validation data; then several runs may start
@@ -20,7 +22,7 @@ Inspect, fill or clear the cache of frozen encoders' vectors, which embedders wi
   hmtl cache clear --instances      # what data loaders with 'cache: true' left
   hmtl cache clear --all
 
-The folders are embeddings/ and instances/ in $HMTL_CACHE, or in hmtl/ in the user's folder for caches."""
+The folders are embeddings/, instances/ and probing/ in $HMTL_CACHE, or in hmtl/ in the user's folder for caches."""
 
 
 @Subcommand.register("cache")
@@ -49,7 +51,7 @@ class Cache(Subcommand):
         chosen = clear.add_mutually_exclusive_group(required=True)
         chosen.add_argument("--model", metavar="FINGERPRINT", help="of one encoder, as 'info' prints it, or its start")
         chosen.add_argument("--instances", action="store_true", help="indexed instances, not embeddings")
-        chosen.add_argument("--all", action="store_true", help="of all encoders, and the instances")
+        chosen.add_argument("--all", action="store_true", help="all of it")
         clear.set_defaults(func=_clear)
         for action in (info, clear):
             action.add_argument("--dir", type=Path, metavar="DIR", help="another folder of embeddings")
@@ -71,7 +73,8 @@ def _info(arguments: argparse.Namespace) -> None:
             f"{entry.fingerprint:22}{about.get('dtype', '?'):9}{entry.num_sentences:>10,}"
             f"{_gigabytes(entry.num_bytes):>11}  {used:18}{about.get('model', '?')}"
         )
-    print(f"{instances_folder()}: {_gigabytes(_size_of(instances_folder()))}")
+    for folder in _others():
+        print(f"{folder}: {_gigabytes(_size_of(folder))}")
 
 
 def _clear(arguments: argparse.Namespace) -> None:
@@ -81,11 +84,12 @@ def _clear(arguments: argparse.Namespace) -> None:
     if not arguments.instances:
         for entry in clear(directory, arguments.model):
             print(f"{directory / entry.fingerprint}: {_gigabytes(entry.num_bytes)} removed")
-    # Another folder of embeddings has no instances beside it.
-    if arguments.instances or (arguments.all and arguments.dir is None):
-        num_bytes = _size_of(instances_folder())
-        shutil.rmtree(instances_folder(), ignore_errors=True)
-        print(f"{instances_folder()}: {_gigabytes(num_bytes)} removed")
+    # Another folder of embeddings has nothing beside it.
+    removed = _others() if arguments.all and arguments.dir is None else []
+    for folder in [instances_folder()] if arguments.instances else removed:
+        num_bytes = _size_of(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        print(f"{folder}: {_gigabytes(num_bytes)} removed")
 
 
 def _fill(arguments: argparse.Namespace) -> None:
@@ -121,6 +125,11 @@ def _directory(arguments: argparse.Namespace) -> Path:
     from hmtl.modules.embedding_cache import default_directory
 
     return arguments.dir or default_directory()
+
+
+def _others() -> List[Path]:
+    """The folders of what is kept beside embeddings: instances, and the vectors of probing."""
+    return [instances_folder(), cache_folder() / "probing"]
 
 
 def _size_of(folder: Path) -> int:

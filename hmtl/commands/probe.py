@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 from allennlp.commands.subcommand import Subcommand
 
+from hmtl.arguments import at_least
 from hmtl.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Probe(Subcommand):
         add("--data", metavar="DIR", type=Path, help="the ten tasks, in SentEval's files")
         add("--tokens", metavar="DIR", type=Path, help="a treebank in CoNLL-U, for probes of single tokens")
         add("--ptb", metavar="DIR", type=Path, help="its constituents in brackets")
-        add("--max-sentences", type=_count, metavar="N", help="of the treebank, drawn at random (default: all)")
+        add("--max-sentences", type=at_least(1), metavar="N", help="of the treebank, drawn at random (default: all)")
         add("--levels", type=_names, help="some of: embedding, words, and the model's tasks; default: all but words")
         add("--pooling", type=_names, default=["max", "average"], help="max, average or both (default: both)")
         add("--tasks", type=_names, default=[], help="such as SentLen,WC; default: all whose files DIR has")
@@ -55,7 +56,7 @@ class Probe(Subcommand):
             help="logistic-regression (default) or mlp, as SentEval trains them, or scikit-learn",
         )
         add("--measures", type=_names, default=None, help="some of accuracy, selectivity, compression (default: all)")
-        add("--hidden-units", type=_count, default=50, help="of the mlp")
+        add("--hidden-units", type=at_least(1), default=50, help="of the mlp")
         add("--seed", type=int, default=1111, help="of the probes and the random encoders")
         add("--output", metavar="DIR", type=Path, help="default: 'probing' beside the weights of MODEL")
         add(
@@ -69,7 +70,7 @@ class Probe(Subcommand):
         cache.add_argument("--no-cache", action="store_true", help="keep none")
         add("--weights-file", metavar="FILE", help="other weights, such as a run's best_ner.th")
         add("--cuda-device", type=int, default=-1, help="the GPU (default: the CPU)")
-        add("--batch-size", type=_count, default=256, help="the most sentences that are computed together")
+        add("--batch-size", type=at_least(1), default=256, help="the most sentences that are computed together")
         subparser.set_defaults(func=_probe)
         _hand_over(subparser)
         return subparser
@@ -203,10 +204,3 @@ def _names(text: str) -> List[str]:
     if not all(names):
         raise argparse.ArgumentTypeError(f"expected names separated by commas, got '{text}'")
     return names
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text}")
-    return value

@@ -11,9 +11,9 @@ import numpy
 from allennlp.common import Tqdm
 
 from hmtl.analysis.probing.vectors import LevelVectors, Sentences
+from hmtl.cache_folder import cache_folder
 from hmtl.errors import UserError
 from hmtl.files import atomic_write
-from hmtl.modules.embedding_cache import default_directory as embeddings_directory
 
 # Sentences that are computed, and written, together: so many are lost when the process is killed.
 SEGMENT_SIZE = 2**14
@@ -23,7 +23,7 @@ _VECTORS, _KEYS = ".npy", ".keys.npy"
 
 def default_directory() -> Path:
     """`$HMTL_CACHE/probing`, or `hmtl/probing` in the user's folder for caches."""
-    return embeddings_directory().parent / "probing"
+    return cache_folder() / "probing"
 
 
 @contextmanager
