@@ -15,11 +15,11 @@ from allennlp.common import Tqdm
 from hmtl.analysis.probing.control import control_labels
 from hmtl.analysis.probing.description_length import description_length
 from hmtl.analysis.probing.linear_probe import LinearProbe, standardized
-from hmtl.analysis.probing.make_data.brackets import Constituent
 from hmtl.analysis.probing.make_data.splits import DEFAULT_SHARES, find_lists, split_at_random, split_by_lists
 from hmtl.analysis.probing.make_data.treebank import Sentence, read_treebank
 from hmtl.analysis.probing.results import TRAINED
 from hmtl.analysis.probing.vectors import LevelVectors
+from hmtl.data.brackets import Constituent
 from hmtl.errors import UserError
 from hmtl.files import write_json
 

@@ -16,7 +16,7 @@ _NUM_CONLLU_COLUMNS, _NUM_COREF_COLUMNS = 10, 3
 _COMMENT = re.compile(r"#\s*(?P<key>[^=]*?)\s*=\s*(?P<value>.*?)\s*")
 _METADATA = {"meta::genre": "genre", "meta::title": "title"}
 # `(7-person-new...` opens a mention, `(7-person-new...)` is one, `7)` closes one.
-_ENTITY_BRACKET = re.compile(r"\([^()]+\)?|[^()]+\)")
+ENTITY_BRACKET = re.compile(r"\([^()]+\)?|[^()]+\)")
 # A part of a discontinuous mention, `7[2/3]`.
 _PART = re.compile(r"(?P<group>.+)\[(?P<part>\d+)/(?P<parts>\d+)\]")
 
@@ -159,7 +159,7 @@ def _mentions(sentence: Sequence[_Token], fields: Sequence[str], path: Path) -> 
     # The tokens so far of a discontinuous mention.
     collected: DefaultDict[str, List[int]] = defaultdict(list)
     for position, token in enumerate(sentence):
-        brackets = _ENTITY_BRACKET.findall(token.entity)
+        brackets = ENTITY_BRACKET.findall(token.entity)
         if "".join(brackets) != token.entity:
             raise DataError(f"'Entity={token.entity}' is no sequence of '(...', '(...)' and '...)'", path, token.line)
         for bracket in brackets:

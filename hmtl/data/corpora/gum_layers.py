@@ -5,15 +5,15 @@ from collections import defaultdict
 from pathlib import Path
 from typing import DefaultDict, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
+from hmtl.data.brackets import read_brackets
+from hmtl.data.corpora.chunks import chunks_of
 from hmtl.data.corpora.corpus import Corpus
-from hmtl.data.corpora.gum import GumCorpus
-from hmtl.data.corpora.penn_trees import chunks_of, read_trees
+from hmtl.data.corpora.gum import ENTITY_BRACKET, GumCorpus
 from hmtl.data.document import Document, Span
 from hmtl.data.lines import read_lines
 from hmtl.errors import DataError
 
 _ENTITY_FIELDS = re.compile(r"#\s*global\.Entity\s*=\s*(?P<fields>\S+)\s*")
-_ENTITY_BRACKET = re.compile(r"\([^()]+\)?|[^()]+\)")
 _LINK = re.compile(r"<(?P<closing>/?)ref\b[^>]*>")
 
 
@@ -91,7 +91,7 @@ def _information_status(sentence: Sequence[_Token], fields: Sequence[str]) -> Li
     spans: List[Span] = []
     opened: DefaultDict[str, List[Tuple[int, str]]] = defaultdict(list)
     for position, token in enumerate(sentence):
-        for bracket in _ENTITY_BRACKET.findall(token.entity):
+        for bracket in ENTITY_BRACKET.findall(token.entity):
             values = dict(zip(fields, bracket.strip("()").split("-", len(fields) - 1)))
             group = values[fields[0]]
             if bracket.startswith("("):
@@ -117,7 +117,7 @@ def _links(sentence: Sequence[_Token]) -> List[Span]:
 
 
 def _chunks(path: Path, document: Document) -> List[Span]:
-    trees = list(read_trees(path))
+    trees = read_brackets(path)
     if len(trees) != len(document.sentences):
         raise DataError(f"expected the {len(document.sentences)} sentences of the treebank, found {len(trees)}", path)
     spans: List[Span] = []

@@ -8,8 +8,8 @@ from typing import Dict, List, Optional, Tuple
 
 from allennlp.common import Tqdm
 
-from hmtl.analysis.probing.make_data.brackets import Constituent, read_brackets, unescape
 from hmtl.analysis.probing.make_data.conllu import DependencySentence, Token, read_conllu
+from hmtl.data.brackets import Constituent, read_brackets, unescape
 from hmtl.errors import DataError, UserError
 
 

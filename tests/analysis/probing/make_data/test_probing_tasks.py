@@ -7,7 +7,6 @@ import numpy
 import pytest
 from hand_made import DOGS_HAVE_BITTEN_A_MAN, SHE_SANG_BUT_I_LEFT, SHE_SLEEPS, parsed, plain
 
-from hmtl.analysis.probing.make_data.brackets import read_brackets
 from hmtl.analysis.probing.make_data.splits import SPLITS
 from hmtl.analysis.probing.make_data.task_builder import Settings
 from hmtl.analysis.probing.make_data.tasks import TASKS, bigram_shift, coordination_inversion
@@ -20,6 +19,7 @@ from hmtl.analysis.probing.make_data.tasks.sentence_length import SentenceLength
 from hmtl.analysis.probing.make_data.tasks.top_constituents import TopConstituents, top_constituents
 from hmtl.analysis.probing.make_data.tasks.tree_depth import TreeDepth
 from hmtl.analysis.probing.make_data.tasks.word_content import WordContent
+from hmtl.data.brackets import read_brackets
 
 SETTINGS = Settings({"tr": 1000, "va": 1000, "te": 1000})
 

@@ -3,7 +3,6 @@
 import pytest
 from hand_made import DOGS_HAVE_BITTEN_A_MAN, SHE_SLEEPS, parsed, to_conllu, write_treebank
 
-from hmtl.analysis.probing.make_data.brackets import read_brackets
 from hmtl.analysis.probing.make_data.conllu import read_conllu
 from hmtl.analysis.probing.make_data.treebank import read_treebank
 from hmtl.errors import DataError, UserError
@@ -32,39 +31,6 @@ def test_subtypes_of_relations(tmp_path):
     (sentence,) = parsed(tmp_path, (words, None), trees=False)
     assert sentence.tokens[0].relation == "nsubj:pass"
     assert sentence.dependents(1, "nsubj") == [0]
-
-
-def test_trees(tmp_path):
-    path = tmp_path / "x.ptb"
-    path.write_text(
-        "(ROOT\n (S (NP-SBJ=2 (NN a))\n (VP (VB b) (NP (-NONE- *T*-1)) (-RRB- -RRB-))))\n( (FRAG (UH oh)))\n"
-    )
-    first, second = read_brackets(path)
-    assert first.words() == ["a", "b", ")"]
-    assert first.depth == 4  # ROOT, S, NP, NN, a
-    sentence = first.constituents[0]
-    assert [child.category for child in sentence.constituents] == ["NP", "VP"]
-    assert [child.category for child in sentence.constituents[1].constituents] == ["VB", "-RRB-"]
-    assert (second.label, second.depth, second.line) == ("", 3, 4)
-
-
-@pytest.mark.parametrize(
-    "text, message",
-    [
-        ("(ROOT (S (NN a))\n", ":1: the tree that opens here never closes"),
-        ("(ROOT (NN a)))\n", ":1: expected '\\(', which opens a tree, found '\\)'"),
-        ("(ROOT\n(NN a b))\n", ":2: expected one word below 'NN', found 'b' as well"),
-        ("(ROOT\n(NN))\n", ":2: the node 'NN' has no word"),
-        ("(ROOT (NN a (X b)))\n", ":1: a word and a bracket below the same node 'NN'"),
-        ("(ROOT (-NONE- *))\n", ":1: a tree of traces alone"),
-        ("\n", "no trees found"),
-    ],
-)
-def test_malformed_brackets(tmp_path, text, message):
-    path = tmp_path / "x.ptb"
-    path.write_text(text)
-    with pytest.raises(DataError, match=message):
-        read_brackets(path)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import random
 from collections import Counter
 from typing import Dict, List, Optional
 
-from hmtl.analysis.probing.make_data.brackets import Constituent
 from hmtl.analysis.probing.make_data.sampling import balance
 from hmtl.analysis.probing.make_data.splits import SPLITS, Splits
 from hmtl.analysis.probing.make_data.task_builder import Example, Examples, Settings, TaskBuilder
+from hmtl.data.brackets import Constituent
 
 OTHER, END = "OTHER", "."
 ROOT_LABELS = ("", "ROOT", "TOP")

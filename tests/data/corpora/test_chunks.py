@@ -1,28 +1,16 @@
 from pathlib import Path
 from typing import List, Tuple
 
-import pytest
-
-from hmtl.data.corpora.penn_trees import Tree, chunks_of, read_trees
-from hmtl.errors import DataError
-
-
-def trees(tmp_path: Path, text: str) -> List[Tree]:
-    path = tmp_path / "x.ptb"
-    path.write_text(text)
-    return list(read_trees(path))
+from hmtl.data.brackets import read_brackets
+from hmtl.data.corpora.chunks import chunks_of
 
 
 def chunks(tmp_path: Path, text: str) -> List[Tuple[str, str]]:
-    [tree] = trees(tmp_path, text)
+    path = tmp_path / "x.ptb"
+    path.write_text(text)
+    (tree,) = read_brackets(path)
     words = tree.words()
     return [(" ".join(words[start : end + 1]), label) for start, end, label in chunks_of(tree)]
-
-
-def test_trees_over_lines_and_on_one(tmp_path):
-    first, second = trees(tmp_path, "(ROOT\n  (S (NP-SBJ (NN Rain))\n     (VP (VBD fell))))\n\n(ROOT (-LRB- -LRB-))\n")
-    assert (first.words(), second.words()) == (["Rain", "fell"], ["("])
-    assert first.children[0].children[0].kind == "NP"
 
 
 def test_a_noun_phrase_with_modifiers_is_one_chunk(tmp_path):
@@ -47,17 +35,3 @@ def test_what_belongs_to_no_chunk(tmp_path):
 def test_wh_phrases_and_numbers(tmp_path):
     text = "(SBAR (WHNP (WDT which)) (S (VP (VBZ costs) (NP (QP (RB about) (CD 9)) (NNS pounds)))))"
     assert chunks(tmp_path, text) == [("which", "NP"), ("costs", "VP"), ("about 9 pounds", "NP")]
-
-
-@pytest.mark.parametrize(
-    "text,line,message",
-    [
-        ("(S (NN a)\n(NN b)\n", 1, "not closed"),
-        ("(S (NN a))\n)\n", 2, "expected a tree"),
-        ("\n(S (NN a b))\n", 2, "one tag"),
-        ("(S (NP))\n", 1, "neither a word"),
-    ],
-)
-def test_malformed_trees(text, line, message, tmp_path):
-    with pytest.raises(DataError, match=rf"x\.ptb:{line}: .*{message}"):
-        trees(tmp_path, text)
