@@ -1,4 +1,4 @@
-"""The configuration of task relations trains, is evaluated and predicts, on small files in the layout of its corpora."""
+"""The configuration of task relations trains, is evaluated and predicts, on small files in the layout of corpora."""
 
 import json
 import shutil
