@@ -2,33 +2,22 @@
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, DefaultDict, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import DefaultDict, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
+from hmtl.data.conllu import DependencySentence, Token, read_conllu
 from hmtl.data.corpora.columns import Row, coreference_mentions, group_clusters
 from hmtl.data.corpora.corpus import Corpus
 from hmtl.data.document import Bounds, Document, Span
 from hmtl.data.lines import read_lines
 from hmtl.errors import DataError
 
-_NUM_CONLLU_COLUMNS, _NUM_COREF_COLUMNS = 10, 3
-_COMMENT = re.compile(r"#\s*(?P<key>[^=]*?)\s*=\s*(?P<value>.*?)\s*")
+_NUM_COREF_COLUMNS = 3
 _METADATA = {"meta::genre": "genre", "meta::title": "title"}
 # `(7-person-new...` opens a mention, `(7-person-new...)` is one, `7)` closes one.
 ENTITY_BRACKET = re.compile(r"\([^()]+\)?|[^()]+\)")
 # A part of a discontinuous mention, `7[2/3]`.
 _PART = re.compile(r"(?P<group>.+)\[(?P<part>\d+)/(?P<parts>\d+)\]")
-
-
-class _Token(NamedTuple):
-    """A token of a `.conllu` file; `head` counts tokens of its sentence from 0, and is -1 at the root."""
-
-    line: int
-    form: str
-    upos: str
-    head: int
-    entity: str
 
 
 class _Mention(NamedTuple):
@@ -46,15 +35,6 @@ class _Mention(NamedTuple):
     @property
     def head_bounds(self) -> Bounds:
         return self.tokens[self.minimal[0]], self.tokens[self.minimal[-1]]
-
-
-@dataclass
-class _Treebank:
-    """The contents of a `.conllu` file."""
-
-    sentences: List[List[_Token]] = field(default_factory=list)
-    metadata: Dict[str, Any] = field(default_factory=dict)
-    entity_fields: List[str] = field(default_factory=list)
 
 
 @Corpus.register("gum")
@@ -94,11 +74,14 @@ class GumCorpus(Corpus):
 
 
 def gum_document(name: str, treebank_file: Path, coref_file: Path) -> Document:
-    treebank = _read_treebank(treebank_file)
+    treebank = read_conllu(treebank_file)
+    comments = comments_of(treebank)
+    fields = entity_fields(comments, treebank_file, "etype", "minspan")
+    sentences = [sentence.tokens for sentence in treebank]
     layers: Dict[str, List[Span]] = {"ner": [], "emd": [], "mentions": []}
     first = 0
-    for sentence in treebank.sentences:
-        for mention in _mentions(sentence, treebank.entity_fields, treebank_file):
+    for sentence in sentences:
+        for mention in _mentions(sentence, fields, treebank_file):
             start, end = mention.bounds
             span = Span(first + start, first + end, mention.etype)
             layers["mentions"].append(span)
@@ -109,49 +92,34 @@ def gum_document(name: str, treebank_file: Path, coref_file: Path) -> Document:
         first += len(sentence)
     return Document(
         name,
-        [[token.form for token in sentence] for sentence in treebank.sentences],
+        [[token.form for token in sentence] for sentence in sentences],
         spans={layer: sorted(set(spans), key=lambda s: (s.start, -s.end, s.label)) for layer, spans in layers.items()},
-        clusters=_read_clusters(coref_file, treebank.sentences),
-        metadata=treebank.metadata,
+        clusters=_read_clusters(coref_file, sentences),
+        metadata={field: comments[key] for key, field in _METADATA.items() if key in comments},
     )
 
 
-def _read_treebank(path: Path) -> _Treebank:
-    treebank = _Treebank()
-    sentence: List[_Token] = []
-    for number, line in read_lines(path):
-        if line.startswith("#"):
-            match = _COMMENT.fullmatch(line)
-            if match and match["key"] == "global.Entity":
-                treebank.entity_fields = match["value"].split("-")
-            elif match and match["key"] in _METADATA:
-                treebank.metadata[_METADATA[match["key"]]] = match["value"]
-        elif not line.strip():
-            sentence = []
-        else:
-            cells = line.split("\t")
-            if len(cells) != _NUM_CONLLU_COLUMNS:
-                message = f"expected {_NUM_CONLLU_COLUMNS} columns separated by tabs, found {len(cells)}"
-                raise DataError(message, path, number)
-            # Ranges of tokens (12-13) and empty nodes (8.1) are no tokens.
-            if "-" in cells[0] or "." in cells[0]:
-                continue
-            if cells[0] != str(len(sentence) + 1) or not cells[6].isdigit():
-                expected = f"token {len(sentence) + 1} with the number of its head"
-                raise DataError(f"expected {expected}, found '{cells[0]}' and '{cells[6]}'", path, number)
-            if not sentence:
-                treebank.sentences.append(sentence)
-            entity = next((item[len("Entity=") :] for item in cells[9].split("|") if item.startswith("Entity=")), "")
-            sentence.append(_Token(number, cells[1], cells[3], int(cells[6]) - 1, entity))
-    if not treebank.sentences:
-        raise DataError("no sentences found; expected CoNLL-U", path)
-    missing = {"etype", "minspan"} - set(treebank.entity_fields)
+def entity_fields(comments: Mapping[str, str], path: Path, *needed: str) -> List[str]:
+    """The names of the fields of `Entity=`, by the header of a treebank.
+
+    # Raises
+
+    DataError
+        Where one that is needed is not among them.
+    """
+    fields = comments.get("global.Entity", "").split("-")
+    missing = sorted(set(needed) - set(fields))
     if missing:
-        raise DataError(f"the header '# global.Entity' must name the fields {' and '.join(sorted(missing))}", path)
-    return treebank
+        raise DataError(f"the header '# global.Entity' must name the fields {' and '.join(missing)}", path)
+    return fields
 
 
-def _mentions(sentence: Sequence[_Token], fields: Sequence[str], path: Path) -> List[_Mention]:
+def comments_of(sentences: Sequence[DependencySentence]) -> Dict[str, str]:
+    """Those of a document, whatever sentence they stand above."""
+    return {key: value for sentence in sentences for key, value in sentence.comments.items()}
+
+
+def _mentions(sentence: Sequence[Token], fields: Sequence[str], path: Path) -> List[_Mention]:
     """The mentions of a sentence, in the order in which they end."""
     mentions: List[_Mention] = []
     # The opened brackets of each group, as their position and fields.
@@ -159,9 +127,10 @@ def _mentions(sentence: Sequence[_Token], fields: Sequence[str], path: Path) -> 
     # The tokens so far of a discontinuous mention.
     collected: DefaultDict[str, List[int]] = defaultdict(list)
     for position, token in enumerate(sentence):
-        brackets = ENTITY_BRACKET.findall(token.entity)
-        if "".join(brackets) != token.entity:
-            raise DataError(f"'Entity={token.entity}' is no sequence of '(...', '(...)' and '...)'", path, token.line)
+        entity = token.misc.get("Entity", "")
+        brackets = ENTITY_BRACKET.findall(entity)
+        if "".join(brackets) != entity:
+            raise DataError(f"'Entity={entity}' is no sequence of '(...', '(...)' and '...)'", path, token.line)
         for bracket in brackets:
             content = bracket.strip("()")
             # The last fields may be left out, and the very last may hold hyphens.
@@ -205,12 +174,12 @@ def _minimal(minspan: str, num_tokens: int, path: Path, line: int) -> Tuple[int,
     return tuple(sorted(int(number) - 1 for number in numbers))
 
 
-def _head(mention: _Mention, sentence: Sequence[_Token]) -> int:
+def _head(mention: _Mention, sentence: Sequence[Token]) -> int:
     """The first token of the mention that depends on none of its tokens; in a cycle, which no tree has, the first."""
     return next((t for t in mention.tokens if sentence[t].head not in mention.tokens), mention.tokens[0])
 
 
-def _read_clusters(path: Path, sentences: Sequence[Sequence[_Token]]) -> List[List[Bounds]]:
+def _read_clusters(path: Path, sentences: Sequence[Sequence[Token]]) -> List[List[Bounds]]:
     """The clusters of a `.conll` file, which has the same tokens in one run without sentence breaks."""
     rows: List[Row] = []
     for number, line in read_lines(path):

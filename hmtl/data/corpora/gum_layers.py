@@ -3,27 +3,17 @@
 import re
 from collections import defaultdict
 from pathlib import Path
-from typing import DefaultDict, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import DefaultDict, Dict, Iterator, List, Sequence, Tuple
 
 from hmtl.data.brackets import read_brackets
+from hmtl.data.conllu import Token, read_conllu
 from hmtl.data.corpora.chunks import chunks_of
 from hmtl.data.corpora.corpus import Corpus
-from hmtl.data.corpora.gum import ENTITY_BRACKET, GumCorpus
+from hmtl.data.corpora.gum import ENTITY_BRACKET, GumCorpus, comments_of, entity_fields
 from hmtl.data.document import Document, Span
-from hmtl.data.lines import read_lines
 from hmtl.errors import DataError
 
-_ENTITY_FIELDS = re.compile(r"#\s*global\.Entity\s*=\s*(?P<fields>\S+)\s*")
 _LINK = re.compile(r"<(?P<closing>/?)ref\b[^>]*>")
-
-
-class _Token(NamedTuple):
-    """The columns of a token that a layer is made of."""
-
-    upos: str
-    deprel: str
-    entity: str
-    markup: str
 
 
 @Corpus.register("gum_layers")
@@ -42,56 +32,35 @@ class GumLayersCorpus(GumCorpus):
 
     def parse(self, path: Path) -> Iterator[Document]:
         for document in super().parse(path):
-            # That they are well-formed was checked when the document was read.
             treebank_file = path.parent / "dep" / f"{document.doc_key}.conllu"
             tree_file = path.parent / "const" / f"{document.doc_key}.ptb"
             if not tree_file.is_file():
                 raise DataError(f"document '{document.doc_key}' needs the file {tree_file}, which does not exist", path)
-            sentences, fields = _read_tokens(treebank_file)
-            if "infstat" not in fields:
-                raise DataError("the header '# global.Entity' must name the field infstat", treebank_file)
-            document.spans.update(_layers(sentences, fields))
+            treebank = read_conllu(treebank_file)
+            fields = entity_fields(comments_of(treebank), treebank_file, "infstat")
+            document.spans.update(_layers([sentence.tokens for sentence in treebank], fields))
             document.spans["chunks"] = _chunks(tree_file, document)
             yield document
 
 
-def _read_tokens(path: Path) -> Tuple[List[List[_Token]], List[str]]:
-    sentences: List[List[_Token]] = []
-    fields: List[str] = []
-    for _, line in read_lines(path):
-        if line.startswith("#"):
-            match = _ENTITY_FIELDS.fullmatch(line)
-            fields = match["fields"].split("-") if match else fields
-            continue
-        cells = line.split("\t")
-        if not cells[0].isdigit():  # an empty line, a range of tokens, or an empty node
-            continue
-        if cells[0] == "1":
-            sentences.append([])
-        misc = dict(item.partition("=")[::2] for item in cells[9].split("|"))
-        deprel = cells[7].partition(":")[0]
-        sentences[-1].append(_Token(cells[3], deprel, misc.get("Entity", ""), misc.get("XML", "")))
-    return sentences, fields
-
-
-def _layers(sentences: Sequence[Sequence[_Token]], fields: Sequence[str]) -> Dict[str, List[Span]]:
+def _layers(sentences: Sequence[Sequence[Token]], fields: Sequence[str]) -> Dict[str, List[Span]]:
     layers: Dict[str, List[Span]] = {"pos": [], "deprel": [], "infstat": [], "links": []}
     first = 0
     for sentence in sentences:
         for position, token in enumerate(sentence, start=first):
             layers["pos"].append(Span(position, position, token.upos))
-            layers["deprel"].append(Span(position, position, token.deprel))
+            layers["deprel"].append(Span(position, position, token.universal_relation))
         for layer, spans in (("infstat", _information_status(sentence, fields)), ("links", _links(sentence))):
             layers[layer] += [Span(first + start, first + end, label) for start, end, label in spans]
         first += len(sentence)
     return layers
 
 
-def _information_status(sentence: Sequence[_Token], fields: Sequence[str]) -> List[Span]:
+def _information_status(sentence: Sequence[Token], fields: Sequence[str]) -> List[Span]:
     spans: List[Span] = []
     opened: DefaultDict[str, List[Tuple[int, str]]] = defaultdict(list)
     for position, token in enumerate(sentence):
-        for bracket in ENTITY_BRACKET.findall(token.entity):
+        for bracket in ENTITY_BRACKET.findall(token.misc.get("Entity", "")):
             values = dict(zip(fields, bracket.strip("()").split("-", len(fields) - 1)))
             group = values[fields[0]]
             if bracket.startswith("("):
@@ -102,11 +71,11 @@ def _information_status(sentence: Sequence[_Token], fields: Sequence[str]) -> Li
     return sorted(set(spans), key=lambda span: (span.start, -span.end, span.label))
 
 
-def _links(sentence: Sequence[_Token]) -> List[Span]:
+def _links(sentence: Sequence[Token]) -> List[Span]:
     spans: List[Span] = []
     opened: List[int] = []
     for position, token in enumerate(sentence):
-        for tag in _LINK.finditer(token.markup):
+        for tag in _LINK.finditer(token.misc.get("XML", "")):
             if tag[0].endswith("/>"):
                 continue
             if not tag["closing"]:

@@ -8,8 +8,8 @@ from typing import Dict, List, Optional, Tuple
 
 from allennlp.common import Tqdm
 
-from hmtl.analysis.probing.make_data.conllu import DependencySentence, Token, read_conllu
 from hmtl.data.brackets import Constituent, read_brackets, unescape
+from hmtl.data.conllu import DependencySentence, Token, read_conllu
 from hmtl.errors import DataError, UserError
 
 
@@ -53,7 +53,8 @@ def read_treebank(conllu: Path, ptb: Optional[Path]) -> Dict[str, List[Sentence]
     # Raises
 
     DataError
-        At a malformed line, and at the first tree whose words are not those of its sentence.
+        At a malformed line, at a head outside of its sentence, where a sentence has not one root, and at the first
+        tree whose words are not those of its sentence.
     UserError
         Where there are no documents, or one has no brackets.
     """
@@ -80,6 +81,8 @@ def _files(place: Path, *suffixes: str) -> Dict[str, Path]:
 
 def _read_document(name: str, conllu: Path, ptb: Optional[Path]) -> List[Sentence]:
     sentences = read_conllu(conllu)
+    for sentence in sentences:
+        _check_heads(sentence, conllu)
     trees: List[Optional[Constituent]] = [None] * len(sentences)
     if ptb is not None:
         read = read_brackets(ptb)
@@ -89,6 +92,17 @@ def _read_document(name: str, conllu: Path, ptb: Optional[Path]) -> List[Sentenc
             raise DataError(f"{len(read)} trees for the {len(sentences)} sentences of {conllu}", ptb, read[-1].line)
         trees = [*read]
     return [Sentence(sentence.tokens, tree, name, i) for i, (sentence, tree) in enumerate(zip(sentences, trees))]
+
+
+def _check_heads(sentence: DependencySentence, path: Path) -> None:
+    roots = sum(token.head == -1 for token in sentence.tokens)
+    if roots != 1:
+        raise DataError(f"expected a sentence with one root, found {roots}", path, sentence.line)
+    size = len(sentence.tokens)
+    for token in sentence.tokens:
+        if token.head >= size:
+            message = f"the head of '{token.form}' is token {token.head + 1}, the sentence has {size} tokens"
+            raise DataError(message, path, sentence.line)
 
 
 def _check_same_words(sentence: DependencySentence, tree: Constituent, conllu: Path, ptb: Path) -> None:

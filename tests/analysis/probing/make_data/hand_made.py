@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from hmtl.analysis.probing.make_data.conllu import read_conllu
 from hmtl.analysis.probing.make_data.treebank import Sentence
 from hmtl.data.brackets import read_brackets
+from hmtl.data.conllu import read_conllu
 
 # The words of a sentence, `form UPOS XPOS features head relation`, and its brackets.
 HandMade = Tuple[str, Optional[str]]

@@ -4,12 +4,12 @@ import random
 from collections import defaultdict
 from typing import DefaultDict, List, NamedTuple, Optional, Set, Tuple
 
-from hmtl.analysis.probing.make_data.conllu import Token
 from hmtl.analysis.probing.make_data.sampling import halves
 from hmtl.analysis.probing.make_data.splits import Splits
 from hmtl.analysis.probing.make_data.task_builder import Example, Examples, Settings, TaskBuilder
 from hmtl.analysis.probing.make_data.tasks.top_constituents import ROOT_LABELS
 from hmtl.analysis.probing.make_data.treebank import Sentence
+from hmtl.data.conllu import Token
 
 INVERTED, ORIGINAL = "I", "O"
 

@@ -4,11 +4,11 @@ import random
 from collections import Counter, defaultdict
 from typing import DefaultDict, Dict, List, NamedTuple, Optional, Tuple
 
-from hmtl.analysis.probing.make_data.conllu import Token
 from hmtl.analysis.probing.make_data.sampling import halves
 from hmtl.analysis.probing.make_data.splits import SPLITS, Splits
 from hmtl.analysis.probing.make_data.task_builder import Example, Examples, Settings, TaskBuilder
 from hmtl.analysis.probing.make_data.treebank import Sentence
+from hmtl.data.conllu import Token
 
 CHANGED, ORIGINAL = "C", "O"
 REPLACED = ("NOUN", "VERB")

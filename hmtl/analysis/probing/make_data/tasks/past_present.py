@@ -3,11 +3,11 @@
 import random
 from typing import Optional, Tuple
 
-from hmtl.analysis.probing.make_data.conllu import Token
 from hmtl.analysis.probing.make_data.sampling import balance, keep_targets_apart
 from hmtl.analysis.probing.make_data.splits import Splits
 from hmtl.analysis.probing.make_data.task_builder import Example, Examples, Settings, TaskBuilder
 from hmtl.analysis.probing.make_data.treebank import Sentence
+from hmtl.data.conllu import Token
 
 TENSES = {"Past": "PAST", "Pres": "PRES"}
 

@@ -1,6 +1,7 @@
-"""Sentences of a CoNLL-U file: words, their features and their heads."""
+"""Sentences of a CoNLL-U file: words, their features and their heads, and comments."""
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
@@ -22,6 +23,10 @@ class Token(NamedTuple):
         The position of its head in the sentence, from 0; -1 at the root.
     relation : `str`
         To its head, with its subtype: `nsubj:pass`.
+    misc : `Dict[str, str]`
+        The last column, such as `{"SpaceAfter": "No"}`; an item without `=` has the value "".
+    line : `int`
+        Of the file, from 1.
     """
 
     form: str
@@ -31,6 +36,8 @@ class Token(NamedTuple):
     features: Dict[str, str]
     head: int
     relation: str
+    misc: Dict[str, str]
+    line: int
 
     @property
     def universal_relation(self) -> str:
@@ -40,10 +47,15 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True)
 class DependencySentence:
-    """The words of a sentence and the line, from 1, of the first of them."""
+    """The words of a sentence, and the comments `# key = value` above them."""
 
     tokens: Tuple[Token, ...]
-    line: int
+    comments: Dict[str, str]
+
+    @property
+    def line(self) -> int:
+        """That of the first word, from 1."""
+        return self.tokens[0].line
 
 
 def read_conllu(path: Path) -> List[DependencySentence]:
@@ -52,27 +64,23 @@ def read_conllu(path: Path) -> List[DependencySentence]:
     # Raises
 
     DataError
-        At a line that is no word of CoNLL-U, at a head outside of its sentence, and where a sentence has not one root.
+        At a line that is no word of CoNLL-U. Whether the heads make a tree is not checked.
     """
     sentences: List[DependencySentence] = []
     tokens: List[Token] = []
-    first = number = 0
-
-    def end_sentence() -> None:
-        if tokens:
-            _check_heads(tokens, path, first)
-            sentences.append(DependencySentence(tuple(tokens), first))
-            tokens.clear()
-
-    for number, line in read_lines(path):
-        if not line.strip():
-            end_sentence()
-        elif not line.startswith("#"):
+    comments: Dict[str, str] = {}
+    # A sentence may end with the file.
+    for number, line in chain(read_lines(path), [(0, "")]):
+        if line.startswith("#"):
+            key, equals, value = line[1:].partition("=")
+            if equals:
+                comments[key.strip()] = value.strip()
+        elif line.strip():
             token = _token(line, len(tokens) + 1, path, number)
-            if token is not None:
-                first = first if tokens else number
-                tokens.append(token)
-    end_sentence()
+            tokens += [token] if token is not None else []
+        elif tokens:
+            sentences.append(DependencySentence(tuple(tokens), comments))
+            tokens, comments = [], {}
     if not sentences:
         raise DataError("no sentences found; expected CoNLL-U", path)
     return sentences
@@ -82,29 +90,16 @@ def _token(line: str, expected: int, path: Path, number: int) -> Optional[Token]
     cells = line.split("\t")
     if len(cells) != _NUM_COLUMNS:
         raise DataError(f"expected {_NUM_COLUMNS} columns separated by tabs, found {len(cells)}", path, number)
-    index, form, lemma, upos, xpos, features, head, relation = cells[:8]
+    index, form, lemma, upos, xpos, features, head, relation, _, misc = cells
     if "-" in index or "." in index:
         return None
     if index != str(expected) or not head.isdecimal():
         message = f"expected token {expected} with the number of its head, found '{index}' and '{head}'"
         raise DataError(message, path, number)
-    return Token(form, lemma, upos, xpos, _features(features, path, number), int(head) - 1, relation)
+    if features != _EMPTY and not all("=" in feature for feature in features.split("|")):
+        raise DataError(f"expected features such as 'Number=Sing|Person=3', found '{features}'", path, number)
+    return Token(form, lemma, upos, xpos, _pairs(features), int(head) - 1, relation, _pairs(misc), number)
 
 
-def _features(cell: str, path: Path, number: int) -> Dict[str, str]:
-    if cell == _EMPTY:
-        return {}
-    pairs = [feature.split("=", 1) for feature in cell.split("|")]
-    if any(len(pair) != 2 for pair in pairs):
-        raise DataError(f"expected features such as 'Number=Sing|Person=3', found '{cell}'", path, number)
-    return {pair[0]: pair[1] for pair in pairs}
-
-
-def _check_heads(tokens: List[Token], path: Path, line: int) -> None:
-    roots = sum(token.head == -1 for token in tokens)
-    if roots != 1:
-        raise DataError(f"expected a sentence with one root, found {roots}", path, line)
-    for token in tokens:
-        if token.head >= len(tokens):
-            message = f"the head of '{token.form}' is token {token.head + 1}, the sentence has {len(tokens)} tokens"
-            raise DataError(message, path, line)
+def _pairs(cell: str) -> Dict[str, str]:
+    return {} if cell == _EMPTY else dict(item.partition("=")[::2] for item in cell.split("|"))
