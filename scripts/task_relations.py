@@ -2,11 +2,13 @@
 """The study of task relations: which task helps which in joint training, and what single-task runs tell of it.
 
     python scripts/task_relations.py run --help
+    python scripts/task_relations.py affinity runs/relations
     python scripts/task_relations.py features runs/relations
     python scripts/task_relations.py fit runs/relations
     python scripts/task_relations.py report runs/relations --output docs/results/task_relations
 
-run trains each task alone and each pair of tasks. features measures the data and the learning curves. fit learns to
+run trains each task alone and each pair of tasks. affinity trains all at once, and measures how much an update of one
+lowers the losses of the others. features measures the data and the learning curves. fit learns to
 predict gains, cross-validated. report writes the gains as a heat map, and tables. A study that is not finished is
 analysed as far as it goes, with a note of what is missing. Exit code 2: something cannot be read, in one line.
 """
@@ -26,6 +28,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands)
+
+    affinity = commands.add_parser("affinity", help="measure affinities", description=_affinity.__doc__)
+    affinity.add_argument("study", type=Path, metavar="STUDY", help="that has tasks.json")
+    steps = "updates a task, on average (default: %(default)s)"
+    affinity.add_argument("--steps", type=at_least(1), default=300, metavar="N", help=steps)
+    every = "updates between two measurements, over all tasks (default: %(default)s)"
+    affinity.add_argument("--every", type=at_least(1), default=100, metavar="N", help=every)
+    affinity.set_defaults(function=_affinity)
 
     features = commands.add_parser("features", help="measure data and learning curves", description=_features.__doc__)
     features.add_argument("study", type=Path, metavar="STUDY", help="what run was given as --output")
@@ -68,6 +78,30 @@ def _add_validation(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="add the figures as published ones were made: curves fitted from ones, a scaler that saw the test folds",
     )
+
+
+def _affinity(arguments: argparse.Namespace) -> None:
+    """Trains all tasks of a study together, briefly, and writes affinity.csv. The same again goes on where it was
+    interrupted; to begin anew with other options, remove STUDY/affinity. Where affinity.csv is there for the same
+    tasks, nothing is trained."""
+    from hmtl.analysis.task_relations.affinity import AFFINITIES
+    from hmtl.analysis.task_relations.run.affinity import measure
+    from hmtl.analysis.task_relations.run.command import LOCK
+    from hmtl.analysis.task_relations.run.plan import SETTINGS, Plan, Settings
+    from hmtl.analysis.task_relations.run.tasks import TASKS, read_tasks
+    from hmtl.locks import locked
+    from hmtl.training.stop_signals import TrainingStopped
+
+    study = arguments.study
+    tasks = read_tasks(study / TASKS)
+    settings = Plan.read(study).settings if (study / SETTINGS).is_file() else Settings()
+    with locked(study / LOCK, "another task_relations.py, or a run of one that was killed"):
+        try:
+            found = measure(study, tasks, arguments.steps, arguments.every, glove=settings.glove, seed=settings.seed)
+        except TrainingStopped as stopped:
+            _tell(["task_relations.py: stopped; the same command goes on"])
+            raise SystemExit(stopped.exit_code) from None
+    print(f"{len(found)} affinities of {len(tasks)} tasks: {study / AFFINITIES}")
 
 
 def _features(arguments: argparse.Namespace) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from relation_study import TASKS, steeper_helps, write_study
 
+from hmtl.analysis.task_relations.affinity import read_affinities
+
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "task_relations.py"
 
 
@@ -46,7 +48,24 @@ def test_the_data_of_tasks_are_measured_where_a_study_names_them(tmp_path, monke
     assert "14 features of 5 tasks" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["run", "features", "fit", "report"])
+def test_affinities_are_measured_in_one_joint_run(tmp_path, monkeypatch, capsys):
+    document = {"doc_key": "a", "sentences": [["Ada", "met", "Bob"]] * 20, "ner": [[[0, 0, "PER"]]] * 20}
+    path = tmp_path / "data.jsonl"
+    path.write_text(json.dumps({**document, "emd": [[[2, 2, "PER"]]] * 20}) + "\n")
+    tasks = {}
+    for layer in ("ner", "emd"):
+        reader = {"type": "hmtl_token_labels", "corpus": "jsonl", "layer": layer, "scheme": "bio"}
+        tasks[layer] = {"reader": reader, **dict.fromkeys(("train", "validation", "test"), str(path))}
+    (tmp_path / "tasks.json").write_text(json.dumps(tasks))
+    call(monkeypatch, "affinity", tmp_path, "--steps", 10, "--every", 10)
+    assert f"4 affinities of 2 tasks: {tmp_path / 'affinity.csv'}" in capsys.readouterr().out
+    found = read_affinities(tmp_path)
+    assert set(found) == {(source, target) for source in tasks for target in tasks}
+    # Down its own gradient a task's loss falls.
+    assert found["ner", "ner"] > 0 and found["emd", "emd"] > 0
+
+
+@pytest.mark.parametrize("command", ["run", "affinity", "features", "fit", "report"])
 def test_every_command_explains_itself(command, monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         call(monkeypatch, command, "--help")

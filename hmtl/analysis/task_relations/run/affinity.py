@@ -1,18 +1,15 @@
 """Inter-task affinity from one joint run of all tasks: a second opinion on which tasks help each other."""
 
-import csv
-import math
 import shutil
 from pathlib import Path
 from typing import Optional
 
+from hmtl.analysis.task_relations.affinity import Affinities, read_affinities, write_affinities
 from hmtl.analysis.task_relations.run.one_run import train_in
 from hmtl.analysis.task_relations.run.tasks import Tasks, configuration
-from hmtl.errors import DataError, UserError
-from hmtl.files import atomic_write
-from hmtl.training.callbacks.inter_task_affinity import INTER_TASK_AFFINITY, Affinities, mean_affinities
+from hmtl.errors import UserError
+from hmtl.training.callbacks.inter_task_affinity import INTER_TASK_AFFINITY, mean_affinities
 
-AFFINITY = "affinity.csv"
 _TRAINING = "affinity"
 # After each there is a checkpoint.
 _PARTS = 5
@@ -53,10 +50,9 @@ def measure(
     """
     if len(tasks) < 2:
         raise UserError(f"inter-task affinity needs two tasks at least, got {len(tasks)}")
-    if (directory / AFFINITY).is_file():
-        found = read_affinities(directory / AFFINITY)
-        if {source for source, _ in found} == set(tasks):
-            return found
+    found = read_affinities(directory)
+    if {source for source, _ in found} == set(tasks):
+        return found
     experiment = configuration(tasks, preset, steps, glove, seed)
     num_updates = experiment["trainer"]["num_epochs"] * experiment["trainer"]["sampler"]["num_updates"]
     if num_updates < every:
@@ -71,37 +67,6 @@ def measure(
     ]
     directory.mkdir(parents=True, exist_ok=True)
     train_in(directory / _TRAINING, experiment)
-    found = mean_affinities(directory / _TRAINING / INTER_TASK_AFFINITY)
-    _write(directory / AFFINITY, found)
+    write_affinities(directory, mean_affinities(directory / _TRAINING / INTER_TASK_AFFINITY))
     shutil.rmtree(directory / _TRAINING)
-    return found
-
-
-def read_affinities(path: Path) -> Affinities:
-    """Those of an `affinity.csv`, by source and target.
-
-    # Raises
-
-    DataError
-        Where the file has other columns, or an affinity is no number.
-    """
-    found: Affinities = {}
-    with open(path, encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != ["source", "target", "affinity"]:
-            raise DataError(f"expected the columns source,target,affinity, found {reader.fieldnames}", path, 1)
-        for row in reader:
-            try:
-                found[row["source"], row["target"]] = float(row["affinity"] or math.nan)
-            except ValueError:
-                raise DataError(f"affinity is '{row['affinity']}'; expected a number", path, reader.line_num) from None
-    return found
-
-
-def _write(path: Path, found: Affinities) -> None:
-    with atomic_write(path) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["source", "target", "affinity"])
-        writer.writerows(
-            [source, target, "" if math.isnan(value) else value] for (source, target), value in found.items()
-        )
+    return read_affinities(directory)

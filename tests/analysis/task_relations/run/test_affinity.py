@@ -1,13 +1,13 @@
 import csv
 import math
-from pathlib import Path
 
 import pytest
 import torch
 from tiny_tasks import tiny_tasks
 
+from hmtl.analysis.task_relations.affinity import read_affinities, write_affinities
 from hmtl.analysis.task_relations.run import affinity
-from hmtl.analysis.task_relations.run.affinity import measure, read_affinities
+from hmtl.analysis.task_relations.run.affinity import measure
 from hmtl.analysis.task_relations.run.one_run import train_in
 from hmtl.analysis.task_relations.run.tasks import configuration
 from hmtl.errors import DataError, UserError
@@ -52,10 +52,12 @@ def test_mistakes(tmp_path):
         measure(tmp_path, {"nouns": tasks["nouns"]})
     with pytest.raises(UserError, match="20 updates are too few to measure after every 100"):
         measure(tmp_path, tasks, steps=10)
-    path: Path = tmp_path / "affinity.csv"
-    path.write_text("source,target,affinity\na,b,much\n")
-    with pytest.raises(DataError, match=r"affinity\.csv:2: affinity is 'much'"):
-        read_affinities(path)
-    path.write_text("source,target\na,b\n")
+    (tmp_path / "affinity.csv").write_text("source,target\na,b\n")
     with pytest.raises(DataError, match=r"affinity\.csv:1: expected the columns"):
-        read_affinities(path)
+        read_affinities(tmp_path)
+
+
+def test_an_affinity_that_is_no_number_is_left_empty(tmp_path):
+    write_affinities(tmp_path, {("a", "b"): 0.5, ("a", "z"): math.nan})
+    assert (tmp_path / "affinity.csv").read_text() == "source,target,affinity\na,b,0.5\na,z,\n"
+    assert read_affinities(tmp_path) == {("a", "b"): 0.5}
