@@ -94,7 +94,7 @@ def _lines(advice: Advice) -> Iterator[str]:
     for one in advice.predictions:
         row = [one.auxiliary, f"{one.probability:.2f}", "{:.2f} to {:.2f}".format(*one.probability_interval)]
         row += [f"{one.gain:+.1f}", "{:+.1f} to {:+.1f}".format(*one.gain_interval)]
-        row += [_number(advice.affinity(one), "+.4f")] * has_affinity + [_number(one.measured, "+.1f")] * has_measured
+        row += [_number(advice.affinity(one), "+.1e")] * has_affinity + [_number(one.measured, "+.1f")] * has_measured
         rows.append(row)
     yield f"What {advice.main} may gain from an auxiliary task:"
     yield ""
