@@ -23,7 +23,8 @@ class Terminal:
         self.stream = os.fdopen(slave, "w", buffering=1)
         self._received = b""
         self._at_end = threading.Event()
-        self._reader = threading.Thread(target=self._read)
+        # A process may keep the other side open for longer than anyone waits.
+        self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def attach(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,8 +74,9 @@ class Terminal:
 
     def close(self) -> None:
         self.stream.close()
-        self._reader.join()
-        os.close(self._master)
+        self._reader.join(10)
+        if not self._reader.is_alive():
+            os.close(self._master)
 
     def _read(self) -> None:
         # It has to be emptied all the time: what writes to a full one waits.

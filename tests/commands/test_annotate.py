@@ -1,5 +1,6 @@
 """`hmtl annotate`, as users call it."""
 
+import contextlib
 import io
 import json
 import sys
@@ -147,7 +148,7 @@ def test_an_older_output_stays_where_the_input_is_bad(run, text_file, tmp_path, 
 
 
 def test_progress_in_a_terminal(run, text_file, tmp_path, monkeypatch):
-    terminal = Terminal()
-    terminal.attach(monkeypatch)
-    call(run, text_file, "--output", tmp_path / "out.jsonl")
-    assert any("annotating: 1 texts" in line for line in terminal.screen())
+    with contextlib.closing(Terminal()) as terminal:
+        terminal.attach(monkeypatch)
+        call(run, text_file, "--output", tmp_path / "out.jsonl")
+        assert any("annotating: 1 texts" in line for line in terminal.screen())
