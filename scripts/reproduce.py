@@ -11,29 +11,25 @@ missing, and recovers what was interrupted. A run that fails does not stop the o
 """
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import List, Optional
 
 from allennlp.common.params import parse_overrides
 
 import hmtl  # noqa: F401  defines the environment variables that configurations read
 from hmtl.arguments import at_least
-from hmtl.environment import VARIABLES
 from hmtl.errors import UserError
 from hmtl.experiments.experiment import Experiment
 from hmtl.experiments.runner import Runner
 from hmtl.explain import user_errors
 from hmtl.locks import locked
-from hmtl.search.executor import Executor, LocalExecutor, devices_to_deal_out
+from hmtl.search.executor_arguments import add_executor_arguments, checked_resources, executor_of
 
 MODULE = "hmtl.experiments.run"
 LOCK = "reproduce.lock"
 PRESETS = {"paper": "", "fast": "fast", "faithful": "faithful"}
-# What the runs on other machines must see as they do here.
-SEEN_EVERYWHERE = (*VARIABLES, "OMP_NUM_THREADS")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,10 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", required=True, type=Path, metavar="RUNS", help="the directory of all runs")
     add("--data", type=Path, metavar="FOLDER", help="of the corpora: sets HMTL_DATA")
     add("--configs", type=Path, default=Path("configs/setups"), metavar="FOLDER", help="(default: %(default)s)")
-    add("--jobs", type=at_least(1), default=1, metavar="N", help="how many runs at once, sharing cores and GPUs")
-    add("--executor", choices=["local", "ray"], default="local", help="processes here, or Ray tasks")
-    add("--ray-address", metavar="ADDRESS", help="a Ray cluster that shares this file system; else a local one")
-    add("--resources", metavar="JSON", help='of each Ray task, such as \'{"CPU": 2, "GPU": 1}\' (default: 1 CPU)')
+    add_executor_arguments(parser)
     add("-o", "--overrides", default="", metavar="JSON", help="overrides of all configurations")
     add("--include-package", nargs="+", default=[], metavar="NAME", help="packages that register classes")
     return parser
@@ -73,39 +66,11 @@ def _experiments(arguments: argparse.Namespace) -> List[Experiment]:
     ]
 
 
-def _executor(arguments: argparse.Namespace, lock: int) -> Executor:
-    if arguments.executor == "ray":
-        from hmtl.search.ray_executor import RayExecutor
-
-        return RayExecutor(_resources(arguments.resources), arguments.ray_address, MODULE, SEEN_EVERYWHERE)
-    program = (sys.executable, "-m", MODULE)
-    return LocalExecutor(arguments.jobs, devices_to_deal_out(arguments.jobs), lock, program)
-
-
-def _check_executor(arguments: argparse.Namespace) -> None:
-    if arguments.executor == "ray":
-        from hmtl.search.ray_executor import require_ray
-
-        require_ray()
-        _resources(arguments.resources)
-        return
-    for option in ("ray_address", "resources"):
-        if getattr(arguments, option) is not None:
-            raise UserError(f"--{option.replace('_', '-')} is for --executor ray")
-
-
-def _resources(text: Optional[str]) -> Dict[str, float]:
-    try:
-        return {str(name): float(amount) for name, amount in json.loads(text or "{}").items()}
-    except (ValueError, TypeError, AttributeError):
-        raise UserError(f'--resources {text}: expected a JSON object of numbers, such as {{"CPU": 2}}') from None
-
-
 def main(argv: Optional[List[str]] = None) -> None:
     """Runs the command line."""
     arguments = _parser().parse_args(argv)
     with user_errors(program="reproduce.py"):
-        _check_executor(arguments)
+        checked_resources(arguments)
         experiments = _experiments(arguments)
         try:
             overrides = parse_overrides(arguments.overrides)
@@ -116,7 +81,7 @@ def main(argv: Optional[List[str]] = None) -> None:
             os.environ["HMTL_DATA"] = str(arguments.data)
         arguments.output.mkdir(parents=True, exist_ok=True)
         with locked(arguments.output / LOCK, "another reproduce.py, or a run of one that was killed") as lock:
-            executor = _executor(arguments, lock)
+            executor = executor_of(arguments, MODULE, lock)
             try:
                 failed = Runner(
                     experiments,

@@ -1,7 +1,6 @@
 """`hmtl search`: the best values of a configuration, by trial."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List
@@ -12,6 +11,7 @@ from allennlp.common.params import parse_overrides
 
 from hmtl.arguments import at_least
 from hmtl.errors import UserError
+from hmtl.search.executor_arguments import add_executor_arguments, checked_resources
 
 if TYPE_CHECKING:
     from hmtl.search.executor import Executor
@@ -51,7 +51,6 @@ class Search(Subcommand):
         add("space", metavar="SPACE", type=Path, help="a JSON or Jsonnet file with the space")
         add("-s", "--directory", metavar="DIRECTORY", type=Path, required=True, help="where to write everything")
         add("--trials", type=at_least(1), default=20, help="how many in all, those of earlier calls too")
-        add("--jobs", type=at_least(1), default=1, help="how many run at once, sharing cores and GPUs")
         add(
             "--metric",
             default="validation_score",
@@ -73,9 +72,7 @@ class Search(Subcommand):
         )
         add("--seed", type=int, help="with one, and --jobs 1, the same search gives the same trials")
         add("--timeout", type=float, metavar="SECONDS", help="begin no trial after so many seconds")
-        add("--executor", choices=["local", "ray"], default="local", help="processes here, or Ray tasks")
-        add("--ray-address", metavar="ADDRESS", help="a Ray cluster that shares this file system; else a local one")
-        add("--resources", metavar="JSON", help='of each Ray task, such as \'{"CPU": 2, "GPU": 1}\' (default: 1 CPU)')
+        add_executor_arguments(subparser)
         add("-o", "--overrides", default="", help="overrides of the configuration for all trials, as 'hmtl train' has")
         subparser.set_defaults(func=_search)
         return subparser
@@ -103,7 +100,7 @@ def _search(arguments: argparse.Namespace) -> None:
     trials = Trials(
         directory / places.STUDY, space, maximize, arguments.sampler, arguments.pruner, arguments.seed, num_epochs
     )
-    resources = _resources(arguments)
+    resources = checked_resources(arguments)
     report = Report(directory, space, parse_overrides(arguments.overrides))
     places.check_directory(directory)
     with places.locked(directory) as lock:
@@ -158,24 +155,6 @@ def _tasks(configuration: Dict[str, Any]) -> List[str]:
 def _section(configuration: Dict[str, Any], name: str) -> Dict[str, Any]:
     section = configuration.get(name)
     return section if isinstance(section, dict) else {}
-
-
-def _resources(arguments: argparse.Namespace) -> Dict[str, float]:
-    if arguments.executor != "ray":
-        for option in ("ray_address", "resources"):
-            if getattr(arguments, option) is not None:
-                raise UserError(f"--{option.replace('_', '-')} is for --executor ray")
-        return {}
-    from hmtl.search.ray_executor import require_ray
-
-    require_ray()
-    try:
-        resources = json.loads(arguments.resources or "{}")
-        return {str(name): float(amount) for name, amount in resources.items()}
-    except (ValueError, TypeError, AttributeError):
-        raise UserError(
-            f'--resources {arguments.resources}: expected a JSON object of numbers, such as {{"CPU": 2, "GPU": 1}}'
-        ) from None
 
 
 def _executor(

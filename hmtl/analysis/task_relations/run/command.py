@@ -1,25 +1,20 @@
 """`run` on the command line: each task alone and all pairs, what is missing of them."""
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Dict, Optional
 
 from hmtl.analysis.task_relations.run.plan import Plan, Settings
 from hmtl.analysis.task_relations.run.runner import StudyRunner
 from hmtl.analysis.task_relations.run.tasks import Tasks, free_tasks, read_tasks
 from hmtl.arguments import at_least
-from hmtl.environment import VARIABLES
 from hmtl.errors import UserError
 from hmtl.locks import locked
-from hmtl.search.executor import Executor, LocalExecutor, devices_to_deal_out
+from hmtl.search.executor_arguments import add_executor_arguments, checked_resources, executor_of
 
 MODULE = "hmtl.analysis.task_relations.run.worker"
 LOCK = "run.lock"
-# What the runs on other machines must see as they do here.
-SEEN_EVERYWHERE = (*VARIABLES, "OMP_NUM_THREADS")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=at_least(1), metavar="N", help="so many updates a task instead, twice as many a pair")
     add("--glove", metavar="FILE", help="word vectors of 100 dimensions to start with; else they are learned alone")
     add("--seed", type=at_least(0), default=13370, metavar="N", help="(default: %(default)s)")
-    add("--jobs", type=at_least(1), default=1, metavar="N", help="how many runs at once, sharing cores and GPUs")
-    add("--executor", choices=["local", "ray"], default="local", help="processes here, or Ray tasks")
-    add("--ray-address", metavar="ADDRESS", help="a Ray cluster that shares this file system; else a local one")
-    add("--resources", metavar="JSON", help='of each Ray task, such as \'{"CPU": 2, "GPU": 1}\' (default: 1 CPU)')
+    add_executor_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -48,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     UserError
         Where tasks or data are not there, or the directory is that of another study.
     """
-    _check_executor(arguments)
+    checked_resources(arguments)
     settings = Settings(arguments.preset, arguments.steps, arguments.glove, arguments.seed)
     if settings.glove is not None and not Path(settings.glove).is_file():
         raise UserError(f"--glove {settings.glove}: no such file")
@@ -56,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
     plan.directory.mkdir(parents=True, exist_ok=True)
     with locked(plan.directory / LOCK, "another task_relations.py, or a run of one that was killed") as lock:
         plan.write()
-        executor = _executor(arguments, lock)
+        executor = executor_of(arguments, MODULE, lock)
         try:
             failed = StudyRunner(plan, executor, arguments.jobs).run()
         finally:
@@ -86,31 +78,3 @@ def _tasks(arguments: argparse.Namespace) -> Tasks:
             if not os.path.exists(path):
                 raise UserError(f"{path}: the data of '{name}' are not there; check --data")
     return tasks
-
-
-def _executor(arguments: argparse.Namespace, lock: int) -> Executor:
-    if arguments.executor == "ray":
-        from hmtl.search.ray_executor import RayExecutor
-
-        return RayExecutor(_resources(arguments.resources), arguments.ray_address, MODULE, SEEN_EVERYWHERE)
-    program = (sys.executable, "-m", MODULE)
-    return LocalExecutor(arguments.jobs, devices_to_deal_out(arguments.jobs), lock, program)
-
-
-def _check_executor(arguments: argparse.Namespace) -> None:
-    if arguments.executor == "ray":
-        from hmtl.search.ray_executor import require_ray
-
-        require_ray()
-        _resources(arguments.resources)
-        return
-    for option in ("ray_address", "resources"):
-        if getattr(arguments, option) is not None:
-            raise UserError(f"--{option.replace('_', '-')} is for --executor ray")
-
-
-def _resources(text: Optional[str]) -> Dict[str, float]:
-    try:
-        return {str(name): float(amount) for name, amount in json.loads(text or "{}").items()}
-    except (ValueError, TypeError, AttributeError):
-        raise UserError(f'--resources {text}: expected a JSON object of numbers, such as {{"CPU": 2}}') from None
