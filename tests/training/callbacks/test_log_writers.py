@@ -226,6 +226,10 @@ def records_of(directory: Path) -> Iterator[Any]:
 
 
 def offline_runs(directory: Path) -> List[Path]:
+    import wandb
+
+    # Its own process writes the files, and may be behind until it has ended.
+    wandb.teardown()
     return sorted((directory / "wandb").glob("offline-run-*"))
 
 
