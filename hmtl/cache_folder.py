@@ -15,3 +15,8 @@ def cache_folder() -> Path:
 def instances_folder() -> Path:
     """That of indexed instances."""
     return cache_folder() / "instances"
+
+
+def probing_folder() -> Path:
+    """That of the pooled vectors of probing."""
+    return cache_folder() / "probing"

@@ -1,16 +1,20 @@
 """Files that appear whole or not at all, whatever ends the process or fills the disk."""
 
+import csv
 import errno
 import hashlib
 import json
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Dict, Iterator, Optional, Union, cast
+from typing import IO, TYPE_CHECKING, Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Union, cast
 
 import torch
 
 from hmtl.errors import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PathLike = Union[str, os.PathLike]
 # A file that is being written; one that no process writes to was left by a process that was killed.
@@ -64,6 +68,20 @@ def write_json(path: PathLike, value: Any) -> None:
     text = json.dumps(value, indent=2) + "\n"
     with atomic_write(path) as file:
         file.write(text)
+
+
+def write_csv(path: PathLike, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes rows of values by column as CSV, whole or not at all."""
+    with atomic_write(path) as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_png(path: PathLike, figure: "Figure") -> None:
+    """Writes a figure of matplotlib's, whole or not at all."""
+    with atomic_write(path, "wb") as file:
+        figure.savefig(file, format="png", dpi=120)
 
 
 def save_state(path: PathLike, state: Dict[str, Any]) -> Dict[str, Any]:

@@ -87,8 +87,9 @@ def _affinity(arguments: argparse.Namespace) -> None:
     from hmtl.analysis.task_relations.affinity import AFFINITIES
     from hmtl.analysis.task_relations.run.affinity import measure
     from hmtl.analysis.task_relations.run.command import LOCK
-    from hmtl.analysis.task_relations.run.plan import SETTINGS, Plan, Settings
-    from hmtl.analysis.task_relations.run.tasks import TASKS, read_tasks
+    from hmtl.analysis.task_relations.run.plan import Plan, Settings
+    from hmtl.analysis.task_relations.run.tasks import read_tasks
+    from hmtl.analysis.task_relations.study import SETTINGS, TASKS
     from hmtl.locks import locked
     from hmtl.training.stop_signals import TrainingStopped
 

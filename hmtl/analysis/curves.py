@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Mapping, Tuple
 
 from hmtl.analysis.runs import Metrics, metrics_by_epoch, trained_tasks, validation_metric
-from hmtl.files import atomic_write
+from hmtl.files import atomic_write, write_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,8 +64,7 @@ def _write_table(path: Path, epochs: List[Metrics]) -> None:
 
 def _draw(directory: Path, epochs: List[Metrics]) -> None:
     figure = make_figure(epochs, {task: validation_metric(directory, task) for task in trained_tasks(epochs)})
-    with atomic_write(directory / CURVES_IMAGE, "wb") as file:
-        figure.savefig(file, format="png", dpi=120)
+    write_png(directory / CURVES_IMAGE, figure)
 
 
 def make_figure(epochs: List[Metrics], metric_names: Mapping[str, str]) -> "Figure":

@@ -9,7 +9,7 @@ from typing import List
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.cache_folder import cache_folder, instances_folder
+from hmtl.cache_folder import instances_folder, probing_folder
 from hmtl.errors import UserError
 
 DESCRIPTION = """\
@@ -129,7 +129,7 @@ def _directory(arguments: argparse.Namespace) -> Path:
 
 def _others() -> List[Path]:
     """The folders of what is kept beside embeddings: instances, and the vectors of probing."""
-    return [instances_folder(), cache_folder() / "probing"]
+    return [instances_folder(), probing_folder()]
 
 
 def _size_of(folder: Path) -> int:

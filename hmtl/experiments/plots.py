@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Callable, List, Sequence
 from hmtl.experiments.paper import Column
 from hmtl.experiments.results import Result, by_setup, columns_of, tasks_in_order
 from hmtl.experiments.tables import paper_f1
-from hmtl.files import atomic_write
+from hmtl.files import write_png
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,9 +28,7 @@ def draw(results: Sequence[Result], directory: Path) -> List[str]:
         Where matplotlib is missing.
     """
     for name, make in ((SCORES_IMAGE, scores_figure), (CURVES_IMAGE, curves_figure)):
-        figure = make(results)
-        with atomic_write(directory / name, "wb") as file:
-            figure.savefig(file, format="png", dpi=120)
+        write_png(directory / name, make(results))
     return [SCORES_IMAGE, CURVES_IMAGE]
 
 

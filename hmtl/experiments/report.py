@@ -14,6 +14,7 @@ from hmtl.experiments.tables import (
     Table,
     comparisons_table,
     curves_table,
+    markdown,
     p_text,
     runs_table,
     scores_table,
@@ -247,9 +248,7 @@ def _described(values: Dict[str, Any]) -> str:
 
 
 def _markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(titles)} |"
-    yield f"|{'---|' * len(titles)}"
-    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield from markdown(titles, rows)
     yield ""
 
 

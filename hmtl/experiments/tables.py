@@ -1,6 +1,5 @@
 """The tables of an experiment."""
 
-import csv
 import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence
 from hmtl.experiments.paper import CORPORA, MORE_UPDATES, TEST_F1, Column
 from hmtl.experiments.results import Result, by_setup, columns_of, counts_of
 from hmtl.experiments.significance import Comparison, paired_bootstrap
-from hmtl.files import atomic_write
+from hmtl.files import write_csv
 
 
 @dataclass
@@ -29,10 +28,14 @@ class Table:
     def write(self, directory: Path) -> None:
         """Writes `{name}.csv`; the columns are those of all rows."""
         columns = list(dict.fromkeys(column for row in self.rows for column in row))
-        with atomic_write(directory / f"{self.name}.csv") as file:
-            writer = csv.DictWriter(file, columns, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self.rows)
+        write_csv(directory / f"{self.name}.csv", columns, self.rows)
+
+
+def markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table in Markdown."""
+    yield f"| {' | '.join(titles)} |"
+    yield f"|{'---|' * len(titles)}"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict, Sequence
 from hmtl.analysis.probing.results import RANDOM
 from hmtl.analysis.probing.table import MAJORITY, THE_PAPER
 from hmtl.experiments.tables import Table
-from hmtl.files import atomic_write
+from hmtl.files import write_png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,9 +23,7 @@ def draw(table: Table, tasks: Sequence[str], directory: Path) -> None:
     ImportError
         Where matplotlib is missing.
     """
-    figure = heat_map(table, tasks)
-    with atomic_write(directory / IMAGE, "wb") as file:
-        figure.savefig(file, format="png", dpi=120)
+    write_png(directory / IMAGE, heat_map(table, tasks))
 
 
 def heat_map(table: Table, tasks: Sequence[str]) -> "Figure":

@@ -7,6 +7,7 @@ from hmtl.analysis.probing.results import COMPRESSION, RANDOM, SELECTIVITY, TRAI
 from hmtl.analysis.probing.senteval import ProbingTask
 from hmtl.analysis.probing.vectors import WORDS
 from hmtl.experiments.tables import Table
+from hmtl.experiments.tables import markdown as table_lines
 
 NAME = "table"
 MAJORITY, THE_PAPER = "majority", "paper"
@@ -55,28 +56,24 @@ def markdown(table: Table, tasks: Sequence[ProbingTask]) -> Iterator[str]:
     titles = ["level", "pooling", *names]
     yield "Accuracy in percent:"
     yield ""
-    yield from _rows(titles, [[*_title(row), *(f"{row[name]:.1f}" for name in names)] for row in table.rows])
+    yield from table_lines(titles, [[*_title(row), *(f"{row[name]:.1f}" for name in names)] for row in table.rows])
     for measure, described in _FURTHER.items():
         columns = [column(name, measure) for name in names]
         rows = [row for row in table.rows if columns[0] in row]
         if rows:
             yield from ("", described, "")
             places = 2 if measure == COMPRESSION else 1
-            yield from _rows(titles, [[*_title(row), *(f"{row[name]:.{places}f}" for name in columns)] for row in rows])
+            yield from table_lines(
+                titles, [[*_title(row), *(f"{row[name]:.{places}f}" for name in columns)] for row in rows]
+            )
     yield from ("", "Sentences:", "")
     sizes = []
     for task in tasks:
         counts = [str(len(examples)) for examples in task.splits.values()]
         sizes.append([task.name, str(len(task.labels)), *counts, f"{98 / len(task.splits['test']) ** 0.5:.1f}"])
-    yield from _rows(["task", "classes", *tasks[0].splits, "+-"], sizes)
+    yield from table_lines(["task", "classes", *tasks[0].splits, "+-"], sizes)
 
 
 def _title(row: Dict[str, Any]) -> List[str]:
     level = "bag of word vectors" if row["level"] == WORDS else row["level"]
     return ["majority class" if row["encoder"] == MAJORITY else _TITLES[row["encoder"]] + level, row["pooling"]]
-
-
-def _rows(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(titles)} |"
-    yield f"|{'---|' * len(titles)}"
-    yield from (f"| {' | '.join(row)} |" for row in rows)

@@ -11,7 +11,7 @@ import numpy
 from allennlp.common import Tqdm
 
 from hmtl.analysis.probing.vectors import LevelVectors, Sentences
-from hmtl.cache_folder import cache_folder
+from hmtl.cache_folder import probing_folder
 from hmtl.errors import UserError
 from hmtl.files import atomic_write
 
@@ -21,16 +21,11 @@ SEGMENT_SIZE = 2**14
 _VECTORS, _KEYS = ".npy", ".keys.npy"
 
 
-def default_directory() -> Path:
-    """`$HMTL_CACHE/probing`, or `hmtl/probing` in the user's folder for caches."""
-    return cache_folder() / "probing"
-
-
 @contextmanager
 def chosen_directory(directory: Optional[Path], keep: bool) -> Iterator[Path]:
     """The folder of the vectors: the one named, the default one, or, where nothing is to be kept, one that goes."""
     if keep:
-        yield directory or default_directory()
+        yield directory or probing_folder()
         return
     with TemporaryDirectory(prefix="hmtl_probing_") as folder:
         yield Path(folder)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Sequence
 import numpy as np
 
 from hmtl.analysis.task_relations.gains import Gains
-from hmtl.files import atomic_write
+from hmtl.files import write_png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,9 +28,7 @@ def draw_heat_map(gains: Gains, tasks: Sequence[str], path: Path) -> None:
     ImportError
         Where matplotlib is missing.
     """
-    figure = heat_map_figure(gains, tasks)
-    with atomic_write(path, "wb") as file:
-        figure.savefig(file, format="png", dpi=120)
+    write_png(path, heat_map_figure(gains, tasks))
 
 
 def heat_map_figure(gains: Gains, tasks: Sequence[str]) -> "Figure":

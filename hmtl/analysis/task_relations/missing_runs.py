@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import List, Sequence
 
 from hmtl.analysis.task_relations.features import FEATURES
-from hmtl.analysis.task_relations.task_data import TASKS, write_features
+from hmtl.analysis.task_relations.study import SETTINGS, TASKS
+from hmtl.analysis.task_relations.task_data import write_features
 from hmtl.errors import UserError
-
-SETTINGS = "study.json"
 
 
 def run_alone(study: Path, tasks: Sequence[str], options: Sequence[str]) -> None:

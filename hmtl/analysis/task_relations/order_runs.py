@@ -10,10 +10,11 @@ from typing import Any, Dict, List, Sequence, Tuple
 from allennlp.common import Params
 
 from hmtl.analysis.runs import summarize
-from hmtl.analysis.task_relations.study import LOSSES, SCORES
+from hmtl.analysis.task_relations.study import write_study
 from hmtl.errors import UserError
-from hmtl.files import atomic_write, write_json
+from hmtl.files import write_json
 from hmtl.locks import locked
+from hmtl.training.callbacks.batch_losses import BATCH_LOSSES
 
 ALONE, ORDERS, CONFIGURATION, LOCK = "alone", "orders", "configuration.json", "orders.lock"
 # Validations of a run, and losses of a task that are kept: as many as a curve needs.
@@ -68,13 +69,9 @@ class OrderRuns:
         losses: List[Dict[str, Any]] = []
         for level in self.levels:
             run = self._train(directory / level, (level,))
-            with open(run / "batch_losses.csv", encoding="utf-8", newline="") as file:
+            with open(run / BATCH_LOSSES, encoding="utf-8", newline="") as file:
                 losses += list(csv.DictReader(file))
-        for name, rows, columns in ((LOSSES, losses, ("task", "iteration", "loss")), (SCORES, [], _SCORES_COLUMNS)):
-            with atomic_write(directory / name) as file:
-                writer = csv.DictWriter(file, columns, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
+        write_study(directory, losses, scores=[])
         return directory
 
     def compare(self, orders: Sequence[Tuple[str, ...]]) -> str:
@@ -142,6 +139,3 @@ class OrderRuns:
         if code != 0:
             raise UserError(f"{directory}: the run failed (exit code {code}); all of it in {log}")
         return directory
-
-
-_SCORES_COLUMNS = ("run", "task", "iteration", "f1")

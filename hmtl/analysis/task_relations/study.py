@@ -11,13 +11,18 @@ import csv
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 import numpy as np
 
 from hmtl.errors import DataError, UserError
+from hmtl.files import write_csv
 
 LOSSES, SCORES = "single_task_training_loss.csv", "f1.csv"
+# What `task_relations.py run` leaves, too: the data of the tasks, and the settings of all runs.
+TASKS, SETTINGS = "tasks.json", "study.json"
+
+_LOSSES_COLUMNS, _SCORES_COLUMNS = ("task", "iteration", "loss"), ("run", "task", "iteration", "f1")
 
 # F1 by iteration, in the order of the file.
 Scores = Dict[int, float]
@@ -96,9 +101,15 @@ def read_study(directory: Path) -> Study:
     return study
 
 
+def write_study(directory: Path, losses: Iterable[Mapping[str, Any]], scores: Iterable[Mapping[str, Any]]) -> None:
+    """Writes the two files of a study from rows of their columns."""
+    write_csv(directory / LOSSES, _LOSSES_COLUMNS, losses)
+    write_csv(directory / SCORES, _SCORES_COLUMNS, scores)
+
+
 def _read_losses(study: Study, path: Path) -> None:
     records: Dict[str, List[Tuple[int, float]]] = {}
-    for line, row in _rows(path, ("task", "iteration", "loss")):
+    for line, row in _rows(path, _LOSSES_COLUMNS):
         # A loss may be infinite where training diverged: what is derived from it is then missing.
         records.setdefault(row["task"], []).append((_iteration(row, path, line), _number(row, "loss", path, line)))
     for task, of_task in records.items():
@@ -107,7 +118,7 @@ def _read_losses(study: Study, path: Path) -> None:
 
 
 def _read_scores(study: Study, path: Path) -> None:
-    for line, row in _rows(path, ("run", "task", "iteration", "f1")):
+    for line, row in _rows(path, _SCORES_COLUMNS):
         run, task = row["run"], row["task"]
         f1 = _number(row, "f1", path, line)
         if not 0 <= f1 <= 1:

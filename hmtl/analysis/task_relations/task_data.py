@@ -7,9 +7,8 @@ from allennlp.common import Tqdm
 
 from hmtl.analysis.task_relations.data_features import Sentences
 from hmtl.analysis.task_relations.features import FEATURES, TaskFeatures, study_features
-from hmtl.analysis.task_relations.study import read_study
-
-TASKS = "tasks.json"
+from hmtl.analysis.task_relations.study import TASKS, read_study
+from hmtl.data.corpora.corpus import documents_shared
 
 
 def read_sentences(directory: Path, tasks: Iterable[str]) -> Dict[str, Tuple[Sentences, Sentences]]:
@@ -27,10 +26,11 @@ def read_sentences(directory: Path, tasks: Iterable[str]) -> Dict[str, Tuple[Sen
 
     entries = read_tasks(path)
     named = [task for task in tasks if task in entries]
-    return {
-        task: (labelled_sentences(entries[task], "train"), labelled_sentences(entries[task], "validation"))
-        for task in Tqdm.tqdm(named, desc="data of tasks")
-    }
+    with documents_shared():
+        return {
+            task: (labelled_sentences(entries[task], "train"), labelled_sentences(entries[task], "validation"))
+            for task in Tqdm.tqdm(named, desc="data of tasks")
+        }
 
 
 def write_features(directory: Path) -> TaskFeatures:

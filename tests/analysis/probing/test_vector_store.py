@@ -7,7 +7,8 @@ import numpy
 import pytest
 
 from hmtl.analysis.probing import LevelVectors, vector_store
-from hmtl.analysis.probing.vector_store import VectorStore, chosen_directory, default_directory
+from hmtl.analysis.probing.vector_store import VectorStore, chosen_directory
+from hmtl.cache_folder import probing_folder
 from hmtl.errors import UserError
 
 SENTENCES = [["London"] * length + ["."] for length in range(30)] + [["Ada", "met", "Charles"], ["."]]
@@ -60,9 +61,9 @@ def test_what_a_killed_process_left_does_not_count(vectors: LevelVectors, tmp_pa
 
 def test_the_folder_is_beside_that_of_embeddings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HMTL_CACHE", str(tmp_path / "cache"))
-    assert default_directory() == tmp_path / "cache" / "probing"
+    assert probing_folder() == tmp_path / "cache" / "probing"
     with chosen_directory(None, keep=True) as folder:
-        assert folder == default_directory()
+        assert folder == probing_folder()
     with chosen_directory(tmp_path / "mine", keep=True) as folder:
         assert folder == tmp_path / "mine"
     folders: List[Path] = []

@@ -6,11 +6,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from hmtl.analysis.task_relations.run.tasks import TASKS, Tasks, configuration, read_tasks
+from hmtl.analysis.task_relations.run.tasks import Tasks, configuration, read_tasks
+from hmtl.analysis.task_relations.study import SETTINGS, TASKS
 from hmtl.errors import UserError
 from hmtl.files import write_json
 
-SETTINGS = "study.json"
 RUNS = "runs"
 
 

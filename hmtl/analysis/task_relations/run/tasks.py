@@ -13,7 +13,6 @@ from hmtl.data.dataset_readers import TokenLabelsReader
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.shipped import shipped_folder
 
-TASKS = "tasks.json"
 SPLITS = ("train", "validation", "test")
 
 # `reader`, the configuration of its dataset reader, and the path of each split.
