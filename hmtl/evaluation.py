@@ -22,12 +22,14 @@ from allennlp.nn.util import read_state_dict
 from hmtl.analysis.baselines import baseline_scores
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.dataset_readers import CorefReader, DocumentReader, RelationReader, TaggingReader
+from hmtl.data.dataset_readers.tagging import flat_spans_of
 from hmtl.data.document import MENTION_LAYERS, Document
 from hmtl.errors import DataError, UserError
 from hmtl.files import write_json
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.training.evaluate_task import evaluate_task
+from hmtl.training.findable_gold import FindableGold, findable_gold
 from hmtl.training.metrics import LabelledF1
 from hmtl.training.trainer import BEST_OVERALL, best_weights_name
 from hmtl.version import VERSION
@@ -88,6 +90,8 @@ class Evaluation:
         By weights, then by task.
     baselines : `Dict[str, Baseline]`
         By task; tasks without one are left out.
+    findable : `Dict[str, FindableGold]`
+        By task, how much of the gold its head could find at all; tasks whose head does not say are left out.
     seconds : `float`
         The time of the whole evaluation.
     """
@@ -103,6 +107,7 @@ class Evaluation:
     versions: Dict[str, str]
     scores: Dict[str, Dict[str, TaskScores]] = field(default_factory=dict)
     baselines: Dict[str, Baseline] = field(default_factory=dict)
+    findable: Dict[str, FindableGold] = field(default_factory=dict)
     seconds: float = 0.0
 
     def table(self) -> str:
@@ -127,6 +132,11 @@ class Evaluation:
                 yield f"{task}: the average F1 of MUC, B-cubed and CEAF-phi4"
         for task, baseline in self.baselines.items():
             yield f"baseline of {task}: {baseline.description}"
+        yield from self._findable_notes()
+
+    def _findable_notes(self) -> Iterator[str]:
+        for task, found in self.findable.items():
+            yield f"{task}: {found}"
 
     def write(self, path: Union[str, os.PathLike]) -> None:
         """Writes all of it as JSON; the file appears only once it is complete."""
@@ -270,6 +280,10 @@ def evaluate_run(
             device=_describe(device),
             versions=versions(),
         )
+        for task in tasks:
+            found = findable_gold(run.model, loader, task)
+            if found is not None:
+                evaluation.findable[task] = found
         # First, since they may lack data: nobody should learn that after hours on the test set.
         if with_baselines:
             paths = run.paths("train")
@@ -330,23 +344,25 @@ def counted_by(metric: LabelledF1, head: TaskHead) -> Iterator[None]:
         hook.remove()
 
 
-def gold_documents(reader: DocumentReader, path: str) -> Iterator[Document]:
+def gold_documents(reader: DocumentReader, path: str, only_targets: bool = False) -> Iterator[Document]:
     """What a model is to predict on the reader's instances at `path`, one document an instance.
 
-    The reader's options are honoured: a tagger's documents are sentences with one layer that has no overlaps left,
-    those of relations are the sentences that it keeps, those of coreference have merged clusters.
+    The reader's options are honoured: a tagger's documents are sentences with all spans of one layer (with
+    `only_targets`, those that are left in training, where none may overlap), those of relations are the sentences that
+    it keeps, those of coreference have merged clusters.
     """
-    documents = (part for document in reader.corpus.documents(path) for part in _parts(reader, document))
+    documents = (part for document in reader.corpus.documents(path) for part in _parts(reader, document, only_targets))
     return islice(documents, reader.max_instances)
 
 
-def _parts(reader: DocumentReader, document: Document) -> Iterator[Document]:
+def _parts(reader: DocumentReader, document: Document, only_targets: bool) -> Iterator[Document]:
     spans = {layer: document.spans_by_sentence(layer) for layer in document.spans}
     relations = document.relations_by_sentence()
     for instance in reader.instances(document):
         gold = instance["metadata"].metadata  # type: ignore[attr-defined]
         if isinstance(reader, TaggingReader):
-            yield Document(document.doc_key, [gold["tokens"]], {reader.layer: gold["spans"]})
+            kept = flat_spans_of(gold) if only_targets else gold["spans"]
+            yield Document(document.doc_key, [gold["tokens"]], {reader.layer: kept})
         elif isinstance(reader, RelationReader):
             number = gold["sentence"]
             mentions = {layer: by_sentence[number] for layer, by_sentence in spans.items()}
@@ -362,7 +378,7 @@ def _baselines(run: Run, evaluation: Evaluation) -> Dict[str, Baseline]:
         if not (isinstance(train_reader, DocumentReader) and isinstance(reader, _READERS_WITH_BASELINE)):
             continue
         try:
-            train = list(gold_documents(train_reader, path))
+            train = list(gold_documents(train_reader, path, only_targets=True))
         except DataError as error:
             raise UserError(f"{error} (training data, for the baselines: --no-baselines does without)") from error
         test = list(gold_documents(reader, evaluation.data_path[task]))

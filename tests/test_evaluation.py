@@ -236,10 +236,12 @@ def document() -> Document:
 
 
 @pytest.mark.parametrize("policy, kept", [("outermost", [(0, 3, "PER")]), ("innermost", [(3, 3, "GPE")])])
-def test_gold_spans_are_flattened_as_by_the_reader(document, tmp_path, policy, kept):
-    reader = TaggingReader("ner", nested_spans=policy)
-    gold = [each.spans["ner"] for each in gold_documents(reader, corpus_of(tmp_path, document))]
-    assert gold == [kept, [(0, 0, "PER")], []]
+def test_gold_spans_are_all_there_are_and_targets_those_that_the_reader_keeps(document, tmp_path, policy, kept):
+    reader, path = TaggingReader("ner", nested_spans=policy), corpus_of(tmp_path, document)
+    gold = [each.spans["ner"] for each in gold_documents(reader, path)]
+    assert gold == [[(0, 3, "PER"), (3, 3, "GPE")], [(0, 0, "PER")], []]
+    targets = [each.spans["ner"] for each in gold_documents(reader, path, only_targets=True)]
+    assert targets == [kept, [(0, 0, "PER")], []]
 
 
 def test_gold_relations_have_the_mentions_of_the_kept_sentences(document, tmp_path):

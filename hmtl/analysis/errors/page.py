@@ -42,6 +42,8 @@ def _text(text: str) -> str:
 def _task(task: str, errors: TaskErrors) -> Iterator[str]:
     yield f"<h2>{_text(task)}</h2>\n<p>F1 {100 * errors.metrics['f1']:.2f}, {_text(errors.weights)}, "
     yield f"{_text(errors.data_path)}</p>\n"
+    if errors.findable is not None:
+        yield f"<p>{_text(str(errors.findable))}</p>\n"
     for section in errors.sections:
         yield f"<h3>{_text(section.title)}: {section.gold:,} gold, {section.predicted:,} predicted</h3>\n"
         yield _table(summary_rows(section))

@@ -62,6 +62,8 @@ def _none_last(label: str) -> List[object]:
 
 def _task(task: str, errors: TaskErrors) -> Iterator[str]:
     yield f"{task}: F1 {100 * errors.metrics['f1']:.2f} ({errors.weights}, {errors.data_path})"
+    if errors.findable is not None:
+        yield str(errors.findable)
     for section in errors.sections:
         yield ""
         rows = summary_rows(section)

@@ -164,6 +164,10 @@ class PerTaskDataLoader(DataLoader):
         for indices in in_order(self._lengths[task], self._num_workers * self._batch_sizes[task]):
             yield from self._parts(task, indices, num_parts=1)
 
+    def metadata_of(self, task: str) -> List[Dict[str, Any]]:
+        """The metadata of every instance of the task, of all workers', once they are indexed; empty without any."""
+        return self._indexed[task].metadata(range(len(self._lengths[task])))
+
     def __iter__(self) -> Iterator[Dict[str, Any]]:
         for task in self.tasks:
             yield from self.batches_of(task)

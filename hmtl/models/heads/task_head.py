@@ -1,6 +1,6 @@
 """What the hierarchy asks of a head."""
 
-from typing import Any, Dict, List, Literal, Optional, Sequence
+from typing import Any, Dict, List, Literal, Optional, Sequence, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -41,6 +41,9 @@ class TaskHead(Head):
 
     Under `torch.autocast` the vectors may hold 16 bits; the loss is float32 all the same.
 
+    Gold that the head can never predict stays gold, and counts as missed. `findable` counts the rest, and
+    `why_not_findable` says, in words that go on from "they", what keeps it from being found.
+
     `labels` names what the weights stand for, in their order, and `reordered` gives them another. It is empty for a
     head without labels, and `None` where the head does not say: fine-tuning then does not take its weights.
 
@@ -51,6 +54,7 @@ class TaskHead(Head):
     scope: Scope = "sentence"
     predicts: Layer = "spans"
     labels: Optional[List[str]] = None
+    why_not_findable: str = ""
 
     def forward(  # type: ignore[override]
         self,
@@ -62,6 +66,18 @@ class TaskHead(Head):
         with_scores: bool = False,
         **targets: torch.Tensor,
     ) -> Dict[str, Any]:
+        raise NotImplementedError
+
+    def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
+        """Of the gold items in one row's metadata, how many this head could find at all, and how many there are.
+
+        Items are what the metrics of the head count, each once: spans, relations, or the mentions of clusters.
+
+        # Raises
+
+        NotImplementedError
+            Where the head does not say. Reports are then silent on it.
+        """
         raise NotImplementedError
 
     def reordered(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
