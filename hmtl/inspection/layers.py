@@ -43,8 +43,8 @@ def label_figures(labels: Counter) -> Dict[str, Any]:
 
 class SpanStatistics:
     """A layer of labelled spans. Its labels and nested spans are counted by `hmtl.data.validation.SplitCounts`, which
-    takes spans of the same tokens for one that is nested or not. `taggable` counts the distinct spans that are targets of
-    a tagger (see `TaggingReader`, whose defaults these are): the others it can only miss.
+    takes spans of the same tokens for one that is nested or not. `taggable` counts the distinct spans that are targets
+    of a tagger, by the defaults of `TaggingReader`: the others it can only miss.
 
     Holds each distinct string with its label.
 

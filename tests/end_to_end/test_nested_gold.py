@@ -102,7 +102,9 @@ def run(policy: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _names(weights: Dict[str, torch.Tensor]) -> List[str]:
-    found = [[name for name in weights if name.endswith(end)] for end in ("embedder_tokens.weight", "projection.weight")]
+    found = [
+        [name for name in weights if name.endswith(end)] for end in ("embedder_tokens.weight", "projection.weight")
+    ]
     return [name for [name] in found]
 
 
@@ -131,7 +133,11 @@ def test_the_table_and_its_file(run, policy, capsys):
     lines = output_of(capsys, "evaluate", "-s", str(run), "--device", "cpu")
     rows = {line.split()[0]: line.split()[1] for line in lines[3:6]}
     # 2 * 3 / (4 + 9). The baseline knows the targets of training: `Lund`, or `Bank of Lund`; `City Hall`; `Bo`.
-    assert rows == {"best_ner": "46.15*", "best": "46.15", "baseline": {"innermost": "61.54", "outermost": "50.00"}[policy]}
+    assert rows == {
+        "best_ner": "46.15*",
+        "best": "46.15",
+        "baseline": {"innermost": "61.54", "outermost": "50.00"}[policy],
+    }
     why = "the others overlap a kept span or have a label that training never saw"
     assert f"ner: 4 of 9 gold spans can be found; {why}" in lines
     evaluation = json.loads((run / "evaluation.json").read_text())

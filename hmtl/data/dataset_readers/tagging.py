@@ -30,7 +30,8 @@ class TaggingReader(DocumentReader):
     nested_spans : `str`, optional (default = `"innermost"`)
         A tag sequence holds no overlapping spans. Of spans that overlap, `"innermost"` takes the shortest for targets,
         `"outermost"` the longest; of equally long ones the first. The others are counted and logged, and stay gold:
-        whoever cannot find them misses them.
+        whoever cannot find them misses them. Of GUM's test data `"innermost"` leaves out 13.9 % of `ner` and 8.0 % of
+        `emd`, `"outermost"` 18.9 % and 11.8 %.
     """
 
     def __init__(
