@@ -19,3 +19,8 @@ def figures_of(metrics: Mapping[str, Any]) -> Dict[str, float]:
     if _OF_EARLIER_VERSIONS in metrics:
         return {LAST_TOKENS: metrics["f1"]}
     return {name: metrics[name] for name in FIGURES if metrics.get(name) is not None}
+
+
+def in_words(metrics: Mapping[str, Any]) -> str:
+    """The figures times 100, the first as F1, the others by their names."""
+    return ", ".join(f"{'F1' if n == STRICT else FIGURES[n]} {100 * x:.2f}" for n, x in figures_of(metrics).items())
