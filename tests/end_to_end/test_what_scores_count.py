@@ -131,7 +131,7 @@ def test_relations_by_spans_by_last_tokens_and_with_types(run: Path, evaluate: M
     titles, rows = columns(table)
     assert titles == ["emd", "relation f1", "relation last tokens", "relation typed"]
     # Four predictions. Spans and type of Acme's and Cy's are right, of five gold relations: 2 * 2 / 9. The last tokens
-    # of the mayor's are right, too, and its two gold relations are one by these: 2 * 3 / 8. Types, too: Cy's, 2 * 1 / 9.
+    # of the mayor's are right, too, and its two gold relations are one by these: 2 * 3 / 8. With types Cy's: 2 * 1 / 9.
     assert rows["best_relation"][1:] == ["44.44*", "75.00*", "22.22*"]
     metrics = json.loads((run / "evaluation.json").read_text())["scores"]["best_relation"]["relation"]["metrics"]
     expected = {
