@@ -20,11 +20,13 @@ from allennlp.models.archival import CONFIG_NAME
 from allennlp.nn.util import read_state_dict
 
 from hmtl.analysis.baselines import baseline_scores
+from hmtl.analysis.runs import validation_metric
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.dataset_readers import CorefReader, DocumentReader, RelationReader, TaggingReader
 from hmtl.data.dataset_readers.tagging import flat_spans_of
-from hmtl.data.document import MENTION_LAYERS, Document
+from hmtl.data.document import Document
 from hmtl.errors import DataError, UserError
+from hmtl.figures import FIGURES, LAST_TOKENS, STRICT, TYPED, figures_of
 from hmtl.files import write_json
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
@@ -84,6 +86,8 @@ class Evaluation:
         What each task was evaluated on, and what its baseline was fitted to.
     gold_mentions : `List[str]`
         The tasks whose head was given the gold mentions.
+    validation_metric : `Dict[str, str]`
+        The metric that chose each task's best weights.
     device : `str`
     versions : `Dict[str, str]`
     scores : `Dict[str, Dict[str, TaskScores]]`
@@ -103,6 +107,7 @@ class Evaluation:
     data_path: Dict[str, str]
     train_data_path: Dict[str, str]
     gold_mentions: List[str]
+    validation_metric: Dict[str, str]
     device: str
     versions: Dict[str, str]
     scores: Dict[str, Dict[str, TaskScores]] = field(default_factory=dict)
@@ -111,23 +116,44 @@ class Evaluation:
     seconds: float = 0.0
 
     def table(self) -> str:
-        """The F1 of all weights on all tasks times 100, the baselines' below, and what the columns mean."""
-        rows = [["", *self.tasks]]
+        """The F1 of all weights on all tasks times 100, the baselines' below, and what the columns mean.
+
+        A task with several figures has a column for each.
+        """
+        figures = {task: self._figures(task) for task in self.tasks}
+        columns = [(task, name) for task in self.tasks for name in figures[task]]
+        titles = [f"{task} {FIGURES[name]}" if len(figures[task]) > 1 else task for task, name in columns]
+        rows = [["", *titles]]
         for weights, by_task in self.scores.items():
-            rows.append([weights, *(_percent(by_task[t].metrics, is_best_for(weights, t)) for t in self.tasks)])
+            rows.append(
+                [weights, *(_percent(by_task[t].metrics, name, is_best_for(weights, t)) for t, name in columns)]
+            )
         if self.baselines:
-            rows.append(["baseline", *(_percent(getattr(self.baselines.get(t), "metrics", {})) for t in self.tasks)])
-        rows.append(["seconds", *(f"{sum(row[t].seconds for row in self.scores.values()):.1f} " for t in self.tasks)])
+            of_task = {task: getattr(self.baselines.get(task), "metrics", {}) for task in self.tasks}
+            rows.append(["baseline", *(_percent(of_task[task], name) for task, name in columns)])
+        seconds = {task: sum(row[task].seconds for row in self.scores.values()) for task in self.tasks}
+        first = [name == figures[task][0] for task, name in columns]
+        rows.append(["seconds", *(f"{seconds[task]:.1f} " * is_first for (task, _), is_first in zip(columns, first))])
         widths = [max(map(len, column)) for column in zip(*rows)]
         aligned = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
         given = f", gold mentions given to {', '.join(self.gold_mentions)}" if self.gold_mentions else ""
         title = f"{self.run}: {self.split} F1 x 100{given}"
         return "\n".join([title, "", *aligned, "", *self._notes()])
 
+    def _figures(self, task: str) -> List[str]:
+        """The names of the F1 metrics that the table has of a task."""
+        found = {name for by_task in self.scores.values() for name in figures_of(by_task[task].metrics)}
+        return [name for name in FIGURES if name in found] or [STRICT]
+
     def _notes(self) -> Iterator[str]:
         if any(is_best_for(weights, task) for weights in self.scores for task in self.tasks):
-            yield "* the weights that were best for the task in validation"
+            others = [f"{task} by {name}" for task, name in self.validation_metric.items() if name != STRICT]
+            chosen = f" by f1 ({', '.join(others)})" if others else " by f1"
+            yield f"* the weights that were best for the task in validation,{chosen}"
         for task in self.tasks:
+            figures = self._figures(task)
+            if len(figures) > 1:
+                yield from (f"{task} {FIGURES[name]}: {_WHAT_COUNTS[name]}" for name in figures)
             if any("muc_f1" in by_task[task].metrics for by_task in self.scores.values()):
                 yield f"{task}: the average F1 of MUC, B-cubed and CEAF-phi4"
         for task, baseline in self.baselines.items():
@@ -141,6 +167,19 @@ class Evaluation:
     def write(self, path: Union[str, os.PathLike]) -> None:
         """Writes all of it as JSON; the file appears only once it is complete."""
         write_json(path, asdict(self))
+
+
+# Of relations: what is right, and of how many gold relations.
+_WHAT_COUNTS = {
+    STRICT: "both spans and the type are right, of all gold relations",
+    LAST_TOKENS: (
+        "the last tokens of both arguments and the type are right (as in the paper), of all gold relations, those "
+        "alike in these once"
+    ),
+    TYPED: (
+        "both spans, their entity types and the type are right, of the gold relations in sentences with gold mentions"
+    ),
+}
 
 
 @dataclass
@@ -277,6 +316,7 @@ def evaluate_run(
             data_path={task: path for task, path in run.paths(split).items() if task in tasks},
             train_data_path={},
             gold_mentions=[task for task in given if task in tasks],
+            validation_metric={task: validation_metric(run.directory, task) for task in tasks},
             device=_describe(device),
             versions=versions(),
         )
@@ -399,7 +439,7 @@ def _baseline(
         }
         scores = baseline_scores("tagging", train, test, reader.layer)
     elif isinstance(reader, RelationReader):
-        layers = [name for name in MENTION_LAYERS if all(name in document.spans for document in train + test)]
+        layers = [name for name in reader.mention_layers if all(name in document.spans for document in train + test)]
         if not layers:
             return None
         given = f"given the gold '{layers[0]}' mentions and types, "
@@ -465,8 +505,8 @@ def _loading(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: damaged, or not the weights of this model ({reason})") from error
 
 
-def _percent(metrics: Metrics, marked: bool = False) -> str:
-    return f"{100 * metrics['f1']:.2f}{'*' if marked else ' '}" if "f1" in metrics else "- "
+def _percent(metrics: Metrics, name: str, marked: bool = False) -> str:
+    return f"{100 * metrics[name]:.2f}{'*' if marked else ' '}" if name in metrics else "- "
 
 
 def _describe(device: torch.device) -> str:

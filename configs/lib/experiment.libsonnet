@@ -5,6 +5,8 @@
 // needs: where word vectors are learned, { tokens: 2 } teaches the model what an unknown word is like.
 // Tasks of sentences are validated and tested in batches of `validation_batch_size` sentences at least: without gradients
 // there is room for them, and the scores do not depend on it.
+// `validation_metric` names the metric of some tasks that decides their patience and best weights, where it is not '+f1',
+// such as { relation: '+f1_last_tokens' }; those of tasks that the experiment lacks do not matter.
 // `shared_encoder` is that of the levels without encoders, see `levels.sharing`. Everything else has the paper's value as
 // its default.
 {
@@ -19,6 +21,7 @@
     scheduler={ type: 'reduce_on_plateau', mode: 'max', factor: 0.5, patience: 5 },
     num_epochs=100,
     patience=10,
+    validation_metric={},
     min_count={},
     initializer={ regexes: [] },
     seed=13370,
@@ -28,6 +31,7 @@
     local paths(split) = { [task]: tasks[task][split] for task in std.objectFields(tasks) },
     // With whatever is added to the experiment.
     local experiment = self,
+    local metrics = { [task]: std.get(validation_metric, task, '+f1') for task in std.objectFields(tasks) },
     local holds_documents(task) = experiment.dataset_reader.readers[task].type == 'hmtl_coref',
 
     random_seed: seed,
@@ -74,6 +78,7 @@
       grad_clipping: 10.0,
       num_epochs: num_epochs,
       patience: patience,
+      [if std.setInter(std.objectFields(tasks), std.objectFields(validation_metric)) != [] then 'validation_metric']: metrics,
       seed: seed,
     } + trainer,
   },

@@ -66,6 +66,9 @@ local of_setup(setup, corpora, new) =
 local first_parts(parts, setup) =
   embedders.combine(parts[:std.min(setup.embedding_parts, std.length(parts))]);
 
+// The paper scores relations by the last tokens of their arguments.
+local validation_metric = { relation: '+f1_last_tokens' };
+
 // Small corpora, and words that are learned from them.
 local small_corpora(name, corpora) =
   local contextual = if env.transformer == '' then [] else [embedders.transformer(env.transformer, cache_gib=6.0)];
@@ -80,6 +83,7 @@ local small_corpora(name, corpora) =
     scheduler={ type: 'reduce_on_plateau', mode: 'max', factor: 0.5, patience: 1 },
     num_epochs=12,
     patience=4,
+    validation_metric=validation_metric,
   ));
 
 {
@@ -98,6 +102,7 @@ local small_corpora(name, corpora) =
         tasks=tasks,
         embedding=first_parts(paper, setups[name]),
         levels=stacked(levels.paper),
+        validation_metric=validation_metric,
       )
     ),
 

@@ -9,12 +9,10 @@ from typing import Callable, DefaultDict, Dict, Iterable, Iterator, List, Sequen
 
 from hmtl.data.document import Bounds, Document, Relation, Span
 from hmtl.errors import UserError
-from hmtl.training.metrics import CoreferenceScores, LabelledF1
+from hmtl.training.metrics import CoreferenceScores, LabelledF1, RelationScores
+from hmtl.training.metrics.relation_scores import TypedRelation
 
 Phrase = Tuple[str, ...]
-
-# A relation as it is scored: the last token of each argument, and the label.
-RelationItem = Tuple[int, int, str]
 
 
 class MostFrequentType:
@@ -127,11 +125,15 @@ class MostFrequentRelation:
             }
         return self
 
-    def predict(self, document: Document) -> List[List[RelationItem]]:
-        """For each sentence, the last token of either argument, counted from its start, and the label."""
+    def predict(self, document: Document) -> List[List[TypedRelation]]:
+        """The relations of each sentence, with offsets counted from its start and the types of their mentions."""
         return [
             [
-                (first.end, second.end, self._labels[first.label, second.label])
+                TypedRelation(
+                    Relation(first.bounds, second.bounds, self._labels[first.label, second.label]),
+                    first.label,
+                    second.label,
+                )
                 for first, second in _pairs(mentions)
                 if (first.label, second.label) in self._labels
             ]
@@ -215,7 +217,8 @@ def baseline_scores(
         `precision`, `recall` and `f1`; beside them,
 
         - tagging: the same with the prefix `counting_unlabelled_`, for `count_unlabelled=True`;
-        - relation: the same with the prefix `counting_unrelated_`, for `count_unrelated=True`;
+        - relation: all that `RelationScores` yields, and the same with the prefix `counting_unrelated_`, for
+          `count_unrelated=True`;
         - coref: all that `CoreferenceScores` yields (the three are its averages), and the same with the prefix
           `gold_mentions_`, where the gold mentions are given.
 
@@ -247,13 +250,11 @@ def _tagging_scores(train: Sequence[Document], test: Sequence[Document], layer: 
 def _relation_scores(train: Sequence[Document], test: Sequence[Document], layer: str) -> Dict[str, float]:
     scores: Dict[str, float] = {}
     for prefix, count_unrelated in (("", False), ("counting_unrelated_", True)):
-        baseline, metric = MostFrequentRelation(layer, count_unrelated).fit(train), LabelledF1()
+        baseline, metric = MostFrequentRelation(layer, count_unrelated).fit(train), RelationScores()
         for document in _with_relations(test, layer):
-            gold = [
-                [(arg1[1], arg2[1], label) for arg1, arg2, label in relations]
-                for relations in document.relations_by_sentence()
-            ]
-            metric(baseline.predict(document), gold)
+            mentions = document.spans_by_sentence(layer)
+            known_types = {span.label for span in document.spans[layer]}
+            metric(baseline.predict(document), document.relations_by_sentence(), mentions, known_types)
         scores.update(_prefixed(prefix, metric.get_metric()))
     return scores
 

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from hmtl.errors import UserError
 from hmtl.experiments import plots
-from hmtl.experiments.paper import Column
+from hmtl.experiments.paper import Column, task_title
 from hmtl.experiments.results import Result, by_setup, columns_of, read_results
 from hmtl.experiments.tables import (
     Bootstrap,
@@ -20,6 +20,7 @@ from hmtl.experiments.tables import (
     scores_table,
     updates_table,
 )
+from hmtl.figures import STRICT
 from hmtl.files import atomic_write
 
 REPORT = "report.md"
@@ -98,7 +99,7 @@ def _section(
 
 def _scores(results: Sequence[Result], table: Table) -> Iterator[str]:
     columns = columns_of(results)
-    cells = {(row["setup"], Column(row["task"], row["gold_mentions"])): row for row in table.rows}
+    cells = {(row["setup"], Column(row["task"], row["gold_mentions"], row["figure"])): row for row in table.rows}
     with_paper = [
         column for column in columns if any(cells.get((s, column), {}).get("paper") for s in by_setup(results))
     ]
@@ -107,7 +108,7 @@ def _scores(results: Sequence[Result], table: Table) -> Iterator[str]:
         titles += [column.title] + ["paper"] * (column in with_paper)
     rows = []
     for setup, runs in by_setup(results).items():
-        row = [setup, ", ".join(Column(task).title for task in runs[0].tasks)]
+        row = [setup, ", ".join(task_title(task) for task in runs[0].tasks)]
         for column in columns:
             cell = cells.get((setup, column))
             row.append(_mean_and_std(cell))
@@ -120,6 +121,11 @@ def _scores(results: Sequence[Result], table: Table) -> Iterator[str]:
         "Mean ± sample standard deviation over the seeds (n runs), each task with the weights that were best for it in "
         "validation. CR is the average of MUC, B-cubed and CEAF-phi4."
     )
+    if any(column.figure != STRICT for column in columns):
+        yield (
+            "Of relations, strict: both spans and the type are right; last tokens: the last tokens of both arguments "
+            "and the type, as in the paper; typed: strict, and the types of both arguments, too."
+        )
     if any(not row["chosen_alike"] for row in table.rows):
         yield "† Gold mentions were given in the test alone: the weights were chosen without them."
     if baseline:
@@ -163,7 +169,7 @@ def _comparisons(table: Table, bootstrap: Bootstrap) -> Iterator[str]:
         rows.append(
             [
                 row["setup"],
-                Column(row["task"], row["gold_mentions"]).title,
+                Column(row["task"], row["gold_mentions"], row["figure"]).title,
                 row["single"],
                 f"{row['difference']:+.2f}{'' if row['std'] is None else ' ± ' + format(row['std'], '.2f')}"
                 if told
@@ -194,7 +200,8 @@ def _updates(table: Table) -> Iterator[str]:
     with_paper = any(row["paper_change_percent"] is not None for row in table.rows)
     rows = []
     for row in table.rows:
-        cells = [row["setup"], Column(row["task"], row["gold_mentions"]).title, _number(row["updates"], ".0f")]
+        title = task_title(row["task"]) + ", gold mentions" * row["gold_mentions"]
+        cells = [row["setup"], title, _number(row["updates"], ".0f")]
         cells += [
             f"{_number(row['updates_single'], '.0f')} ({row['single']})",
             _number(row["change_percent"], "+.0f", " %"),

@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence
 from hmtl.experiments.paper import CORPORA, MORE_UPDATES, TEST_F1, Column
 from hmtl.experiments.results import Result, by_setup, columns_of, counts_of
 from hmtl.experiments.significance import Comparison, paired_bootstrap
+from hmtl.figures import TYPED
 from hmtl.files import write_csv
 
 
@@ -61,6 +62,7 @@ def scores_table(results: Sequence[Result]) -> Table:
                     "tasks": "+".join(runs[0].tasks),
                     "task": column.task,
                     "gold_mentions": column.gold_mentions,
+                    "figure": column.figure,
                     "chosen_alike": chosen_alike,
                     "n": len(values),
                     "mean": statistics.mean(values.values()),
@@ -77,10 +79,14 @@ def comparisons_table(results: Sequence[Result], bootstrap: Bootstrap) -> Table:
     """Each multi-task setup against the setup of one of its tasks alone, with the same seeds."""
     table = Table("comparisons")
     for setup, multi, single, column in _pairs(results):
+        # Runs note no counts of it, and it says little beside the other two.
+        if column.figure == TYPED:
+            continue
         row: Dict[str, Any] = {
             "setup": setup,
             "task": column.task,
             "gold_mentions": column.gold_mentions,
+            "figure": column.figure,
             "single": single[0].setup,
         }
         seeds = sorted({run.seed for run in multi} & {run.seed for run in single})
@@ -108,8 +114,12 @@ def updates_table(results: Sequence[Result]) -> Table:
     """The updates of each task until its best epoch, against those of the task alone (the paper's table 9)."""
     table = Table("updates")
     for setup, multi, single, column in _pairs(results):
+        # The weights of a task are the same for all its figures, and with gold mentions that it only gets afterwards.
+        if any((row["setup"], row["task"]) == (setup, column.task) for row in table.rows):
+            continue
         ours, theirs = _mean_updates(multi, column.task), _mean_updates(single, column.task)
-        paper = MORE_UPDATES.get(setup, {}).get(column) if multi[0].corpora == CORPORA else None
+        of_paper = MORE_UPDATES.get(setup, {}) if multi[0].corpora == CORPORA else {}
+        paper = next((change for about, change in of_paper.items() if about.task == column.task), None)
         table.rows.append(
             {
                 "setup": setup,
@@ -124,8 +134,6 @@ def updates_table(results: Sequence[Result]) -> Table:
                 "paper_change_percent": paper,
             }
         )
-    # The weights of a task are the same with and without gold mentions that it only gets afterwards.
-    table.rows = [row for row in table.rows if not (row["gold_mentions"] and _has_plain(row, table.rows))]
     return table
 
 
@@ -209,12 +217,6 @@ def _mean_updates(runs: Sequence[Result], task: str) -> Optional[float]:
     updates = [run.updates_to_best(task) for run in runs]
     known = [number for number in updates if number is not None]
     return statistics.mean(known) if known else None
-
-
-def _has_plain(row: Dict[str, Any], rows: Sequence[Dict[str, Any]]) -> bool:
-    return any(
-        (other["setup"], other["task"], other["gold_mentions"]) == (row["setup"], row["task"], False) for other in rows
-    )
 
 
 def _run_row(run: Result) -> Dict[str, Any]:

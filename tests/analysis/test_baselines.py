@@ -103,13 +103,15 @@ RELATED = [
 
 def test_most_frequent_relation():
     test = document("x | Old Firm hired Joe and Ned", [(1, 2, "ORG"), (4, 4, "PER"), (6, 6, "PER")])
-    expected = {(3, 1, "OWN"), (5, 1, "OWN"), (1, 3, "SUES"), (1, 5, "SUES")}
+    firm, joe, ned = (0, 1), (3, 3), (5, 5)
+    owns = {((joe, firm, "OWN"), "PER", "ORG"), ((ned, firm, "OWN"), "PER", "ORG")}
+    sues = {((firm, joe, "SUES"), "ORG", "PER"), ((firm, ned, "SUES"), "ORG", "PER")}
     predicted = MostFrequentRelation("ner").fit(RELATED).predict(test)
     assert predicted[0] == []
-    assert set(predicted[1]) == expected
+    assert set(predicted[1]) == owns | sues
     # Counting pairs that are unrelated, ORG PER is none (2 of 3), PER ORG is OWN (2, against 0).
     predicted = MostFrequentRelation("ner", count_unrelated=True).fit(RELATED).predict(test)
-    assert set(predicted[1]) == {(3, 1, "OWN"), (5, 1, "OWN")}
+    assert set(predicted[1]) == owns
 
 
 def test_a_relation_must_be_more_frequent_than_none():
@@ -126,16 +128,26 @@ def test_relation_scores():
         [((3, 3), (0, 1), "OWN"), ((0, 1), (3, 3), "HIRES")],
     )
     # Predicted: Joe owns Big Firm, Big Firm sues Joe.
-    assert baseline_scores("relation", RELATED, [test], layer="ner") == pytest.approx(
-        {
-            "precision": 1 / 2,
-            "recall": 1 / 2,
-            "f1": 1 / 2,
-            "counting_unrelated_precision": 1 / 1,
-            "counting_unrelated_recall": 1 / 2,
-            "counting_unrelated_f1": 2 / 3,
-        }
+    expected = {}
+    # It is given spans and types, so that all figures are the same; sentence 1 has no relation, and none is predicted.
+    for figure in ("", "_last_tokens", "_typed"):
+        expected.update({f"precision{figure}": 1 / 2, f"recall{figure}": 1 / 2, f"f1{figure}": 1 / 2})
+        expected[f"counting_unrelated_precision{figure}"] = 1 / 1
+        expected[f"counting_unrelated_recall{figure}"] = 1 / 2
+        expected[f"counting_unrelated_f1{figure}"] = 2 / 3
+    expected["f1_last_tokens_sentences_with_relations"] = 1 / 2
+    expected["counting_unrelated_f1_last_tokens_sentences_with_relations"] = 2 / 3
+    assert baseline_scores("relation", RELATED, [test], layer="ner") == pytest.approx(expected)
+
+
+def test_relations_of_the_same_last_tokens_count_once_by_these_and_twice_by_spans():
+    test = document(
+        "Big Firm hired Joe",
+        [(0, 1, "ORG"), (3, 3, "PER")],
+        [((3, 3), (0, 1), "OWN"), ((3, 3), (1, 1), "OWN")],
     )
+    scores = baseline_scores("relation", RELATED, [test], layer="ner")
+    assert [scores[f"recall{figure}"] for figure in ("", "_last_tokens", "_typed")] == [1 / 2, 1, 1 / 2]
 
 
 COREFERENT = document(

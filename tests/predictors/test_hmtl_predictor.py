@@ -93,7 +93,7 @@ def test_predictions_are_those_of_the_model(predictor):
         return token, token
 
     expected = Counter(
-        (mention_ending_at(arg1 + offset), mention_ending_at(arg2 + offset), label)
+        (mention_ending_at(arg1[1] + offset), mention_ending_at(arg2[1] + offset), label)
         for offset, rows in zip(first, raw["relation"][0])
         for arg1, arg2, label in rows
     )
@@ -110,7 +110,7 @@ def test_predictions_are_those_of_the_model(predictor):
 
 
 def test_arguments_take_spans_of_the_nearest_level_then_of_others(predictor):
-    assert predictor._span_tasks["relation"] == ["emd", "ner"]
+    assert predictor._hmtl.span_tasks["relation"] == ["emd", "ner"]
     output = predictor.predict(TEXT)
     emd_ends = {span["end"] for span in output["emd"]}
     ner = {span["end"]: span["start"] for span in output["ner"]}

@@ -7,6 +7,7 @@ from hmtl.analysis.errors.run import RunErrors, TaskErrors
 from hmtl.analysis.errors.section import Example, Section
 from hmtl.analysis.errors.text import matrix_rows, summary_rows
 from hmtl.data.document import Span
+from hmtl.figures import in_words
 from hmtl.inspection.characters import visible
 from hmtl.inspection.marks import Annotated, nested_marks
 from hmtl.inspection.page_style import STYLE
@@ -40,7 +41,7 @@ def _text(text: str) -> str:
 
 
 def _task(task: str, errors: TaskErrors) -> Iterator[str]:
-    yield f"<h2>{_text(task)}</h2>\n<p>F1 {100 * errors.metrics['f1']:.2f}, {_text(errors.weights)}, "
+    yield f"<h2>{_text(task)}</h2>\n<p>{in_words(errors.metrics)}, {_text(errors.weights)}, "
     yield f"{_text(errors.data_path)}</p>\n"
     if errors.findable is not None:
         yield f"<p>{_text(str(errors.findable))}</p>\n"

@@ -6,6 +6,7 @@ from hmtl.analysis.errors.run import RunErrors, TaskErrors
 from hmtl.analysis.errors.section import NONE, Example, Section
 from hmtl.data.document import Span
 from hmtl.data.validation import format_table
+from hmtl.figures import in_words
 from hmtl.inspection.characters import visible
 
 # Of each section the labels with most errors are shown, and of each kind the most frequent patterns.
@@ -61,7 +62,7 @@ def _none_last(label: str) -> List[object]:
 
 
 def _task(task: str, errors: TaskErrors) -> Iterator[str]:
-    yield f"{task}: F1 {100 * errors.metrics['f1']:.2f} ({errors.weights}, {errors.data_path})"
+    yield f"{task}: {in_words(errors.metrics)} ({errors.weights}, {errors.data_path})"
     if errors.findable is not None:
         yield str(errors.findable)
     for section in errors.sections:

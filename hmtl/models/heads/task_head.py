@@ -1,6 +1,6 @@
 """What the hierarchy asks of a head."""
 
-from typing import Any, Dict, List, Literal, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Literal, Optional, Sequence, Set, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -24,9 +24,13 @@ class TaskHead(Head):
     - `with_scores`, whether scores of the predictions are wanted, and the reader's target fields,
 
     where a row is a sentence or a document, as `scope` says. It returns `loss` where there are targets, and, outside
-    training, `predictions`, one list a row, whose items `predicts` names: `Span`s, relations as
-    `(last token of arg1, last token of arg2, label)`, or clusters as lists of `(start, end)`; offsets count tokens from
-    the start of the row. A head decodes and updates its metrics only outside training.
+    training, `predictions`, one list a row, whose items `predicts` names: `Span`s, `Relation`s, or clusters as lists of
+    `(start, end)`; offsets count tokens from the start of the row. A head decodes and updates its metrics only outside
+    training.
+
+    A head that `reads_spans` also gets `predicted_spans` outside training, of a model with tasks that predict spans of
+    the same scope: for each of these tasks its `predictions`, those of the levels that the task reads first, the
+    nearest before all others. `span_labels` then holds the labels of these tasks, and is `None` where there are none.
 
     Where they are wanted it then also returns `scores`, nested like `predictions`: a float between 0 and 1 for each
     span (the posterior probability of exactly this span with this label) and each relation (its probability), and for
@@ -55,6 +59,8 @@ class TaskHead(Head):
     predicts: Layer = "spans"
     labels: Optional[List[str]] = None
     why_not_findable: str = ""
+    reads_spans: bool = False
+    span_labels: Optional[Set[str]] = None
 
     def forward(  # type: ignore[override]
         self,
