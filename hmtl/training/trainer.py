@@ -197,8 +197,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
         patience : `int`, optional
             Validations without improvement after which a task wants to stop.
         patience_rule : `str`, optional (default = `"no_improvement"`)
-            `"lowest_score"` instead gives a task up, for good, once its score is the lowest of the last `patience + 1`,
-            as in 2018.
+            `"lowest_score"` instead gives a task up, for good, once its score is the lowest of the last `patience + 1`
+            of at least `patience + 2`, as in 2018.
         num_epochs : `int`, optional (default = `100`)
         grad_clipping : `float`, optional
             The values of the gradient are clipped to this size, as the first of both limits.

@@ -47,7 +47,7 @@ HEADS = {
     "crf mean": lambda: crf("mean"),
     "relation sum": lambda: relation("sum"),
     "relation mean": lambda: relation("mean"),
-    "relation padded_mean": lambda: relation("padded_mean"),
+    "relation as_2018": lambda: relation("as_2018"),
     "coref": coref,
 }
 

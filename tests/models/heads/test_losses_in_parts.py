@@ -65,7 +65,7 @@ HEADS = {
     "crf mean": lambda: crf("mean"),
     "relation sum": lambda: relation("sum"),
     "relation mean": lambda: relation("mean"),
-    "relation padded_mean": lambda: relation("padded_mean"),
+    "relation as_2018": lambda: relation("as_2018"),
     "coref": coref,
 }
 SUMS = ("crf sum", "relation sum", "coref")
@@ -90,7 +90,7 @@ def test_the_parts_make_the_whole(name: str, training: bool) -> None:
     total, count = 0.0, 0.0
     for rows in PARTS:
         # Of the mean that counts padding the parts are padded like the whole: otherwise they cannot add up.
-        part = head(**part_of(whole, rows, trim=name != "relation padded_mean"))
+        part = head(**part_of(whole, rows, trim=name != "relation as_2018"))
         weight = part.get("loss_count", torch.tensor(1.0))
         (part["loss"] * weight).backward()
         total, count = total + (part["loss"] * weight).item(), count + weight.item()
@@ -104,7 +104,7 @@ def test_the_parts_make_the_whole(name: str, training: bool) -> None:
 # By hand: five sentences; the pairs of different tokens of 4, 6 and 3 tokens by three types; all pairs of 5 x 6 x 6.
 @pytest.mark.parametrize(
     "name,expected",
-    [("crf mean", 5), ("relation mean", (12 + 30 + 6) * 3), ("relation padded_mean", 5 * 36 * 3)],
+    [("crf mean", 5), ("relation mean", (12 + 30 + 6) * 3), ("relation as_2018", 5 * 36 * 3)],
 )
 def test_a_mean_says_over_how_many(name: str, expected: int) -> None:
     head = HEADS[name]()
