@@ -14,7 +14,7 @@ from hmtl.evaluation import is_best_for
 from hmtl.files import atomic_write
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.models.hmtl import HMTL
-from hmtl.training.metrics.coreference_scores import document_fractions
+from hmtl.training.metrics.coreference_scores import AVERAGED, document_fractions
 
 # The document and the number of the sentence in it; -1 is the whole document.
 Unit = Tuple[str, int]
@@ -110,7 +110,7 @@ class Counting:
         def count(_: torch.nn.Module, args: Tuple[Any, ...], fields: Dict[str, Any], output: Dict[str, Any]) -> None:
             for predicted, metadata in zip(output["predictions"], fields["metadata"], strict=True):
                 unit = metadata["doc_key"], metadata.get("sentence", WHOLE_DOCUMENT)
-                rows.append((unit, _counts(predicted, metadata[head.predicts], head.predicts)))
+                rows.append((unit, _counts(predicted, metadata[head.predicts], head)))
 
         hook = head.register_forward_hook(count, with_kwargs=True)
         try:
@@ -120,10 +120,10 @@ class Counting:
         self.counts[task] = _of_rows(COREFERENCE if head.predicts == "clusters" else LABELLED, rows)
 
 
-def _counts(predicted: Any, gold: Any, layer: str) -> np.ndarray:
-    if layer == "clusters":
-        *averaged, _ = document_fractions(predicted, gold)
-        return np.array(averaged, dtype=float).ravel()
+def _counts(predicted: Any, gold: Any, head: TaskHead) -> np.ndarray:
+    if head.predicts == "clusters":
+        fractions = document_fractions(predicted, gold, getattr(head, "singletons", "count"))
+        return np.array([fractions[name] for name in AVERAGED], dtype=float).ravel()
     predicted, gold = set(predicted), set(gold)
     return np.array([len(predicted & gold), len(predicted), len(gold)])
 

@@ -56,8 +56,9 @@ def relation(reduction: str) -> TaskHead:
     return RelationHead(Vocabulary(counter={"re_labels": types}), DIM, "re", hidden_dim=4, loss_reduction=reduction)
 
 
-def coref() -> TaskHead:
-    return CorefHead(Vocabulary(), DIM, DIM, max_span_width=3, spans_per_word=1.0, hidden_dim=6, dropout=0.0)
+def coref(predict_singletons: bool = False) -> TaskHead:
+    options = {"max_span_width": 3, "spans_per_word": 1.0, "hidden_dim": 6, "dropout": 0.0}
+    return CorefHead(Vocabulary(), DIM, DIM, **options, predict_singletons=predict_singletons)
 
 
 HEADS = {
@@ -67,8 +68,9 @@ HEADS = {
     "relation mean": lambda: relation("mean"),
     "relation as_2018": lambda: relation("as_2018"),
     "coref": coref,
+    "coref with singletons": lambda: coref(predict_singletons=True),
 }
-SUMS = ("crf sum", "relation sum", "coref")
+SUMS = ("crf sum", "relation sum", "coref", "coref with singletons")
 
 
 def gradients_of(head: TaskHead) -> Dict[str, torch.Tensor]:
