@@ -34,6 +34,8 @@ local patches = {
       emd: if above_ner('emd') then { head+: { dropout: 0.0 }, input_dropout: 0.0 } else {},
       // Padded pairs count in the loss, which is large, and a token may be related to itself.
       relation: { head+: { loss_reduction: 'as_2018', allow_self_relations: true } },
+      // B-cubed leaves out clusters of one; of the gold mentions, the narrow ones are candidates, to be pruned.
+      coref: { head+: { singletons: 'as_2018', gold_mentions_rule: 'as_2018' } },
     },
     dataset_reader+: { readers: with(experiment.dataset_reader.readers, readers) },
     // What a stateful ELMo makes of a sentence depends on the order and the size of batches.

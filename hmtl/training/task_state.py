@@ -34,9 +34,9 @@ class ScoreTracker(MetricTracker):
 
 
 class LowestScoreTracker(ScoreTracker):
-    """Out of patience once a score is the lowest of the last `patience + 1` of at least `patience + 2`, and from then on
-    for good, whatever the scores that follow: the rule of the 2018 implementation, which with a patience of 10 acts from
-    the 12th validation on. A task that improves from a late dip is given up; one that stands still above its first
+    """Out of patience once a score is the lowest of the last `patience + 1` of at least `patience + 2`, and from then
+    on for good, whatever the scores that follow: the rule of the 2018 implementation, which with a patience of 10 acts
+    from the 12th validation on. A task that improves from a late dip is given up; one that stands still above its first
     scores never is."""
 
     def __init__(self, metric_name: str, patience: Optional[int] = None) -> None:

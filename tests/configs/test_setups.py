@@ -157,13 +157,16 @@ def test_faithful_turns_the_flaws_on_and_nothing_else(monkeypatch: pytest.Monkey
         "validation_data_loader.batch_size.relation": (32, 4),
         "validation_data_loader.padding_noise.coref": (None, 0.0),
         "validation_data_loader.seed": (None, 13370),
+        # 21.
+        "model.levels.coref.head.singletons": (None, "as_2018"),
+        "model.levels.coref.head.gold_mentions_rule": (None, "as_2018"),
         # The document as one sequence is the paper's setups' anyway.
         "dataset_reader.readers.coref.unescape": (None, True),
     }
     # `None` stands for random batches, and for the order of the data in validation.
-    assert load("ldc", "A")["validation_data_loader"]["padding_noise"] == dict.fromkeys(
-        ("ner", "emd", "relation")
-    ) | {"coref": 0.0}
+    assert load("ldc", "A")["validation_data_loader"]["padding_noise"] == dict.fromkeys(("ner", "emd", "relation")) | {
+        "coref": 0.0
+    }
 
 
 @pytest.mark.parametrize("corpora", ["ldc", "free"])

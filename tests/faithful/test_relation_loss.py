@@ -46,7 +46,11 @@ def batch(lengths: List[int], relations: List[List[Row]]) -> Tuple[torch.Tensor,
     width, longest = max(lengths), max(map(len, relations))
     rows = [[*of_one, *[(-1, -1, -1)] * (longest - len(of_one))] for of_one in relations]
     mask = torch.arange(width) < torch.tensor(lengths).unsqueeze(1)
-    return torch.randn(len(lengths), width, 4), mask, torch.tensor(rows, dtype=torch.long).view(len(lengths), longest, 3)
+    return (
+        torch.randn(len(lengths), width, 4),
+        mask,
+        torch.tensor(rows, dtype=torch.long).view(len(lengths), longest, 3),
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,7 +92,10 @@ def test_faithful_predicts_relations_of_a_token_with_itself() -> None:
     encoding, mask, _ = batch([3], [[]])
     # Every pair of every type is predicted.
     certain = {"threshold": 1e-9}
-    for options, expected in (({}, 3 * 2 * 3), ({"loss_reduction": "as_2018", "allow_self_relations": True}, 3 * 3 * 3)):
+    for options, expected in (
+        ({}, 3 * 2 * 3),
+        ({"loss_reduction": "as_2018", "allow_self_relations": True}, 3 * 3 * 3),
+    ):
         (found,) = head_of(**certain, **options).eval()(encoding, mask)["predictions"]
         assert len(found) == expected
 

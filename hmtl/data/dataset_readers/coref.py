@@ -27,6 +27,7 @@ class CorefReader(DocumentReader):
     one_sequence : `bool`, optional (default = `False`)
         Give the lower levels the document as one sequence, as the 2018 implementation did, instead of sentence by
         sentence, as they were trained. The field `sentence_ids`, shape (num_tokens,), then keeps the boundaries.
+        Predictors, which find all tasks in one pass, read sentence by sentence all the same.
     unescape : `bool`, optional (default = `False`)
         Reads the words `/.` and `/?` without the slash, as the 2018 readers of coreference did, those of the other
         tasks not.

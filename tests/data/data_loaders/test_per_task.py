@@ -200,7 +200,9 @@ def test_a_task_without_padding_noise_has_random_batches_and_elsewhere_its_own_o
     assert keys(loader.stream("coref"), 9) == keys(usual.stream("coref"), 9)
     assert keys(loader.batches_of("coref")) == keys(usual.batches_of("coref"))
     assert keys(loader_of(path, padding_noise=None).pass_over("ner", 0)) == first
-    with pytest.raises(ConfigurationError, match=r"padding_noise names \['emd'\]; there are readers for \['coref', 'ner'\]"):
+    with pytest.raises(
+        ConfigurationError, match=r"padding_noise names \['emd'\]; there are readers for \['coref', 'ner'\]"
+    ):
         loader_of(path, padding_noise={"emd": None})
 
 
