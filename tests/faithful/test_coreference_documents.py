@@ -1,4 +1,4 @@
-"""The coreference readers of 2018 gave the lower levels a document as one sequence, and took the slash off two words."""
+"""The coreference readers of 2018 gave the lower levels a document as one sequence; two words lost their slash."""
 
 from pathlib import Path
 
