@@ -15,7 +15,7 @@ from hmtl.figures import LAST_TOKENS, STRICT
 from hmtl.files import atomic_write
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.models.hmtl import HMTL
-from hmtl.training.metrics.coreference_scores import document_fractions
+from hmtl.training.metrics.coreference_scores import AVERAGED, document_fractions
 from hmtl.training.metrics.relation_scores import last_tokens
 
 # The document and the number of the sentence in it; -1 is the whole document.
@@ -120,7 +120,7 @@ class Counting:
             for predicted, metadata in zip(output["predictions"], fields["metadata"], strict=True):
                 unit = metadata["doc_key"], metadata.get("sentence", WHOLE_DOCUMENT)
                 for figure, part in compared.items():
-                    counts = _counts(part(predicted), part(metadata[head.predicts]), head.predicts)
+                    counts = _counts(part(predicted), part(metadata[head.predicts]), head)
                     rows[figure].append((unit, counts))
 
         hook = head.register_forward_hook(count, with_kwargs=True)
@@ -132,10 +132,10 @@ class Counting:
         self.counts.update({(task, figure): _of_rows(kind, found) for figure, found in rows.items()})
 
 
-def _counts(predicted: Any, gold: Any, layer: str) -> np.ndarray:
-    if layer == "clusters":
-        *averaged, _ = document_fractions(predicted, gold)
-        return np.array(averaged, dtype=float).ravel()
+def _counts(predicted: Any, gold: Any, head: TaskHead) -> np.ndarray:
+    if head.predicts == "clusters":
+        fractions = document_fractions(predicted, gold, getattr(head, "singletons", "count"))
+        return np.array([fractions[name] for name in AVERAGED], dtype=float).ravel()
     predicted, gold = set(predicted), set(gold)
     return np.array([len(predicted & gold), len(predicted), len(gold)])
 

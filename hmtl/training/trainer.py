@@ -198,13 +198,13 @@ class MultiTaskTrainer(GradientDescentTrainer):
         patience : `int`, optional
             Validations without improvement after which a task wants to stop.
         patience_rule : `str`, optional (default = `"no_improvement"`)
-            `"lowest_score"` instead gives a task up, for good, once its score is the lowest of the last `patience + 1`,
-            as in 2018.
+            `"lowest_score"` instead gives a task up, for good, once its score is the lowest of the last `patience + 1`
+            of at least `patience + 2`, as in 2018.
         num_epochs : `int`, optional (default = `100`)
-        grad_norm : `float`, optional
-            The gradient is scaled down to this norm.
         grad_clipping : `float`, optional
-            Its values are then clipped to this size.
+            The values of the gradient are clipped to this size, as the first of both limits.
+        grad_norm : `float`, optional
+            The gradient, its values clipped already, is scaled down to this norm.
         gradient_accumulation_steps : `int`, optional (default = `1`)
             A batch is so many times as large as the data loader's `batch_size`, and computed in so many parts: the
             gradient is that of the whole.

@@ -314,19 +314,32 @@ def test_an_update_neither_decodes_nor_waits_for_the_device(fixtures, tmp_path, 
 
 
 @pytest.mark.parametrize(
-    "grad_norm, grad_clipping", [(0.01, None), (0.01, 10.0), (1e6, None), (None, 1e-4), (0.5, 1e-4)]
+    "grad_norm, grad_clipping", [(0.01, None), (0.01, 10.0), (1e6, None), (None, 1e-4), (0.5, 1e-4), (1e-3, 1e-4)]
 )
-def test_the_norm_is_limited_and_then_the_values(fixtures, tmp_path, grad_norm, grad_clipping):
-    limits = {"grad_norm": grad_norm, "grad_clipping": grad_clipping}
-    trainer = trainer_of(fixtures, tmp_path, **limits)
+@pytest.mark.parametrize(
+    "settings", [{}, {"gradient_accumulation_steps": 2}, {"precision": "fp16"}], ids=["plain", "parts", "fp16"]
+)
+def test_the_values_are_limited_and_then_the_norm(fixtures, tmp_path, grad_norm, grad_clipping, settings):
+    """Of the whole gradient at its true size: summed over the parts of the batch, without the scale of the loss."""
+    trainer = trainer_of(fixtures, tmp_path, grad_norm=grad_norm, grad_clipping=grad_clipping, **settings)
     batches = batches_of(trainer, "ner")
-    (expected,) = gradients(trainer, batches).values()
-    norm = torch.cat([gradient.flatten().double() for gradient in expected.values()]).norm().item()
-    for name, gradient in expected.items():
-        if grad_norm and norm > grad_norm:
-            gradient = gradient * (grad_norm / norm)
-        expected[name] = gradient if grad_clipping is None else gradient.clamp(-grad_clipping, grad_clipping)
+    with trainer._updater.precision.autocast():
+        (gradient,) = gradients(trainer, batches).values()
+    if grad_clipping:
+        gradient = {name: tensor.clamp(-grad_clipping, grad_clipping) for name, tensor in gradient.items()}
+    norm = torch.cat([tensor.flatten().double() for tensor in gradient.values()]).norm().item()
+    share = min(1.0, grad_norm / norm) if grad_norm else 1.0
     trainer.model.zero_grad()
     found = step(trainer, batches)
-    for name, gradient in expected.items():
-        torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-6, msg=name)
+    tolerance = {"rtol": 2e-2, "atol": 1e-5} if "precision" in settings else {"rtol": 1e-3, "atol": 1e-6}
+    for name, tensor in gradient.items():
+        torch.testing.assert_close(found[name], tensor * share, **tolerance, msg=name)
+
+
+def test_clipped_values_change_the_direction(fixtures, tmp_path):
+    """By hand: (200, 20, 1) is (10, 10, 1) once its values are limited to 10, and 5 / sqrt(201) of that has norm 5."""
+    updater = build(fixtures, tmp_path, trainer={"grad_norm": 5.0, "grad_clipping": 10.0})._updater
+    parameter = torch.nn.Parameter(torch.zeros(3))
+    parameter.grad = torch.tensor([200.0, 20.0, 1.0])
+    assert float(updater._clip([parameter])) == pytest.approx(201**0.5)
+    assert parameter.grad.tolist() == pytest.approx([3.5267, 3.5267, 0.35267], rel=1e-4)

@@ -11,6 +11,8 @@ from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
 from hmtl.data.document import Bounds, Document
 from hmtl.data.fields.labelled_indices_field import PADDING
 
+ESCAPED = {"/.": ".", "/?": "?"}
+
 
 @DatasetReader.register("hmtl_coref")
 class CorefReader(DocumentReader):
@@ -25,14 +27,21 @@ class CorefReader(DocumentReader):
     one_sequence : `bool`, optional (default = `False`)
         Give the lower levels the document as one sequence, as the 2018 implementation did, instead of sentence by
         sentence, as they were trained. The field `sentence_ids`, shape (num_tokens,), then keeps the boundaries.
+        Predictors, which find all tasks in one pass, read sentence by sentence all the same.
+    unescape : `bool`, optional (default = `False`)
+        Reads the words `/.` and `/?` without the slash, as the 2018 readers of coreference did, those of the other
+        tasks not.
     max_sentences : `int`, optional (default = `None`)
         Longer documents are cut into parts of so many sentences; links between the parts are lost, and the clusters
         that are cut are counted. A mention that is left alone in its part stays there, as a cluster of one.
     """
 
-    def __init__(self, one_sequence: bool = False, max_sentences: int = None, **kwargs: Any) -> None:
+    def __init__(
+        self, one_sequence: bool = False, unescape: bool = False, max_sentences: int = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.one_sequence = one_sequence
+        self.unescape = unescape
         self.max_sentences = max_sentences
 
     def require_layers(self, document: Document, path: str) -> None:
@@ -49,6 +58,8 @@ class CorefReader(DocumentReader):
         num_parts: Counter = Counter()
         for first in range(0, len(document.sentences), step):
             sentences = document.sentences[first : first + step]
+            if self.unescape:
+                sentences = [[ESCAPED.get(word, word) for word in sentence] for sentence in sentences]
             begin, end = starts[first], starts[first + len(sentences)]
             inside = [[(m[0] - begin, m[1] - begin) for m in cluster if begin <= m[0] < end] for cluster in clusters]
             num_parts.update(number for number, cluster in enumerate(inside) if cluster)

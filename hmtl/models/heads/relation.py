@@ -56,8 +56,10 @@ class RelationHead(TaskHead):
         The probability with which every relation starts. The published formula has no such bias for its types, and
         needs many updates until it has learned that most pairs are unrelated.
     loss_reduction : `str`, optional (default = `"mean"`)
-        Of the binary cross-entropy: `"mean"` over the real pairs and types, `"sum"` over them, or
-        `"padded_mean"`, which counts padded pairs as well, as the 2018 code did.
+        Of the binary cross-entropy: `"mean"` over the real pairs and types, `"sum"` over them, or `"as_2018"`: 100
+        times the mean over all pairs of the padded batch and types, where the scores and targets of padded pairs are
+        set to 0 first, so that each of them adds log 2 to the sum and has no gradient. The 2018 code also had
+        `allow_self_relations`; without it, the pairs of a token with itself count like padded ones.
     """
 
     predicts = "relations"
@@ -82,8 +84,8 @@ class RelationHead(TaskHead):
         loss_reduction: str = "mean",
     ) -> None:
         super().__init__(vocab)
-        if loss_reduction not in ("mean", "sum", "padded_mean"):
-            raise ConfigurationError(f"loss_reduction must be 'mean', 'sum' or 'padded_mean', not '{loss_reduction}'")
+        if loss_reduction not in ("mean", "sum", "as_2018"):
+            raise ConfigurationError(f"loss_reduction must be 'mean', 'sum' or 'as_2018', not '{loss_reduction}'")
         self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self._arg1_projection = torch.nn.Linear(encoding_dim, hidden_dim)
         self._arg2_projection = torch.nn.Linear(encoding_dim, hidden_dim, bias=False)
@@ -179,10 +181,11 @@ class RelationHead(TaskHead):
             is_real.to(scores.dtype),
             accumulate=True,
         )
-        if self._loss_reduction == "padded_mean":
-            loss = F.binary_cross_entropy_with_logits(scores, targets)
-            return {"loss": loss, "loss_count": loss.new_full((), scores.numel())}
+        # Shape: (batch_size, length, length, 1)
         weight = pair_mask.unsqueeze(-1).to(scores.dtype)
+        if self._loss_reduction == "as_2018":
+            loss = 100 * F.binary_cross_entropy_with_logits(scores * weight, targets * weight)
+            return {"loss": loss, "loss_count": loss.new_full((), scores.numel())}
         total = F.binary_cross_entropy_with_logits(scores, targets, weight=weight, reduction="sum")
         if self._loss_reduction == "sum":
             return {"loss": total}

@@ -34,8 +34,8 @@ class TaskHead(Head):
 
     Where they are wanted it then also returns `scores`, nested like `predictions`: a float between 0 and 1 for each
     span (the posterior probability of exactly this span with this label) and each relation (its probability), and for
-    each cluster a list of one float a mention: the probability of the link to the antecedent that it was joined by, and
-    for the first mention that of the likeliest link to it.
+    each cluster a list of one float a mention: the probability of the link to the antecedent that it was joined by, for
+    the first mention that of the likeliest link to it, and for the mention of a cluster of one that it is a mention.
 
     A batch may be computed in parts, over workers or one after the other, and the gradient must be that of the whole.
     A `loss` that is a sum over rows adds up. One that is a mean comes with `loss_count`, shape (), a float tensor on

@@ -95,15 +95,18 @@ def test_loss_is_that_of_the_real_pairs(reduction: str, with_self: bool) -> None
     assert head(**batch)["loss"].item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_loss_of_2018_is_the_mean_over_padded_pairs_too() -> None:
-    head = head_of(loss_reduction="padded_mean")
+@pytest.mark.parametrize("with_self", [False, True])
+def test_loss_of_2018_counts_pairs_that_are_none_as_undecided(with_self: bool) -> None:
+    """See tests/faithful, too."""
+    head = head_of(loss_reduction="as_2018", allow_self_relations=with_self)
     batch = batch_of(LENGTHS, RELATIONS)
     targets, predicted = [], []
-    for row in range(len(LENGTHS)):
+    for row, length in enumerate(LENGTHS):
+        real = pairs_of(length, with_self)
         for i, j in pairs_of(max(LENGTHS), with_self=True):
             targets += [(i, j, label) in RELATIONS[row] for label in TYPES]
-            predicted += probabilities(head, batch["encoding"][row], i, j).tolist()
-    assert head(**batch)["loss"].item() == pytest.approx(log_loss(targets, predicted), rel=1e-5)
+            predicted += probabilities(head, batch["encoding"][row], i, j).tolist() if (i, j) in real else [0.5] * 3
+    assert head(**batch)["loss"].item() == pytest.approx(100 * log_loss(targets, predicted), rel=1e-5)
 
 
 def test_a_relation_of_a_token_with_itself_is_a_target_only_where_allowed() -> None:
@@ -326,7 +329,7 @@ def test_gradients_reach_every_parameter() -> None:
 
 
 def test_an_unknown_reduction_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="'mean', 'sum' or 'padded_mean', not 'median'"):
+    with pytest.raises(ConfigurationError, match="'mean', 'sum' or 'as_2018', not 'median'"):
         head_of(loss_reduction="median")
 
 
