@@ -26,10 +26,10 @@ class CoreferenceErrors:
     - antecedents, by the type of the mention that has one. A mention's antecedent is the nearest one before it in its
       cluster; a predicted antecedent is correct where it is of the mention's gold cluster, else `wrong`. `missed`: it
       has one, and none is predicted; `spurious`: the reverse. The first mention of a cluster has none.
-    - clusters of two or more mentions, by their size: `exact`; `divided`: mentions of a gold cluster are found in several predicted ones;
-      `conflated`: a predicted cluster has mentions of several gold ones; `missing`: no mention of a gold cluster is
-      found; `extra`: no mention of a predicted cluster is a gold one. A cluster can be both divided and conflated, and
-      one that merely lacks a mention, or has one too many, is in no kind: the mentions tell.
+    - clusters of two or more mentions, by their size: `exact`; `divided`: mentions of a gold cluster are found in
+      several predicted ones; `conflated`: a predicted cluster has mentions of several gold ones; `missing`: no mention
+      of a gold cluster is found; `extra`: no mention of a predicted cluster is a gold one. A cluster can be both
+      divided and conflated, and one that merely lacks a mention, or has one too many, is in no kind: the mentions tell.
     - clusters of one mention, by its type: correct; `joined`: found in a cluster with others; `missed`; `split off`:
       predicted alone, and in gold in a cluster with others; `spurious`. There are none where neither side has any.
 
