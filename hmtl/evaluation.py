@@ -35,6 +35,9 @@ from hmtl.version import VERSION
 
 Metrics = Dict[str, float]
 
+# The figures that the table has of a task, by their metrics.
+FIGURES = {"f1": "f1", f"f1{WITHOUT_SINGLETONS}": "2+"}
+
 # The F1 scores of coreference that the notes list, by their usual names; averages are those of the first three.
 _COREFERENCE_F1 = {
     "MUC": "muc_f1",
@@ -120,30 +123,34 @@ class Evaluation:
     def table(self) -> str:
         """The F1 of all weights on all tasks times 100, the baselines' below, and what the columns mean.
 
-        Beside coreference stands its F1 without clusters of one mention, where gold or a prediction has any.
+        A task with several figures has a column for each.
         """
-        columns = list(self._columns())
-        rows = [["", *(title for title, _, _ in columns)]]
+        figures = {task: self._figures(task) for task in self.tasks}
+        columns = [(task, name) for task in self.tasks for name in figures[task]]
+        titles = [f"{task} {FIGURES[name]}" if len(figures[task]) > 1 else task for task, name in columns]
+        rows = [["", *titles]]
         for weights, by_task in self.scores.items():
-            cells = [_percent(by_task[t].metrics, is_best_for(weights, t), metric) for _, t, metric in columns]
-            rows.append([weights, *cells])
+            rows.append(
+                [weights, *(_percent(by_task[t].metrics, name, is_best_for(weights, t)) for t, name in columns)]
+            )
         if self.baselines:
-            found = [getattr(self.baselines.get(task), "metrics", {}) for _, task, _ in columns]
-            rows.append(["baseline", *(_percent(of, False, metric) for of, (_, _, metric) in zip(found, columns))])
-        seconds = {t: f"{sum(row[t].seconds for row in self.scores.values()):.1f} " for t in self.tasks}
-        rows.append(["seconds", *(seconds[task] if task == title else "" for title, task, _ in columns)])
+            of_task = {task: getattr(self.baselines.get(task), "metrics", {}) for task in self.tasks}
+            rows.append(["baseline", *(_percent(of_task[task], name) for task, name in columns)])
+        seconds = {task: sum(row[task].seconds for row in self.scores.values()) for task in self.tasks}
+        first = [name == figures[task][0] for task, name in columns]
+        rows.append(["seconds", *(f"{seconds[task]:.1f} " * is_first for (task, _), is_first in zip(columns, first))])
         widths = [max(map(len, column)) for column in zip(*rows)]
         aligned = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
         given = f", gold mentions given to {', '.join(self.gold_mentions)}" if self.gold_mentions else ""
         title = f"{self.run}: {self.split} F1 x 100{given}"
         return "\n".join([title, "", *aligned, "", *self._notes()])
 
-    def _columns(self) -> Iterator[Tuple[str, str, str]]:
-        """Of each column the title, the task and the metric."""
-        for task in self.tasks:
-            yield task, task, "f1"
-            if self._has_singletons(task):
-                yield f"{task} (2+)", task, f"f1{WITHOUT_SINGLETONS}"
+    def _figures(self, task: str) -> List[str]:
+        """The names of the F1 metrics that the table has of a task."""
+        found = {name for by_task in self.scores.values() for name in FIGURES if name in by_task[task].metrics}
+        if not self._has_singletons(task):
+            found.discard(f"f1{WITHOUT_SINGLETONS}")
+        return [name for name in FIGURES if name in found] or ["f1"]
 
     def _has_singletons(self, task: str) -> bool:
         """Whether there are clusters of one mention: then some score differs without them."""
@@ -163,7 +170,7 @@ class Evaluation:
                 continue
             yield f"{task}: the average F1 of MUC, B-cubed and CEAF-phi4"
             if self._has_singletons(task):
-                yield f"{task} (2+): the same without clusters of one mention, on both sides"
+                yield f"{task} 2+: the same without clusters of one mention, on both sides"
             for weights, by_task in self.scores.items():
                 if is_best_for(weights, task):
                     shown = (f"{name} {100 * by_task[task].metrics[key]:.2f}" for name, key in _COREFERENCE_F1.items())
@@ -497,8 +504,8 @@ def _loading(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: damaged, or not the weights of this model ({reason})") from error
 
 
-def _percent(metrics: Metrics, marked: bool = False, metric: str = "f1") -> str:
-    return f"{100 * metrics[metric]:.2f}{'*' if marked else ' '}" if metric in metrics else "- "
+def _percent(metrics: Metrics, name: str, marked: bool = False) -> str:
+    return f"{100 * metrics[name]:.2f}{'*' if marked else ' '}" if name in metrics else "- "
 
 
 def _describe(device: torch.device) -> str:

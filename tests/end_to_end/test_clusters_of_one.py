@@ -17,7 +17,8 @@ from hmtl.annotation.formats import BratFormat, Conll2012Format
 from hmtl.cli import main
 from hmtl.data.corpora.ontonotes import OntonotesCorpus
 from hmtl.data.document import Document, write_jsonl
-from hmtl.evaluation import load_run
+from hmtl.evaluation import evaluate_run, load_run
+from hmtl.experiments.counts import Counting
 from hmtl.predictors import HMTLPredictor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,7 +106,7 @@ def test_what_is_missed_counts(train, capsys):
     # CEAF: phi4 is 1 and 4/5; five gold clusters, or two.
     counted = (MUC + f1(1, OF_MANY / 8) + f1(1.8 / 2, 1.8 / 5)) / 3
     of_many = (MUC + f1(1, OF_MANY / 5) + f1(1.8 / 2, 1.8 / 2)) / 3
-    assert rows[2] == ["coref", "coref", "(2+)"]
+    assert rows[2] == ["coref", "f1", "coref", "2+"]
     assert rows[3] == ["best_coref", f"{percent(counted)}*", f"{percent(of_many)}*"]
     (scores,) = [" ".join(row) for row in rows if row[:3] == ["coref,", "F1", "of"]]
     # BLANC: of 4 coreferent pairs 2 are found; of 28 - 4 others 4, those between the two clusters.
@@ -150,6 +151,10 @@ def test_the_scale_of_2018(train, capsys, tmp_path):
     )
     as_2018 = (MUC + f1(1, OF_MANY / 5) + f1(1.8 / 2, 1.8 / 5)) / 3
     assert table_of(capsys, run)[3][1] == f"{percent(as_2018)}*"
+    loaded = load_run(run)
+    counting = Counting(loaded.model)
+    evaluate_run(loaded, with_baselines=False, observed=counting.observed)
+    assert counting.counts["coref"].f1() == pytest.approx(as_2018)
 
 
 def test_a_reader_that_drops_them(train, capsys, tmp_path):
