@@ -33,10 +33,27 @@ from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.findable_gold import FindableGold, findable_gold
 from hmtl.training.metrics import LabelledF1
+from hmtl.training.metrics.coreference_scores import WITHOUT_SINGLETONS, Singletons
 from hmtl.training.trainer import BEST_OVERALL, best_weights_name
 from hmtl.version import VERSION
 
 Metrics = Dict[str, float]
+
+# The table has this figure, too, where there are clusters of one mention.
+_WITHOUT_SINGLETONS = f"{STRICT}{WITHOUT_SINGLETONS}"
+
+_TITLES = {**FIGURES, _WITHOUT_SINGLETONS: "without singletons"}
+
+# The F1 scores of coreference that the notes list, by their usual names; averages are those of the first three.
+_COREFERENCE_F1 = {
+    "MUC": "muc_f1",
+    "B-cubed": "b_cubed_f1",
+    "CEAF-phi4": "ceaf_f1",
+    "CEAF-phi3": "ceaf_m_f1",
+    "BLANC": "blanc_f1",
+    "LEA": "lea_f1",
+    "mentions": "mention_f1",
+}
 
 _READERS_WITH_BASELINE = (TaggingReader, RelationReader, CorefReader)
 
@@ -122,7 +139,7 @@ class Evaluation:
         """
         figures = {task: self._figures(task) for task in self.tasks}
         columns = [(task, name) for task in self.tasks for name in figures[task]]
-        titles = [f"{task} {FIGURES[name]}" if len(figures[task]) > 1 else task for task, name in columns]
+        titles = [f"{task} {_TITLES[name]}" if len(figures[task]) > 1 else task for task, name in columns]
         rows = [["", *titles]]
         for weights, by_task in self.scores.items():
             rows.append(
@@ -143,7 +160,18 @@ class Evaluation:
     def _figures(self, task: str) -> List[str]:
         """The names of the F1 metrics that the table has of a task."""
         found = {name for by_task in self.scores.values() for name in figures_of(by_task[task].metrics)}
-        return [name for name in FIGURES if name in found] or [STRICT]
+        figures = [name for name in FIGURES if name in found] or [STRICT]
+        return [*figures, _WITHOUT_SINGLETONS] if self._has_singletons(task) else figures
+
+    def _has_singletons(self, task: str) -> bool:
+        """Whether there are clusters of one mention: then some score differs without them."""
+        found = [by_task[task].metrics for by_task in self.scores.values()]
+        found += [self.baselines[task].metrics] if task in self.baselines else []
+        return any(
+            value != metrics.get(f"{name}{WITHOUT_SINGLETONS}", value)
+            for metrics in found
+            for name, value in metrics.items()
+        )
 
     def _notes(self) -> Iterator[str]:
         if any(is_best_for(weights, task) for weights in self.scores for task in self.tasks):
@@ -152,13 +180,23 @@ class Evaluation:
             yield f"* the weights that were best for the task in validation,{chosen}"
         for task in self.tasks:
             figures = self._figures(task)
-            if len(figures) > 1:
-                yield from (f"{task} {FIGURES[name]}: {_WHAT_COUNTS[name]}" for name in figures)
-            if any("muc_f1" in by_task[task].metrics for by_task in self.scores.values()):
-                yield f"{task}: the average F1 of MUC, B-cubed and CEAF-phi4"
+            if LAST_TOKENS in figures:
+                yield from (f"{task} {_TITLES[name]}: {_WHAT_COUNTS[name]}" for name in figures)
+            yield from self._coreference_notes(task)
         for task, baseline in self.baselines.items():
             yield f"baseline of {task}: {baseline.description}"
         yield from self._findable_notes()
+
+    def _coreference_notes(self, task: str) -> Iterator[str]:
+        if not any("muc_f1" in by_task[task].metrics for by_task in self.scores.values()):
+            return
+        yield f"{task}: the average F1 of MUC, B-cubed and CEAF-phi4"
+        if self._has_singletons(task):
+            yield f"{task} {_TITLES[_WITHOUT_SINGLETONS]}: the same without clusters of one mention, on both sides"
+        for weights, by_task in self.scores.items():
+            if is_best_for(weights, task):
+                shown = (f"{name} {100 * by_task[task].metrics[key]:.2f}" for name, key in _COREFERENCE_F1.items())
+                yield f"{task}, F1 of {weights}: {', '.join(shown)}"
 
     def _findable_notes(self) -> Iterator[str]:
         for task, found in self.findable.items():
@@ -422,14 +460,19 @@ def _baselines(run: Run, evaluation: Evaluation) -> Dict[str, Baseline]:
         except DataError as error:
             raise UserError(f"{error} (training data, for the baselines: --no-baselines does without)") from error
         test = list(gold_documents(reader, evaluation.data_path[task]))
-        baseline = _baseline(reader, train, test, task in evaluation.gold_mentions)
+        singletons = getattr(run.model.heads[task], "singletons", "count")
+        baseline = _baseline(reader, train, test, task in evaluation.gold_mentions, singletons)
         if baseline is not None:
             found[task] = baseline
     return found
 
 
 def _baseline(
-    reader: DocumentReader, train: List[Document], test: List[Document], gold_mentions: bool
+    reader: DocumentReader,
+    train: List[Document],
+    test: List[Document],
+    gold_mentions: bool,
+    singletons: Singletons,
 ) -> Optional[Baseline]:
     """The better one of the variants of the task's baseline; `None` where the documents have no mentions to relate."""
     if isinstance(reader, TaggingReader):
@@ -452,7 +495,7 @@ def _baseline(
         variants = {"": "exact match of strings that were mentions in training"}
         if gold_mentions:
             variants = {"gold_mentions_": "given the gold mentions, exact match of their strings"}
-        scores = baseline_scores("coref", train, test)
+        scores = baseline_scores("coref", train, test, singletons=singletons)
     better = max(variants, key=lambda prefix: scores[f"{prefix}f1"])
     return Baseline(variants[better], _variant(scores, better))
 

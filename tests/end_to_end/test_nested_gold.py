@@ -158,7 +158,7 @@ def test_errors_and_counts_have_the_same_denominators(run, policy, capsys):
     trained = load_run(run)
     counting = Counting(trained.model)
     evaluate_run(trained, with_baselines=False, observed=counting.observed)
-    assert counting.counts["ner"].values.sum(axis=0).tolist() == [3, 4, 9]
+    assert counting.counts["ner", "f1"].values.sum(axis=0).tolist() == [3, 4, 9]
     (section,) = analyse_run(trained).tasks["ner"].sections
     assert (section.gold, section.predicted) == (9, 4)
     missed = {"innermost": (3, 2), "outermost": (4, 1)}[policy]

@@ -66,8 +66,8 @@ class RelationHead(TaskHead):
     labels: List[str]
     reads_spans = True
     why_not_findable = (
-        "the others have a type that training never saw, or the last tokens and the type of another, relate a token to "
-        "itself, or have arguments of several tokens, which this model finds no spans for"
+        "have a type that training never saw, or the last tokens and the type of another, relate a token to itself, or "
+        "have arguments of several tokens, which this model finds no spans for"
     )
 
     def __init__(
