@@ -29,10 +29,25 @@ from hmtl.models.heads.task_head import TaskHead
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.metrics import LabelledF1
+from hmtl.training.metrics.coreference_scores import WITHOUT_SINGLETONS, Singletons
 from hmtl.training.trainer import BEST_OVERALL, best_weights_name
 from hmtl.version import VERSION
 
 Metrics = Dict[str, float]
+
+# The figures that the table has of a task, by their metrics.
+FIGURES = {"f1": "f1", f"f1{WITHOUT_SINGLETONS}": "2+"}
+
+# The F1 scores of coreference that the notes list, by their usual names; averages are those of the first three.
+_COREFERENCE_F1 = {
+    "MUC": "muc_f1",
+    "B-cubed": "b_cubed_f1",
+    "CEAF-phi4": "ceaf_f1",
+    "CEAF-phi3": "ceaf_m_f1",
+    "BLANC": "blanc_f1",
+    "LEA": "lea_f1",
+    "mentions": "mention_f1",
+}
 
 _READERS_WITH_BASELINE = (TaggingReader, RelationReader, CorefReader)
 
@@ -106,25 +121,60 @@ class Evaluation:
     seconds: float = 0.0
 
     def table(self) -> str:
-        """The F1 of all weights on all tasks times 100, the baselines' below, and what the columns mean."""
-        rows = [["", *self.tasks]]
+        """The F1 of all weights on all tasks times 100, the baselines' below, and what the columns mean.
+
+        A task with several figures has a column for each.
+        """
+        figures = {task: self._figures(task) for task in self.tasks}
+        columns = [(task, name) for task in self.tasks for name in figures[task]]
+        titles = [f"{task} {FIGURES[name]}" if len(figures[task]) > 1 else task for task, name in columns]
+        rows = [["", *titles]]
         for weights, by_task in self.scores.items():
-            rows.append([weights, *(_percent(by_task[t].metrics, is_best_for(weights, t)) for t in self.tasks)])
+            rows.append(
+                [weights, *(_percent(by_task[t].metrics, name, is_best_for(weights, t)) for t, name in columns)]
+            )
         if self.baselines:
-            rows.append(["baseline", *(_percent(getattr(self.baselines.get(t), "metrics", {})) for t in self.tasks)])
-        rows.append(["seconds", *(f"{sum(row[t].seconds for row in self.scores.values()):.1f} " for t in self.tasks)])
+            of_task = {task: getattr(self.baselines.get(task), "metrics", {}) for task in self.tasks}
+            rows.append(["baseline", *(_percent(of_task[task], name) for task, name in columns)])
+        seconds = {task: sum(row[task].seconds for row in self.scores.values()) for task in self.tasks}
+        first = [name == figures[task][0] for task, name in columns]
+        rows.append(["seconds", *(f"{seconds[task]:.1f} " * is_first for (task, _), is_first in zip(columns, first))])
         widths = [max(map(len, column)) for column in zip(*rows)]
         aligned = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
         given = f", gold mentions given to {', '.join(self.gold_mentions)}" if self.gold_mentions else ""
         title = f"{self.run}: {self.split} F1 x 100{given}"
         return "\n".join([title, "", *aligned, "", *self._notes()])
 
+    def _figures(self, task: str) -> List[str]:
+        """The names of the F1 metrics that the table has of a task."""
+        found = {name for by_task in self.scores.values() for name in FIGURES if name in by_task[task].metrics}
+        if not self._has_singletons(task):
+            found.discard(f"f1{WITHOUT_SINGLETONS}")
+        return [name for name in FIGURES if name in found] or ["f1"]
+
+    def _has_singletons(self, task: str) -> bool:
+        """Whether there are clusters of one mention: then some score differs without them."""
+        found = [by_task[task].metrics for by_task in self.scores.values()]
+        found += [self.baselines[task].metrics] if task in self.baselines else []
+        return any(
+            value != metrics.get(f"{name}{WITHOUT_SINGLETONS}", value)
+            for metrics in found
+            for name, value in metrics.items()
+        )
+
     def _notes(self) -> Iterator[str]:
         if any(is_best_for(weights, task) for weights in self.scores for task in self.tasks):
             yield "* the weights that were best for the task in validation"
         for task in self.tasks:
-            if any("muc_f1" in by_task[task].metrics for by_task in self.scores.values()):
-                yield f"{task}: the average F1 of MUC, B-cubed and CEAF-phi4"
+            if not any("muc_f1" in by_task[task].metrics for by_task in self.scores.values()):
+                continue
+            yield f"{task}: the average F1 of MUC, B-cubed and CEAF-phi4"
+            if self._has_singletons(task):
+                yield f"{task} 2+: the same without clusters of one mention, on both sides"
+            for weights, by_task in self.scores.items():
+                if is_best_for(weights, task):
+                    shown = (f"{name} {100 * by_task[task].metrics[key]:.2f}" for name, key in _COREFERENCE_F1.items())
+                    yield f"{task}, F1 of {weights}: {', '.join(shown)}"
         for task, baseline in self.baselines.items():
             yield f"baseline of {task}: {baseline.description}"
 
@@ -366,14 +416,19 @@ def _baselines(run: Run, evaluation: Evaluation) -> Dict[str, Baseline]:
         except DataError as error:
             raise UserError(f"{error} (training data, for the baselines: --no-baselines does without)") from error
         test = list(gold_documents(reader, evaluation.data_path[task]))
-        baseline = _baseline(reader, train, test, task in evaluation.gold_mentions)
+        singletons = getattr(run.model.heads[task], "singletons", "count")
+        baseline = _baseline(reader, train, test, task in evaluation.gold_mentions, singletons)
         if baseline is not None:
             found[task] = baseline
     return found
 
 
 def _baseline(
-    reader: DocumentReader, train: List[Document], test: List[Document], gold_mentions: bool
+    reader: DocumentReader,
+    train: List[Document],
+    test: List[Document],
+    gold_mentions: bool,
+    singletons: Singletons,
 ) -> Optional[Baseline]:
     """The better one of the variants of the task's baseline; `None` where the documents have no mentions to relate."""
     if isinstance(reader, TaggingReader):
@@ -396,7 +451,7 @@ def _baseline(
         variants = {"": "exact match of strings that were mentions in training"}
         if gold_mentions:
             variants = {"gold_mentions_": "given the gold mentions, exact match of their strings"}
-        scores = baseline_scores("coref", train, test)
+        scores = baseline_scores("coref", train, test, singletons=singletons)
     better = max(variants, key=lambda prefix: scores[f"{prefix}f1"])
     return Baseline(variants[better], _variant(scores, better))
 
@@ -449,8 +504,8 @@ def _loading(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: damaged, or not the weights of this model ({reason})") from error
 
 
-def _percent(metrics: Metrics, marked: bool = False) -> str:
-    return f"{100 * metrics['f1']:.2f}{'*' if marked else ' '}" if "f1" in metrics else "- "
+def _percent(metrics: Metrics, name: str, marked: bool = False) -> str:
+    return f"{100 * metrics[name]:.2f}{'*' if marked else ' '}" if name in metrics else "- "
 
 
 def _describe(device: torch.device) -> str:

@@ -10,6 +10,7 @@ from typing import Callable, DefaultDict, Dict, Iterable, Iterator, List, Sequen
 from hmtl.data.document import Bounds, Document, Relation, Span
 from hmtl.errors import UserError
 from hmtl.training.metrics import CoreferenceScores, LabelledF1
+from hmtl.training.metrics.coreference_scores import Singletons
 
 Phrase = Tuple[str, ...]
 
@@ -194,7 +195,11 @@ class ExactStringMatch:
 
 
 def baseline_scores(
-    task_kind: str, train_documents: Sequence[Document], test_documents: Sequence[Document], layer: str = "ner"
+    task_kind: str,
+    train_documents: Sequence[Document],
+    test_documents: Sequence[Document],
+    layer: str = "ner",
+    singletons: Singletons = "count",
 ) -> Dict[str, float]:
     """The test scores of a task's baseline. Documents without the task's annotation are left out on either side.
 
@@ -208,6 +213,8 @@ def baseline_scores(
         What it is scored on.
     layer : `str`, optional (default = `"ner"`)
         The span layer of the tags, or of the relations' mentions; of no use to `coref`.
+    singletons : `str`, optional (default = `"count"`)
+        How `coref` counts clusters of one; see `CoreferenceScores`. The baseline itself predicts none.
 
     # Returns
 
@@ -227,7 +234,7 @@ def baseline_scores(
     scorers: Dict[str, Callable[[Sequence[Document], Sequence[Document], str], Dict[str, float]]] = {
         "tagging": _tagging_scores,
         "relation": _relation_scores,
-        "coref": _coreference_scores,
+        "coref": lambda train, test, _: _coreference_scores(train, test, singletons),
     }
     if task_kind not in scorers:
         raise UserError(f"there is no baseline for '{task_kind}'; choose one of {', '.join(sorted(scorers))}")
@@ -258,13 +265,15 @@ def _relation_scores(train: Sequence[Document], test: Sequence[Document], layer:
     return scores
 
 
-def _coreference_scores(train: Sequence[Document], test: Sequence[Document], layer: str) -> Dict[str, float]:
+def _coreference_scores(
+    train: Sequence[Document], test: Sequence[Document], singletons: Singletons
+) -> Dict[str, float]:
     baseline = ExactStringMatch().fit(train)
     test = _with_clusters(test)
     gold = [document.clusters or [] for document in test]
     scores: Dict[str, float] = {}
     for prefix, predict in (("", baseline.predict), ("gold_mentions_", baseline.predict_for_gold_mentions)):
-        metric = CoreferenceScores()
+        metric = CoreferenceScores(singletons)
         metric([predict(document) for document in test], gold)
         scores.update(_prefixed(prefix, metric.get_metric()))
     return scores

@@ -79,7 +79,7 @@ class HMTLPredictor(Predictor):
     with_scores : `bool`, optional (default = `False`)
         Whether spans, relations and mentions of clusters get a `score`, a probability rounded to four digits: of
         exactly this span with this label, of this relation, of the link by which the mention joined its cluster (of a
-        first mention, the likeliest link to it).
+        first mention, the likeliest link to it; of a cluster of one, that it is a mention).
     precision : `str`, optional (default = `"fp32"`)
         `"bf16"` or, on GPUs, `"fp16"` computes in 16 bits where that is safe (`torch.autocast`), `"int8"` on CPUs with
         8-bit integers in the embedder's linear layers, such as those of transformers (`quantised`). Both are faster on

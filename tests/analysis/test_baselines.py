@@ -242,3 +242,14 @@ def test_large_corpora_are_quick(task_kind: str):
     # 60,000 tokens; a twentieth of OntoNotes.
     assert time.process_time() - start < 5.0
     assert 0.0 < scores["f1"] < 1.0
+
+
+def test_coreference_is_scored_on_the_scale_of_the_head():
+    """The string is found; gold has two mentions more, each alone: B-cubed recall 2/4, or as in 2018 2/2."""
+    document = Document("d", [["Ann", "Ann", "Bo", "Cy"]], clusters=[[(0, 0), (1, 1)], [(2, 2)], [(3, 3)]])
+    found = {
+        singletons: baseline_scores("coref", [document], [document], singletons=singletons)
+        for singletons in ("count", "as_2018")
+    }
+    assert {name: scores["b_cubed_recall"] for name, scores in found.items()} == {"count": 2 / 4, "as_2018": 1.0}
+    assert found["count"]["f1_without_singletons"] == found["count"]["gold_mentions_f1_without_singletons"] == 1.0

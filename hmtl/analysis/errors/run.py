@@ -21,9 +21,10 @@ from hmtl.training.trainer import BEST_OVERALL, best_weights_name
 
 
 class _Analyser(Protocol):
-    sections: List[Section]
-
     def __init__(self, num_examples: int) -> None: ...
+
+    @property
+    def sections(self) -> List[Section]: ...
 
     def add(self, metadata: Dict[str, Any], predicted: Any) -> None: ...
 

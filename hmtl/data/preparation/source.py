@@ -9,6 +9,9 @@ from allennlp.common import Registrable
 
 from hmtl.data.document import Document
 
+# What every option that keeps clusters of one mention says of them.
+SINGLETONS_HELP = "A model can only miss them unless its coreference head has predict_singletons."
+
 
 class Unit(NamedTuple):
     """What is converted at once, such as the files of one document.

@@ -153,6 +153,10 @@ class CorefHead(TaskHead):
         self.singletons = singletons
         self._gold_mentions_rule = gold_mentions_rule
         self._predict_singletons = predict_singletons
+        # Goes on from "they", the gold mentions that are not `findable`.
+        self.why_not_findable = "are wider than max_span_width or cross sentences"
+        if not predict_singletons:
+            self.why_not_findable += ", or have no other mention in their cluster that can be found"
         self._max_span_width = max_span_width
         self._spans_per_word = spans_per_word
         self._max_antecedents = max_antecedents

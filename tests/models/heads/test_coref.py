@@ -682,10 +682,10 @@ def test_the_loss_of_mentions_is_the_cross_entropy_of_kept_spans() -> None:
 
 
 def test_clusters_of_one_are_predicted_on_request_alone() -> None:
-    torch.manual_seed(2)
+    torch.manual_seed(0)
     plain, head = with_links(head_of()).eval(), head_of(predict_singletons=True).eval()
     # Few links, so that many spans have none.
-    torch.nn.init.constant_(plain._antecedent_scorer.bias, -6.0)
+    torch.nn.init.constant_(plain._antecedent_scorer.bias, -3.0)
     head.load_state_dict(plain.state_dict())
     document = document_of([9, 8, 9], [[(0, 1), (4, 4)]])
     (without,), output = plain(**document)["predictions"], head(**document, with_scores=True)

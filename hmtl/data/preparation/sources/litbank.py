@@ -10,7 +10,7 @@ from hmtl.data.corpora.conll2003 import spans_of_tags
 from hmtl.data.document import Bounds, Document, Span
 from hmtl.data.lines import read_lines
 from hmtl.data.preparation.consistency import consistent
-from hmtl.data.preparation.source import Converted, Dropped, Source, Unit
+from hmtl.data.preparation.source import SINGLETONS_HELP, Converted, Dropped, Source, Unit
 from hmtl.data.preparation.sources.files import SPLITS
 from hmtl.errors import DataError, UserError
 
@@ -37,7 +37,8 @@ class LitbankSource(Source):
     fold : `int`, optional (default = `0`)
         Which of the ten folds.
     singletons : `bool`, optional (default = `False`)
-        Whether clusters of one mention stay; LitBank annotates them, OntoNotes does not.
+        Whether clusters of one mention stay; LitBank annotates them, OntoNotes does not. They can only be missed unless
+        the coreference head has `predict_singletons`.
     """
 
     def __init__(self, directory: Path, lists: Path, fold: int = 0, singletons: bool = False) -> None:
@@ -58,7 +59,9 @@ class LitbankSource(Source):
             help="the published lists: data/litbank_tenfold_splits of the repository dbamman/lrec2020-coref",
         )
         parser.add_argument("--fold", type=int, default=0, choices=range(FOLDS), help="which of them")
-        parser.add_argument("--singletons", action="store_true", help="keep the clusters of one mention")
+        parser.add_argument(
+            "--singletons", action="store_true", help=f"keep clusters of one mention. {SINGLETONS_HELP}"
+        )
 
     @classmethod
     def from_arguments(cls, arguments: Namespace) -> "LitbankSource":
