@@ -197,3 +197,11 @@ def test_an_unknown_preset_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -
     message = explain(raised.value)
     assert "The environment variable HMTL_PRESET is 'quick'; unset it or choose faithful or fast" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("corpora", OF_CORPORA)
+def test_relations_are_chosen_by_last_tokens_as_in_the_paper(corpora: str) -> None:
+    for name, reads in OF_CORPORA[corpora].items():
+        metric = load(corpora, name)["trainer"].get("validation_metric")
+        expected = {task: "+f1_last_tokens" if task == "relation" else "+f1" for task in reads}
+        assert metric == (expected if "relation" in reads else None)

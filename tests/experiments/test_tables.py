@@ -177,6 +177,41 @@ def test_the_papers_figures_stand_beside_its_own_corpora(make_run, tmp_path):
     assert TEST_F1["A-GM"][CR_GM] == 70.29
 
 
+def test_relations_have_a_column_for_each_figure(tmp_path, make_run, monkeypatch):
+    for setup in "AB":
+        monkeypatch.setitem(RIGHT, setup, {"relation": (20,), **({"ner": (30,)} if setup == "A" else {})})
+        monkeypatch.setitem(UPDATES, setup, dict.fromkeys(RIGHT[setup], (10, 1)))
+        directory = make_run("ldc", setup, 1)
+        # More are right by their last tokens, of one setup.
+        Counts(LABELLED, *sentences(36 if setup == "A" else 24)).write(directory / "counts_relation_last_tokens.json")
+        evaluation = json.loads((directory / "evaluation.json").read_text())
+        scores = {"f1": 0.5, "f1_last_tokens": 0.9 if setup == "A" else 0.6, "f1_typed": 0.25}
+        evaluation["scores"]["best_relation"]["relation"]["metrics"] = scores
+        evaluation["baselines"]["relation"]["metrics"] = {"f1": 0.1, "f1_last_tokens": 0.2, "f1_typed": 0.05}
+        write(directory / "evaluation.json", **evaluation)
+    text = report(tmp_path)
+    # The paper's figure, of setup A, stands beside that of last tokens.
+    assert "| setup | tasks | NER | paper | RE, strict | RE, last tokens | paper | RE, typed |" in text
+    assert "| A | NER, RE | 75.00 (1) | 87.36 | 50.00 (1) | 90.00 (1) | 61.30 | 25.00 (1) |" in text
+    assert "| baseline |  | 12.50 |  | 10.00 | 20.00 |  | 5.00 |" in text
+    assert "Of relations, strict: both spans and the type are right" in text
+    comparisons = {row["figure"]: float(row["difference"]) for row in rows(tmp_path, "ldc", "comparisons")}
+    assert comparisons == {"f1": pytest.approx(0), "f1_last_tokens": pytest.approx(30)}
+    assert [(row["setup"], row["task"]) for row in rows(tmp_path, "ldc", "updates")] == [("A", "relation")]
+    assert "| A | RE | 20 | 20 (B) | +0 % |" in text
+
+
+def test_an_evaluation_that_knew_last_tokens_alone_is_refused(tmp_path, make_run, monkeypatch):
+    monkeypatch.setitem(RIGHT, "B", {"relation": (20,)})
+    monkeypatch.setitem(UPDATES, "B", {"relation": (10, 1)})
+    directory = make_run("free", "B", 1)
+    evaluation = json.loads((directory / "evaluation.json").read_text())
+    evaluation["scores"]["best_relation"]["relation"]["metrics"] = {"f1": 0.5, "f1_sentences_with_relations": 0.75}
+    write(directory / "evaluation.json", **evaluation)
+    with pytest.raises(UserError, match="scored relations by their last tokens alone; remove experiment.json"):
+        report(tmp_path)
+
+
 def test_what_is_unfinished_or_changed_is_told(make_run, tmp_path):
     make_run("free", "A", 1)
     other = make_run("free", "A", 2)

@@ -13,8 +13,9 @@ BOUNDARY, TYPE, SWAPPED, SWAPPED_AND_TYPE, ARGUMENT = "boundary", "type", "swapp
 
 class RelationErrors:
     """Relations that are correct, or wrong in a `boundary` (the same type and last tokens of both arguments, another
-    span), their `type` (the same last tokens), direction (`swapped` last tokens, also with another type: `swapped and
-    type`), or one `argument` (the same type, the same last token of the other argument), or `missed`, or `spurious`.
+    span), their `type` (the same last tokens), direction (`swapped` last tokens; with another type, too,
+    `swapped and type`), or one `argument` (the same type, the same last token of the other argument), or `missed`, or
+    `spurious`.
 
     A relation is in one pair at most, of the first of these kinds that fits.
     """
