@@ -14,7 +14,7 @@ from hmtl.evaluation import is_best_for
 from hmtl.files import atomic_write
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.models.hmtl import HMTL
-from hmtl.training.metrics.coreference_scores import AVERAGED, document_fractions
+from hmtl.training.metrics.coreference_scores import AVERAGED, Singletons, document_fractions
 
 # The document and the number of the sentence in it; -1 is the whole document.
 Unit = Tuple[str, int]
@@ -122,7 +122,7 @@ class Counting:
 
 def _counts(predicted: Any, gold: Any, head: TaskHead) -> np.ndarray:
     if head.predicts == "clusters":
-        fractions = document_fractions(predicted, gold, getattr(head, "singletons", "count"))
+        fractions = document_fractions(predicted, gold, cast(Singletons, getattr(head, "singletons", "count")))
         return np.array([fractions[name] for name in AVERAGED], dtype=float).ravel()
     predicted, gold = set(predicted), set(gold)
     return np.array([len(predicted & gold), len(predicted), len(gold)])
