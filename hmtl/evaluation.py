@@ -460,7 +460,7 @@ def _baselines(run: Run, evaluation: Evaluation) -> Dict[str, Baseline]:
         except DataError as error:
             raise UserError(f"{error} (training data, for the baselines: --no-baselines does without)") from error
         test = list(gold_documents(reader, evaluation.data_path[task]))
-        singletons = getattr(run.model.heads[task], "singletons", "count")
+        singletons = cast(Singletons, getattr(run.model.heads[task], "singletons", "count"))
         baseline = _baseline(reader, train, test, task in evaluation.gold_mentions, singletons)
         if baseline is not None:
             found[task] = baseline

@@ -15,7 +15,7 @@ from hmtl.figures import LAST_TOKENS, STRICT
 from hmtl.files import atomic_write
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.models.hmtl import HMTL
-from hmtl.training.metrics.coreference_scores import AVERAGED, document_fractions
+from hmtl.training.metrics.coreference_scores import AVERAGED, Singletons, document_fractions
 from hmtl.training.metrics.relation_scores import last_tokens
 
 # The document and the number of the sentence in it; -1 is the whole document.
@@ -134,7 +134,7 @@ class Counting:
 
 def _counts(predicted: Any, gold: Any, head: TaskHead) -> np.ndarray:
     if head.predicts == "clusters":
-        fractions = document_fractions(predicted, gold, getattr(head, "singletons", "count"))
+        fractions = document_fractions(predicted, gold, cast(Singletons, getattr(head, "singletons", "count")))
         return np.array([fractions[name] for name in AVERAGED], dtype=float).ravel()
     predicted, gold = set(predicted), set(gold)
     return np.array([len(predicted & gold), len(predicted), len(gold)])

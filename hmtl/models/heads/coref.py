@@ -90,8 +90,8 @@ class CorefHead(TaskHead):
     spans, those with a mention score above that of the empty antecedent, 0, and without a link in either direction are
     then clusters of one, and the loss gains the binary cross-entropy of the kept spans' mention scores, summed over the
     spans, where a span is a mention if any gold cluster, of one or of more, holds it (Zhang et al. 2018, "Neural
-    Coreference Resolution with Deep Biaffine Attention by Joint Mention Detection and Mention Clustering", section 3;
-    Xu and Choi 2021, "Adapted End-to-End Coreference Resolution System for Anaphoric Identities in Dialogues").
+    Coreference Resolution with Deep Biaffine Attention by Joint Mention Detection and Mention Clustering"; Xu and Choi
+    2021, "Adapted End-to-End Coreference Resolution System for Anaphoric Identities in Dialogues").
 
     Metrics: those of `CoreferenceScores`; `f1` is the average of MUC, B-cubed and CEAF-phi4. Gold mentions that the
     head cannot find count as missed; see `findable`.

@@ -1,7 +1,7 @@
 """MUC, B-cubed, CEAF, BLANC and LEA of coreference clusters, as the official CoNLL scorer counts them."""
 
 from collections import Counter
-from typing import Dict, Iterable, List, Literal, Sequence, Set, Tuple
+from typing import Dict, Iterable, List, Literal, Mapping, Sequence, Set, Tuple
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
@@ -237,7 +237,7 @@ class _Overlaps:
         return (both, predicted, both, gold), (neither, other_predicted, neither, other_gold)
 
 
-def _scores(fractions: Dict[str, Fractions]) -> Dict[str, float]:
+def _scores(fractions: Mapping[str, Sequence[float]]) -> Dict[str, float]:
     """Precision, recall and F1 of all scores, from sums over documents."""
     triples = {name: _triple(fractions[name]) for name in _OF_ONE_FRACTION}
     # As the official scorer has it, gold alone decides which pairs there are to be found.
@@ -251,7 +251,7 @@ def _scores(fractions: Dict[str, Fractions]) -> Dict[str, float]:
     }
 
 
-def _triple(fractions: Fractions) -> List[float]:
+def _triple(fractions: Sequence[float]) -> List[float]:
     correct, predicted, found, gold = fractions
     precision, recall = ratio(correct, predicted), ratio(found, gold)
     return [precision, recall, f1(precision, recall)]
@@ -272,7 +272,7 @@ def _pairs(sizes: Iterable[int]) -> int:
     return sum(size * (size - 1) // 2 for size in sizes)
 
 
-def _best_alignment(similarities: Dict[Tuple[int, int], float]) -> float:
+def _best_alignment(similarities: Mapping[Tuple[int, int], float]) -> float:
     """The most that predicted and gold clusters reach, aligned one to one; pairs that are left out have 0."""
     # Clusters without any similarity have nothing to win by an alignment.
     rows, columns = (_positions(side) for side in zip(*similarities)) if similarities else ({}, {})

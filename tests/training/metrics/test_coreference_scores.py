@@ -171,7 +171,7 @@ def test_more_scores_of_official_cases(case: str):
 
 
 def test_lea_of_the_papers_example():
-    """Moosavi and Strube 2016, section 4: recall 0.24 and precision 0.33."""
+    """Moosavi and Strube 2016: recall 0.24 and precision 0.33."""
     scores = scores_of(clusters_of("ab cd fghi"), clusters_of("abc defg"))
     assert scores["lea_recall"] == pytest.approx((3 * (1 / 3) + 4 * (1 / 6)) / 7)
     assert scores["lea_precision"] == pytest.approx((2 * 1 + 2 * 0 + 4 * (1 / 6)) / 8)
@@ -309,7 +309,7 @@ def definitional_scores(predicted: Clusters, gold: Clusters) -> Dict[str, float]
         return {frozenset(pair) for pair in itertools.combinations(cluster, 2)}
 
     def lea(these: List[set], those: List[set]) -> float:
-        """Moosavi and Strube 2016, equations 3 and 4."""
+        """Moosavi and Strube 2016, with the number of mentions as a cluster's importance."""
         numerator = sum(
             len(cluster) * sum(len(links(cluster) & links(other)) for other in those) / len(links(cluster))
             for cluster in these
@@ -319,7 +319,7 @@ def definitional_scores(predicted: Clusters, gold: Clusters) -> Dict[str, float]
     mentions = [set().union(*side) for side in (response, key)]
 
     def blanc() -> Tuple[float, float, float]:
-        """Luo et al. 2014, equations 7 to 14: the sets C and N of links of both sides."""
+        """Luo et al. 2014: the sets C and N of links of both sides."""
         coreferent = [
             {frozenset(pair) for cluster in side for pair in itertools.combinations(cluster, 2)}
             for side in (response, key)
