@@ -10,6 +10,9 @@ from hmtl.experiments import plots
 from hmtl.experiments.paper import Column, task_title
 from hmtl.experiments.results import Result, by_setup, columns_of, read_results
 from hmtl.experiments.tables import (
+    BETTER,
+    NO_DIFFERENCE,
+    WORSE,
     Bootstrap,
     Table,
     comparisons_table,
@@ -157,10 +160,10 @@ def _comparisons(table: Table, bootstrap: Bootstrap) -> Iterator[str]:
         yield from ("No multi-task setup has the runs of one of its tasks alone to be compared with.", "")
         return
     outcomes = Counter(row["outcome"] for row in table.rows if "outcome" in row)
-    better, worse = outcomes["multi-task is better"], outcomes["multi-task is worse"]
     yield (
-        f"Of {outcomes.total()} comparisons, multi-task is better in {better}, worse in {worse}, and no difference is "
-        f"shown in {outcomes['no difference shown']} (p < {bootstrap.level:g})."
+        f"Of {outcomes.total()} comparisons, multi-task is better in {outcomes[BETTER]}, worse in {outcomes[WORSE]}, "
+        f"and no difference is shown in {outcomes[NO_DIFFERENCE]} (a difference: corrected p < {bootstrap.level:g} "
+        "and all seeds agree)."
     )
     yield ""
     rows = []
@@ -177,19 +180,24 @@ def _comparisons(table: Table, bootstrap: Bootstrap) -> Iterator[str]:
                 f"{row['seeds_better']} of {row['n']}" if told else "",
                 f"{row['low']:+.2f} to {row['high']:+.2f}" if told else "",
                 p_text(row["p_value"]) if told else "",
+                p_text(row["p_corrected"]) if told else "",
                 row["verdict"],
             ]
         )
-    titles = ["setup", "task", "alone", "difference", "seeds better", "95 % interval", "p", "in words"]
+    titles = ["setup", "task", "alone", "difference", "seeds better", "95 % interval", "p", "corrected p", "in words"]
     yield from _markdown(titles, rows)
-    unit = "documents" if bootstrap.whole_documents else "sentences (CR: documents)"
+    unit = "whole documents" if bootstrap.whole_documents else "sentences (CR: documents)"
     yield (
         "Differences of mean test F1 x 100, ± sample standard deviation over pairs of runs with the same seed. p: "
-        f"paired bootstrap over the {unit} of the test set, two-sided, {bootstrap.num_samples} samples, seed "
-        f"{bootstrap.seed} (Koehn 2004; Berg-Kirkpatrick et al. 2012). It takes the trained models as they are: what "
-        "other seeds would do shows in the spread alone. It is not corrected for "
-        "the number of comparisons."
+        f"paired bootstrap over the {unit} of the test set and over the pairs of runs together, two-sided, "
+        f"{bootstrap.num_samples} samples, seed {bootstrap.seed} (Koehn 2004; Berg-Kirkpatrick et al. 2012; Sellam et "
+        f"al. 2022), widened for small numbers. Corrected p: Holm's for the {outcomes.total()} comparisons of this "
+        "table. The words follow the corrected p, and show no difference where seeds disagree in its sign."
     )
+    if not bootstrap.whole_documents:
+        yield "Sentences of one document depend on one another: p is too small where documents differ."
+    if any(row["n"] == 1 and "difference" in row for row in table.rows):
+        yield "Of one seed p is about these two models, not about the way of training."
     yield ""
 
 

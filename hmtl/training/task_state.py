@@ -121,8 +121,9 @@ class OptimizerState:
 
     @property
     def learning_rate(self) -> float:
-        """The largest of the parameter groups' learning rates."""
-        return max(group["lr"] for group in self.optimizer.param_groups)
+        """The largest learning rate of the groups that hold parameters: of those that `parameter_groups` names, a task
+        may reach none."""
+        return max(group["lr"] for group in self.optimizer.param_groups if group["params"])
 
     @property
     def loss_scale(self) -> float:

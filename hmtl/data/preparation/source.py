@@ -67,10 +67,13 @@ class Source(Registrable):
 
     expected : `Dict[str, Dict[str, int]]`
         By split, what a full copy of the corpus holds: any of `documents`, `sentences`, `tokens`, `relations`,
-        `clusters`, and span layers by their names. The report shows it beside what was found.
+        `clusters`, `mentions in clusters`, and span layers by their names. The report shows it beside what was found.
+    expected_in_all : `Dict[str, int]`
+        The same of all splits together, where figures are known of the whole corpus alone.
     """
 
     expected: Dict[str, Dict[str, int]] = {}
+    expected_in_all: Dict[str, int] = {}
 
     @classmethod
     def add_arguments(cls, parser: ArgumentParser) -> None:

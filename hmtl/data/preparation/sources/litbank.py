@@ -17,6 +17,8 @@ from hmtl.errors import DataError, UserError
 FOLDS = 10
 # Of coref/conll: the word, and the brackets of coreference, which may be missing where there are none.
 _WORD, _COREFERENCE = 3, 12
+# The clusters of one mention in the whole corpus.
+_SINGLETONS = 5_763
 
 
 @Source.register("litbank")
@@ -26,7 +28,8 @@ class LitbankSource(Source):
     The entities of `entities/tsv`, nested ones among them, become the layer `ner`: they are whole phrases with their
     types. The coreference of `coref/conll` marks pronouns too, which the entities leave out.
 
-    Papers: Bamman, Popat and Shen, 2019 (NAACL); Bamman, Lewke and Mansoor, 2020 (LREC), with the ten folds.
+    Papers: Bamman, Popat and Shen, 2019 (NAACL); Bamman, Lewke and Mansoor, 2020 (LREC), with the ten folds. The
+    figures are of the whole corpus, which each fold divides anew.
 
     # Parameters
 
@@ -47,6 +50,14 @@ class LitbankSource(Source):
         self._singletons = singletons
         self._names = {split: _names(lists / str(fold) / f"{split}.ids") for split in SPLITS}
         self.expected = {split: {"documents": len(names)} for split, names in self._names.items()}
+        lost = 0 if singletons else _SINGLETONS
+        self.expected_in_all = {
+            "documents": 100,
+            "tokens": 210_532,
+            "ner": 13_912,
+            "clusters": 7_927 - lost,
+            "mentions in clusters": 29_103 - lost,
+        }
 
     @classmethod
     def add_arguments(cls, parser: ArgumentParser) -> None:
