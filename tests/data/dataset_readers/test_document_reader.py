@@ -90,14 +90,14 @@ def test_relations_of_every_corpus(corpus: str, split: str) -> None:
     documents = documents_of(corpus, split)
     assert [words_of(i) for i in instances] == [sentence for document in documents for sentence in document.sentences]
     found = {
-        (row["doc_key"], row["tokens"][first], row["tokens"][second], label)
+        (row["doc_key"], *(tuple(row["tokens"][start : end + 1]) for start, end in arguments), label)
         for row in metadata_of(instances)
-        for first, second, label in row["relations"]
+        for *arguments, label in row["relations"]
     }
     expected = {
-        (document.doc_key, document.tokens[arg1[1]], document.tokens[arg2[1]], label)
+        (document.doc_key, *(tuple(document.tokens[start : end + 1]) for start, end in arguments), label)
         for document in documents
-        for arg1, arg2, label in document.relations
+        for *arguments, label in document.relations
     }
     assert found == expected
 
