@@ -16,6 +16,7 @@ from allennlp.common.util import SigTermReceived
 from allennlp.data.data_loaders.multiprocess_data_loader import WorkerError
 from torch.multiprocessing import ProcessRaisedException
 
+from hmtl.characters import visible
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.training.stop_signals import TrainingStopped
 
@@ -38,7 +39,7 @@ def user_errors(program: str = "hmtl", debug: bool = False) -> Iterator[None]:
         print(f"{program}: terminated", file=sys.stderr)
         raise SystemExit(143) from None
     except TrainingStopped as stopped:
-        print(f"{program}: {stopped}", file=sys.stderr)
+        print(visible(f"{program}: {stopped}"), file=sys.stderr)
         raise SystemExit(stopped.exit_code) from None
     except BrokenPipeError:
         # Python would complain once more while it flushes stdout at exit.
@@ -55,9 +56,12 @@ def user_errors(program: str = "hmtl", debug: bool = False) -> Iterator[None]:
 
 
 def explain(error: BaseException) -> Optional[str]:
-    """The one line that tells a user what to mend, or `None` where the error is not a user's mistake."""
+    """The one line that tells a user what to mend, or `None` where the error is not a user's mistake.
+
+    What it quotes of files acts on no terminal: see `visible`.
+    """
     message = _explain(error)
-    return None if message is None else " ".join(message.split())
+    return None if message is None else visible(" ".join(message.split()))
 
 
 def _explain(error: BaseException) -> Optional[str]:

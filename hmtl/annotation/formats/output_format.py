@@ -2,12 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import IO, Dict, Iterable, List, Optional
+from typing import IO, Callable, Dict, Iterable, List, Optional
 
 from allennlp.common import Registrable
 from allennlp.common.util import JsonDict
 
 from hmtl.annotation.head_mentions import name_task
+from hmtl.characters import visible_lines
 from hmtl.errors import UserError
 from hmtl.files import atomic_write
 from hmtl.models.heads.task_head import Layer
@@ -49,7 +50,8 @@ class OutputFormat(Registrable):
             Where the file cannot be written.
         """
         if path is None:
-            self._write_to(sys.stdout, outputs)
+            # Programs get the text as it is, people what acts on no terminal.
+            self._write_to(sys.stdout, outputs, visible_lines if sys.stdout.isatty() else str)
             return
         with atomic_write(path) as file:
             self._write_to(file, outputs)
@@ -58,9 +60,9 @@ class OutputFormat(Registrable):
         """One annotated text, as it stands in the file."""
         raise NotImplementedError
 
-    def _write_to(self, file: IO[str], outputs: Iterable[JsonDict]) -> None:
+    def _write_to(self, file: IO[str], outputs: Iterable[JsonDict], shown: Callable[[str], str] = str) -> None:
         for output in outputs:
-            file.write(self.text(output))
+            file.write(shown(self.text(output)))
             file.flush()
 
     def tasks(self, layer: Layer) -> List[str]:

@@ -143,7 +143,7 @@ def read(tmp_path: Path, text: str) -> list:
 def test_documents_parts_sentences_and_comments(tmp_path):
     text = (
         "#begin document (a/b_1); part 000\nx 1\n\n\ny 2\n# a comment\nz 3\n\n#end document\n\n"
-        "#begin document (a/b_1); part 001\nw 4\n#end document\n#begin document (c)\r\nv 5\r\n"
+        "#begin document (a/b_1); part 001\nw 4\n#end document\n#begin document (c)\r\nv 5\r\n#end document\r\n"
     )
     assert read(tmp_path, text) == [("a/b_1_000", [["x"], ["y", "z"]]), ("a/b_1_001", [["w"]]), ("c", [["v"]])]
 

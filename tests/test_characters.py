@@ -1,6 +1,6 @@
 import pytest
 
-from hmtl.inspection.characters import visible
+from hmtl.characters import visible
 
 
 @pytest.mark.parametrize(
