@@ -20,6 +20,7 @@ from hmtl.characters import visible
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.training.stop_signals import TrainingStopped
 
+_MAX_LENGTH = 2_000
 _CONFIGURATION_MODULES = {f"allennlp.common.{name}" for name in ("from_params", "lazy", "params", "registrable")}
 
 
@@ -61,7 +62,12 @@ def explain(error: BaseException) -> Optional[str]:
     What it quotes of files acts on no terminal: see `visible`.
     """
     message = _explain(error)
-    return None if message is None else visible(" ".join(message.split()))
+    return None if message is None else visible(_shortened(" ".join(message.split())))
+
+
+def _shortened(message: str) -> str:
+    """Without the middle of what is too long to read, such as a cell of 5,000 digits; the advice stands at the end."""
+    return message if len(message) <= _MAX_LENGTH else f"{message[: _MAX_LENGTH - 300]} ... {message[-300:]}"
 
 
 def _explain(error: BaseException) -> Optional[str]:

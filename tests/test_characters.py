@@ -1,6 +1,8 @@
+import logging
+
 import pytest
 
-from hmtl.characters import visible
+from hmtl.characters import VisibleFormatter, visible, visible_lines
 
 
 @pytest.mark.parametrize(
@@ -16,3 +18,14 @@ from hmtl.characters import visible
 )
 def test_what_acts_is_written_as_an_escape(text, shown):
     assert visible(text) == shown
+
+
+def test_lines_of_a_text():
+    assert visible_lines("a\x1b[1m\tb\n\x9bc\r\n") == "a\\x1b[1m\tb\n\\x9bc\\r\n"
+    assert visible_lines("plain\n") == "plain\n"
+
+
+def test_log_records():
+    formatter = VisibleFormatter("%(levelname)s - %(message)s")
+    record = logging.LogRecord("x", logging.WARNING, "file", 1, "label %r and %s", ("a", "\x1b[31m"), None)
+    assert formatter.format(record) == "WARNING - label 'a' and \\x1b[31m"

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import IO, Callable, Dict, Iterable, List, Optional
+from typing import IO, Dict, Iterable, List, Optional, cast
 
 from allennlp.common import Registrable
 from allennlp.common.util import JsonDict
@@ -51,7 +51,7 @@ class OutputFormat(Registrable):
         """
         if path is None:
             # Programs get the text as it is, people what acts on no terminal.
-            self._write_to(sys.stdout, outputs, visible_lines if sys.stdout.isatty() else str)
+            self._write_to(cast(IO[str], _Terminal()) if sys.stdout.isatty() else sys.stdout, outputs)
             return
         with atomic_write(path) as file:
             self._write_to(file, outputs)
@@ -60,9 +60,9 @@ class OutputFormat(Registrable):
         """One annotated text, as it stands in the file."""
         raise NotImplementedError
 
-    def _write_to(self, file: IO[str], outputs: Iterable[JsonDict], shown: Callable[[str], str] = str) -> None:
+    def _write_to(self, file: IO[str], outputs: Iterable[JsonDict]) -> None:
         for output in outputs:
-            file.write(shown(self.text(output)))
+            file.write(self.text(output))
             file.flush()
 
     def tasks(self, layer: Layer) -> List[str]:
@@ -75,3 +75,13 @@ class OutputFormat(Registrable):
         if len(tasks) > 1:
             raise UserError(f"the format holds one layer of {layer}; choose one of '{', '.join(tasks)}' by --tasks")
         return tasks[0] if tasks else None
+
+
+class _Terminal:
+    """Standard output, on which nothing of a text acts."""
+
+    def write(self, text: str) -> None:
+        sys.stdout.write(visible_lines(text))
+
+    def flush(self) -> None:
+        sys.stdout.flush()
