@@ -123,7 +123,7 @@ SPOILT_FILES = {
     ),
     "a null as type": (
         "redocred",
-        b'[{"title": "T", "sents": [["a"]], "vertexSet": [[{"sent_id": 0, "pos": [0, 1], "type": null}]], "labels": 0}]',
+        b'[{"title": "T", "sents": [["a"]], "vertexSet": [[{"sent_id": 0, "pos": [0, 1], "type": null}]], "labels":0}]',
         "document 0 .*'type' of a mention is null",
     ),
     "an entity without mention": (
