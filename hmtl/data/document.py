@@ -308,9 +308,11 @@ class _Record:
 
         One bad row makes no metadata of a layer.
         """
-        if key in _NEVER_LAYERS or not isinstance(value, list) or not all(isinstance(rows, list) for rows in value):
+        if key in _NEVER_LAYERS or not isinstance(value, list):
             return False
-        rows = [row for rows in value for row in rows]
+        rows = [row for rows in value if isinstance(rows, list) for row in rows]
+        if not rows and not all(isinstance(rows_of_sentence, list) for rows_of_sentence in value):
+            return False
         good = sum(_matches(row, (int, int, str)) for row in rows)
         if len(value) != len(self._sentences):
             return bool(rows) and good == len(rows)

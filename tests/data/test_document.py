@@ -280,6 +280,8 @@ def test_metadata_may_have_any_other_name():
         [[[1, "1", "NP"]], []],
         [[[0, 0, None]], []],
         [[[0, 0, True]], []],
+        [[[0, 0, "NP"], [1, 1, "NP"]], "NP"],
+        [[[0, 0, "NP"]], None],
     ],
 )
 def test_one_bad_row_makes_no_metadata_of_a_layer(rows):

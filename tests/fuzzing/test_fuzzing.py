@@ -4,12 +4,18 @@ import json
 
 import pytest
 from corpora_to_spoil import MAKERS
-from fuzz import main, try_input
+from fuzz import main, pipelines_kept, try_input
 from invariants import Hang, check, in_time
 
 from hmtl.predictors import HMTLPredictor
 
 NUM_INPUTS = 5
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pipelines():
+    with pipelines_kept():
+        yield
 
 
 @pytest.fixture(scope="module")
