@@ -59,7 +59,7 @@ def measure(predictor: HMTLPredictor, inputs: List[Dict[str, Any]]) -> Dict[str,
 
 
 def f1(predictor: HMTLPredictor, outputs: List[Dict[str, Any]], documents: List[Document]) -> Dict[str, float]:
-    """Of the tasks whose layer the documents have; a relation counts by the last tokens of its arguments."""
+    """Of the tasks whose layer the documents have; a relation counts by both spans and its type."""
     scores: Dict[str, float] = {}
     for task, layer in predictor.layers.items():
         if layer == "spans" and all(task in document.spans for document in documents):
@@ -72,14 +72,8 @@ def f1(predictor: HMTLPredictor, outputs: List[Dict[str, Any]], documents: List[
         elif layer == "relations" and all(document.relations is not None for document in documents):
             relations = LabelledF1()
             relations(
-                [
-                    [(row["arg1"]["end"], row["arg2"]["end"], row["label"]) for row in output[task]]
-                    for output in outputs
-                ],
-                [
-                    [(arg1[1], arg2[1], label) for arg1, arg2, label in document.relations or []]
-                    for document in documents
-                ],
+                [predictor.to_document(output, [task]).relations or [] for output in outputs],
+                [document.relations or [] for document in documents],
             )
             scores[task] = relations.get_metric()["f1"]
         elif layer == "clusters" and all(document.clusters is not None for document in documents):

@@ -20,19 +20,40 @@ from allennlp.models.archival import CONFIG_NAME
 from allennlp.nn.util import read_state_dict
 
 from hmtl.analysis.baselines import baseline_scores
+from hmtl.analysis.runs import validation_metric
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.dataset_readers import CorefReader, DocumentReader, RelationReader, TaggingReader
-from hmtl.data.document import MENTION_LAYERS, Document
+from hmtl.data.dataset_readers.tagging import flat_spans_of
+from hmtl.data.document import Document
 from hmtl.errors import DataError, UserError
+from hmtl.figures import FIGURES, LAST_TOKENS, STRICT, TYPED, figures_of
 from hmtl.files import write_json
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.training.evaluate_task import evaluate_task
+from hmtl.training.findable_gold import FindableGold, findable_gold
 from hmtl.training.metrics import LabelledF1
+from hmtl.training.metrics.coreference_scores import WITHOUT_SINGLETONS, Singletons
 from hmtl.training.trainer import BEST_OVERALL, best_weights_name
 from hmtl.version import VERSION
 
 Metrics = Dict[str, float]
+
+# The table has this figure, too, where there are clusters of one mention.
+_WITHOUT_SINGLETONS = f"{STRICT}{WITHOUT_SINGLETONS}"
+
+_TITLES = {**FIGURES, _WITHOUT_SINGLETONS: "without singletons"}
+
+# The F1 scores of coreference that the notes list, by their usual names; averages are those of the first three.
+_COREFERENCE_F1 = {
+    "MUC": "muc_f1",
+    "B-cubed": "b_cubed_f1",
+    "CEAF-phi4": "ceaf_f1",
+    "CEAF-phi3": "ceaf_m_f1",
+    "BLANC": "blanc_f1",
+    "LEA": "lea_f1",
+    "mentions": "mention_f1",
+}
 
 _READERS_WITH_BASELINE = (TaggingReader, RelationReader, CorefReader)
 
@@ -82,12 +103,16 @@ class Evaluation:
         What each task was evaluated on, and what its baseline was fitted to.
     gold_mentions : `List[str]`
         The tasks whose head was given the gold mentions.
+    validation_metric : `Dict[str, str]`
+        The metric that chose each task's best weights.
     device : `str`
     versions : `Dict[str, str]`
     scores : `Dict[str, Dict[str, TaskScores]]`
         By weights, then by task.
     baselines : `Dict[str, Baseline]`
         By task; tasks without one are left out.
+    findable : `Dict[str, FindableGold]`
+        By task, how much of the gold its head could find at all; tasks whose head does not say are left out.
     seconds : `float`
         The time of the whole evaluation.
     """
@@ -99,38 +124,100 @@ class Evaluation:
     data_path: Dict[str, str]
     train_data_path: Dict[str, str]
     gold_mentions: List[str]
+    validation_metric: Dict[str, str]
     device: str
     versions: Dict[str, str]
     scores: Dict[str, Dict[str, TaskScores]] = field(default_factory=dict)
     baselines: Dict[str, Baseline] = field(default_factory=dict)
+    findable: Dict[str, FindableGold] = field(default_factory=dict)
     seconds: float = 0.0
 
     def table(self) -> str:
-        """The F1 of all weights on all tasks times 100, the baselines' below, and what the columns mean."""
-        rows = [["", *self.tasks]]
+        """The F1 of all weights on all tasks times 100, the baselines' below, and what the columns mean.
+
+        A task with several figures has a column for each.
+        """
+        figures = {task: self._figures(task) for task in self.tasks}
+        columns = [(task, name) for task in self.tasks for name in figures[task]]
+        titles = [f"{task} {_TITLES[name]}" if len(figures[task]) > 1 else task for task, name in columns]
+        rows = [["", *titles]]
         for weights, by_task in self.scores.items():
-            rows.append([weights, *(_percent(by_task[t].metrics, is_best_for(weights, t)) for t in self.tasks)])
+            rows.append(
+                [weights, *(_percent(by_task[t].metrics, name, is_best_for(weights, t)) for t, name in columns)]
+            )
         if self.baselines:
-            rows.append(["baseline", *(_percent(getattr(self.baselines.get(t), "metrics", {})) for t in self.tasks)])
-        rows.append(["seconds", *(f"{sum(row[t].seconds for row in self.scores.values()):.1f} " for t in self.tasks)])
+            of_task = {task: getattr(self.baselines.get(task), "metrics", {}) for task in self.tasks}
+            rows.append(["baseline", *(_percent(of_task[task], name) for task, name in columns)])
+        seconds = {task: sum(row[task].seconds for row in self.scores.values()) for task in self.tasks}
+        first = [name == figures[task][0] for task, name in columns]
+        rows.append(["seconds", *(f"{seconds[task]:.1f} " * is_first for (task, _), is_first in zip(columns, first))])
         widths = [max(map(len, column)) for column in zip(*rows)]
         aligned = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
         given = f", gold mentions given to {', '.join(self.gold_mentions)}" if self.gold_mentions else ""
         title = f"{self.run}: {self.split} F1 x 100{given}"
         return "\n".join([title, "", *aligned, "", *self._notes()])
 
+    def _figures(self, task: str) -> List[str]:
+        """The names of the F1 metrics that the table has of a task."""
+        found = {name for by_task in self.scores.values() for name in figures_of(by_task[task].metrics)}
+        figures = [name for name in FIGURES if name in found] or [STRICT]
+        return [*figures, _WITHOUT_SINGLETONS] if self._has_singletons(task) else figures
+
+    def _has_singletons(self, task: str) -> bool:
+        """Whether there are clusters of one mention: then some score differs without them."""
+        found = [by_task[task].metrics for by_task in self.scores.values()]
+        found += [self.baselines[task].metrics] if task in self.baselines else []
+        return any(
+            value != metrics.get(f"{name}{WITHOUT_SINGLETONS}", value)
+            for metrics in found
+            for name, value in metrics.items()
+        )
+
     def _notes(self) -> Iterator[str]:
         if any(is_best_for(weights, task) for weights in self.scores for task in self.tasks):
-            yield "* the weights that were best for the task in validation"
+            others = [f"{task} by {name}" for task, name in self.validation_metric.items() if name != STRICT]
+            chosen = f" by f1 ({', '.join(others)})" if others else " by f1"
+            yield f"* the weights that were best for the task in validation,{chosen}"
         for task in self.tasks:
-            if any("muc_f1" in by_task[task].metrics for by_task in self.scores.values()):
-                yield f"{task}: the average F1 of MUC, B-cubed and CEAF-phi4"
+            figures = self._figures(task)
+            if LAST_TOKENS in figures:
+                yield from (f"{task} {_TITLES[name]}: {_WHAT_COUNTS[name]}" for name in figures)
+            yield from self._coreference_notes(task)
         for task, baseline in self.baselines.items():
             yield f"baseline of {task}: {baseline.description}"
+        yield from self._findable_notes()
+
+    def _coreference_notes(self, task: str) -> Iterator[str]:
+        if not any("muc_f1" in by_task[task].metrics for by_task in self.scores.values()):
+            return
+        yield f"{task}: the average F1 of MUC, B-cubed and CEAF-phi4"
+        if self._has_singletons(task):
+            yield f"{task} {_TITLES[_WITHOUT_SINGLETONS]}: the same without clusters of one mention, on both sides"
+        for weights, by_task in self.scores.items():
+            if is_best_for(weights, task):
+                shown = (f"{name} {100 * by_task[task].metrics[key]:.2f}" for name, key in _COREFERENCE_F1.items())
+                yield f"{task}, F1 of {weights}: {', '.join(shown)}"
+
+    def _findable_notes(self) -> Iterator[str]:
+        for task, found in self.findable.items():
+            yield f"{task}: {found}"
 
     def write(self, path: Union[str, os.PathLike]) -> None:
         """Writes all of it as JSON; the file appears only once it is complete."""
         write_json(path, asdict(self))
+
+
+# Of relations: what is right, and of how many gold relations.
+_WHAT_COUNTS = {
+    STRICT: "both spans and the type are right, of all gold relations",
+    LAST_TOKENS: (
+        "the last tokens of both arguments and the type are right (as in the paper), of all gold relations, those "
+        "alike in these once"
+    ),
+    TYPED: (
+        "both spans, their entity types and the type are right, of the gold relations in sentences with gold mentions"
+    ),
+}
 
 
 @dataclass
@@ -267,9 +354,14 @@ def evaluate_run(
             data_path={task: path for task, path in run.paths(split).items() if task in tasks},
             train_data_path={},
             gold_mentions=[task for task in given if task in tasks],
+            validation_metric={task: validation_metric(run.directory, task) for task in tasks},
             device=_describe(device),
             versions=versions(),
         )
+        for task in tasks:
+            found = findable_gold(run.model, loader, task)
+            if found is not None:
+                evaluation.findable[task] = found
         # First, since they may lack data: nobody should learn that after hours on the test set.
         if with_baselines:
             paths = run.paths("train")
@@ -330,23 +422,25 @@ def counted_by(metric: LabelledF1, head: TaskHead) -> Iterator[None]:
         hook.remove()
 
 
-def gold_documents(reader: DocumentReader, path: str) -> Iterator[Document]:
+def gold_documents(reader: DocumentReader, path: str, only_targets: bool = False) -> Iterator[Document]:
     """What a model is to predict on the reader's instances at `path`, one document an instance.
 
-    The reader's options are honoured: a tagger's documents are sentences with one layer that has no overlaps left,
-    those of relations are the sentences that it keeps, those of coreference have merged clusters.
+    The reader's options are honoured: a tagger's documents are sentences with all spans of one layer (with
+    `only_targets`, those that are left in training, where none may overlap), those of relations are the sentences that
+    it keeps, those of coreference have merged clusters.
     """
-    documents = (part for document in reader.corpus.documents(path) for part in _parts(reader, document))
+    documents = (part for document in reader.corpus.documents(path) for part in _parts(reader, document, only_targets))
     return islice(documents, reader.max_instances)
 
 
-def _parts(reader: DocumentReader, document: Document) -> Iterator[Document]:
+def _parts(reader: DocumentReader, document: Document, only_targets: bool) -> Iterator[Document]:
     spans = {layer: document.spans_by_sentence(layer) for layer in document.spans}
     relations = document.relations_by_sentence()
     for instance in reader.instances(document):
         gold = instance["metadata"].metadata  # type: ignore[attr-defined]
         if isinstance(reader, TaggingReader):
-            yield Document(document.doc_key, [gold["tokens"]], {reader.layer: gold["spans"]})
+            kept = flat_spans_of(gold) if only_targets else gold["spans"]
+            yield Document(document.doc_key, [gold["tokens"]], {reader.layer: kept})
         elif isinstance(reader, RelationReader):
             number = gold["sentence"]
             mentions = {layer: by_sentence[number] for layer, by_sentence in spans.items()}
@@ -362,18 +456,23 @@ def _baselines(run: Run, evaluation: Evaluation) -> Dict[str, Baseline]:
         if not (isinstance(train_reader, DocumentReader) and isinstance(reader, _READERS_WITH_BASELINE)):
             continue
         try:
-            train = list(gold_documents(train_reader, path))
+            train = list(gold_documents(train_reader, path, only_targets=True))
         except DataError as error:
             raise UserError(f"{error} (training data, for the baselines: --no-baselines does without)") from error
         test = list(gold_documents(reader, evaluation.data_path[task]))
-        baseline = _baseline(reader, train, test, task in evaluation.gold_mentions)
+        singletons = cast(Singletons, getattr(run.model.heads[task], "singletons", "count"))
+        baseline = _baseline(reader, train, test, task in evaluation.gold_mentions, singletons)
         if baseline is not None:
             found[task] = baseline
     return found
 
 
 def _baseline(
-    reader: DocumentReader, train: List[Document], test: List[Document], gold_mentions: bool
+    reader: DocumentReader,
+    train: List[Document],
+    test: List[Document],
+    gold_mentions: bool,
+    singletons: Singletons,
 ) -> Optional[Baseline]:
     """The better one of the variants of the task's baseline; `None` where the documents have no mentions to relate."""
     if isinstance(reader, TaggingReader):
@@ -383,7 +482,7 @@ def _baseline(
         }
         scores = baseline_scores("tagging", train, test, reader.layer)
     elif isinstance(reader, RelationReader):
-        layers = [name for name in MENTION_LAYERS if all(name in document.spans for document in train + test)]
+        layers = [name for name in reader.mention_layers if all(name in document.spans for document in train + test)]
         if not layers:
             return None
         given = f"given the gold '{layers[0]}' mentions and types, "
@@ -396,7 +495,7 @@ def _baseline(
         variants = {"": "exact match of strings that were mentions in training"}
         if gold_mentions:
             variants = {"gold_mentions_": "given the gold mentions, exact match of their strings"}
-        scores = baseline_scores("coref", train, test)
+        scores = baseline_scores("coref", train, test, singletons=singletons)
     better = max(variants, key=lambda prefix: scores[f"{prefix}f1"])
     return Baseline(variants[better], _variant(scores, better))
 
@@ -449,8 +548,8 @@ def _loading(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: damaged, or not the weights of this model ({reason})") from error
 
 
-def _percent(metrics: Metrics, marked: bool = False) -> str:
-    return f"{100 * metrics['f1']:.2f}{'*' if marked else ' '}" if "f1" in metrics else "- "
+def _percent(metrics: Metrics, name: str, marked: bool = False) -> str:
+    return f"{100 * metrics[name]:.2f}{'*' if marked else ' '}" if name in metrics else "- "
 
 
 def _describe(device: torch.device) -> str:

@@ -5,8 +5,9 @@
     python scripts/report.py runs/fast --output docs/results --samples 10000 --seed 1
 
 Writes report.md, and for each corpora a folder with a CSV file a table (scores, comparisons, updates, curves, runs) and
-PNG plots: test F1 of all setups over the seeds, multi-task against single-task with paired bootstrap tests, updates to
-convergence, learning curves, and what the runs took. Exit code 2: something cannot be read, in one line.
+PNG plots: test F1 of all setups over the seeds, multi-task against single-task with paired bootstrap tests over
+documents and seeds, corrected for their number, updates to convergence, learning curves, and what the runs took. Exit
+code 2: something cannot be read, in one line.
 """
 
 import argparse
@@ -31,10 +32,11 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--unit",
         choices=["sentence", "document"],
-        default="sentence",
-        help="what the bootstrap draws; sentences of one document may depend on one another (default: %(default)s)",
+        default="document",
+        help="what the bootstrap draws, with the seeds; sentences of one document depend on one another, so that "
+        "p is too small with them (default: %(default)s)",
     )
-    add("--level", type=float, default=0.05, help="below which p shows a difference (default: %(default)s)")
+    add("--level", type=float, default=0.05, help="for p as corrected: below it a difference is shown (default: 0.05)")
     return parser
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any, Dict, List, Set, Tuple
@@ -98,7 +99,8 @@ def test_scores_by_label_add_up_and_belong_to_the_diagonal(fitted_run, fixtures)
 
 def test_metrics_of_each_kind(fitted_run):
     scores = evaluate_run(load_run(fitted_run), with_baselines=False).scores["best"]
-    assert {"precision", "recall", "f1", "f1_sentences_with_relations", "loss"} == set(scores["relation"].metrics)
+    figures = {f"{name}{figure}" for name in ("precision", "recall", "f1") for figure in ("", "_last_tokens", "_typed")}
+    assert figures | {"f1_last_tokens_sentences_with_relations", "loss"} == set(scores["relation"].metrics)
     assert {"muc_f1", "b_cubed_f1", "ceaf_f1", "mention_f1", "f1", "loss"} < set(scores["coref"].metrics)
 
 
@@ -236,10 +238,12 @@ def document() -> Document:
 
 
 @pytest.mark.parametrize("policy, kept", [("outermost", [(0, 3, "PER")]), ("innermost", [(3, 3, "GPE")])])
-def test_gold_spans_are_flattened_as_by_the_reader(document, tmp_path, policy, kept):
-    reader = TaggingReader("ner", nested_spans=policy)
-    gold = [each.spans["ner"] for each in gold_documents(reader, corpus_of(tmp_path, document))]
-    assert gold == [kept, [(0, 0, "PER")], []]
+def test_gold_spans_are_all_there_are_and_targets_those_that_the_reader_keeps(document, tmp_path, policy, kept):
+    reader, path = TaggingReader("ner", nested_spans=policy), corpus_of(tmp_path, document)
+    gold = [each.spans["ner"] for each in gold_documents(reader, path)]
+    assert gold == [[(0, 3, "PER"), (3, 3, "GPE")], [(0, 0, "PER")], []]
+    targets = [each.spans["ner"] for each in gold_documents(reader, path, only_targets=True)]
+    assert targets == [kept, [(0, 0, "PER")], []]
 
 
 def test_gold_relations_have_the_mentions_of_the_kept_sentences(document, tmp_path):
@@ -283,10 +287,17 @@ def test_the_table_has_percentages_with_the_diagonal_marked(fitted_run):
     evaluation = evaluate_run(load_run(fitted_run))
     lines = evaluation.table().splitlines()
     rows = {line.split()[0]: line.split()[1:] for line in lines[3:10]}
-    assert lines[2].split() == TASKS
+    columns = ["ner", "emd", "coref", "relation f1", "relation last tokens", "relation typed"]
+    assert re.split("  +", lines[2].strip()) == columns
     assert rows["best_emd"][1] == f"{100 * evaluation.scores['best_emd']['emd'].metrics['f1']:.2f}*"
-    assert [cell.endswith("*") for cell in rows["best_emd"]] == [False, True, False, False]
+    assert [cell.endswith("*") for cell in rows["best_emd"]] == [False, True, False, False, False, False]
+    assert [cell.endswith("*") for cell in rows["best_relation"]] == [False] * 3 + [True] * 3
     assert "*" not in "".join(rows["best"])
+    found = evaluation.scores["best"]["relation"].metrics
+    assert rows["best"][3:] == [f"{100 * found[name]:.2f}" for name in ("f1", "f1_last_tokens", "f1_typed")]
+    assert "* the weights that were best for the task in validation, by f1\n" in evaluation.table()
+    evaluation.validation_metric["relation"] = "f1_last_tokens"
+    assert "in validation, by f1 (relation by f1_last_tokens)\n" in evaluation.table()
     assert rows["baseline"][:2] == ["75.00", "46.15"]
     assert len({len(line.rstrip("* ")) for line in lines[3:9]}) == 1
 

@@ -1,10 +1,12 @@
 // A whole experiment from its parts: data and readers by task, the embedding, the levels.
 //
-// `tasks` maps each task to { reader, train, validation, test, batch_size }; the reader's token indexers are those of
-// `embedding`, which `embedders.combine` makes. `min_count` maps vocabulary namespaces to the occurrences that an entry
+// `tasks` maps each task to { reader, train, validation, test, batch_size } and, where its batches are not to hold
+// sentences of similar length as usual, { padding_noise }; the reader's token indexers are those of `embedding`, which `embedders.combine` makes. `min_count` maps vocabulary namespaces to the occurrences that an entry
 // needs: where word vectors are learned, { tokens: 2 } teaches the model what an unknown word is like.
 // Tasks of sentences are validated and tested in batches of `validation_batch_size` sentences at least: without gradients
 // there is room for them, and the scores do not depend on it.
+// `validation_metric` names the metric of some tasks that decides their patience and best weights, where it is not '+f1',
+// such as { relation: '+f1_last_tokens' }; those of tasks that the experiment lacks do not matter.
 // `shared_encoder` is that of the levels without encoders, see `levels.sharing`. Everything else has the paper's value as
 // its default.
 {
@@ -16,9 +18,10 @@
     sampler='proportional',
     optimizer={ type: 'adam', lr: 0.001 },
     shared_optimizer=false,
-    scheduler={ type: 'reduce_on_plateau', mode: 'max', factor: 0.5, patience: 5 },
+    scheduler={ type: 'reduce_on_plateau', mode: 'max', factor: 0.5, patience: 5, threshold: 1e-4, threshold_mode: 'abs' },
     num_epochs=100,
     patience=10,
+    validation_metric={},
     min_count={},
     initializer={ regexes: [] },
     seed=13370,
@@ -28,6 +31,12 @@
     local paths(split) = { [task]: tasks[task][split] for task in std.objectFields(tasks) },
     // With whatever is added to the experiment.
     local experiment = self,
+    local metrics = { [task]: std.get(validation_metric, task, '+f1') for task in std.objectFields(tasks) },
+    local padding_noise = {
+      [task]: tasks[task].padding_noise
+      for task in std.objectFields(tasks)
+      if std.objectHas(tasks[task], 'padding_noise')
+    },
     local holds_documents(task) = experiment.dataset_reader.readers[task].type == 'hmtl_coref',
 
     random_seed: seed,
@@ -48,6 +57,7 @@
     data_loader: {
       type: 'per_task',
       batch_size: { [task]: tasks[task].batch_size for task in std.objectFields(tasks) },
+      [if padding_noise != {} then 'padding_noise']: padding_noise,
       seed: seed,
     },
     validation_data_loader: {
@@ -74,6 +84,7 @@
       grad_clipping: 10.0,
       num_epochs: num_epochs,
       patience: patience,
+      [if std.setInter(std.objectFields(tasks), std.objectFields(validation_metric)) != [] then 'validation_metric']: metrics,
       seed: seed,
     } + trainer,
   },

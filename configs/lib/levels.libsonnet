@@ -7,6 +7,14 @@ local lstm(num_layers, hidden_size, dropout=0.0) = {
   dropout: dropout,
 };
 
+// NER -> EMD -> RE and CR side by side.
+local hierarchy(levels, gold_mentions) = {
+  ner: levels.tagger([]),
+  emd: levels.tagger(['ner']),
+  relation: levels.relation(['emd']),
+  coref: levels.coref(['emd'], gold_mentions=gold_mentions),
+};
+
 {
   lstm:: lstm,
 
@@ -36,13 +44,31 @@ local lstm(num_layers, hidden_size, dropout=0.0) = {
     input_dropout: lexical_dropout,
   },
 
-  // NER -> EMD -> RE and CR side by side.
-  paper(gold_mentions=false): {
-    ner: $.tagger([]),
-    emd: $.tagger(['ner']),
-    relation: $.relation(['emd']),
-    coref: $.coref(['emd'], gold_mentions=gold_mentions),
+  // NER -> EMD -> RE and CR side by side, with the dropout of 2018: RE has none but that between the LSTM's layers.
+  paper(gold_mentions=false): hierarchy($, gold_mentions) {
+    relation+: { head+: { dropout: 0.0 }, input_dropout: 0.0 },
+    coref+: { head+: { dropout: 0.3 } },
   },
+
+  // The initializer of a model with levels of the paper: for RE and CR, where they are among `tasks`, that of 2018.
+  paper_initializer(tasks=['ner', 'emd', 'relation', 'coref'])::
+    local xavier = { type: 'xavier_normal' };
+    local of_task = {
+      // U, W and V, whose inputs were rows in 2018, where they are columns here; then b.
+      relation: [
+        ['^heads.relation._(arg1|arg2|type)_projection.weight', { type: 'kaiming_normal', mode: 'fan_out' }],
+        ['^heads.relation._arg1_projection.bias', { type: 'normal', mean: 0.0, std: 1.0 }],
+      ],
+      // The last layer of the mention scorer was not among them.
+      coref: [
+        ['^heads.coref.*_linear_layers.*weight', xavier],
+        ['^heads.coref._antecedent_scorer.weight', xavier],
+        ['^heads.coref._(distance|width)_embedding.weight', xavier],
+        ['^encoders.coref.*weight_ih', xavier],
+        ['^encoders.coref.*weight_hh', { type: 'orthogonal' }],
+      ],
+    };
+    { regexes: std.flattenArrays([std.get(of_task, task, []) for task in tasks]) },
 
   // The same hierarchy for small corpora without pretrained vectors: one layer a level, and a relation head that knows
   // from the start how rare relations are.
@@ -50,7 +76,7 @@ local lstm(num_layers, hidden_size, dropout=0.0) = {
     local one_layer = { encoder+: { num_layers: 1, dropout: 0.0 } };
     std.mapWithKey(
       function(task, level) level + one_layer,
-      $.paper(gold_mentions) { relation: $.relation(['emd'], threshold=0.3, prior_probability=0.0003) },
+      hierarchy($, gold_mentions) { relation: $.relation(['emd'], threshold=0.3, prior_probability=0.0003) },
     ),
 
   // Some of these levels, stacked in another order: `reads` maps each wanted task to the tasks that its level reads.

@@ -6,6 +6,6 @@ local elmo = env.elmo('elmo_options.json and elmo_weights.hdf5');
 
 [
   embedders.words(pretrained_file=env.glove('glove.6B.100d.txt') + '/glove.6B.100d.txt'),
-  embedders.characters(),
+  embedders.characters(dropout=0.1),
   embedders.elmo(elmo + '/elmo_options.json', elmo + '/elmo_weights.hdf5'),
 ]

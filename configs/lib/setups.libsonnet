@@ -66,6 +66,14 @@ local of_setup(setup, corpora, new) =
 local first_parts(parts, setup) =
   embedders.combine(parts[:std.min(setup.embedding_parts, std.length(parts))]);
 
+// The paper scores relations by the last tokens of their arguments.
+local validation_metric = { relation: '+f1_last_tokens' };
+// Of 2018: sentences are drawn at random, whatever their lengths, and the lower levels of coreference read a document as
+// one sequence.
+local as_in_2018(task, data) =
+  if task == 'coref' then data { padding_noise: 0.0, reader+: { one_sequence: true } }
+  else data { padding_noise: null };
+
 // Small corpora, and words that are learned from them.
 local small_corpora(name, corpora) =
   local contextual = if env.transformer == '' then [] else [embedders.transformer(env.transformer, cache_gib=6.0)];
@@ -80,6 +88,7 @@ local small_corpora(name, corpora) =
     scheduler={ type: 'reduce_on_plateau', mode: 'max', factor: 0.5, patience: 1 },
     num_epochs=12,
     patience=4,
+    validation_metric=validation_metric,
   ));
 
 {
@@ -95,9 +104,11 @@ local small_corpora(name, corpora) =
       setups[name],
       ontonotes + corpora.ace(data) + std.get(replaced, name, {}),
       function(tasks, stacked) experiment.new(
-        tasks=tasks,
+        tasks=std.mapWithKey(as_in_2018, tasks),
         embedding=first_parts(paper, setups[name]),
         levels=stacked(levels.paper),
+        validation_metric=validation_metric,
+        initializer=levels.paper_initializer(std.objectFields(tasks)),
       )
     ),
 

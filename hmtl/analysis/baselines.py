@@ -9,12 +9,11 @@ from typing import Callable, DefaultDict, Dict, Iterable, Iterator, List, Sequen
 
 from hmtl.data.document import Bounds, Document, Relation, Span
 from hmtl.errors import UserError
-from hmtl.training.metrics import CoreferenceScores, LabelledF1
+from hmtl.training.metrics import CoreferenceScores, LabelledF1, RelationScores
+from hmtl.training.metrics.coreference_scores import Singletons
+from hmtl.training.metrics.relation_scores import TypedRelation
 
 Phrase = Tuple[str, ...]
-
-# A relation as it is scored: the last token of each argument, and the label.
-RelationItem = Tuple[int, int, str]
 
 
 class MostFrequentType:
@@ -127,11 +126,15 @@ class MostFrequentRelation:
             }
         return self
 
-    def predict(self, document: Document) -> List[List[RelationItem]]:
-        """For each sentence, the last token of either argument, counted from its start, and the label."""
+    def predict(self, document: Document) -> List[List[TypedRelation]]:
+        """The relations of each sentence, with offsets counted from its start and the types of their mentions."""
         return [
             [
-                (first.end, second.end, self._labels[first.label, second.label])
+                TypedRelation(
+                    Relation(first.bounds, second.bounds, self._labels[first.label, second.label]),
+                    first.label,
+                    second.label,
+                )
                 for first, second in _pairs(mentions)
                 if (first.label, second.label) in self._labels
             ]
@@ -194,7 +197,11 @@ class ExactStringMatch:
 
 
 def baseline_scores(
-    task_kind: str, train_documents: Sequence[Document], test_documents: Sequence[Document], layer: str = "ner"
+    task_kind: str,
+    train_documents: Sequence[Document],
+    test_documents: Sequence[Document],
+    layer: str = "ner",
+    singletons: Singletons = "count",
 ) -> Dict[str, float]:
     """The test scores of a task's baseline. Documents without the task's annotation are left out on either side.
 
@@ -208,6 +215,8 @@ def baseline_scores(
         What it is scored on.
     layer : `str`, optional (default = `"ner"`)
         The span layer of the tags, or of the relations' mentions; of no use to `coref`.
+    singletons : `str`, optional (default = `"count"`)
+        How `coref` counts clusters of one; see `CoreferenceScores`. The baseline itself predicts none.
 
     # Returns
 
@@ -215,7 +224,8 @@ def baseline_scores(
         `precision`, `recall` and `f1`; beside them,
 
         - tagging: the same with the prefix `counting_unlabelled_`, for `count_unlabelled=True`;
-        - relation: the same with the prefix `counting_unrelated_`, for `count_unrelated=True`;
+        - relation: all that `RelationScores` yields, and the same with the prefix `counting_unrelated_`, for
+          `count_unrelated=True`;
         - coref: all that `CoreferenceScores` yields (the three are its averages), and the same with the prefix
           `gold_mentions_`, where the gold mentions are given.
 
@@ -227,7 +237,7 @@ def baseline_scores(
     scorers: Dict[str, Callable[[Sequence[Document], Sequence[Document], str], Dict[str, float]]] = {
         "tagging": _tagging_scores,
         "relation": _relation_scores,
-        "coref": _coreference_scores,
+        "coref": lambda train, test, _: _coreference_scores(train, test, singletons),
     }
     if task_kind not in scorers:
         raise UserError(f"there is no baseline for '{task_kind}'; choose one of {', '.join(sorted(scorers))}")
@@ -247,24 +257,24 @@ def _tagging_scores(train: Sequence[Document], test: Sequence[Document], layer: 
 def _relation_scores(train: Sequence[Document], test: Sequence[Document], layer: str) -> Dict[str, float]:
     scores: Dict[str, float] = {}
     for prefix, count_unrelated in (("", False), ("counting_unrelated_", True)):
-        baseline, metric = MostFrequentRelation(layer, count_unrelated).fit(train), LabelledF1()
+        baseline, metric = MostFrequentRelation(layer, count_unrelated).fit(train), RelationScores()
         for document in _with_relations(test, layer):
-            gold = [
-                [(arg1[1], arg2[1], label) for arg1, arg2, label in relations]
-                for relations in document.relations_by_sentence()
-            ]
-            metric(baseline.predict(document), gold)
+            mentions = document.spans_by_sentence(layer)
+            known_types = {span.label for span in document.spans[layer]}
+            metric(baseline.predict(document), document.relations_by_sentence(), mentions, known_types)
         scores.update(_prefixed(prefix, metric.get_metric()))
     return scores
 
 
-def _coreference_scores(train: Sequence[Document], test: Sequence[Document], layer: str) -> Dict[str, float]:
+def _coreference_scores(
+    train: Sequence[Document], test: Sequence[Document], singletons: Singletons
+) -> Dict[str, float]:
     baseline = ExactStringMatch().fit(train)
     test = _with_clusters(test)
     gold = [document.clusters or [] for document in test]
     scores: Dict[str, float] = {}
     for prefix, predict in (("", baseline.predict), ("gold_mentions_", baseline.predict_for_gold_mentions)):
-        metric = CoreferenceScores()
+        metric = CoreferenceScores(singletons)
         metric([predict(document) for document in test], gold)
         scores.update(_prefixed(prefix, metric.get_metric()))
     return scores

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional
 
 from hmtl.errors import UserError
+from hmtl.figures import figures_of
 
 Metrics = Dict[str, Any]
 
@@ -37,8 +38,9 @@ class TaskSummary:
         That metric in validation, and its epoch (from 0); `None` without validation.
     updates, share : `int`, `float`
         The updates of all epochs that are done, and their share in those of all tasks.
-    test_f1 : `Optional[float]`
-        The test F1 of the weights that were best for the task; `None` before `scripts/evaluate.py` has measured it.
+    test_f1, test_f1_last_tokens, test_f1_typed : `Optional[float]`
+        The test F1 of the weights that were best for the task, of relations by last tokens and with types, too (see
+        `RelationScores`); `None` before `scripts/evaluate.py` has measured it.
     patience_left : `Optional[int]`
         How many more validations without improvement are borne; `None` where there is no limit.
     """
@@ -48,7 +50,9 @@ class TaskSummary:
     best_epoch: Optional[int]
     updates: int
     share: float
-    test_f1: Optional[float]
+    test_f1: Optional[float] = None
+    test_f1_last_tokens: Optional[float] = None
+    test_f1_typed: Optional[float] = None
     patience_left: Optional[int] = None
 
 
@@ -172,7 +176,7 @@ def flat_options(configuration: Dict[str, Any], above: str = "") -> Dict[str, An
 def _task_summaries(directory: Path, epochs: List[Metrics]) -> Dict[str, TaskSummary]:
     tasks = trained_tasks(epochs)
     updates = {task: sum(metrics.get(f"training_{task}_updates", 0) for metrics in epochs) for task in tasks}
-    test_f1, patience = _test_f1(directory), _trainer_options(directory).get("patience")
+    figures, patience = _test_figures(directory), _trainer_options(directory).get("patience")
     summaries = {}
     for task in tasks:
         metric, newest = validation_metric(directory, task), epochs[-1]
@@ -182,8 +186,8 @@ def _task_summaries(directory: Path, epochs: List[Metrics]) -> Dict[str, TaskSum
             best_epoch=newest.get(f"best_epoch_{task}"),
             updates=updates[task],
             share=updates[task] / max(1, sum(updates.values())),
-            test_f1=test_f1.get(task),
             patience_left=_patience_left(patience, newest, task),
+            **{f"test_{name}": value for name, value in figures.get(task, {}).items()},
         )
     return summaries
 
@@ -195,21 +199,20 @@ def _patience_left(patience: Optional[int], newest: Metrics, task: str) -> Optio
     return max(0, patience - newest["epoch"] + (-1 if best_epoch is None else best_epoch))
 
 
-def _test_f1(directory: Path) -> Dict[str, float]:
-    """The F1 of each task with the weights that were best for it, where `scripts/evaluate.py` has written it."""
+def _test_figures(directory: Path) -> Dict[str, Dict[str, float]]:
+    """The F1 figures of each task with its own best weights, where `scripts/evaluate.py` has written them."""
     path = directory / "evaluation.json"
     if not path.exists():
         return {}
     evaluation = _read_json(path)
     if evaluation.get("split") != "test":
         return {}
-    diagonal = {
-        task: scores["metrics"].get("f1")
+    return {
+        task: figures_of(scores["metrics"])
         for weights, by_task in evaluation.get("scores", {}).items()
         for task, scores in by_task.items()
         if weights == f"best_{task}"
     }
-    return {task: f1 for task, f1 in diagonal.items() if f1 is not None}
 
 
 def _status(directory: Path, epochs: List[Metrics], changed: float) -> str:

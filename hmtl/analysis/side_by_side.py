@@ -12,6 +12,7 @@ SECTIONS = ("seed", "trainer", "model", "data_loader")
 MAX_OPTIONS = 8
 # How long a run may be stands beside its epochs, and what looks on does not change it.
 _NOT_SHOWN = ("trainer.num_epochs", "trainer.callbacks")
+_OTHER_FIGURES = ("test F1, last tokens", "test F1, typed")
 # In characters, of a value.
 MAX_WIDTH = 30
 
@@ -39,6 +40,11 @@ def side_by_side(runs: List[RunSummary], width: int = 120, all_options: bool = F
             "updates: in all epochs that are done, and their share in those of all tasks",
             "test F1 (x 100): of the weights that were best for the task, from evaluation.json",
         ]
+        if any(row[0].endswith(_OTHER_FIGURES[0]) for row in rows):
+            notes.append(
+                "of relations, test F1: both spans and the type are right; last tokens: those of both arguments, and "
+                "the type; typed: test F1, and the types of both arguments, too"
+            )
     tables = [_aligned([labels, *block]) for block in _blocks(columns, width - max(map(len, labels)))]
     return "\n\n".join([*tables, *["\n".join(notes)] * bool(notes)])
 
@@ -92,24 +98,27 @@ def _short(value: Any) -> str:
 
 def _task_rows(name: str, tasks: List[Optional[TaskSummary]]) -> List[List[str]]:
     """The rows of a task, which some runs do not have."""
-    cells = [["-"] * 4 if task is None else _task_cells(task) for task in tasks]
-    rows = [
-        [f"{name} {label}", *row] for label, row in zip(("validation", "patience", "updates", "test F1"), zip(*cells))
+    labels = ("validation", "patience", "updates", "test F1", *_OTHER_FIGURES)
+    cells = [["-"] * len(labels) if task is None else _task_cells(task) for task in tasks]
+    # Without a limit, or other figures, there is nothing to tell.
+    optional = ("patience", *_OTHER_FIGURES)
+    return [
+        [f"{name} {label}", *row]
+        for label, row in zip(labels, zip(*cells))
+        if label not in optional or set(row) != {"-"}
     ]
-    # Without a limit there is nothing to tell.
-    return [row for row in rows if row[0] != f"{name} patience" or set(row[1:]) != {"-"}]
 
 
 def _task_cells(task: TaskSummary) -> List[str]:
-    best = test_f1 = "-"
+    best = "-"
     if task.best_score is not None:
         # The loss alone is not from 0 to 1.
         score = f"{task.best_score:.4g}" if task.metric == "loss" else f"{100 * task.best_score:.2f}"
         best = f"{score}{'' if task.metric == 'f1' else f' {task.metric}'} (epoch {task.best_epoch})"
-    if task.test_f1 is not None:
-        test_f1 = f"{100 * task.test_f1:.2f}"
+    figures = (task.test_f1, task.test_f1_last_tokens, task.test_f1_typed)
+    test = ["-" if value is None else f"{100 * value:.2f}" for value in figures]
     patience = "-" if task.patience_left is None else f"{task.patience_left} left"
-    return [best, patience, f"{task.updates} ({task.share:.0%})", test_f1]
+    return [best, patience, f"{task.updates} ({task.share:.0%})", *test]
 
 
 def _names(runs: List[RunSummary]) -> List[str]:

@@ -53,6 +53,12 @@ class SplitCounts:
     totals: Counter = field(default_factory=Counter)
     labels: DefaultDict[str, Counter] = field(default_factory=lambda: defaultdict(Counter))
 
+    def merge(self, other: "SplitCounts") -> None:
+        """Adds the counts of another split."""
+        self.totals.update(other.totals)
+        for layer, counts in other.labels.items():
+            self.labels[layer].update(counts)
+
     def add(self, document: Document) -> None:
         """Counts a further document."""
         self.totals["documents"] += 1

@@ -11,10 +11,12 @@ import torch
 
 from hmtl.errors import UserError
 from hmtl.evaluation import is_best_for
+from hmtl.figures import LAST_TOKENS, STRICT
 from hmtl.files import atomic_write
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.models.hmtl import HMTL
-from hmtl.training.metrics.coreference_scores import document_fractions
+from hmtl.training.metrics.coreference_scores import AVERAGED, Singletons, document_fractions
+from hmtl.training.metrics.relation_scores import last_tokens
 
 # The document and the number of the sentence in it; -1 is the whole document.
 Unit = Tuple[str, int]
@@ -87,17 +89,21 @@ def f1_of_sums(kind: str, sums: np.ndarray) -> np.ndarray:
     return _ratio(2 * precision * recall, precision + recall).mean(axis=-1)
 
 
-def counts_name(task: str, gold_mentions: bool = False) -> str:
-    """The name of the file, in a run's directory, with the counts of a task."""
-    return f"counts_{task}{'_gold_mentions' * gold_mentions}.json"
+def counts_name(task: str, gold_mentions: bool = False, figure: str = STRICT) -> str:
+    """The name of the file, in a run's directory, with the counts of a task for one of its figures."""
+    return f"counts_{task}{figure.removeprefix(STRICT)}{'_gold_mentions' * gold_mentions}.json"
 
 
 class Counting:
-    """Counts what each task's own best weights predict while a run is evaluated; see `evaluate_run`'s `observed`."""
+    """Counts what each task's own best weights predict while a run is evaluated; see `evaluate_run`'s `observed`.
+
+    The counts are those of a task and of one of its figures, such as `f1`; relations have them for `f1_last_tokens`,
+    too.
+    """
 
     def __init__(self, model: HMTL) -> None:
         self._model = model
-        self.counts: Dict[str, Counts] = {}
+        self.counts: Dict[Tuple[str, str], Counts] = {}
 
     @contextmanager
     def observed(self, weights: str, task: str) -> Iterator[None]:
@@ -105,25 +111,31 @@ class Counting:
             yield
             return
         head = cast(TaskHead, self._model.heads[task])
-        rows: List[Tuple[Unit, np.ndarray]] = []
+        compared = {STRICT: lambda items: items}
+        if head.predicts == "relations":
+            compared[LAST_TOKENS] = last_tokens
+        rows: Dict[str, List[Tuple[Unit, np.ndarray]]] = {figure: [] for figure in compared}
 
         def count(_: torch.nn.Module, args: Tuple[Any, ...], fields: Dict[str, Any], output: Dict[str, Any]) -> None:
             for predicted, metadata in zip(output["predictions"], fields["metadata"], strict=True):
                 unit = metadata["doc_key"], metadata.get("sentence", WHOLE_DOCUMENT)
-                rows.append((unit, _counts(predicted, metadata[head.predicts], head.predicts)))
+                for figure, part in compared.items():
+                    counts = _counts(part(predicted), part(metadata[head.predicts]), head)
+                    rows[figure].append((unit, counts))
 
         hook = head.register_forward_hook(count, with_kwargs=True)
         try:
             yield
         finally:
             hook.remove()
-        self.counts[task] = _of_rows(COREFERENCE if head.predicts == "clusters" else LABELLED, rows)
+        kind = COREFERENCE if head.predicts == "clusters" else LABELLED
+        self.counts.update({(task, figure): _of_rows(kind, found) for figure, found in rows.items()})
 
 
-def _counts(predicted: Any, gold: Any, layer: str) -> np.ndarray:
-    if layer == "clusters":
-        *averaged, _ = document_fractions(predicted, gold)
-        return np.array(averaged, dtype=float).ravel()
+def _counts(predicted: Any, gold: Any, head: TaskHead) -> np.ndarray:
+    if head.predicts == "clusters":
+        fractions = document_fractions(predicted, gold, cast(Singletons, getattr(head, "singletons", "count")))
+        return np.array([fractions[name] for name in AVERAGED], dtype=float).ravel()
     predicted, gold = set(predicted), set(gold)
     return np.array([len(predicted & gold), len(predicted), len(gold)])
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, List, Sequence
 
-from hmtl.experiments.paper import Column
+from hmtl.experiments.paper import task_title
 from hmtl.experiments.results import Result, by_setup, columns_of, tasks_in_order
 from hmtl.experiments.tables import paper_f1
 from hmtl.files import write_png
@@ -67,7 +67,7 @@ def curves_figure(results: Sequence[Result]) -> "Figure":
 
     def draw_panel(number: int, axes: "Axes") -> None:
         task = tasks[number]
-        axes.set_title(Column(task).title.replace("$", r"\$"))
+        axes.set_title(task_title(task).replace("$", r"\$"))
         axes.set_xlabel("updates of the task")
         axes.set_ylabel("validation score")
         axes.grid(alpha=0.3)

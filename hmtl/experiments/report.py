@@ -7,9 +7,12 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from hmtl.errors import UserError
 from hmtl.experiments import plots
-from hmtl.experiments.paper import Column
+from hmtl.experiments.paper import Column, task_title
 from hmtl.experiments.results import Result, by_setup, columns_of, read_results
 from hmtl.experiments.tables import (
+    BETTER,
+    NO_DIFFERENCE,
+    WORSE,
     Bootstrap,
     Table,
     comparisons_table,
@@ -20,6 +23,7 @@ from hmtl.experiments.tables import (
     scores_table,
     updates_table,
 )
+from hmtl.figures import STRICT
 from hmtl.files import atomic_write
 
 REPORT = "report.md"
@@ -98,7 +102,7 @@ def _section(
 
 def _scores(results: Sequence[Result], table: Table) -> Iterator[str]:
     columns = columns_of(results)
-    cells = {(row["setup"], Column(row["task"], row["gold_mentions"])): row for row in table.rows}
+    cells = {(row["setup"], Column(row["task"], row["gold_mentions"], row["figure"])): row for row in table.rows}
     with_paper = [
         column for column in columns if any(cells.get((s, column), {}).get("paper") for s in by_setup(results))
     ]
@@ -107,7 +111,7 @@ def _scores(results: Sequence[Result], table: Table) -> Iterator[str]:
         titles += [column.title] + ["paper"] * (column in with_paper)
     rows = []
     for setup, runs in by_setup(results).items():
-        row = [setup, ", ".join(Column(task).title for task in runs[0].tasks)]
+        row = [setup, ", ".join(task_title(task) for task in runs[0].tasks)]
         for column in columns:
             cell = cells.get((setup, column))
             row.append(_mean_and_std(cell))
@@ -120,6 +124,11 @@ def _scores(results: Sequence[Result], table: Table) -> Iterator[str]:
         "Mean ± sample standard deviation over the seeds (n runs), each task with the weights that were best for it in "
         "validation. CR is the average of MUC, B-cubed and CEAF-phi4."
     )
+    if any(column.figure != STRICT for column in columns):
+        yield (
+            "Of relations, strict: both spans and the type are right; last tokens: the last tokens of both arguments "
+            "and the type, as in the paper; typed: strict, and the types of both arguments, too."
+        )
     if any(not row["chosen_alike"] for row in table.rows):
         yield "† Gold mentions were given in the test alone: the weights were chosen without them."
     if baseline:
@@ -151,10 +160,10 @@ def _comparisons(table: Table, bootstrap: Bootstrap) -> Iterator[str]:
         yield from ("No multi-task setup has the runs of one of its tasks alone to be compared with.", "")
         return
     outcomes = Counter(row["outcome"] for row in table.rows if "outcome" in row)
-    better, worse = outcomes["multi-task is better"], outcomes["multi-task is worse"]
     yield (
-        f"Of {outcomes.total()} comparisons, multi-task is better in {better}, worse in {worse}, and no difference is "
-        f"shown in {outcomes['no difference shown']} (p < {bootstrap.level:g})."
+        f"Of {outcomes.total()} comparisons, multi-task is better in {outcomes[BETTER]}, worse in {outcomes[WORSE]}, "
+        f"and no difference is shown in {outcomes[NO_DIFFERENCE]} (a difference: corrected p < {bootstrap.level:g} "
+        "and all seeds agree)."
     )
     yield ""
     rows = []
@@ -163,7 +172,7 @@ def _comparisons(table: Table, bootstrap: Bootstrap) -> Iterator[str]:
         rows.append(
             [
                 row["setup"],
-                Column(row["task"], row["gold_mentions"]).title,
+                Column(row["task"], row["gold_mentions"], row["figure"]).title,
                 row["single"],
                 f"{row['difference']:+.2f}{'' if row['std'] is None else ' ± ' + format(row['std'], '.2f')}"
                 if told
@@ -171,19 +180,24 @@ def _comparisons(table: Table, bootstrap: Bootstrap) -> Iterator[str]:
                 f"{row['seeds_better']} of {row['n']}" if told else "",
                 f"{row['low']:+.2f} to {row['high']:+.2f}" if told else "",
                 p_text(row["p_value"]) if told else "",
+                p_text(row["p_corrected"]) if told else "",
                 row["verdict"],
             ]
         )
-    titles = ["setup", "task", "alone", "difference", "seeds better", "95 % interval", "p", "in words"]
+    titles = ["setup", "task", "alone", "difference", "seeds better", "95 % interval", "p", "corrected p", "in words"]
     yield from _markdown(titles, rows)
-    unit = "documents" if bootstrap.whole_documents else "sentences (CR: documents)"
+    unit = "whole documents" if bootstrap.whole_documents else "sentences (CR: documents)"
     yield (
         "Differences of mean test F1 x 100, ± sample standard deviation over pairs of runs with the same seed. p: "
-        f"paired bootstrap over the {unit} of the test set, two-sided, {bootstrap.num_samples} samples, seed "
-        f"{bootstrap.seed} (Koehn 2004; Berg-Kirkpatrick et al. 2012). It takes the trained models as they are: what "
-        "other seeds would do shows in the spread alone. It is not corrected for "
-        "the number of comparisons."
+        f"paired bootstrap over the {unit} of the test set and over the pairs of runs together, two-sided, "
+        f"{bootstrap.num_samples} samples, seed {bootstrap.seed} (Koehn 2004; Berg-Kirkpatrick et al. 2012; Sellam et "
+        f"al. 2022), widened for small numbers. Corrected p: Holm's for the {outcomes.total()} comparisons of this "
+        "table. The words follow the corrected p, and show no difference where seeds disagree in its sign."
     )
+    if not bootstrap.whole_documents:
+        yield "Sentences of one document depend on one another: p is too small where documents differ."
+    if any(row["n"] == 1 and "difference" in row for row in table.rows):
+        yield "Of one seed p is about these two models, not about the way of training."
     yield ""
 
 
@@ -194,7 +208,8 @@ def _updates(table: Table) -> Iterator[str]:
     with_paper = any(row["paper_change_percent"] is not None for row in table.rows)
     rows = []
     for row in table.rows:
-        cells = [row["setup"], Column(row["task"], row["gold_mentions"]).title, _number(row["updates"], ".0f")]
+        title = task_title(row["task"]) + ", gold mentions" * row["gold_mentions"]
+        cells = [row["setup"], title, _number(row["updates"], ".0f")]
         cells += [
             f"{_number(row['updates_single'], '.0f')} ({row['single']})",
             _number(row["change_percent"], "+.0f", " %"),

@@ -11,6 +11,7 @@ from hmtl.errors import UserError
 from hmtl.experiments.counts import Counts, counts_name
 from hmtl.experiments.experiment import SEED_KEYS, Record, read_record
 from hmtl.experiments.paper import Column
+from hmtl.figures import FIGURES, LAST_TOKENS, STRICT, figures_of
 
 TASK_ORDER = ("ner", "emd", "relation", "coref")
 
@@ -121,7 +122,8 @@ def by_setup(results: Sequence[Result]) -> Dict[str, List[Result]]:
 def columns_of(results: Sequence[Result]) -> List[Column]:
     """What the runs have scores of: the paper's tasks in its order, then others."""
     columns = {column for result in results for column in result.scores}
-    return sorted(columns, key=lambda column: (*_task_order(column.task), column.gold_mentions))
+    figures = list(FIGURES)
+    return sorted(columns, key=lambda c: (*_task_order(c.task), c.gold_mentions, figures.index(c.figure)))
 
 
 def tasks_in_order(tasks: Sequence[str]) -> List[str]:
@@ -139,26 +141,37 @@ def _result(directory: Path, record: Record) -> Result:
     given = evaluation["gold_mentions"]
     scores, baselines = {}, {}
     for task in evaluation["tasks"]:
-        column = Column(task, task in given)
-        scores[column] = Score(_own_f1(evaluation, task), directory / counts_name(task))
-        if task in evaluation["baselines"]:
-            baselines[column] = evaluation["baselines"][task]["metrics"]["f1"]
+        for figure, f1 in _own_figures(evaluation, task, directory).items():
+            scores[Column(task, task in given, figure)] = Score(f1, directory / counts_name(task, figure=figure))
+        for figure, f1 in _baseline_figures(evaluation, task).items():
+            baselines[Column(task, task in given, figure)] = f1
     with_gold = directory / "evaluation_gold_mentions.json"
     if with_gold.is_file():
         evaluation_with_gold = _read(with_gold)
         for task in evaluation_with_gold["gold_mentions"]:
-            column = Column(task, True)
-            path = directory / counts_name(task, gold_mentions=True)
-            scores.setdefault(column, Score(_own_f1(evaluation_with_gold, task), path, chosen_alike=False))
-            if task in evaluation_with_gold["baselines"]:
-                baselines.setdefault(column, evaluation_with_gold["baselines"][task]["metrics"]["f1"])
+            for figure, f1 in _own_figures(evaluation_with_gold, task, directory).items():
+                path = directory / counts_name(task, gold_mentions=True, figure=figure)
+                scores.setdefault(Column(task, True, figure), Score(f1, path, chosen_alike=False))
+            for figure, f1 in _baseline_figures(evaluation_with_gold, task).items():
+                baselines.setdefault(Column(task, True, figure), f1)
     corpora, setup = directory.parts[-3:-1]
     tasks = tasks_in_order(evaluation["tasks"])
     return Result(directory, corpora, setup, int(record["seed"]), tasks, bool(given), scores, baselines, record)
 
 
-def _own_f1(evaluation: Dict[str, Any], task: str) -> float:
-    return float(evaluation["scores"][f"best_{task}"][task]["metrics"]["f1"])
+def _own_figures(evaluation: Dict[str, Any], task: str, directory: Path) -> Dict[str, float]:
+    """The figures of the weights that were best for the task."""
+    figures = figures_of(evaluation["scores"][f"best_{task}"][task]["metrics"])
+    if LAST_TOKENS in figures and STRICT not in figures:
+        raise UserError(
+            f"{directory}: evaluated by an earlier version, which scored relations by their last tokens alone; remove "
+            "experiment.json and run reproduce.py again"
+        )
+    return figures
+
+
+def _baseline_figures(evaluation: Dict[str, Any], task: str) -> Dict[str, float]:
+    return figures_of(evaluation["baselines"].get(task, {"metrics": {}})["metrics"])
 
 
 def _read(path: Path) -> Dict[str, Any]:

@@ -103,8 +103,8 @@ def _evaluate(directory: Path, packages: List[str]) -> None:
     evaluation = evaluate_run(trained, device=device, observed=counting.observed)
     evaluation.write(directory / "evaluation.json")
     print(visible_lines(evaluation.table()), flush=True)
-    for task, counts in counting.counts.items():
-        counts.write(directory / counts_name(task))
+    for (task, figure), counts in counting.counts.items():
+        counts.write(directory / counts_name(task, figure=figure))
     # The weights chosen without gold mentions, given them after all; where the setup gives them it is done.
     heads = [task for task in evaluation.tasks if hasattr(trained.model.heads[task], "gold_mentions")]
     tasks = [task for task in heads if task not in evaluation.gold_mentions]
@@ -115,8 +115,9 @@ def _evaluate(directory: Path, packages: List[str]) -> None:
         evaluation = evaluate_run(given, gold_mentions=True, device=device, observed=counting.observed)
         evaluation.write(directory / "evaluation_gold_mentions.json")
         print(visible_lines(evaluation.table()), flush=True)
-        for task in tasks:
-            counting.counts[task].write(directory / counts_name(task, gold_mentions=True))
+        for (task, figure), counts in counting.counts.items():
+            if task in tasks:
+                counts.write(directory / counts_name(task, gold_mentions=True, figure=figure))
 
 
 def _is_trained(directory: Path) -> bool:

@@ -3,12 +3,15 @@
 import statistics
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
 
 from hmtl.experiments.paper import CORPORA, MORE_UPDATES, TEST_F1, Column
 from hmtl.experiments.results import Result, by_setup, columns_of, counts_of
-from hmtl.experiments.significance import Comparison, paired_bootstrap
+from hmtl.experiments.significance import Comparison, holm, paired_bootstrap
+from hmtl.figures import TYPED
 from hmtl.files import write_csv
+
+BETTER, WORSE, NO_DIFFERENCE = "multi-task is better", "multi-task is worse", "no difference shown"
 
 
 @dataclass
@@ -44,7 +47,7 @@ class Bootstrap:
 
     num_samples: int = 10000
     seed: int = 1
-    whole_documents: bool = False
+    whole_documents: bool = True
     level: float = 0.05
 
 
@@ -61,6 +64,7 @@ def scores_table(results: Sequence[Result]) -> Table:
                     "tasks": "+".join(runs[0].tasks),
                     "task": column.task,
                     "gold_mentions": column.gold_mentions,
+                    "figure": column.figure,
                     "chosen_alike": chosen_alike,
                     "n": len(values),
                     "mean": statistics.mean(values.values()),
@@ -74,21 +78,29 @@ def scores_table(results: Sequence[Result]) -> Table:
 
 
 def comparisons_table(results: Sequence[Result], bootstrap: Bootstrap) -> Table:
-    """Each multi-task setup against the setup of one of its tasks alone, with the same seeds."""
-    table = Table("comparisons")
+    """Each multi-task setup against the setup of one of its tasks alone, with the same seeds.
+
+    Outcomes follow the p-values that are corrected for the number of comparisons in the table.
+    """
+    table, compared = Table("comparisons"), []
     for setup, multi, single, column in _pairs(results):
+        # Runs note no counts of it, and it says little beside the other two.
+        if column.figure == TYPED:
+            continue
         row: Dict[str, Any] = {
             "setup": setup,
             "task": column.task,
             "gold_mentions": column.gold_mentions,
+            "figure": column.figure,
             "single": single[0].setup,
         }
         seeds = sorted({run.seed for run in multi} & {run.seed for run in single})
-        comparison = _compare(_of_seeds(multi, seeds), _of_seeds(single, seeds), column, bootstrap) if seeds else None
+        comparison = _compare(_of_seeds(multi, seeds), _of_seeds(single, seeds), column, bootstrap)
         row["n"] = len(seeds)
-        if comparison is None:
-            row["verdict"] = "not compared: other test data" if seeds else "not compared: no seed in common"
+        if isinstance(comparison, str):
+            row["verdict"] = f"not compared: {comparison}"
         else:
+            compared.append((row, comparison))
             differences = [100 * difference for difference in comparison.differences]
             row.update(
                 difference=100 * comparison.mean,
@@ -97,10 +109,12 @@ def comparisons_table(results: Sequence[Result], bootstrap: Bootstrap) -> Table:
                 low=100 * comparison.interval[0],
                 high=100 * comparison.interval[1],
                 p_value=comparison.p_value,
-                outcome=outcome_of(comparison, bootstrap.level),
-                verdict=verdict(comparison, bootstrap.level),
             )
         table.rows.append(row)
+    corrected = holm([comparison.p_value for _, comparison in compared])
+    for (row, comparison), p_corrected in zip(compared, corrected, strict=True):
+        outcome = outcome_of(comparison, p_corrected, bootstrap.level)
+        row.update(p_corrected=p_corrected, outcome=outcome, verdict=verdict(comparison, p_corrected, bootstrap.level))
     return table
 
 
@@ -108,8 +122,12 @@ def updates_table(results: Sequence[Result]) -> Table:
     """The updates of each task until its best epoch, against those of the task alone (the paper's table 9)."""
     table = Table("updates")
     for setup, multi, single, column in _pairs(results):
+        # The weights of a task are the same for all its figures, and with gold mentions that it only gets afterwards.
+        if any((row["setup"], row["task"]) == (setup, column.task) for row in table.rows):
+            continue
         ours, theirs = _mean_updates(multi, column.task), _mean_updates(single, column.task)
-        paper = MORE_UPDATES.get(setup, {}).get(column) if multi[0].corpora == CORPORA else None
+        of_paper = MORE_UPDATES.get(setup, {}) if multi[0].corpora == CORPORA else {}
+        paper = next((change for about, change in of_paper.items() if about.task == column.task), None)
         table.rows.append(
             {
                 "setup": setup,
@@ -124,8 +142,6 @@ def updates_table(results: Sequence[Result]) -> Table:
                 "paper_change_percent": paper,
             }
         )
-    # The weights of a task are the same with and without gold mentions that it only gets afterwards.
-    table.rows = [row for row in table.rows if not (row["gold_mentions"] and _has_plain(row, table.rows))]
     return table
 
 
@@ -150,15 +166,20 @@ def paper_f1(corpora: str, setup: str, column: Column) -> Optional[float]:
     return TEST_F1.get(setup, {}).get(column) if corpora == CORPORA else None
 
 
-def outcome_of(comparison: Comparison, level: float) -> str:
-    if comparison.p_value >= level:
-        return "no difference shown"
-    return "multi-task is better" if comparison.mean > 0 else "multi-task is worse"
+def outcome_of(comparison: Comparison, p_corrected: float, level: float) -> str:
+    if p_corrected >= level or not comparison.seeds_agree:
+        return NO_DIFFERENCE
+    return BETTER if comparison.mean > 0 else WORSE
 
 
-def verdict(comparison: Comparison, level: float) -> str:
+def verdict(comparison: Comparison, p_corrected: float, level: float) -> str:
     """The comparison in words."""
-    return f"{100 * comparison.mean:+.2f}, {p_text(comparison.p_value)}: {outcome_of(comparison, level)}"
+    words = outcome_of(comparison, p_corrected, level)
+    if len(comparison.differences) == 1:
+        words += " (one seed: spread over seeds unknown)"
+    elif p_corrected < level and not comparison.seeds_agree:
+        words += " (seeds disagree)"
+    return f"{100 * comparison.mean:+.2f}, corrected {p_text(p_corrected)}: {words}"
 
 
 def p_text(p_value: float) -> str:
@@ -186,11 +207,16 @@ def _pairs(results: Sequence[Result]) -> Iterator[Any]:
 
 def _compare(
     multi: Sequence[Result], single: Sequence[Result], column: Column, bootstrap: Bootstrap
-) -> Optional[Comparison]:
+) -> Union[Comparison, str]:
+    """The comparison of runs with the same seeds, or why there is none."""
+    if not multi:
+        return "no seed in common"
     ours = [counts_of(run, column, bootstrap.whole_documents) for run in multi]
     theirs = [counts_of(run, column, bootstrap.whole_documents) for run in single]
     if any(counts.units != ours[0].units for counts in ours + theirs):
-        return None
+        return "other test data"
+    if len(ours[0].units) < 2:
+        return "the test set is one document" if bootstrap.whole_documents else "the test set is one sentence"
     return paired_bootstrap(
         ours[0].kind,
         [counts.values for counts in ours],
@@ -209,12 +235,6 @@ def _mean_updates(runs: Sequence[Result], task: str) -> Optional[float]:
     updates = [run.updates_to_best(task) for run in runs]
     known = [number for number in updates if number is not None]
     return statistics.mean(known) if known else None
-
-
-def _has_plain(row: Dict[str, Any], rows: Sequence[Dict[str, Any]]) -> bool:
-    return any(
-        (other["setup"], other["task"], other["gold_mentions"]) == (row["setup"], row["task"], False) for other in rows
-    )
 
 
 def _run_row(run: Result) -> Dict[str, Any]:

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from typing import Any, DefaultDict, Dict, List, Optional
 
+from hmtl.data.dataset_readers.tagging import flatten_spans
 from hmtl.data.document import MENTION_LAYERS, Bounds, Document, Relation, Span
 from hmtl.data.validation import count_nested, crossing_pairs
 from hmtl.inspection.distribution import Distribution
@@ -42,7 +43,8 @@ def label_figures(labels: Counter) -> Dict[str, Any]:
 
 class SpanStatistics:
     """A layer of labelled spans. Its labels and nested spans are counted by `hmtl.data.validation.SplitCounts`, which
-    takes spans of the same tokens for one that is nested or not.
+    takes spans of the same tokens for one that is nested or not. `taggable` counts the distinct spans that are targets
+    of a tagger, by the defaults of `TaggingReader`: the others it can only miss.
 
     Holds each distinct string with its label.
 
@@ -71,6 +73,8 @@ class SpanStatistics:
             tokens=len(tokens),
             covered=covered_tokens(bounds),
             crossing=len(crossing_pairs(spans)),
+            distinct=len(set(spans)),
+            taggable=len(flatten_spans(spans)),
             annotated_sentences=len({sentence_of(starts, start) for start, _ in bounds}),
         )
 
@@ -88,6 +92,8 @@ class SpanStatistics:
             "nested_share": share(nested, count),
             "nesting_depth": self._depth,
             "crossing_pairs": totals["crossing"],
+            "taggable": totals["taggable"],
+            "taggable_share": share(totals["taggable"], totals["distinct"]),
             "covered_tokens": totals["covered"],
             "covered_tokens_share": share(totals["covered"], totals["tokens"]),
             "annotated_sentences": totals["annotated_sentences"],

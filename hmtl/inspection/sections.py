@@ -77,6 +77,7 @@ def _span_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
         _shares("nested in another span", layers, "nested"),
         _counts("depth of nesting", layers, "nesting_depth"),
         _counts("pairs of spans that cross", layers, "crossing_pairs"),
+        _shares("spans that a tagger can find", layers, "taggable"),
         _shares("tokens covered", layers, "covered_tokens"),
         _shares("sentences with any", layers, "annotated_sentences"),
     ]

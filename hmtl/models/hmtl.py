@@ -16,6 +16,7 @@ from allennlp.nn import InitializerApplicator, RegularizerApplicator
 
 from hmtl.errors import UserError
 from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, GroupedEncodings, Layout, TextLayout
+from hmtl.models.heads.arguments import span_tasks_for
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.token_rows import TokenRows
@@ -116,6 +117,14 @@ class HMTL(Model):
             if not isinstance(head, TaskHead):
                 raise ConfigurationError(f"level '{task}': {type(head).__name__} is not a TaskHead of hmtl")
             self.heads[task] = head
+        heads = {task: self.head(task) for task in self.tasks}
+        # Of the tasks whose heads read spans: the tasks that predict them, see `TaskHead`.
+        self.span_tasks = {
+            task: span_tasks_for(task, self.reads, heads) if head.reads_spans else [] for task, head in heads.items()
+        }
+        for task, span_tasks in self.span_tasks.items():
+            if span_tasks:
+                heads[task].span_labels = {label for lower in span_tasks for label in heads[lower].labels or []}
         if initializer is not None:
             initializer(self)
 
@@ -203,7 +212,8 @@ class HMTL(Model):
             Sentences, (batch_size, sentence_length, ...), or documents,
             (batch_size, num_sentences, sentence_length, ...).
         task_name : `Optional[str]`
-            The level to supervise or decode; only it and the levels below it are computed.
+            The level to supervise or decode; only it and the levels below it are computed, and outside training those
+            of the spans that its head reads.
         metadata : `Optional[List[Dict[str, Any]]]`
             One dictionary a row, as the task's reader made it.
         sentence_ids : `Optional[torch.Tensor]`
@@ -220,12 +230,16 @@ class HMTL(Model):
         and scores as `{task}_scores`. Those of sentence tasks come in one list a sentence for each document; tasks that
         need documents are left out where `text` holds sentences.
         """
-        encodings = self._encode_batch(text, [task_name] if task_name else self.tasks, sentence_ids)
+        span_tasks = [] if task_name is None or self.training else self.span_tasks.get(task_name, [])
+        levels = self.tasks if task_name is None else [task_name, *span_tasks]
+        encodings = self._encode_batch(text, levels, sentence_ids)
         options: Dict[str, Any] = {"with_scores": True} if with_scores else {}
         if task_name is not None:
             if not self.training:
                 self._evaluated.add(task_name)
-            return self._run_head(task_name, encodings, metadata=metadata, **options, **targets)[0]
+            # Without targets, so that these tasks count nothing.
+            of_spans = {task: self._run_head(task, encodings, {}) for task in span_tasks}
+            return self._run_head(task_name, encodings, of_spans, metadata=metadata, **options, **targets)[0]
         output: Dict[str, Any] = {}
         for task, found in self._run_heads(encodings, with_scores).items():
             output[task] = found.get("predictions", [])
@@ -394,30 +408,35 @@ class HMTL(Model):
         outputs = [self.encoder(task)(vectors, mask) for vectors, mask in zip(inputs, masks)]
         encodings.levels[task] = GroupedEncoding(inputs, outputs, scope)
 
-    def _run_head(self, task: str, encodings: GroupedEncodings, **fields: Any) -> List[Dict[str, Any]]:
-        """The output of a task's head for each group of rows."""
+    def _run_head(
+        self, task: str, encodings: GroupedEncodings, found: Dict[str, List[Dict[str, Any]]], **fields: Any
+    ) -> List[Dict[str, Any]]:
+        """The output of a task's head for each group of rows, as `found` has those of other tasks."""
         level, layout = encodings.levels[task], encodings.layout
         groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
-        return [
-            self.head(task)(encoding=output, encoder_input=read, mask=mask, sentence_ids=ids, **fields)
-            for output, read, mask, ids in groups
-        ]
+        layers = [found[lower] for lower in self.span_tasks[task] if lower in found]
+        outputs = []
+        for number, (output, read, mask, ids) in enumerate(groups):
+            if layers:
+                fields["predicted_spans"] = [layer[number]["predictions"] for layer in layers]
+            outputs.append(self.head(task)(encoding=output, encoder_input=read, mask=mask, sentence_ids=ids, **fields))
+        return outputs
 
     def _run_heads(self, encodings: GroupedEncodings, with_scores: bool) -> Dict[str, Dict[str, List[Any]]]:
         """For each task whose rows the batch has, `predictions` and, where they are asked for, `scores`."""
         options: Dict[str, Any] = {"with_scores": True} if with_scores else {}
-        output: Dict[str, Dict[str, List[Any]]] = {}
-        for task in self.tasks:
-            scope = self.head(task).scope
-            if scope not in encodings.layout.scopes:
-                continue
-            found = self._run_head(task, encodings, **options)
-            output[task] = {
-                key: encodings.layout.in_order([group[key] for group in found], scope)
+        tasks = [task for task in self.tasks if self.head(task).scope in encodings.layout.scopes]
+        found: Dict[str, List[Dict[str, Any]]] = {}
+        for task in sorted(tasks, key=lambda task: self.head(task).reads_spans):
+            found[task] = self._run_head(task, encodings, found, **options)
+        return {
+            task: {
+                key: encodings.layout.in_order([group[key] for group in found[task]], self.head(task).scope)
                 for key in ("predictions", "scores")
-                if key in found[0]
+                if key in found[task][0]
             }
-        return output
+            for task in tasks
+        }
 
 
 def _tasks_that_share(levels: Dict[str, Level], tasks: List[str], has_shared_encoder: bool) -> List[str]:

@@ -23,7 +23,8 @@ class ElmoEmbedder(ElmoTokenEmbedder):
     # Parameters
 
     stateful : `bool`, optional (default = `False`)
-        Carry the state from batch to batch, as AllenNLP and the 2018 implementation do.
+        Carry the state from batch to batch, as AllenNLP and the 2018 implementation do. It is in no checkpoint: a
+        recovered run begins without it.
     cache : `Union[bool, CacheSettings]`, optional (default = `False`)
         Compute each sentence once and keep its layers on disk, for all runs (see `hmtl.modules.embedding_cache`). The
         scalar mix, dropout and projection come afterwards and train as ever. Of no effect where ELMo itself trains.

@@ -15,7 +15,7 @@ from allennlp.predictors import Predictor
 
 from hmtl.data.checks import surrogate_fault
 from hmtl.data.dataset_readers import DocumentReader
-from hmtl.data.document import Document, Relation, Span
+from hmtl.data.document import Bounds, Document, Relation, Span
 from hmtl.errors import UserError
 from hmtl.json_text import parse_json
 from hmtl.models.heads.task_head import Layer, Scope
@@ -65,8 +65,7 @@ class HMTLPredictor(Predictor):
       relations, `[{label, arg1: {start, end, text, char_start, char_end}, arg2: {...}}, ...]`;
       or clusters, `[[{start, end, text, char_start, char_end}, ...], ...]`.
 
-    The model finds the last token of a relation's argument. It stands for the predicted span that ends there: of the
-    span tasks that the relation task reads, the nearest first, or else of any other; without one, for itself.
+    The model finds the last token of a relation's argument, which stands for a predicted span; see `RelationHead`.
 
     # Parameters
 
@@ -80,7 +79,7 @@ class HMTLPredictor(Predictor):
     with_scores : `bool`, optional (default = `False`)
         Whether spans, relations and mentions of clusters get a `score`, a probability rounded to four digits: of
         exactly this span with this label, of this relation, of the link by which the mention joined its cluster (of a
-        first mention, the likeliest link to it).
+        first mention, the likeliest link to it; of a cluster of one, that it is a mention).
     precision : `str`, optional (default = `"fp32"`)
         `"bf16"` or, on GPUs, `"fp16"` computes in 16 bits where that is safe (`torch.autocast`), `"int8"` on CPUs with
         8-bit integers in the embedder's linear layers, such as those of transformers (`quantised`). Both are faster on
@@ -112,7 +111,6 @@ class HMTLPredictor(Predictor):
         heads = {task: model.head(task) for task in model.tasks}
         self.layers: Dict[str, Layer] = {task: head.predicts for task, head in heads.items()}
         self._scopes = {task: head.scope for task, head in heads.items()}
-        self._span_tasks = {task: _span_tasks_for(task, model.reads, self.layers) for task in self.layers}
         self._split = SentenceSplitter(spacy_model)
         self._hmtl = model
         self._index = SentenceIndexer(reader.token_indexers, model.vocab)
@@ -309,16 +307,8 @@ class HMTLPredictor(Predictor):
                     for (start, end, label), score in rows[task]
                 ]
             elif layer == "relations":
-                starts = _starts_by_end([span for span, _ in rows[lower]] for lower in self._span_tasks[task])
                 output[task] = [
-                    _scored(
-                        {
-                            "label": label,
-                            "arg1": text.mention(starts.get(arg1, arg1), arg1),
-                            "arg2": text.mention(starts.get(arg2, arg2), arg2),
-                        },
-                        score,
-                    )
+                    _scored({"label": label, "arg1": text.mention(*arg1), "arg2": text.mention(*arg2)}, score)
                     for (arg1, arg2, label), score in rows[task]
                 ]
             else:
@@ -358,30 +348,6 @@ def document_reader(reader: DatasetReader) -> DocumentReader:
         f"the predictor 'hmtl' needs a dataset reader of hmtl's, and found {type(readers[0]).__name__}; "
         "train with one of hmtl_tagging, hmtl_relation and hmtl_coref"
     )
-
-
-def _span_tasks_for(task: str, reads: Dict[str, List[str]], layers: Dict[str, Layer]) -> List[str]:
-    """All span tasks: first those that the task reads, directly or through others, the nearest first; then the rest.
-
-    `layers` is in bottom-up order, so that a task's readers stand behind it.
-    """
-    below = {task}
-    top_down = list(reversed(layers))
-    for reader in top_down:
-        if reader in below:
-            below.update(reads[reader])
-    spans = [name for name in top_down if layers[name] == "spans"]
-    return [name for name in spans if name in below] + [name for name in spans if name not in below]
-
-
-def _starts_by_end(layers: Iterable[List[Span]]) -> Dict[int, int]:
-    """The start of the mention that ends at a token: of the first layer that has one there, the longest."""
-    starts: Dict[int, int] = {}
-    for spans in layers:
-        longest_first = sorted(spans, key=lambda span: span[0])
-        for start, end, _ in longest_first:
-            starts.setdefault(end, start)
-    return starts
 
 
 def _in_precision(model: HMTL, precision: str) -> HMTL:
@@ -434,9 +400,15 @@ def _scored(row: JsonDict, score: Optional[float]) -> JsonDict:
 
 def _moved(row: Any, first: int, layer: Layer) -> Any:
     """A row of a sentence with offsets of the text, where `first` is that of the sentence's first token."""
-    if layer == "clusters":
-        return [(start + first, end + first) for start, end in row]
-    return row[0] + first, row[1] + first, row[2]
+
+    def moved(bounds: Bounds) -> Bounds:
+        return bounds[0] + first, bounds[1] + first
+
+    if layer == "spans":
+        return (*moved(row[:2]), row[2])
+    if layer == "relations":
+        return moved(row[0]), moved(row[1]), row[2]
+    return [moved(mention) for mention in row]
 
 
 def _bounds(mention: JsonDict) -> Any:

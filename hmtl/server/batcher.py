@@ -34,7 +34,8 @@ class Batcher(Generic[Item, Answer]):
     # Parameters
 
     work : `Callable[[List[Item]], Sequence[Answer]]`
-        Gives one answer an item. Where it raises, its items are tried one by one, so that each answers for itself.
+        Gives one answer an item. Where it raises, or gives more or fewer, its items are tried one by one, so that each
+        answers for itself.
     max_queue : `int`
         How many items may wait.
     max_batch : `int`
@@ -137,6 +138,9 @@ class Batcher(Generic[Item, Answer]):
     def _answer(self, batch: List[_Waiting]) -> None:
         try:
             answers = self._work([entry.item for entry in batch])  # type: ignore[misc]
+            if len(answers) != len(batch):
+                # Nobody can tell whose they are, and who waits for one of the missing would wait for ever.
+                raise RuntimeError(f"expected an answer for each of {len(batch)} items, got {len(answers)}")
         except Exception as error:
             if len(batch) == 1:
                 batch[0].future.set_exception(error)
@@ -144,5 +148,5 @@ class Batcher(Generic[Item, Answer]):
             for entry in batch:
                 self._answer([entry])
             return
-        for entry, answer in zip(batch, answers):
+        for entry, answer in zip(batch, answers, strict=True):
             entry.future.set_result(answer)

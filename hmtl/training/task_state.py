@@ -34,9 +34,10 @@ class ScoreTracker(MetricTracker):
 
 
 class LowestScoreTracker(ScoreTracker):
-    """Out of patience once a score is the lowest of the last `patience + 1`, and from then on for good, whatever the
-    scores that follow: the rule of the 2018 implementation. A task that improves from a late dip is given up; one that
-    stands still above its first scores never is."""
+    """Out of patience once a score is the lowest of the last `patience + 1` of at least `patience + 2`, and from then
+    on for good, whatever the scores that follow: the rule of the 2018 implementation, which with a patience of 10 acts
+    from the 12th validation on. A task that improves from a late dip is given up; one that stands still above its first
+    scores never is."""
 
     def __init__(self, metric_name: str, patience: Optional[int] = None) -> None:
         super().__init__(metric_name, patience)
@@ -48,21 +49,22 @@ class LowestScoreTracker(ScoreTracker):
         if self._patience is None:
             return
         score = self.combined_score(metrics)
-        self._last_scores = [*self._last_scores, score][-self._patience - 1 :]
-        # As many scores as that are needed; one that is not a number is none of the lowest.
-        full = len(self._last_scores) > self._patience
-        self._gave_up = self._gave_up or (full and all(score <= other for other in self._last_scores))
+        # One more than are compared: only then the rule acts.
+        self._last_scores = [*self._last_scores, score][-self._patience - 2 :]
+        acts = len(self._last_scores) == self._patience + 2
+        # A score that is not a number is none of the lowest.
+        self._gave_up = self._gave_up or (acts and all(score <= other for other in self._last_scores[1:]))
 
     def should_stop_early(self) -> bool:
         return self._gave_up
 
     @property
     def patience_left(self) -> Optional[int]:
-        """0 where the task is given up. Before, a dip may do that after any validation of a full window: so many
+        """0 where the task is given up. Before, a dip may do that in any validation in which the rule acts: so many
         validations until then, at least 1."""
         if self._patience is None:
             return None
-        return 0 if self._gave_up else max(1, self._patience + 1 - len(self._last_scores))
+        return 0 if self._gave_up else max(1, self._patience + 2 - len(self._last_scores))
 
     def state_dict(self) -> Dict[str, Any]:
         return {**super().state_dict(), "last_scores": self._last_scores, "gave_up": self._gave_up}
@@ -119,8 +121,9 @@ class OptimizerState:
 
     @property
     def learning_rate(self) -> float:
-        """The largest of the parameter groups' learning rates."""
-        return max(group["lr"] for group in self.optimizer.param_groups)
+        """The largest learning rate of the groups that hold parameters: of those that `parameter_groups` names, a task
+        may reach none."""
+        return max(group["lr"] for group in self.optimizer.param_groups if group["params"])
 
     @property
     def loss_scale(self) -> float:

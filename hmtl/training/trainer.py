@@ -39,6 +39,7 @@ from hmtl.training.distributed import (
 )
 from hmtl.training.epoch_losses import EpochLosses, LazyMetrics
 from hmtl.training.evaluate_task import evaluate_task
+from hmtl.training.findable_gold import findable_gold
 from hmtl.training.gradient_aggregators import GradientAggregator
 from hmtl.training.objectives import Objective
 from hmtl.training.optimizers import use_fused_kernels
@@ -197,13 +198,13 @@ class MultiTaskTrainer(GradientDescentTrainer):
         patience : `int`, optional
             Validations without improvement after which a task wants to stop.
         patience_rule : `str`, optional (default = `"no_improvement"`)
-            `"lowest_score"` instead gives a task up, for good, once its score is the lowest of the last `patience + 1`,
-            as in 2018.
+            `"lowest_score"` instead gives a task up, for good, once its score is the lowest of the last `patience + 1`
+            of at least `patience + 2`, as in 2018.
         num_epochs : `int`, optional (default = `100`)
-        grad_norm : `float`, optional
-            The gradient is scaled down to this norm.
         grad_clipping : `float`, optional
-            Its values are then clipped to this size.
+            The values of the gradient are clipped to this size, as the first of both limits.
+        grad_norm : `float`, optional
+            The gradient, its values clipped already, is scaled down to this norm.
         gradient_accumulation_steps : `int`, optional (default = `1`)
             A batch is so many times as large as the data loader's `batch_size`, and computed in so many parts: the
             gradient is that of the whole.
@@ -302,6 +303,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
         return {**self._metrics, **self._best_metrics()}, self._epochs_completed - 1
 
     def _run_epochs(self) -> None:
+        if self._validation_data_loader is not None and self._primary:
+            self._warn_of_unfindable_gold()
         start = time.time()
         epoch = self._epochs_completed = self._start_after_epochs_completed
         while epoch < self._num_epochs and not self._should_stop():
@@ -315,6 +318,16 @@ class MultiTaskTrainer(GradientDescentTrainer):
             epoch += 1
             self._epochs_completed, self._batches_in_epoch_completed, self._metrics = epoch, 0, metrics
             self._end_epoch(improved)
+
+    def _warn_of_unfindable_gold(self) -> None:
+        for task in self._tasks:
+            found = findable_gold(self.model, self._validation_data_loader, task)  # type: ignore[arg-type]
+            if found is not None and found.findable < found.gold:
+                why = f": they {found.why_not}" if found.why_not else ""
+                logger.warning(
+                    "task '%s': %d of %d gold %s of the validation data can never be found%s",
+                    *(task, found.gold - found.findable, found.gold, found.items, why),
+                )
 
     def _end_epoch(self, improved: List[str]) -> None:
         """Tells the callbacks, and writes what the epoch brought."""

@@ -28,7 +28,7 @@ class Update(NamedTuple):
     outputs : `List[Dict[str, Any]]`
         What the model returned for each part of this worker.
     gradient_norm : `Optional[torch.Tensor]`
-        Before it was clipped, shape (); `None` where it is not limited.
+        Before it was limited, but of clipped values; shape (). `None` where it is not limited.
     """
 
     losses: Dict[str, torch.Tensor]
@@ -41,7 +41,8 @@ class Updater:
 
     The gradient of each task is that of its whole batch: the parts of a batch are computed one after the other and on
     several workers, and summed. The objective then gives each task's gradient a weight, the aggregator makes one
-    gradient of those of several tasks, penalties are added, and the sum is clipped.
+    gradient of those of several tasks, penalties are added, and the sum is clipped: its values first, then its norm, as
+    AllenNLP's own trainer does.
 
     # Parameters
 
@@ -56,7 +57,8 @@ class Updater:
         Combines the tasks' gradients of the parameters that they share; `None`: their sum.
     successive_regularization : `Optional[SuccessiveRegularization]`
     grad_norm, grad_clipping : `Optional[float]`
-        The model's gradient is scaled down to this norm; its values are then clipped to this size.
+        The values of the gradient are clipped to the size `grad_clipping`; then all of it is scaled down to the norm
+        `grad_norm`. Both concern the gradient of the whole batch, at its true size.
     """
 
     def __init__(
@@ -147,16 +149,19 @@ class Updater:
         return Update(losses, outputs, norm)
 
     def _clip(self, parameters: List[torch.nn.Parameter]) -> Optional[torch.Tensor]:
-        """Limits the norm of the gradient, then its values; returns the norm."""
-        norm = None
-        if self._grad_norm:
-            norm = get_total_norm(_gradients_of(parameters))
-            # A CPU need not wait for the answer, and saves a pass over the gradient where it is yes.
-            if norm.device.type != "cpu" or not norm <= self._grad_norm:
-                clip_grads_with_norm_(parameters, self._grad_norm, norm)
+        """Limits the values of the gradient, then its norm, which is returned as it was in between."""
+        gradients = _gradients_of(parameters)
+        if not self._grad_norm:
+            if self._grad_clipping:
+                clip_grad_value_(parameters, self._grad_clipping)
+            return None
+        norm = get_total_norm(gradients)
         # No value is larger than the norm.
-        if self._grad_clipping and not (self._grad_norm and self._grad_norm <= self._grad_clipping):
+        if self._grad_clipping and _may_exceed(norm, self._grad_clipping):
             clip_grad_value_(parameters, self._grad_clipping)
+            norm = get_total_norm(gradients)
+        if _may_exceed(norm, self._grad_norm):
+            clip_grads_with_norm_(parameters, self._grad_norm, norm)
         return norm
 
     def _backward(
@@ -253,3 +258,9 @@ def _take(parameters: List[torch.nn.Parameter]) -> Gradients:
 
 def _gradients_of(parameters: List[torch.nn.Parameter]) -> List[torch.Tensor]:
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+
+def _may_exceed(norm: torch.Tensor, limit: float) -> bool:
+    """Whether a norm, shape (), is larger than the limit: a CPU need not wait for the answer, and saves a pass over the
+    gradient where it is no. Where one would have to wait it is yes."""
+    return norm.device.type != "cpu" or not norm <= limit

@@ -103,13 +103,15 @@ RELATED = [
 
 def test_most_frequent_relation():
     test = document("x | Old Firm hired Joe and Ned", [(1, 2, "ORG"), (4, 4, "PER"), (6, 6, "PER")])
-    expected = {(3, 1, "OWN"), (5, 1, "OWN"), (1, 3, "SUES"), (1, 5, "SUES")}
+    firm, joe, ned = (0, 1), (3, 3), (5, 5)
+    owns = {((joe, firm, "OWN"), "PER", "ORG"), ((ned, firm, "OWN"), "PER", "ORG")}
+    sues = {((firm, joe, "SUES"), "ORG", "PER"), ((firm, ned, "SUES"), "ORG", "PER")}
     predicted = MostFrequentRelation("ner").fit(RELATED).predict(test)
     assert predicted[0] == []
-    assert set(predicted[1]) == expected
+    assert set(predicted[1]) == owns | sues
     # Counting pairs that are unrelated, ORG PER is none (2 of 3), PER ORG is OWN (2, against 0).
     predicted = MostFrequentRelation("ner", count_unrelated=True).fit(RELATED).predict(test)
-    assert set(predicted[1]) == {(3, 1, "OWN"), (5, 1, "OWN")}
+    assert set(predicted[1]) == owns
 
 
 def test_a_relation_must_be_more_frequent_than_none():
@@ -126,16 +128,26 @@ def test_relation_scores():
         [((3, 3), (0, 1), "OWN"), ((0, 1), (3, 3), "HIRES")],
     )
     # Predicted: Joe owns Big Firm, Big Firm sues Joe.
-    assert baseline_scores("relation", RELATED, [test], layer="ner") == pytest.approx(
-        {
-            "precision": 1 / 2,
-            "recall": 1 / 2,
-            "f1": 1 / 2,
-            "counting_unrelated_precision": 1 / 1,
-            "counting_unrelated_recall": 1 / 2,
-            "counting_unrelated_f1": 2 / 3,
-        }
+    expected = {}
+    # It is given spans and types, so that all figures are the same; sentence 1 has no relation, and none is predicted.
+    for figure in ("", "_last_tokens", "_typed"):
+        expected.update({f"precision{figure}": 1 / 2, f"recall{figure}": 1 / 2, f"f1{figure}": 1 / 2})
+        expected[f"counting_unrelated_precision{figure}"] = 1 / 1
+        expected[f"counting_unrelated_recall{figure}"] = 1 / 2
+        expected[f"counting_unrelated_f1{figure}"] = 2 / 3
+    expected["f1_last_tokens_sentences_with_relations"] = 1 / 2
+    expected["counting_unrelated_f1_last_tokens_sentences_with_relations"] = 2 / 3
+    assert baseline_scores("relation", RELATED, [test], layer="ner") == pytest.approx(expected)
+
+
+def test_relations_of_the_same_last_tokens_count_once_by_these_and_twice_by_spans():
+    test = document(
+        "Big Firm hired Joe",
+        [(0, 1, "ORG"), (3, 3, "PER")],
+        [((3, 3), (0, 1), "OWN"), ((3, 3), (1, 1), "OWN")],
     )
+    scores = baseline_scores("relation", RELATED, [test], layer="ner")
+    assert [scores[f"recall{figure}"] for figure in ("", "_last_tokens", "_typed")] == [1 / 2, 1, 1 / 2]
 
 
 COREFERENT = document(
@@ -242,3 +254,14 @@ def test_large_corpora_are_quick(task_kind: str):
     # 60,000 tokens; a twentieth of OntoNotes.
     assert time.process_time() - start < 5.0
     assert 0.0 < scores["f1"] < 1.0
+
+
+def test_coreference_is_scored_on_the_scale_of_the_head():
+    """The string is found; gold has two mentions more, each alone: B-cubed recall 2/4, or as in 2018 2/2."""
+    document = Document("d", [["Ann", "Ann", "Bo", "Cy"]], clusters=[[(0, 0), (1, 1)], [(2, 2)], [(3, 3)]])
+    found = {
+        singletons: baseline_scores("coref", [document], [document], singletons=singletons)
+        for singletons in ("count", "as_2018")
+    }
+    assert {name: scores["b_cubed_recall"] for name, scores in found.items()} == {"count": 2 / 4, "as_2018": 1.0}
+    assert found["count"]["f1_without_singletons"] == found["count"]["gold_mentions_f1_without_singletons"] == 1.0

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any, Dict, Optional
@@ -88,6 +89,38 @@ def test_test_f1_is_the_diagonal_of_the_evaluation(tmp_path):
     assert {name: task.test_f1 for name, task in summarize(run).tasks.items()} == {"ner": 0.1, "emd": 0.4}
     write_json(run / "evaluation.json", {"split": "validation", "scores": scores})
     assert {task.test_f1 for task in summarize(run).tasks.values()} == {None}
+
+
+def test_the_figures_of_relations_have_rows_of_their_own(tmp_path):
+    one = write_run(
+        tmp_path / "one",
+        {"training_relation_updates": 3, "best_validation_relation_f1_last_tokens": 0.5, "best_epoch_relation": 0},
+        trainer={"validation_metric": {"relation": "+f1_last_tokens"}},
+    )
+    metrics = {"f1": 0.25, "f1_last_tokens": 0.375, "f1_typed": 0.125}
+    write_json(
+        one / "evaluation.json", {"split": "test", "scores": {"best_relation": {"relation": {"metrics": metrics}}}}
+    )
+    # Written when the only F1 was that of last tokens.
+    old = write_run(tmp_path / "old", {"training_relation_updates": 3})
+    metrics = {"f1": 0.75, "f1_sentences_with_relations": 0.875}
+    write_json(
+        old / "evaluation.json", {"split": "test", "scores": {"best_relation": {"relation": {"metrics": metrics}}}}
+    )
+    runs = [summarize(one), summarize(old)]
+    assert [run.tasks["relation"].test_f1 for run in runs] == [0.25, None]
+    assert [run.tasks["relation"].test_f1_last_tokens for run in runs] == [0.375, 0.75]
+    table = side_by_side(runs)
+    rows = [re.split("  +", line)[:3] for line in table.splitlines() if line.startswith("relation")]
+    assert rows == [
+        ["relation validation", "50.00 f1_last_tokens (epoch 0)", "-"],
+        ["relation updates", "3 (100%)", "3 (100%)"],
+        ["relation test F1", "25.00", "-"],
+        ["relation test F1, last tokens", "37.50", "75.00"],
+        ["relation test F1, typed", "12.50", "-"],
+    ]
+    assert "of relations, test F1: both spans and the type are right" in table
+    assert "last tokens" not in side_by_side([summarize(write_run(tmp_path / "other", epoch()))])
 
 
 def test_running_while_it_writes_and_then_stopped(tmp_path):

@@ -257,10 +257,11 @@ def test_keys_are_those_of_allennlps_train_command(path: Path, variables: Dict[s
 
 
 PAPER_LEVELS: List[Tuple[str, List[str], int, int, float]] = [
-    # Task, levels it reads, layers, hidden units per direction, dropout on the input (HMTL sections 2 and 3).
+    # Task, levels it reads, layers, hidden units per direction, dropout on the input (HMTL sections 2 and 3, and the
+    # configuration of 2018: see test_configuration_of_2018.py).
     ("ner", [], 2, 64, 0.2),
     ("emd", ["ner"], 2, 64, 0.2),
-    ("relation", ["emd"], 3, 64, 0.2),
+    ("relation", ["emd"], 3, 64, 0.0),
     ("coref", ["emd"], 1, 200, 0.5),
 ]
 

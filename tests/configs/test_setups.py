@@ -101,7 +101,10 @@ def test_setups_differ_in_nothing_but_their_tasks(corpora: str, preset: str, mon
     for name in set(OF_CORPORA[corpora]) - set(REPLACED):
         setup = flat(load(corpora, name))
         different = {key for key, value in setup.items() if full.get(key, "absent") != value}
-        allowed = {f"model.levels.{task}.reads" for task in OF_CORPORA[corpora][name]}
+        # Of the initializers those of the tasks at hand.
+        initializers = setup["model.initializer.regexes"]
+        assert [entry for entry in full["model.initializer.regexes"] if entry in initializers] == initializers
+        allowed = {f"model.levels.{task}.reads" for task in OF_CORPORA[corpora][name]} | {"model.initializer.regexes"}
         assert different <= allowed | ({"model.levels.coref.head.gold_mentions"} if "GM" in name else set())
 
 
@@ -136,18 +139,48 @@ def test_faithful_turns_the_flaws_on_and_nothing_else(monkeypatch: pytest.Monkey
         # 2 and 3.
         f"{scheduler}.type": ("reduce_on_plateau", "reduce_unless_score_falls"),
         f"{scheduler}.mode": ("max", None),
+        f"{scheduler}.threshold": (0.0001, None),
+        f"{scheduler}.threshold_mode": ("abs", None),
         "trainer.patience_rule": (None, "lowest_score"),
         # 4.
         "model.levels.emd.head.dropout": (0.2, 0.0),
+        "model.levels.emd.input_dropout": (0.2, 0.0),
         # 6 and 12.
-        "model.levels.relation.head.loss_reduction": (None, "padded_mean"),
+        "model.levels.relation.head.loss_reduction": (None, "as_2018"),
+        "model.levels.relation.head.allow_self_relations": (None, True),
         # 7.
         "dataset_reader.readers.ner.corpus": (None, "ontonotes"),
         "dataset_reader.readers.ner.corpus.type": ("ontonotes", None),
         "dataset_reader.readers.ner.corpus.exclude": (["/pt/"], None),
-        # 17.
+        # 17, and what it makes depend on the order of sentences.
         "model.text_field_embedder.token_embedders.elmo.stateful": (None, True),
+        "validation_data_loader.batch_size.relation": (32, 4),
+        "validation_data_loader.padding_noise.coref": (None, 0.0),
+        "validation_data_loader.seed": (None, 13370),
+        # 21.
+        "model.levels.coref.head.singletons": (None, "as_2018"),
+        "model.levels.coref.head.gold_mentions_rule": (None, "as_2018"),
+        # The document as one sequence is the paper's setups' anyway.
+        "dataset_reader.readers.coref.unescape": (None, True),
     }
+    # `None` stands for random batches, and for the order of the data in validation.
+    assert load("ldc", "A")["validation_data_loader"]["padding_noise"] == dict.fromkeys(("ner", "emd", "relation")) | {
+        "coref": 0.0
+    }
+
+
+@pytest.mark.parametrize("corpora", ["ldc", "free"])
+def test_faithful_emd_has_no_dropout_above_ner(corpora: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """2018 has code for EMD alone, above NER, and without it; K and L, where EMD is below, are each level's own."""
+    monkeypatch.setenv("HMTL_PRESET", "faithful")
+    found = {}
+    for name, tasks in OF_CORPORA[corpora].items():
+        if "emd" in tasks:
+            level = load(corpora, name)["model"]["levels"]["emd"]
+            assert level["input_dropout"] == level["head"]["dropout"]
+            found[name] = level["input_dropout"]
+    with_ner = ["A", "F", "I", "J", *FULL, *(REPLACED if corpora == "ldc" else [])]
+    assert found == {**dict.fromkeys(with_ner, 0.0), **dict.fromkeys(["C", "G", "H", "K", "L"], 0.2)}
 
 
 def test_fast_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,3 +197,11 @@ def test_an_unknown_preset_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -
     message = explain(raised.value)
     assert "The environment variable HMTL_PRESET is 'quick'; unset it or choose faithful or fast" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("corpora", OF_CORPORA)
+def test_relations_are_chosen_by_last_tokens_as_in_the_paper(corpora: str) -> None:
+    for name, reads in OF_CORPORA[corpora].items():
+        metric = load(corpora, name)["trainer"].get("validation_metric")
+        expected = {task: "+f1_last_tokens" if task == "relation" else "+f1" for task in reads}
+        assert metric == (expected if "relation" in reads else None)

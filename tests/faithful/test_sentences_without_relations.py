@@ -38,7 +38,7 @@ def metrics(read: List[Instance]) -> Dict[str, float]:
     for instance in read:
         metadata = instance.fields["metadata"].metadata
         encoding = torch.tensor([[[float(token == "from"), float(token == "to")] for token in metadata["tokens"]]])
-        rows = [[start, end, 0] for start, end, _ in metadata["relations"]]
+        rows = [[arg1[1], arg2[1], 0] for arg1, arg2, _ in metadata["relations"]]
         relations = torch.tensor(rows, dtype=torch.long).reshape(1, -1, 3)
         scorer(encoding, torch.ones(1, encoding.size(1), dtype=torch.bool), relations, [metadata])
     return scorer.get_metrics()
@@ -52,7 +52,7 @@ def test_right_counts_the_false_positive(tmp_path: Path) -> None:
     assert found["precision"] == pytest.approx(1 / 2) and found["recall"] == pytest.approx(1)
     assert found["f1"] == pytest.approx(2 / 3)
     # The figure of 2018 stands beside it.
-    assert found["f1_sentences_with_relations"] == pytest.approx(1)
+    assert found["f1_last_tokens_sentences_with_relations"] == pytest.approx(1)
 
 
 def test_faithful_does_not_see_it(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def test_spans(worked):
     assert ner["span_tokens"]["histogram"] == {"1": 3, "2": 2}
     # `Rome` in `Old Rome`.
     assert (ner["nested"], ner["nested_share"], ner["nesting_depth"], ner["crossing_pairs"]) == (1, 0.2, 2, 0)
+    assert (ner["taggable"], ner["taggable_share"]) == (4, 0.8)
     assert (ner["covered_tokens"], ner["covered_tokens_share"]) == (6, pytest.approx(6 / 13))
     assert (ner["annotated_sentences"], ner["annotated_sentences_share"]) == (2, pytest.approx(2 / 3))
 

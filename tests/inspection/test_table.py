@@ -47,6 +47,7 @@ def test_the_table_holds_the_worked_figures(worked):
         ("ner", "entropy of the labels (nats)"): ["0.673", "0.637"],
         ("ner", "divided by its maximum"): ["0.971", "0.918"],
         ("ner", "nested in another span"): ["1 (20.0%)", "0 (0.0%)"],
+        ("ner", "spans that a tagger can find"): ["4 (80.0%)", "3 (100.0%)"],
         ("relations", "PER -> LOC"): ["1 (33.3%)", "0 (0.0%)"],
         ("relations", "tokens between arguments"): ["1.7 / 2 / 3 / 3", "2.0 / 1 / 3 / 3"],
         ("clusters", "clusters of one mention"): ["1 (33.3%)", "-"],

@@ -462,15 +462,16 @@ def test_metrics_carry_the_names_of_their_tasks() -> None:
     model.eval()
     model(**next(loader.stream("ner"))[0])
     # A task that was not evaluated has no metrics.
-    assert set(model.get_metrics()) == {f"ner_{name}" for name in ("precision", "recall", "f1")}
+    names = {f"{name}{gold}" for name in ("precision", "recall", "f1") for gold in ("", "_flat_gold")}
+    assert set(model.get_metrics()) == {f"ner_{name}" for name in names}
     model(**next(loader.stream("relation"))[0])
     metrics = model.get_metrics()
-    assert set(metrics) == {f"ner_{name}" for name in ("precision", "recall", "f1")} | {
-        f"relation_{name}" for name in ("precision", "recall", "f1", "f1_sentences_with_relations")
-    }
-    assert model.get_task_metrics("ner", reset=True) == {
-        name: metrics[f"ner_{name}"] for name in ("precision", "recall", "f1")
-    }
+    assert set(metrics) == {f"ner_{name}" for name in names} | {
+        f"relation_{name}{figure}"
+        for name in ("precision", "recall", "f1")
+        for figure in ("", "_last_tokens", "_typed")
+    } | {"relation_f1_last_tokens_sentences_with_relations"}
+    assert model.get_task_metrics("ner", reset=True) == {name: metrics[f"ner_{name}"] for name in names}
     assert model.get_metrics(reset=True)["ner_f1"] == 0.0
     assert model.get_metrics() == {}
 

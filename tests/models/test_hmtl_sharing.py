@@ -198,10 +198,15 @@ def test_only_what_a_task_needs_is_computed() -> None:
     text = text_of(reader, DOCUMENTS, model.vocab)
     asked: List[List[str]] = []
     model.shared_encoder.register_forward_hook(lambda module, inputs, output: asked.append(inputs[2]))
-    for task, expected in (("relation", [["relation"]]), ("ner", [["coref"]]), ("emd", [])):
+    # Relations are predicted between spans; NER's level reads that of coreference.
+    with_spans = [task for task in model.tasks if task in ("relation", "coref")]
+    for task, expected in (("relation", [with_spans]), ("ner", [["coref"]]), ("emd", [])):
         asked.clear()
         predict(model, text, task_name=task)
         assert asked == expected
+    asked.clear()
+    model.train()(text, task_name="relation")
+    assert asked == [["relation"]]
 
 
 @every_kind

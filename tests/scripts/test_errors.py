@@ -105,6 +105,14 @@ def test_the_terminal_gets_no_control_characters():
     assert "\x1b" not in text and "[<script>alert(1)</script> \\x1b[31m <b>] &amp;" in text
 
 
+def test_the_figures_of_relations_are_named():
+    metrics = {"f1": 0.25, "f1_last_tokens": 0.5, "f1_typed": 0.125}
+    errors = RunErrors("run", "test", {"links": TaskErrors("w", "p", metrics, [])})
+    words = "F1 25.00, last tokens 50.00, typed 12.50"
+    assert f"links: {words} (w, p)" in errors_as_text(errors)
+    assert f"<p>{words}, w, p</p>" in "".join(errors_as_page(errors))
+
+
 def test_nested_marks_and_a_shortened_context():
     section = Section("spans", ["correct", "missed"], 1)
     tokens = [f"t{number}" for number in range(40)]

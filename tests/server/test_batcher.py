@@ -96,6 +96,31 @@ def test_an_item_that_fails_fails_alone(work):
     assert batcher.submit([6], [1])[0].result(30) == 36
 
 
+@pytest.mark.parametrize("num_answers", [1, 4])
+def test_answers_of_another_number_are_not_dealt_out(work, num_answers):
+    """Of three items: a short answer would leave some waiting for ever, a long one would be dealt out anyhow."""
+
+    def answer(items: List[int]) -> List[int]:
+        right = work(items)
+        return (right * 2)[:num_answers] if len(items) == 3 else right
+
+    batcher = batcher_of(answer)  # type: ignore[arg-type]
+    batcher.submit([0], [1])
+    assert work.started.wait(30)
+    futures = batcher.submit([5, 3, 8], [1, 1, 1])
+    work.may_go_on.set()
+    assert [future.result(30) for future in futures] == [25, 9, 64]
+    assert work.batches == [[0], [5, 3, 8], [5], [3], [8]]
+
+
+def test_an_item_without_an_answer_fails(work):
+    work.may_go_on.set()
+    batcher: "Batcher[int, int]" = batcher_of(lambda items: [])  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match="expected an answer for each of 1 items, got 0"):
+        batcher.submit([5], [1])[0].result(30)
+    assert batcher.alive
+
+
 def test_after_a_batch_of_several_the_next_waits_for_as_many(work):
     batcher = busy(work, wait_seconds=30.0)
     together = batcher.submit([1, 2], [1, 1])

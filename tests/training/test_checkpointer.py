@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import resource
 from pathlib import Path
 from typing import Any, Iterator, List
@@ -127,6 +128,34 @@ def test_what_a_kill_left_is_no_checkpoint_and_is_cleaned_up(
     assert f"{saved / 'model_state_e3_b4.th'}: not used" in caplog.text
     trainer.save(VerifiedCheckpointer(saved), 3, 2)
     assert files(saved) == files_of("e3_b0", "e3_b2")
+
+
+def test_a_kill_while_a_moment_is_written_again_leaves_no_manifest_of_other_files(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Other(Counting):
+        """Comes to the same moment with other weights."""
+
+        def get_checkpoint_state(self) -> TrainerCheckpoint:
+            model_state, training_state = super().get_checkpoint_state()
+            return TrainerCheckpoint({name: -tensor for name, tensor in model_state.items()}, training_state)
+
+    fsync, before = os.fsync, (saved / "model_state_e3_b0.th").read_bytes()
+
+    def killed(descriptor: int) -> None:
+        if (saved / "training_state_e3_b0.th.partial").exists():
+            raise KeyboardInterrupt
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", killed)
+    with pytest.raises(KeyboardInterrupt):
+        Other(saved).save(VerifiedCheckpointer(saved), 3)
+    monkeypatch.undo()
+    # The new weights beside the training state of the old ones.
+    assert (saved / "model_state_e3_b0.th").read_bytes() != before and (saved / "training_state_e3_b0.th").exists()
+    assert not (saved / "checkpoint_e3_b0.json").exists()
+    assert epochs_loaded(saved) == 2
+    assert "was never completed" in caplog.text and "is damaged" not in caplog.text
 
 
 def test_nothing_to_load(tmp_path: Path) -> None:

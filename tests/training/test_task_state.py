@@ -40,6 +40,14 @@ def test_the_learning_rate_falls_where_a_score_stops_rising():
     assert rates == [1.0, 1.0, 1.0, 1.0, 0.5, 0.5]
 
 
+def test_the_learning_rate_is_that_of_groups_with_parameters():
+    """AllenNLP keeps a group of `parameter_groups` that names nothing of a task."""
+    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in (0.1, 0.2)] + [
+        {"params": [], "lr": 9}
+    ]
+    assert OptimizerState(torch.optim.SGD(groups, lr=7.0)).learning_rate == 0.2
+
+
 def test_a_schedule_that_waits_for_the_score_to_fall_is_refused():
     with pytest.raises(ConfigurationError, match="set mode to 'max'"):
         optimizer_state(mode="min")

@@ -251,8 +251,10 @@ def test_a_damaged_checkpoint_costs_the_updates_since_the_one_before_and_nothing
     assert_same_results(run, tiny_run)
 
 
-def test_an_update_moves_what_its_task_reaches_and_nothing_else(fixtures, tmp_path):
-    trainer = build(fixtures, tmp_path)
+@pytest.mark.parametrize("shared_optimizer", [False, True])
+def test_an_update_moves_what_its_task_reaches_and_nothing_else(fixtures, tmp_path, shared_optimizer):
+    settings = {"optimizer": {"type": "adam", "lr": 0.01}, "shared_optimizer": shared_optimizer}
+    trainer = build(fixtures, tmp_path, trainer=settings)
     model = trainer.model.train()
     # Momentum of an earlier update of another task must not move anything either.
     trainer._update({"relation": next(trainer.data_loader.stream("relation"))}, 0, 0)
@@ -262,8 +264,9 @@ def test_an_update_moves_what_its_task_reaches_and_nothing_else(fixtures, tmp_pa
     reached = {name for name, _ in model.parameters_of("ner")}
     assert moved <= reached
     assert {name.split(".")[1] for name in moved if name.startswith(("heads", "encoders"))} == {"ner"}
-    assert trainer._optimizer_states["emd"].num_steps == 0
-    assert not trainer._optimizer_states["emd"].optimizer.state
+    if not shared_optimizer:
+        assert trainer._optimizer_states["emd"].num_steps == 0
+        assert not trainer._optimizer_states["emd"].optimizer.state
 
 
 def test_gradients_are_rescaled_and_clipped(fixtures, tmp_path):
@@ -297,6 +300,40 @@ def test_training_ends_when_every_learning_rate_is_below_the_minimum(fixtures, t
     settings = {"optimizer": {"type": "sgd", "lr": 1e-6}, "learning_rate_scheduler": plateau, "num_epochs": 50}
     train(fixtures, tmp_path / "run", trainer=settings)
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["epoch"] == 1
+
+
+def only_ner_learns(learning_rate, of_others):
+    """An optimizer that gives the head of NER, which no other task reaches, a learning rate of its own."""
+    return {"type": "adam", "lr": of_others, "parameter_groups": [[["heads.ner"], {"lr": learning_rate}]]}
+
+
+def test_training_goes_on_while_one_task_has_patience(fixtures, tmp_path):
+    settings = {
+        "optimizer": only_ner_learns(0.03, of_others=0.0),
+        # From epoch 4 on nothing learns.
+        "learning_rate_scheduler": {"type": "step", "step_size": 4, "gamma": 0.0},
+        "validation_metric": {"ner": "-loss", "emd": "+f1", "relation": "+f1", "coref": "+f1"},
+        "sampler": "uniform",
+        "min_learning_rate": -1.0,
+        "patience": 2,
+        "num_epochs": 50,
+    }
+    metrics = build(fixtures, tmp_path, trainer=settings).train()
+    best = {task: metrics[f"best_epoch_{task}"] for task in TASKS}
+    # The others are out of patience at the end of epoch 2.
+    assert best["emd"] == best["relation"] == best["coref"] == 0 < best["ner"]
+    assert metrics["epoch"] == best["ner"] + 2
+
+
+def test_training_goes_on_while_one_learning_rate_is_not_below_the_minimum(fixtures, tmp_path):
+    settings = {
+        "optimizer": only_ner_learns(0.03, of_others=1e-6),
+        # At the ends of epochs 0, 1 and 2 NER's rate is 3e-4, 3e-6 and 3e-8, that of the others 1e-8 and less.
+        "learning_rate_scheduler": {"type": "step", "step_size": 1, "gamma": 0.01},
+        "min_learning_rate": 1e-7,
+        "num_epochs": 50,
+    }
+    assert build(fixtures, tmp_path, trainer=settings).train()["epoch"] == 2
 
 
 def test_without_validation_data_the_last_weights_are_kept(fixtures, tmp_path):

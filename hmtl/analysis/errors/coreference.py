@@ -8,9 +8,11 @@ from hmtl.analysis.errors.alignment import CORRECT, MISSED, SPURIOUS
 from hmtl.analysis.errors.mention_types import lower_case_words, mention_type
 from hmtl.analysis.errors.section import Example, Section
 from hmtl.data.document import Bounds, Span
+from hmtl.training.metrics.coreference_scores import partition
 
 WRONG = "wrong"
 EXACT, DIVIDED, CONFLATED, MISSING, EXTRA = "exact", "divided", "conflated", "missing", "extra"
+JOINED, SPLIT_OFF = "joined", "split off"
 
 # Of a cluster's mentions an example names so many.
 _MAX_NAMED = 8
@@ -24,19 +26,26 @@ class CoreferenceErrors:
     - antecedents, by the type of the mention that has one. A mention's antecedent is the nearest one before it in its
       cluster; a predicted antecedent is correct where it is of the mention's gold cluster, else `wrong`. `missed`: it
       has one, and none is predicted; `spurious`: the reverse. The first mention of a cluster has none.
-    - clusters, by their size: `exact`; `divided`: mentions of a gold cluster are found in several predicted ones;
-      `conflated`: a predicted cluster has mentions of several gold ones; `missing`: no mention of a gold cluster is
-      found; `extra`: no mention of a predicted cluster is a gold one. A cluster can be both divided and conflated, and
-      one that merely lacks a mention, or has one too many, is in no kind: the mentions tell.
+    - clusters of two or more mentions, by their size: `exact`; `divided`: mentions of a gold cluster are found in
+      several predicted ones; `conflated`: a predicted cluster has mentions of several gold ones; `missing`: no mention
+      of a gold cluster is found; `extra`: no mention of a predicted cluster is a gold one. A cluster can be both
+      divided and conflated, and one that merely lacks a mention, or has one too many, is in no kind: the mentions tell.
+    - clusters of one mention, by its type: correct; `joined`: found in a cluster with others; `missed`; `split off`:
+      predicted alone, and in gold in a cluster with others; `spurious`. There are none where neither side has any.
 
-    A mention belongs to the first cluster of its side that names it, as in `CoreferenceScores`.
+    A mention belongs to one cluster of its side, as in `CoreferenceScores`.
     """
 
     def __init__(self, num_examples: int) -> None:
         self._mentions = Section("mentions", [CORRECT, MISSED, SPURIOUS], num_examples)
         self._antecedents = Section("antecedents", [CORRECT, WRONG, MISSED, SPURIOUS], num_examples)
         self._clusters = Section("clusters", [EXACT, DIVIDED, CONFLATED, MISSING, EXTRA], num_examples)
-        self.sections = [self._mentions, self._antecedents, self._clusters]
+        self._singletons = Section("clusters of one", [CORRECT, JOINED, MISSED, SPLIT_OFF, SPURIOUS], num_examples)
+
+    @property
+    def sections(self) -> List[Section]:
+        has_singletons = self._singletons.gold or self._singletons.predicted
+        return [self._mentions, self._antecedents, self._clusters, *([self._singletons] if has_singletons else [])]
 
     def add(self, metadata: Dict[str, Any], predicted: Iterable[Iterable[Bounds]]) -> None:
         """Counts a document: the metadata of `CorefReader`, and the head's clusters."""
@@ -45,6 +54,7 @@ class CoreferenceErrors:
         self._add_mentions(text, gold, found)
         self._add_antecedents(text, gold, found)
         self._add_clusters(text, gold, found)
+        self._add_singletons(text, gold, found)
 
     def _add_mentions(self, text: "_Text", gold: "_Partition", found: "_Partition") -> None:
         section = self._mentions
@@ -78,10 +88,11 @@ class CoreferenceErrors:
 
     def _add_clusters(self, text: "_Text", gold: "_Partition", found: "_Partition") -> None:
         section = self._clusters
-        section.gold += len(gold.clusters)
-        section.predicted += len(found.clusters)
-        predicted = set(map(frozenset, found.clusters))
-        for cluster in gold.clusters:
+        gold_clusters, found_clusters = gold.clusters_of_many, found.clusters_of_many
+        section.gold += len(gold_clusters)
+        section.predicted += len(found_clusters)
+        predicted = set(map(frozenset, found_clusters))
+        for cluster in gold_clusters:
             parts = found.parts(cluster)
             if frozenset(cluster) in predicted:
                 section.add(EXACT, _size(cluster), _size(cluster))
@@ -89,20 +100,42 @@ class CoreferenceErrors:
                 section.add(MISSING, _size(cluster), None, text.example_of_cluster(cluster, [cluster], is_gold=True))
             elif len(parts) > 1:
                 section.add(DIVIDED, _size(cluster), None, text.example_of_cluster(cluster, parts, is_gold=True))
-        for cluster in found.clusters:
+        for cluster in found_clusters:
             parts = gold.parts(cluster)
             if not parts:
                 section.add(EXTRA, None, _size(cluster), text.example_of_cluster(cluster, [cluster], is_gold=False))
             elif len(parts) > 1:
                 section.add(CONFLATED, None, _size(cluster), text.example_of_cluster(cluster, parts, is_gold=False))
 
+    def _add_singletons(self, text: "_Text", gold: "_Partition", found: "_Partition") -> None:
+        section = self._singletons
+        section.gold += len(gold.singletons)
+        section.predicted += len(found.singletons)
+        for mention in sorted(gold.singletons | found.singletons):
+            label = text.type_of(mention)
+            in_gold, in_found = mention in gold.singletons, mention in found.singletons
+            if in_gold and in_found:
+                section.add(CORRECT, label, label)
+                continue
+            # The side that does not have it alone may have it with others.
+            other = found if in_gold else gold
+            others = other.parts([mention])
+            kind = (JOINED if others else MISSED) if in_gold else (SPLIT_OFF if others else SPURIOUS)
+            note = text.listed(other.clusters[other.cluster_of[mention]]) if others else ""
+            example = text.example(mention, mention in gold.cluster_of, mention in found.cluster_of, note)
+            section.add(kind, label if in_gold else None, label if in_found else None, example)
+
 
 class _Partition:
-    """The clusters of one side, each mention in one of them, mentions in order of the text.
+    """The clusters of one side, each mention in one of them, in order of the text.
 
     # Attributes
 
     clusters : `List[List[Bounds]]`
+    clusters_of_many : `List[List[Bounds]]`
+        Those of two or more mentions.
+    singletons : `Set[Bounds]`
+        The mentions that are alone in their cluster.
     cluster_of : `Dict[Bounds, int]`
         The number of each mention's cluster.
     antecedent_of : `Dict[Bounds, Bounds]`
@@ -110,15 +143,14 @@ class _Partition:
     """
 
     def __init__(self, clusters: Iterable[Iterable[Bounds]]) -> None:
-        self.clusters: List[List[Bounds]] = []
+        self.clusters: List[List[Bounds]] = partition(clusters)
+        self.clusters_of_many = [cluster for cluster in self.clusters if len(cluster) > 1]
+        self.singletons = {cluster[0] for cluster in self.clusters if len(cluster) == 1}
         self.cluster_of: Dict[Bounds, int] = {}
         self.antecedent_of: Dict[Bounds, Bounds] = {}
-        for cluster in clusters:
-            mentions = sorted({(start, end) for start, end in cluster} - self.cluster_of.keys())
-            if mentions:
-                self.cluster_of.update(dict.fromkeys(mentions, len(self.clusters)))
-                self.antecedent_of.update(zip(mentions[1:], mentions))
-                self.clusters.append(mentions)
+        for number, mentions in enumerate(self.clusters):
+            self.cluster_of.update(dict.fromkeys(mentions, number))
+            self.antecedent_of.update(zip(mentions[1:], mentions))
 
     def parts(self, mentions: Iterable[Bounds]) -> List[List[Bounds]]:
         """The given mentions by the clusters that hold them here; those that none holds are left out."""
@@ -152,7 +184,7 @@ class _Text:
         return self._example([mention], in_gold, in_predicted, note)
 
     def example_of_cluster(self, cluster: Sequence[Bounds], parts: Iterable[List[Bounds]], is_gold: bool) -> Example:
-        note = " \u2225 ".join(self._listed(part) for part in parts)
+        note = " \u2225 ".join(self.listed(part) for part in parts)
         return self._example(cluster, is_gold, not is_gold, note)
 
     def _example(self, mentions: Sequence[Bounds], in_gold: bool, in_predicted: bool, note: str) -> Example:
@@ -167,7 +199,7 @@ class _Text:
         gold, predicted = marks if in_gold else [], marks if in_predicted else []
         return Example(self._doc_key, number, self._sentences[number], gold, predicted, note)
 
-    def _listed(self, mentions: Sequence[Bounds]) -> str:
+    def listed(self, mentions: Sequence[Bounds]) -> str:
         named = " | ".join(map(self._text, mentions[:_MAX_NAMED]))
         return named if len(mentions) <= _MAX_NAMED else f"{named} | ... {len(mentions) - _MAX_NAMED} more"
 
@@ -184,6 +216,6 @@ def _kind(in_gold: bool, in_predicted: bool) -> str:
 
 def _size(cluster: Sequence[Bounds]) -> str:
     size = len(cluster)
-    if size <= 2:
-        return "1 mention" if size == 1 else "2 mentions"
+    if size == 2:
+        return "2 mentions"
     return "3 to 5 mentions" if size <= 5 else "6 or more mentions"

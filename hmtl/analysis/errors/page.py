@@ -8,6 +8,7 @@ from hmtl.analysis.errors.section import Example, Section
 from hmtl.analysis.errors.text import matrix_rows, summary_rows
 from hmtl.characters import visible
 from hmtl.data.document import Span
+from hmtl.figures import in_words
 from hmtl.inspection.marks import Annotated, nested_marks
 from hmtl.inspection.page_style import STYLE
 
@@ -40,8 +41,10 @@ def _text(text: str) -> str:
 
 
 def _task(task: str, errors: TaskErrors) -> Iterator[str]:
-    yield f"<h2>{_text(task)}</h2>\n<p>F1 {100 * errors.metrics['f1']:.2f}, {_text(errors.weights)}, "
+    yield f"<h2>{_text(task)}</h2>\n<p>{in_words(errors.metrics)}, {_text(errors.weights)}, "
     yield f"{_text(errors.data_path)}</p>\n"
+    if errors.findable is not None:
+        yield f"<p>{_text(str(errors.findable))}</p>\n"
     for section in errors.sections:
         yield f"<h3>{_text(section.title)}: {section.gold:,} gold, {section.predicted:,} predicted</h3>\n"
         yield _table(summary_rows(section))

@@ -2,7 +2,7 @@
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple, Type, Union
 
@@ -17,13 +17,15 @@ from hmtl.evaluation import Run
 from hmtl.files import write_json
 from hmtl.models.heads.task_head import Layer, TaskHead
 from hmtl.training.evaluate_task import evaluate_task
+from hmtl.training.findable_gold import FindableGold, findable_gold
 from hmtl.training.trainer import BEST_OVERALL, best_weights_name
 
 
 class _Analyser(Protocol):
-    sections: List[Section]
-
     def __init__(self, num_examples: int) -> None: ...
+
+    @property
+    def sections(self) -> List[Section]: ...
 
     def add(self, metadata: Dict[str, Any], predicted: Any) -> None: ...
 
@@ -47,12 +49,15 @@ class TaskErrors:
     metrics : `Dict[str, float]`
         The metrics of the task's head on these predictions, from 0 to 1.
     sections : `List[Section]`
+    findable : `Optional[FindableGold]`
+        How much of the gold the head could find at all; `None` where it does not say.
     """
 
     weights: str
     data_path: str
     metrics: Dict[str, float]
     sections: List[Section]
+    findable: Optional[FindableGold] = None
 
 
 @dataclass
@@ -73,6 +78,7 @@ class RunErrors:
                     "weights": errors.weights,
                     "data_path": errors.data_path,
                     "metrics": errors.metrics,
+                    "findable": None if errors.findable is None else asdict(errors.findable),
                     "sections": [section.to_json() for section in errors.sections],
                 }
                 for task, errors in self.tasks.items()
@@ -126,7 +132,8 @@ def analyse_run(
         analyser = _ANALYSERS[head.predicts](num_examples)
         with _analysed_by(analyser, head):
             metrics = evaluate_task(run.model, loader, task)
-        found[task] = TaskErrors(run.weights[weights[task]].name, paths[task], metrics, analyser.sections)
+        findable = findable_gold(run.model, loader, task)
+        found[task] = TaskErrors(run.weights[weights[task]].name, paths[task], metrics, analyser.sections, findable)
     return RunErrors(str(run.directory), split, found)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Callable, Collection, Dict, List, Optional
 
-from hmtl.analysis.errors.alignment import CORRECT, Item, Likeness, align
+from hmtl.analysis.errors.alignment import CORRECT, MISSED, Item, Likeness, align
 from hmtl.analysis.errors.section import Example, Section, label_of
 from hmtl.data.document import Span
 
@@ -14,10 +14,12 @@ def compare_in_sentence(
     predicted: Collection[Item],
     compare: Callable[[Item, Item], Optional[Likeness]],
     marks: Callable[[Item], List[Span]],
+    kind_of_missed: Callable[[Item], str] = lambda item: MISSED,
 ) -> None:
     """Counts the items of one sentence, which its metadata describe; a repeated item counts once.
 
-    `compare` is that of `align`; `marks` says what an example of an error shows of an item.
+    `compare` is that of `align`; `marks` says what an example of an error shows of an item,
+    and `kind_of_missed` tells apart gold items without a counterpart.
     """
     section.gold += len(set(gold))
     section.predicted += len(set(predicted))
@@ -26,4 +28,5 @@ def compare_in_sentence(
         if pair.kind != CORRECT:
             shown, found = ([] if item is None else marks(item) for item in (pair.gold, pair.predicted))
             example = Example(metadata["doc_key"], metadata["sentence"], metadata["tokens"], shown, found)
-        section.add(pair.kind, label_of(pair.gold), label_of(pair.predicted), example)
+        kind = kind_of_missed(pair.gold) if pair.kind == MISSED and pair.gold is not None else pair.kind
+        section.add(kind, label_of(pair.gold), label_of(pair.predicted), example)

@@ -7,6 +7,7 @@ from hmtl.analysis.errors.section import NONE, Example, Section
 from hmtl.characters import visible
 from hmtl.data.document import Span
 from hmtl.data.validation import format_table
+from hmtl.figures import in_words
 
 # Of each section the labels with most errors are shown, and of each kind the most frequent patterns.
 MAX_LABELS, MAX_PATTERNS = 12, 3
@@ -61,7 +62,9 @@ def _none_last(label: str) -> List[object]:
 
 
 def _task(task: str, errors: TaskErrors) -> Iterator[str]:
-    yield f"{task}: F1 {100 * errors.metrics['f1']:.2f} ({errors.weights}, {errors.data_path})"
+    yield f"{task}: {in_words(errors.metrics)} ({errors.weights}, {errors.data_path})"
+    if errors.findable is not None:
+        yield str(errors.findable)
     for section in errors.sections:
         yield ""
         rows = summary_rows(section)

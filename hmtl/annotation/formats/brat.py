@@ -82,6 +82,8 @@ class _Annotations:
                 self._add_relation(_type(task, row["label"]), row["arg1"], row["arg2"])
         for task in form.tasks("clusters"):
             for cluster in output[task]:
+                if len(cluster) == 1:
+                    self._entity(cluster[0])
                 for antecedent, mention in zip(cluster, cluster[1:]):
                     self._add_relation(_COREFERENCE, mention, antecedent)
 

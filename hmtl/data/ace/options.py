@@ -37,7 +37,7 @@ class AceOptions:
     metonymy : `bool`
         Whether METONYMY relations, or DISC relations of 2004, are kept.
     singletons : `bool`
-        Whether entities with a single mention are clusters.
+        Whether entities with a single mention are clusters, as in the columns that the 2018 release of HMTL read.
     spacy_model : `Optional[str]`
         The spaCy pipeline that splits sentences and tokens; by default rules for English, and the sentencizer.
 
@@ -53,7 +53,7 @@ class AceOptions:
     across_sentences: str = "merge"
     directions: str = "annotated"
     metonymy: bool = False
-    singletons: bool = False
+    singletons: bool = True
     spacy_model: Optional[str] = None
 
     def __post_init__(self) -> None:

@@ -30,7 +30,8 @@ class AceConllCorpus(Corpus):
     relation of the sentence with its arguments as brackets `(ARG1_PHYS*` and `(ARG2_PHYS*`, and coreference.
     Sentences therefore differ in their number of columns. A relation's type is what follows the first `_`.
 
-    Each `Document` has the span layer `emd`, `relations` (each once) and `clusters`, single mentions among them.
+    Each `Document` has the span layer `emd`, `relations` (each once) and `clusters`, those of one
+    mention among them, as in `ace05`; `CorefReader` has an option that drops them.
     """
 
     def parse(self, path: Path) -> Iterator[Attempt]:

@@ -45,7 +45,9 @@ class IndexedInstances:
         return {name: column.batch(rows) for name, column in self._columns.items()}
 
     def metadata(self, indices: Sequence[int]) -> List[Any]:
-        """The field `metadata` of some instances."""
+        """The field `metadata` of some instances; of instances without this field nothing."""
+        if "metadata" not in self._columns:
+            return []
         return self._columns["metadata"].batch(np.asarray(indices, dtype=np.int64))
 
 

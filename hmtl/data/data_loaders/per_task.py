@@ -13,12 +13,14 @@ from allennlp.data.dataset_readers import DatasetReader, MultiTaskDatasetReader
 from allennlp.nn import util
 
 from hmtl.data.corpora.corpus import documents_shared
-from hmtl.data.data_loaders.buckets import in_order, shuffled
+from hmtl.data.data_loaders.buckets import as_they_stand, in_order, shuffled
 from hmtl.data.data_loaders.columns import ColumnBuilder
 from hmtl.data.data_loaders.indexed_instances import IndexedInstances, batch_of
 from hmtl.data.data_loaders.instance_cache import CountedInstance, Counts, InstanceCache, Summary
 from hmtl.data.data_loaders.segments import sampled_run
 from hmtl.data.dataset_readers import CorefReader
+
+DEFAULT_PADDING_NOISE = 0.1
 
 
 @DataLoader.register("per_task")
@@ -42,8 +44,10 @@ class PerTaskDataLoader(DataLoader):
         The path that each task's reader gets; some tasks may be left out. One path alone goes to every reader.
     batch_size : `Union[int, Dict[str, int]]`, optional (default = `32`)
         Instances in a batch: sentences for taggers and relations, documents for coreference.
-    padding_noise : `float`, optional (default = `0.1`)
+    padding_noise : `Union[None, float, Dict[str, Optional[float]]]`, optional (default = `0.1`)
         Batches hold sentences of similar length; lengths are multiplied by a random factor of up to so much around 1.
+        One for all tasks, or one each, 0.1 for tasks that are not named. Those of a task with `None` (in JSON `null`)
+        hold sentences of any length, drawn at random in training and in the order of the data elsewhere.
     seed : `int`, optional (default = `13370`)
         Seeds the shuffling.
     max_training_tokens : `Dict[str, int]`, optional (default = `None`)
@@ -59,7 +63,7 @@ class PerTaskDataLoader(DataLoader):
     # Raises
 
     ConfigurationError
-        Where a path has no reader, a batch size is missing or below 1, a task has no instances, or
+        Where a path or a padding noise has no reader, a batch size is missing or below 1, a task has no instances, or
         `max_training_tokens` names a task whose reader cuts no documents.
     """
 
@@ -68,7 +72,7 @@ class PerTaskDataLoader(DataLoader):
         reader: MultiTaskDatasetReader,
         data_path: Union[str, Mapping[str, str]],
         batch_size: Union[int, Dict[str, int]] = 32,
-        padding_noise: float = 0.1,
+        padding_noise: Union[None, float, Dict[str, Optional[float]]] = DEFAULT_PADDING_NOISE,
         seed: int = 13370,
         max_training_tokens: Optional[Dict[str, int]] = None,
         cache: bool = False,
@@ -90,7 +94,13 @@ class PerTaskDataLoader(DataLoader):
             if sizes[task] < 1:
                 raise ConfigurationError(f"batch_size of '{task}' must be at least 1, not {sizes[task]}")
         self._batch_sizes = {task: sizes[task] for task in self.tasks}
-        self._padding_noise = padding_noise
+        noises = padding_noise if isinstance(padding_noise, dict) else dict.fromkeys(self.tasks, padding_noise)
+        if not set(noises) <= set(reader.readers):
+            raise ConfigurationError(
+                f"padding_noise names {sorted(set(noises) - set(reader.readers))}; "
+                f"there are readers for {sorted(reader.readers)}"
+            )
+        self._padding_noises = {task: noises.get(task, DEFAULT_PADDING_NOISE) for task in self.tasks}
         self.share_out()
         self._seed = seed
         self._max_training_tokens = max_training_tokens or {}
@@ -148,7 +158,7 @@ class PerTaskDataLoader(DataLoader):
         may have no part left for this worker.
         """
         order = shuffled(
-            self._lengths[task], self._whole_batch_size(task), self._padding_noise, self._seed, task, number
+            self._lengths[task], self._whole_batch_size(task), self._padding_noises[task], self._seed, task, number
         )
         return (self._parts(task, indices, self._num_parts, number) for indices in order[start:])
 
@@ -160,9 +170,16 @@ class PerTaskDataLoader(DataLoader):
             number, start = number + 1, 0
 
     def batches_of(self, task: str) -> Iterator[Dict[str, Any]]:
-        """Every instance of the task once, sorted by length, in batches; a worker gets its share of them."""
-        for indices in in_order(self._lengths[task], self._num_workers * self._batch_sizes[task]):
+        """Every instance of the task once, in batches, sorted by length unless the task has no padding noise; a worker
+        gets its share of them."""
+        lengths, batch_size = self._lengths[task], self._num_workers * self._batch_sizes[task]
+        is_sorted = self._padding_noises[task] is not None
+        for indices in in_order(lengths, batch_size) if is_sorted else as_they_stand(len(lengths), batch_size):
             yield from self._parts(task, indices, num_parts=1)
+
+    def metadata_of(self, task: str) -> List[Dict[str, Any]]:
+        """The metadata of every instance of the task, of all workers', once they are indexed; empty without any."""
+        return self._indexed[task].metadata(range(len(self._lengths[task])))
 
     def __iter__(self) -> Iterator[Dict[str, Any]]:
         for task in self.tasks:

@@ -1,15 +1,18 @@
 """Whole documents with coreference clusters."""
 
 from collections import Counter
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Dict, Iterable, List, Literal, Tuple
 
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import Field, MetadataField, TensorField
 
 from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
 from hmtl.data.document import Bounds, Document
 from hmtl.data.fields.labelled_indices_field import PADDING
+
+ESCAPED = {"/.": ".", "/?": "?"}
 
 
 @DatasetReader.register("hmtl_coref")
@@ -25,15 +28,38 @@ class CorefReader(DocumentReader):
     one_sequence : `bool`, optional (default = `False`)
         Give the lower levels the document as one sequence, as the 2018 implementation did, instead of sentence by
         sentence, as they were trained. The field `sentence_ids`, shape (num_tokens,), then keeps the boundaries.
+        Predictors, which find all tasks in one pass, read sentence by sentence all the same.
+    unescape : `bool`, optional (default = `False`)
+        Reads the words `/.` and `/?` without the slash, as the 2018 readers of coreference did, those of the other
+        tasks not.
     max_sentences : `int`, optional (default = `None`)
         Longer documents are cut into parts of so many sentences; links between the parts are lost, and the clusters
         that are cut are counted. A mention that is left alone in its part stays there, as a cluster of one.
+    singletons : `str`, optional (default = `"keep"`)
+        Whether clusters of one mention are gold: `keep`, or `drop`, which counts them. Kept ones can only be missed
+        unless the head has `predict_singletons`; its scores come without them, too (`f1_without_singletons`).
+
+    # Raises
+
+    ConfigurationError
+        Where `singletons` has neither value.
     """
 
-    def __init__(self, one_sequence: bool = False, max_sentences: int = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        one_sequence: bool = False,
+        unescape: bool = False,
+        max_sentences: int = None,
+        singletons: Literal["keep", "drop"] = "keep",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        if singletons not in ("keep", "drop"):
+            raise ConfigurationError(f"singletons: '{singletons}' is neither 'keep' nor 'drop'")
         self.one_sequence = one_sequence
+        self.unescape = unescape
         self.max_sentences = max_sentences
+        self.singletons = singletons
 
     def require_layers(self, document: Document, path: str) -> None:
         if document.clusters is None:
@@ -49,10 +75,14 @@ class CorefReader(DocumentReader):
         num_parts: Counter = Counter()
         for first in range(0, len(document.sentences), step):
             sentences = document.sentences[first : first + step]
+            if self.unescape:
+                sentences = [[ESCAPED.get(word, word) for word in sentence] for sentence in sentences]
             begin, end = starts[first], starts[first + len(sentences)]
             inside = [[(m[0] - begin, m[1] - begin) for m in cluster if begin <= m[0] < end] for cluster in clusters]
             num_parts.update(number for number, cluster in enumerate(inside) if cluster)
-            yield self._instance(document.doc_key, sentences, [cluster for cluster in inside if cluster])
+            kept = [cluster for cluster in inside if len(cluster) > (self.singletons == "drop")]
+            self.counts["clusters of one mention dropped"] += sum(map(bool, inside)) - len(kept)
+            yield self._instance(document.doc_key, sentences, kept)
         self.counts["clusters cut by max_sentences"] += sum(number > 1 for number in num_parts.values())
 
     def segment(self, metadata: Dict[str, Any], first: int, stop: int) -> Instance:

@@ -1,21 +1,23 @@
 """Sentences with relations between the heads of mentions."""
 
-from typing import Any, Iterable
+from typing import Any, Iterable, Optional
 
 from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import MetadataField
 
 from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
-from hmtl.data.document import Document
+from hmtl.data.document import MENTION_LAYERS, Document
 from hmtl.data.fields import LabelledIndicesField
 
 
 @DatasetReader.register("hmtl_relation")
 class RelationReader(DocumentReader):
-    """One instance a sentence: its text and its relations, each argument represented by its last token.
+    """One instance a sentence: its text and its relations.
 
-    Fields: `text`; `relations`, shape (num_relations, 3), rows `(last token of arg1, last token of arg2, label)`;
-    `metadata` with `doc_key`, `sentence` (its number), `tokens` and the gold `relations` as such rows.
+    Fields: `text`; `relations`, shape (num_relations, 3), rows `(last token of arg1, last token of arg2, label)`, equal
+    ones once; `metadata` with `doc_key`, `sentence` (its number), `tokens`, the gold `relations` (`Relation`s with the
+    bounds of both arguments, equal ones once) and `mentions`, the gold `Span`s that say the arguments' types, or `None`
+    where they are not annotated. Offsets count from the start of the sentence.
 
     # Parameters
 
@@ -24,20 +26,33 @@ class RelationReader(DocumentReader):
     only_sentences_with_relations : `bool`, optional (default = `False`)
         Leave out sentences without relations, as the 2018 implementation did. Use it for training only: at test time it
         hides false positives.
+    mention_layer : `str`, optional (default = the first of `emd` and `ner` that a document has)
+        The span layer of the mentions.
     """
 
     def __init__(
-        self, label_namespace: str = "relation_labels", only_sentences_with_relations: bool = False, **kwargs: Any
+        self,
+        label_namespace: str = "relation_labels",
+        only_sentences_with_relations: bool = False,
+        mention_layer: Optional[str] = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.label_namespace = label_namespace
         self.only_sentences_with_relations = only_sentences_with_relations
+        self.mention_layers = MENTION_LAYERS if mention_layer is None else (mention_layer,)
+        self._required_layers = [] if mention_layer is None else [mention_layer]
 
     def require_layers(self, document: Document, path: str) -> None:
         if document.relations is None:
             raise self.missing_layer(document, "relations", path)
+        for layer in self._required_layers:
+            if layer not in document.spans:
+                raise self.missing_layer(document, layer, path)
 
     def instances(self, document: Document) -> Iterable[Instance]:
+        layer = next((name for name in self.mention_layers if name in document.spans), None)
+        mentions = None if layer is None else document.spans_by_sentence(layer)
         for number, (tokens, relations) in enumerate(zip(document.sentences, document.relations_by_sentence())):
             rows = distinct((arg1[1], arg2[1], label) for arg1, arg2, label in relations)
             self.counts["relations that repeat the last tokens of another"] += len(relations) - len(rows)
@@ -54,7 +69,13 @@ class RelationReader(DocumentReader):
                     self.allow_unknown_labels,
                 ),
                 "metadata": MetadataField(
-                    {"doc_key": document.doc_key, "sentence": number, "tokens": tokens, "relations": rows}
+                    {
+                        "doc_key": document.doc_key,
+                        "sentence": number,
+                        "tokens": tokens,
+                        "relations": distinct(relations),
+                        "mentions": None if mentions is None else mentions[number],
+                    }
                 ),
             }
             yield Instance(fields)  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """Sentences with labelled spans: named entity recognition, entity mention detection, and their like."""
 
-from typing import Any, Iterable, List, Literal, get_args
+from typing import Any, Dict, Iterable, List, Literal, get_args
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Instance
@@ -18,7 +18,8 @@ class TaggingReader(DocumentReader):
     """One instance a sentence: its text and the labelled spans of one layer.
 
     Fields: `text`; `spans`, shape (num_spans, 3), rows `(start, end, label)`; `metadata` with `doc_key`, `sentence`
-    (its number), `tokens` and the gold `spans`.
+    (its number), `tokens`, the gold `spans`, all of them, and `flat_spans`, those that are targets. A span that repeats
+    another counts once.
 
     # Parameters
 
@@ -26,13 +27,15 @@ class TaggingReader(DocumentReader):
         The span layer of the documents, such as `ner` or `emd`.
     label_namespace : `str`, optional (default = `f"{layer}_labels"`)
         The vocabulary namespace of the span labels.
-    nested_spans : `str`, optional (default = `"outermost"`)
-        A tag sequence holds no overlapping spans. Of spans that overlap, `"outermost"` keeps the longest, `"innermost"`
-        the shortest; of equally long ones the first. What is left out is counted, logged, and no target of the metric.
+    nested_spans : `str`, optional (default = `"innermost"`)
+        A tag sequence holds no overlapping spans. Of spans that overlap, `"innermost"` takes the shortest for targets,
+        `"outermost"` the longest; of equally long ones the first. The others are counted and logged, and stay gold:
+        whoever cannot find them misses them. Of GUM's test data `"innermost"` leaves out 13.9 % of `ner` and 8.0 % of
+        `emd`, `"outermost"` 18.9 % and 11.8 %.
     """
 
     def __init__(
-        self, layer: str, label_namespace: str = None, nested_spans: NestedSpans = "outermost", **kwargs: Any
+        self, layer: str, label_namespace: str = None, nested_spans: NestedSpans = "innermost", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         if nested_spans not in get_args(NestedSpans):
@@ -48,24 +51,35 @@ class TaggingReader(DocumentReader):
     def instances(self, document: Document) -> Iterable[Instance]:
         by_sentence = document.spans_by_sentence(self.layer)
         for number, (tokens, spans) in enumerate(zip(document.sentences, by_sentence)):
-            kept = flatten_spans(spans, self.nested_spans)
-            self.counts[f"overlapping '{self.layer}' spans left out"] += len(spans) - len(kept)
+            gold, targets = sorted(distinct(spans)), flatten_spans(spans, self.nested_spans)
+            self.counts[f"overlapping '{self.layer}' spans that are no targets"] += len(gold) - len(targets)
             fields = {
                 "text": self.text_field(tokens),
                 "spans": LabelledIndicesField(
-                    [span.bounds for span in kept],
-                    [span.label for span in kept],
+                    [span.bounds for span in targets],
+                    [span.label for span in targets],
                     self.label_namespace,
                     self.allow_unknown_labels,
                 ),
                 "metadata": MetadataField(
-                    {"doc_key": document.doc_key, "sentence": number, "tokens": tokens, "spans": kept}
+                    {
+                        "doc_key": document.doc_key,
+                        "sentence": number,
+                        "tokens": tokens,
+                        "spans": gold,
+                        "flat_spans": targets,
+                    }
                 ),
             }
             yield Instance(fields)  # type: ignore[arg-type]
 
 
-def flatten_spans(spans: Iterable[Span], policy: NestedSpans = "outermost") -> List[Span]:
+def flat_spans_of(metadata: Dict[str, Any]) -> List[Span]:
+    """The gold spans of a sentence that are targets: all, where its reader does not name them apart."""
+    return metadata.get("flat_spans", metadata["spans"])
+
+
+def flatten_spans(spans: Iterable[Span], policy: NestedSpans = "innermost") -> List[Span]:
     """The spans without overlaps, in order of their start; see `TaggingReader` for the policy."""
     sign = -1 if policy == "outermost" else 1
     taken: set = set()

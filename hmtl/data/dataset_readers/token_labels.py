@@ -1,12 +1,12 @@
 """Sentences with one label a token: parts of speech, chunks, supersenses, and their like."""
 
-from typing import Any, Iterable, List, Literal, Sequence, get_args
+from typing import Any, Iterable, Iterator, List, Literal, Sequence, get_args
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import MetadataField
 
-from hmtl.data.dataset_readers.document_reader import DocumentReader
+from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
 from hmtl.data.dataset_readers.tagging import NestedSpans, flatten_spans
 from hmtl.data.document import Document, Span
 from hmtl.data.fields import LabelledIndicesField
@@ -21,7 +21,8 @@ class TokenLabelsReader(DocumentReader):
 
     A token outside of all spans is labelled `O`. Fields: `text`; `labels`, shape (num_tokens, 2), rows
     `(token, label)`; `metadata` with `doc_key`, `sentence` (its number), `tokens`, and the gold `spans`: one `Span` of
-    one token for each label but `O`.
+    one token for each label but `O`. A token of several spans has a gold label of each, of which one is its target:
+    `flat_spans` holds the targets alone.
 
     # Parameters
 
@@ -32,8 +33,8 @@ class TokenLabelsReader(DocumentReader):
         as its span, for layers whose spans are single tokens.
     label_namespace : `str`, optional (default = `f"{layer}_labels"`)
         The vocabulary namespace of the labels.
-    nested_spans : `str`, optional (default = `"outermost"`)
-        Which of overlapping spans are kept, as in `TaggingReader`.
+    nested_spans : `str`, optional (default = `"innermost"`)
+        Which of overlapping spans give the targets, as in `TaggingReader`.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class TokenLabelsReader(DocumentReader):
         layer: str,
         scheme: Scheme = "bio",
         label_namespace: str = None,
-        nested_spans: NestedSpans = "outermost",
+        nested_spans: NestedSpans = "innermost",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -58,7 +59,10 @@ class TokenLabelsReader(DocumentReader):
             raise self.missing_layer(document, self.layer, path)
 
     def instances(self, document: Document) -> Iterable[Instance]:
-        for number, (tokens, labels) in enumerate(zip(document.sentences, self.labels_of(document))):
+        by_sentence = zip(document.sentences, document.spans_by_sentence(self.layer), self.labels_of(document))
+        for number, (tokens, spans, labels) in enumerate(by_sentence):
+            gold, targets = sorted(distinct(self._gold(spans))), labelled(labels)
+            self.counts[f"labels of '{self.layer}' that are no targets"] += len(set(gold) - set(targets))
             fields = {
                 "text": self.text_field(tokens),
                 "labels": LabelledIndicesField(
@@ -69,24 +73,33 @@ class TokenLabelsReader(DocumentReader):
                     row_length=1,
                 ),
                 "metadata": MetadataField(
-                    {"doc_key": document.doc_key, "sentence": number, "tokens": tokens, "spans": labelled(labels)}
+                    {
+                        "doc_key": document.doc_key,
+                        "sentence": number,
+                        "tokens": tokens,
+                        "spans": gold,
+                        "flat_spans": targets,
+                    }
                 ),
             }
             yield Instance(fields)  # type: ignore[arg-type]
 
     def labels_of(self, document: Document) -> List[List[str]]:
-        """The label of each token, sentence by sentence."""
-        by_sentence = document.spans_by_sentence(self.layer)
+        """The target of each token, sentence by sentence."""
         all_labels = []
-        for tokens, spans in zip(document.sentences, by_sentence):
-            kept = flatten_spans(spans, self.nested_spans)
-            self.counts[f"overlapping '{self.layer}' spans left out"] += len(spans) - len(kept)
+        for tokens, spans in zip(document.sentences, document.spans_by_sentence(self.layer)):
             labels = [OUTSIDE] * len(tokens)
-            for start, end, label in kept:
-                first, other = (f"B-{label}", f"I-{label}") if self.scheme == "bio" else (label, label)
-                labels[start : end + 1] = [first, *[other] * (end - start)]
+            for token, _, label in self._gold(flatten_spans(spans, self.nested_spans)):
+                labels[token] = label
             all_labels.append(labels)
         return all_labels
+
+    def _gold(self, spans: Iterable[Span]) -> Iterator[Span]:
+        """The labels of the spans' tokens, each as a span of one token."""
+        for start, end, label in spans:
+            first, other = (f"B-{label}", f"I-{label}") if self.scheme == "bio" else (label, label)
+            yield Span(start, start, first)
+            yield from (Span(token, token, other) for token in range(start + 1, end + 1))
 
 
 def labelled(labels: Sequence[str]) -> List[Span]:

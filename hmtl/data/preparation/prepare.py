@@ -65,7 +65,7 @@ def prepare(source: Source, output: Union[str, os.PathLike], jobs: Optional[int]
         Where two documents have the same key.
     """
     splits = source.splits()
-    report = Report(_name(source), source.settings())
+    report = Report(_name(source), source.settings(), expected=source.expected_in_all)
     num_units = sum(map(len, splits.values()))
     jobs = min(os.cpu_count() or 1 if jobs is None else jobs, num_units)
     keys: Dict[str, str] = {}

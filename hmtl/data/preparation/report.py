@@ -3,7 +3,7 @@
 import platform
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 from hmtl.characters import visible
 from hmtl.data.document import Document
@@ -62,16 +62,26 @@ class SplitReport:
 
 @dataclass
 class Report:
-    """The report of a whole corpus; `splits` in the order in which they were written."""
+    """The report of a whole corpus; `splits` in the order in which they were written, `expected` what a full copy
+    holds in all splits together."""
 
     source: str
     settings: Dict[str, Any]
     splits: Dict[str, SplitReport] = field(default_factory=dict)
     dropped: List[Dropped] = field(default_factory=list)
+    expected: Dict[str, int] = field(default_factory=dict)
 
     def add(self, split: str, document: Document) -> None:
         """Counts a further document."""
         self.splits[split].counts.add(document)
+
+    @property
+    def in_all(self) -> SplitReport:
+        """All splits together."""
+        whole = SplitReport(self.expected, self.num_units)
+        for split in self.splits.values():
+            whole.counts.merge(split.counts)
+        return whole
 
     @property
     def num_units(self) -> int:
@@ -83,11 +93,13 @@ class Report:
 
     def to_json(self) -> Dict[str, Any]:
         """JSON values that depend on the publisher's files, the options and the versions alone."""
+        in_all = self.in_all
         return {
             "source": self.source,
             "settings": self.settings,
             "versions": {"hmtl": VERSION, "python": platform.python_version()},
             "splits": {name: split.to_json() for name, split in self.splits.items()},
+            "in all": {name: getattr(in_all, name) for name in ("found", "expected", "differing")},
             "dropped": {
                 "counts": [
                     {"what": what, "reason": reason, "count": count}
@@ -99,11 +111,12 @@ class Report:
 
     def text(self) -> str:
         """A readable table of all counts, and how many annotations were dropped for which reason."""
+        columns = {**self.splits, **({"in all": self.in_all} if self.expected else {})}
         header = [""]
-        for name, split in self.splits.items():
-            header += [name, "expected  "] if split.expected else [name]
-        lines = [format_table(header, self._rows())]
-        if any(split.differing for split in self.splits.values()):
+        for name, column in columns.items():
+            header += [name, "expected  "] if column.expected else [name]
+        lines = [format_table(header, _rows(list(columns.values())))]
+        if any(column.differing for column in columns.values()):
             lines += ["", "! differs from what a full copy of the corpus holds"]
         if self.dropped:
             lines += ["", "dropped:"]
@@ -122,30 +135,30 @@ class Report:
     def _dropped_by_reason(self) -> Counter:
         return Counter((dropped.what, dropped.reason) for dropped in self.dropped)
 
-    def _rows(self) -> Iterator[Tuple[str, List[str]]]:
-        """The rows of the table: a cell for each split, followed by what was expected where anything was."""
-        splits = list(self.splits.values())
-        for name in ordered_union([*split.found, *split.expected] for split in splits):
-            cells = []
-            for split in splits:
-                cells.append(f"{split.found.get(name, 0):,}")
-                if split.expected:
-                    mark = "!" if name in split.differing else " "
-                    cells.append(f"{split.expected[name]:,} {mark}" if name in split.expected else "")
-            yield name, cells
-            yield from self._label_rows(name)
 
-    def _label_rows(self, layer: str) -> Iterator[Tuple[str, List[str]]]:
-        splits = list(self.splits.values())
-        by_split = [split.counts.labels.get(layer, Counter()) for split in splits]
-        total: Counter = sum(by_split, Counter())
-        if layer == "clusters":  # counts of another kind
-            return
-        labels = sorted(total, key=lambda label: (-total[label], label))
-        for label in labels[:_PRINTED_LABELS]:
-            cells = []
-            for split, counts in zip(splits, by_split):
-                cells += [f"{counts[label]:,}", ""] if split.expected else [f"{counts[label]:,}"]
-            yield f"  {label}", cells
-        if len(labels) > _PRINTED_LABELS:
-            yield f"  and {len(labels) - _PRINTED_LABELS} more labels", []
+def _rows(columns: Sequence[SplitReport]) -> Iterator[Tuple[str, List[str]]]:
+    """The rows of the table: a cell for each split, followed by what was expected where anything was."""
+    for name in ordered_union([*column.found, *column.expected] for column in columns):
+        cells = []
+        for column in columns:
+            cells.append(f"{column.found.get(name, 0):,}")
+            if column.expected:
+                mark = "!" if name in column.differing else " "
+                cells.append(f"{column.expected[name]:,} {mark}" if name in column.expected else "")
+        yield name, cells
+        yield from _label_rows(columns, name)
+
+
+def _label_rows(columns: Sequence[SplitReport], layer: str) -> Iterator[Tuple[str, List[str]]]:
+    by_split = [column.counts.labels.get(layer, Counter()) for column in columns]
+    total: Counter = sum(by_split, Counter())
+    if layer == "clusters":  # counts of another kind
+        return
+    labels = sorted(total, key=lambda label: (-total[label], label))
+    for label in labels[:_PRINTED_LABELS]:
+        cells = []
+        for column, counts in zip(columns, by_split):
+            cells += [f"{counts[label]:,}", ""] if column.expected else [f"{counts[label]:,}"]
+        yield f"  {label}", cells
+    if len(labels) > _PRINTED_LABELS:
+        yield f"  and {len(labels) - _PRINTED_LABELS} more labels", []

@@ -10,6 +10,9 @@ from allennlp.common import Registrable
 from hmtl.data.document import Document
 from hmtl.errors import DataError
 
+# What every option that keeps clusters of one mention says of them.
+SINGLETONS_HELP = "A model can only miss them unless its coreference head has predict_singletons."
+
 
 class Unit(NamedTuple):
     """What is converted at once, such as the files of one document.
@@ -84,10 +87,13 @@ class Source(Registrable):
 
     expected : `Dict[str, Dict[str, int]]`
         By split, what a full copy of the corpus holds: any of `documents`, `sentences`, `tokens`, `relations`,
-        `clusters`, and span layers by their names. The report shows it beside what was found.
+        `clusters`, `mentions in clusters`, and span layers by their names. The report shows it beside what was found.
+    expected_in_all : `Dict[str, int]`
+        The same of all splits together, where figures are known of the whole corpus alone.
     """
 
     expected: Dict[str, Dict[str, int]] = {}
+    expected_in_all: Dict[str, int] = {}
 
     @classmethod
     def add_arguments(cls, parser: ArgumentParser) -> None:

@@ -2,16 +2,23 @@
 
 import math
 from itertools import accumulate
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, cast
+from typing import Any, Dict, Iterator, List, Literal, NamedTuple, Optional, Tuple, cast
 
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from allennlp.modules import FeedForward
 from allennlp.nn import Activation
 from allennlp.nn.util import bucket_values
 
-from hmtl.models.heads.coref_links import chosen_antecedents, clusters_of, link_probabilities, of_antecedents
+from hmtl.models.heads.coref_links import (
+    alone,
+    chosen_antecedents,
+    clusters_of,
+    link_probabilities,
+    of_antecedents,
+)
 from hmtl.models.heads.coref_spans import (
     Spans,
     SpanTable,
@@ -25,8 +32,10 @@ from hmtl.modules import antecedent_products
 from hmtl.modules.precision import in_float32
 from hmtl.modules.rectified_dropout import rectified_dropout
 from hmtl.training.metrics import CoreferenceScores
+from hmtl.training.metrics.coreference_scores import Singletons
 
 Cluster = List[Tuple[int, int]]
+GoldMentionsRule = Literal["all", "as_2018"]
 
 NUM_DISTANCE_BUCKETS = 10
 # Spans whose antecedents are scored at once, so that long documents take little more memory than short ones.
@@ -77,7 +86,15 @@ class CorefHead(TaskHead):
     Scores and attention are computed in float32, under autocast too.
 
     `predictions` holds one list of clusters, each a list of `(start, end)` in tokens of the document, a document.
-    Metrics: those of `CoreferenceScores`; `f1` is the average of MUC, B-cubed and CEAF-phi4.
+    Clusters of one mention are found with `predict_singletons` alone: the antecedents say nothing of them. Of the kept
+    spans, those with a mention score above that of the empty antecedent, 0, and without a link in either direction are
+    then clusters of one, and the loss gains the binary cross-entropy of the kept spans' mention scores, summed over the
+    spans, where a span is a mention if any gold cluster, of one or of more, holds it (Zhang et al. 2018, "Neural
+    Coreference Resolution with Deep Biaffine Attention by Joint Mention Detection and Mention Clustering"; Xu and Choi
+    2021, "Adapted End-to-End Coreference Resolution System for Anaphoric Identities in Dialogues").
+
+    Metrics: those of `CoreferenceScores`; `f1` is the average of MUC, B-cubed and CEAF-phi4. Gold mentions that the
+    head cannot find count as missed; see `findable`.
 
     # Parameters
 
@@ -93,6 +110,19 @@ class CorefHead(TaskHead):
         Of both feed-forward scorers.
     gold_mentions : `bool`, optional (default = `False`)
         Outside training, the candidate spans of a document are its gold mentions (the paper's GM setting).
+    gold_mentions_rule : `str`, optional (default = `"all"`)
+        Which gold mentions are candidates then: `all` of them, or, `as_2018` the released code had it, those of up to
+        `max_span_width` tokens within a sentence, of which `spans_per_word` are kept.
+    predict_singletons : `bool`, optional (default = `False`)
+        Whether clusters of one mention are learnt and predicted, for corpora that annotate them. The reader has to keep
+        them.
+    singletons : `str`, optional (default = `"count"`)
+        How scores count clusters of one: `count`, or `as_2018`; see `CoreferenceScores`.
+
+    # Raises
+
+    ConfigurationError
+        Where `gold_mentions_rule` or `singletons` has none of its values.
     """
 
     scope = "document"
@@ -112,9 +142,21 @@ class CorefHead(TaskHead):
         num_layers: int = 2,
         dropout: float = 0.2,
         gold_mentions: bool = False,
+        gold_mentions_rule: GoldMentionsRule = "all",
+        predict_singletons: bool = False,
+        singletons: Singletons = "count",
     ) -> None:
         super().__init__(vocab)
+        if gold_mentions_rule not in ("all", "as_2018"):
+            raise ConfigurationError(f"gold_mentions_rule: '{gold_mentions_rule}' is neither 'all' nor 'as_2018'")
         self.gold_mentions = gold_mentions
+        self.singletons = singletons
+        self._gold_mentions_rule = gold_mentions_rule
+        self._predict_singletons = predict_singletons
+        # Goes on from "they", the gold mentions that are not `findable`.
+        self.why_not_findable = "are wider than max_span_width or cross sentences"
+        if not predict_singletons:
+            self.why_not_findable += ", or have no other mention in their cluster that can be found"
         self._max_span_width = max_span_width
         self._spans_per_word = spans_per_word
         self._max_antecedents = max_antecedents
@@ -128,7 +170,7 @@ class CorefHead(TaskHead):
         self._mention_scorer = torch.nn.Linear(hidden_dim, 1)
         self._antecedent_feedforward = _feedforward(3 * span_dim + feature_size, num_layers, hidden_dim, dropout)
         self._antecedent_scorer = torch.nn.Linear(hidden_dim, 1)
-        self._scores = CoreferenceScores()
+        self._scores = CoreferenceScores(singletons)
 
     def forward(  # type: ignore[override]
         self,
@@ -144,7 +186,8 @@ class CorefHead(TaskHead):
         """`mentions` has shape (batch_size, num_mentions, 3), rows `(start, end, cluster)`, padded with -1.
 
         With `with_scores`, outside training, `scores` are nested like `predictions`: one probability a mention, of the
-        link to the antecedent that it was joined by; of a cluster's first mention, of the likeliest link to it.
+        link to the antecedent that it was joined by; of a cluster's first mention, of the likeliest link to it; of a
+        cluster of one, that it is a mention, as its mention score has it.
         """
         tokens = tokens_of(encoding, encoder_input, sentence_ids, mask.sum(-1).tolist())
         # Shape: (batch_size,)
@@ -153,11 +196,13 @@ class CorefHead(TaskHead):
         losses: List[torch.Tensor] = []
         predictions: List[List[Cluster]] = [[] for _ in tokens.lengths]
         link_scores: List[List[List[float]]] = [[] for _ in tokens.lengths]
-        for table, spans, scores in self._scored_spans(tokens, gold):
+        for table, spans, mention_scores, scores in self._scored_spans(tokens, gold):
             if gold is not None:
                 # Shape: (num_spans, num_documents)
                 labels = cluster_labels(spans, gold).view(table.spans.shape)
                 losses.append(_antecedent_loss(scores, labels, table.mask))
+                if self._predict_singletons:
+                    losses.append(_mention_loss(mention_scores, labels, table.mask))
             if not self.training:
                 # Shape: (num_documents, num_spans, 2)
                 bounds = torch.stack(spans, dim=-1).view(*table.spans.shape, 2) - firsts[table.documents].view(1, -1, 1)
@@ -168,12 +213,18 @@ class CorefHead(TaskHead):
                     chosen_antecedents(scores).t().tolist(),
                     # What is chosen is the likeliest.
                     scores.softmax(-1).amax(-1).t().tolist(),
+                    mention_scores.sigmoid().t().tolist(),
                 )
-                for document, count, bounds_of_spans, chosen, probabilities in columns:
+                for document, count, bounds_of_spans, chosen, probabilities, of_mentions in columns:
                     clusters = clusters_of(chosen[:count])
-                    predictions[document] = [[tuple(bounds_of_spans[span]) for span in cluster] for cluster in clusters]
+                    singles = alone(chosen[:count], of_mentions) if self._predict_singletons else []
+                    predictions[document] = [
+                        [tuple(bounds_of_spans[span]) for span in cluster]
+                        for cluster in (*clusters, *([single] for single in singles))
+                    ]
                     if with_scores:
                         link_scores[document] = link_probabilities(clusters, chosen, probabilities)
+                        link_scores[document] += [[of_mentions[single]] for single in singles]
         output: Dict[str, Any] = {}
         if mentions is not None:
             # Shape: ()
@@ -189,27 +240,57 @@ class CorefHead(TaskHead):
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return self._scores.get_metric(reset)
 
+    def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
+        """How many of the gold mentions of a document the head can find, and how many there are.
+
+        A mention can be found where it is among the spans that are candidates, before any is pruned, and, without
+        `predict_singletons`, where another mention of its cluster can be found, too.
+
+        # Parameters
+
+        metadata : `Dict[str, Any]`
+            A document's `sentences` and `clusters`, as `CorefReader` gives them.
+        """
+        lengths = list(map(len, metadata["sentences"]))
+        sentence_of = [number for number, length in enumerate(lengths) for _ in range(length)]
+        is_given = self.gold_mentions and self._gold_mentions_rule == "all"
+        found = total = 0
+        for cluster in metadata["clusters"]:
+            candidates = [
+                end
+                for start, end in cluster
+                if is_given or (end - start < self._max_span_width and sentence_of[start] == sentence_of[end])
+            ]
+            total += len(cluster)
+            found += len(candidates) if len(candidates) > 1 or self._predict_singletons else 0
+        return found, total
+
     def _scored_spans(
         self, tokens: Tokens, gold: Optional[torch.Tensor]
-    ) -> Iterator[Tuple[SpanTable, Spans, torch.Tensor]]:
-        """The kept spans of all documents in tables, those of a table one row after the other, and the scores, shape
-        (num_spans, num_documents, 1 + num_antecedents), of no antecedent and of each, nearest first, -inf where there
-        is none."""
+    ) -> Iterator[Tuple[SpanTable, Spans, torch.Tensor, torch.Tensor]]:
+        """The kept spans of all documents in tables, those of a table one row after the other; their mention scores,
+        shape (num_spans, num_documents); and the scores, shape (num_spans, num_documents, 1 + num_antecedents), of no
+        antecedent and of each, nearest first, -inf where there is none."""
         # Shape: (num_tokens,)
         logits = in_float32(self._attention, tokens.inputs).squeeze(-1)
-        if self.gold_mentions and not self.training and gold is not None:
-            spans = sorted_unique_spans(gold)
-            mention_scores = self._mention_scores(tokens, logits, spans)
+        is_given = self.gold_mentions and not self.training and gold is not None
+        if is_given:
+            spans = sorted_unique_spans(cast(torch.Tensor, gold))
+            if self._gold_mentions_rule == "as_2018":
+                spans = spans.at(_narrow(spans, tokens.sentence_ids, self._max_span_width))
         else:
             spans = enumerate_spans(tokens.sentence_ids, self._max_span_width)
-            mention_scores = self._mention_scores(tokens, logits, spans)
+        mention_scores = self._mention_scores(tokens, logits, spans)
+        if not is_given or self._gold_mentions_rule == "as_2018":
             kept = self._kept(mention_scores, tokens, spans)
             spans, mention_scores = spans.at(kept), mention_scores[kept]
         for table in span_tables(_spans_by_document(tokens, spans), SPANS_IN_TABLE, mention_scores.device):
             spans_of_table = spans.at(table.spans.flatten())
             # Shape: (num_spans * num_documents, span_dim)
             representations = self._representations(tokens, logits, spans_of_table)
-            yield table, spans_of_table, self._antecedent_scores(representations, mention_scores[table.spans])
+            # Shape: (num_spans, num_documents)
+            of_table = mention_scores[table.spans]
+            yield table, spans_of_table, of_table, self._antecedent_scores(representations, of_table)
 
     def _kept(self, mention_scores: torch.Tensor, tokens: Tokens, spans: Spans) -> torch.Tensor:
         """The best candidates of each document, by their numbers, in document order. Shape: (num_spans,)"""
@@ -343,6 +424,19 @@ def _in_tokens_of_all(mentions: torch.Tensor, firsts: torch.Tensor) -> torch.Ten
 def _spans_by_document(tokens: Tokens, spans: Spans) -> List[int]:
     """How many of the spans each document has."""
     return tokens.document_of[spans.starts].bincount(minlength=len(tokens.lengths)).tolist()
+
+
+def _narrow(spans: Spans, sentence_ids: torch.Tensor, max_width: int) -> torch.Tensor:
+    """Which spans are within a sentence and of up to `max_width` tokens. Shape: (num_spans,)"""
+    return (spans.ends - spans.starts < max_width) & (sentence_ids[spans.starts] == sentence_ids[spans.ends])
+
+
+def _mention_loss(scores: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The binary cross-entropy of mention scores, summed over spans; all have shape (num_spans, num_documents)."""
+    losses = torch.nn.functional.binary_cross_entropy_with_logits(
+        scores, (labels >= 0).to(scores.dtype), reduction="none"
+    )
+    return losses.masked_fill(~mask, 0.0).sum()
 
 
 def _antecedent_loss(scores: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -41,6 +41,19 @@ def clusters_of(chosen: List[int]) -> List[List[int]]:
     return clusters
 
 
+def alone(chosen: List[int], of_mentions: List[float]) -> List[int]:
+    """The spans without a link in either direction that are mentions rather than not, by their numbers.
+
+    `of_mentions` holds the probability of each span, and perhaps of more, that it is a mention.
+    """
+    linked = set(chosen)
+    return [
+        number
+        for number, antecedent in enumerate(chosen)
+        if antecedent < 0 and number not in linked and of_mentions[number] > 0.5
+    ]
+
+
 def link_probabilities(clusters: List[List[int]], chosen: List[int], probabilities: List[float]) -> List[List[float]]:
     """For each span of each cluster, the probability of the link that joined it; for the first, of the likeliest link
     to it. `probabilities` are those of what was chosen."""

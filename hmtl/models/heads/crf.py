@@ -1,6 +1,6 @@
 """Labelled spans as a BIOUL tag sequence under a conditional random field."""
 
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -8,11 +8,12 @@ from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from allennlp.modules.conditional_random_field.conditional_random_field import allowed_transitions
 
+from hmtl.data.dataset_readers.tagging import flat_spans_of
 from hmtl.data.document import Span
 from hmtl.models.heads.task_head import TaskHead, labels_of
 from hmtl.modules import ConditionalRandomField
 from hmtl.modules.dropout import Dropout
-from hmtl.training.metrics import LabelledF1
+from hmtl.training.metrics import SpanF1
 
 OUTSIDE = 0
 BEGIN, INSIDE, LAST, UNIT = 1, 2, 3, 4
@@ -26,6 +27,8 @@ class CrfHead(TaskHead):
     Tag 0 is O; span label `n` of the vocabulary has the tags 4n+1 to 4n+4 for B, I, L and U.
     `predictions` holds one list of `Span`s a sentence, with offsets counted from its first token. The score of a span
     is its exact posterior probability: the share, among all BIOUL sequences, of those that have it with its label.
+    The metrics are those of `SpanF1`, over all gold spans: those that overlap a target, or have a label that training
+    never saw, count as missed.
 
     # Parameters
 
@@ -38,6 +41,7 @@ class CrfHead(TaskHead):
     """
 
     labels: List[str]
+    why_not_findable = "overlap a kept span or have a label that training never saw"
 
     def __init__(
         self,
@@ -59,7 +63,7 @@ class CrfHead(TaskHead):
         self._dropout = Dropout(dropout)
         self._crf = ConditionalRandomField(len(tags), allowed_transitions("BIOUL", tags))
         self._loss_reduction = loss_reduction
-        self._f1 = LabelledF1()
+        self._f1 = SpanF1()
 
     def forward(  # type: ignore[override]
         self,
@@ -86,11 +90,15 @@ class CrfHead(TaskHead):
             if with_scores:
                 output["scores"] = self._span_probabilities(logits, mask, tags, output["predictions"])
             if metadata is not None and spans is not None:
-                self._f1(output["predictions"], [row["spans"] for row in metadata])
+                gold, flat_gold = [row["spans"] for row in metadata], [flat_spans_of(row) for row in metadata]
+                self._f1(output["predictions"], gold, flat_gold)
         return output
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return self._f1.get_metric(reset)
+
+    def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
+        return sum(span.label in self.labels for span in flat_spans_of(metadata)), len(metadata["spans"])
 
     def reordered(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
         tags = [OUTSIDE, *(4 * label + part for label in order for part in PARTS)]

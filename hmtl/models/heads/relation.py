@@ -9,18 +9,19 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 
+from hmtl.data.document import Bounds, Relation, Span
+from hmtl.models.heads.arguments import spans_by_end
 from hmtl.models.heads.task_head import TaskHead, labels_of
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.precision import at_least_float32
-from hmtl.training.metrics import LabelledF1
-
-RelationRow = Tuple[int, int, str]
+from hmtl.training.metrics import RelationScores
+from hmtl.training.metrics.relation_scores import LastTokens, TypedRelation, last_tokens
 
 
 class Decoded(NamedTuple):
     """The predicted relations of each sentence, and the probability of each."""
 
-    relations: List[List[RelationRow]]
+    relations: List[List[LastTokens]]
     probabilities: List[List[float]]
 
 
@@ -35,10 +36,9 @@ class RelationHead(TaskHead):
     """Scores every ordered pair of tokens for every relation type: V relu(U h_i + W h_j + b), one sigmoid a type
     (HMTL section 2.4; Bekoulis et al. 2018, equation 8).
 
-    A relation is correct when the last tokens of both arguments and the type are. `predictions` holds one list of rows
-    `(last token of arg1, last token of arg2, type)` a sentence; the score of a relation is its probability. Metrics:
-    `precision`, `recall` and `f1` over all sentences, and `f1_sentences_with_relations` over those that have gold
-    relations, as the 2018 code reported.
+    What it finds are the last tokens of both arguments. Each stands for the predicted span that ends there, of the
+    first of the `predicted_spans` that has one, the longest; without one for itself. `predictions` holds one list of
+    such `Relation`s a sentence; the score of a relation is its probability. The metrics are those of `RelationScores`.
 
     # Parameters
 
@@ -56,12 +56,19 @@ class RelationHead(TaskHead):
         The probability with which every relation starts. The published formula has no such bias for its types, and
         needs many updates until it has learned that most pairs are unrelated.
     loss_reduction : `str`, optional (default = `"mean"`)
-        Of the binary cross-entropy: `"mean"` over the real pairs and types, `"sum"` over them, or
-        `"padded_mean"`, which counts padded pairs as well, as the 2018 code did.
+        Of the binary cross-entropy: `"mean"` over the real pairs and types, `"sum"` over them, or `"as_2018"`: 100
+        times the mean over all pairs of the padded batch and types, where the scores and targets of padded pairs are
+        set to 0 first, so that each of them adds log 2 to the sum and has no gradient. The 2018 code also had
+        `allow_self_relations`; without it, the pairs of a token with itself count like padded ones.
     """
 
     predicts = "relations"
     labels: List[str]
+    reads_spans = True
+    why_not_findable = (
+        "have a type that training never saw, or the last tokens and the type of another, relate a token to itself, or "
+        "have arguments of several tokens, which this model finds no spans for"
+    )
 
     def __init__(
         self,
@@ -77,8 +84,8 @@ class RelationHead(TaskHead):
         loss_reduction: str = "mean",
     ) -> None:
         super().__init__(vocab)
-        if loss_reduction not in ("mean", "sum", "padded_mean"):
-            raise ConfigurationError(f"loss_reduction must be 'mean', 'sum' or 'padded_mean', not '{loss_reduction}'")
+        if loss_reduction not in ("mean", "sum", "as_2018"):
+            raise ConfigurationError(f"loss_reduction must be 'mean', 'sum' or 'as_2018', not '{loss_reduction}'")
         self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self._arg1_projection = torch.nn.Linear(encoding_dim, hidden_dim)
         self._arg2_projection = torch.nn.Linear(encoding_dim, hidden_dim, bias=False)
@@ -89,8 +96,7 @@ class RelationHead(TaskHead):
         self._threshold_logit = _logit(threshold)
         self._allow_self_relations = allow_self_relations
         self._loss_reduction = loss_reduction
-        self._f1 = LabelledF1()
-        self._f1_sentences_with_relations = LabelledF1()
+        self._f1 = RelationScores()
 
     def forward(  # type: ignore[override]
         self,
@@ -99,6 +105,7 @@ class RelationHead(TaskHead):
         relations: Optional[torch.Tensor] = None,
         metadata: Optional[List[Dict[str, Any]]] = None,
         with_scores: bool = False,
+        predicted_spans: Sequence[List[List[Span]]] = (),
         **unused: Any,
     ) -> Dict[str, Any]:
         """`relations` has shape (batch_size, num_relations, 3), rows `(token, token, type)`, padded with -1."""
@@ -112,11 +119,13 @@ class RelationHead(TaskHead):
         elif not self.training:
             decoded = self._predict(encoding, mask)
         if decoded is not None:
-            output["predictions"] = decoded.relations
+            found = _with_arguments(decoded.relations, predicted_spans)
+            output["predictions"] = [[each.relation for each in row] for row in found]
             if with_scores:
                 output["scores"] = decoded.probabilities
             if metadata is not None and relations is not None:
-                self._update_metrics(decoded.relations, [row["relations"] for row in metadata])
+                gold, mentions = [row["relations"] for row in metadata], [row.get("mentions") for row in metadata]
+                self._f1(found, gold, mentions, self.span_labels or ())
         return output
 
     def scores(self, encoding: torch.Tensor) -> torch.Tensor:
@@ -132,9 +141,20 @@ class RelationHead(TaskHead):
         return at_least_float32(self._type_projection(hidden))
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
-        metrics = self._f1.get_metric(reset)
-        metrics["f1_sentences_with_relations"] = self._f1_sentences_with_relations.get_metric(reset)["f1"]
-        return metrics
+        return self._f1.get_metric(reset)
+
+    def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
+        """Relations between the same last tokens, of the same type, can be found as one."""
+        gold = set(metadata["relations"])
+        single_tokens = self.span_labels is None
+        found = [
+            relation
+            for relation in gold
+            if relation.label in self.labels
+            and (self._allow_self_relations or relation.arg1[1] != relation.arg2[1])
+            and not (single_tokens and any(start != end for start, end in relation[:2]))
+        ]
+        return len(set(last_tokens(found))), len(gold)
 
     def reordered(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
         of_types = ("_type_projection.weight", "_type_projection.bias")
@@ -161,10 +181,11 @@ class RelationHead(TaskHead):
             is_real.to(scores.dtype),
             accumulate=True,
         )
-        if self._loss_reduction == "padded_mean":
-            loss = F.binary_cross_entropy_with_logits(scores, targets)
-            return {"loss": loss, "loss_count": loss.new_full((), scores.numel())}
+        # Shape: (batch_size, length, length, 1)
         weight = pair_mask.unsqueeze(-1).to(scores.dtype)
+        if self._loss_reduction == "as_2018":
+            loss = 100 * F.binary_cross_entropy_with_logits(scores * weight, targets * weight)
+            return {"loss": loss, "loss_count": loss.new_full((), scores.numel())}
         total = F.binary_cross_entropy_with_logits(scores, targets, weight=weight, reduction="sum")
         if self._loss_reduction == "sum":
             return {"loss": total}
@@ -204,10 +225,30 @@ class RelationHead(TaskHead):
             decoded.probabilities[sentence].append(probability)
         return decoded
 
-    def _update_metrics(self, predicted: List[List[RelationRow]], gold: List[List[RelationRow]]) -> None:
-        self._f1(predicted, gold)
-        related = [number for number, rows in enumerate(gold) if rows]
-        self._f1_sentences_with_relations([predicted[n] for n in related], [gold[n] for n in related])
+
+def _with_arguments(relations: List[List[LastTokens]], layers: Sequence[List[List[Span]]]) -> List[List[TypedRelation]]:
+    """The relations of each sentence, where an argument is the span that ends at its token, of the first of the layers
+    that has one, or the token alone."""
+    found: List[List[TypedRelation]] = []
+    for number, rows in enumerate(relations):
+        spans = spans_by_end(layer[number] for layer in layers) if rows else {}
+        found.append(
+            [
+                TypedRelation(
+                    Relation(_bounds(spans, arg1), _bounds(spans, arg2), label), _type(spans, arg1), _type(spans, arg2)
+                )
+                for arg1, arg2, label in rows
+            ]
+        )
+    return found
+
+
+def _bounds(spans: Dict[int, Span], token: int) -> Bounds:
+    return spans[token].bounds if token in spans else (token, token)
+
+
+def _type(spans: Dict[int, Span], token: int) -> Optional[str]:
+    return spans[token].label if token in spans else None
 
 
 def _logit(probability: float) -> float:

@@ -1,6 +1,6 @@
 """What the hierarchy asks of a head."""
 
-from typing import Any, Dict, List, Literal, Optional, Sequence
+from typing import Any, Dict, List, Literal, Optional, Sequence, Set, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -24,14 +24,18 @@ class TaskHead(Head):
     - `with_scores`, whether scores of the predictions are wanted, and the reader's target fields,
 
     where a row is a sentence or a document, as `scope` says. It returns `loss` where there are targets, and, outside
-    training, `predictions`, one list a row, whose items `predicts` names: `Span`s, relations as
-    `(last token of arg1, last token of arg2, label)`, or clusters as lists of `(start, end)`; offsets count tokens from
-    the start of the row. A head decodes and updates its metrics only outside training.
+    training, `predictions`, one list a row, whose items `predicts` names: `Span`s, `Relation`s, or clusters as lists of
+    `(start, end)`; offsets count tokens from the start of the row. A head decodes and updates its metrics only outside
+    training.
+
+    A head that `reads_spans` also gets `predicted_spans` outside training, of a model with tasks that predict spans of
+    the same scope: for each of these tasks its `predictions`, those of the levels that the task reads first, the
+    nearest before all others. `span_labels` then holds the labels of these tasks, and is `None` where there are none.
 
     Where they are wanted it then also returns `scores`, nested like `predictions`: a float between 0 and 1 for each
     span (the posterior probability of exactly this span with this label) and each relation (its probability), and for
-    each cluster a list of one float a mention: the probability of the link to the antecedent that it was joined by, and
-    for the first mention that of the likeliest link to it.
+    each cluster a list of one float a mention: the probability of the link to the antecedent that it was joined by, for
+    the first mention that of the likeliest link to it, and for the mention of a cluster of one that it is a mention.
 
     A batch may be computed in parts, over workers or one after the other, and the gradient must be that of the whole.
     A `loss` that is a sum over rows adds up. One that is a mean comes with `loss_count`, shape (), a float tensor on
@@ -40,6 +44,9 @@ class TaskHead(Head):
     that counts padding adds up only where the parts are padded alike.
 
     Under `torch.autocast` the vectors may hold 16 bits; the loss is float32 all the same.
+
+    Gold that the head can never predict stays gold, and counts as missed. `findable` counts the rest, and
+    `why_not_findable` says, in words that go on from "they", what keeps it from being found.
 
     `labels` names what the weights stand for, in their order, and `reordered` gives them another. It is empty for a
     head without labels, and `None` where the head does not say: fine-tuning then does not take its weights.
@@ -51,6 +58,9 @@ class TaskHead(Head):
     scope: Scope = "sentence"
     predicts: Layer = "spans"
     labels: Optional[List[str]] = None
+    why_not_findable: str = ""
+    reads_spans: bool = False
+    span_labels: Optional[Set[str]] = None
 
     def forward(  # type: ignore[override]
         self,
@@ -62,6 +72,18 @@ class TaskHead(Head):
         with_scores: bool = False,
         **targets: torch.Tensor,
     ) -> Dict[str, Any]:
+        raise NotImplementedError
+
+    def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
+        """Of the gold items in one row's metadata, how many this head could find at all, and how many there are.
+
+        Items are what the metrics of the head count, each once: spans, relations, or the mentions of clusters.
+
+        # Raises
+
+        NotImplementedError
+            Where the head does not say. Reports are then silent on it.
+        """
         raise NotImplementedError
 
     def reordered(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:

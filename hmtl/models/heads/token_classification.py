@@ -1,16 +1,17 @@
 """One label for each token, independently of the others."""
 
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from torch.nn.functional import cross_entropy
 
+from hmtl.data.dataset_readers.tagging import flat_spans_of
 from hmtl.data.document import Span
 from hmtl.models.heads.task_head import TaskHead, labels_of
 from hmtl.modules.dropout import Dropout
-from hmtl.training.metrics import LabelledF1
+from hmtl.training.metrics import SpanF1
 
 _IGNORED = -1
 
@@ -20,8 +21,9 @@ class TokenClassificationHead(TaskHead):
     """A linear projection and a softmax over the labels of each token (Bingel and Søgaard 2017, section 2).
 
     The loss is the mean cross-entropy of a token. `predictions` holds one list of `Span`s a sentence: a span of one
-    token for each label but the negative one. `f1` is the micro-average over tokens and labels without the negative
-    one; where there is none, it is the accuracy. The score of a span is the probability of its label.
+    token for each label but the negative one. The metrics are those of `SpanF1`, over the gold labels of all tokens but
+    the negative one; where there is none, and no token has several, `f1` is the accuracy. The score of a span is the
+    probability of its label.
 
     # Parameters
 
@@ -34,6 +36,7 @@ class TokenClassificationHead(TaskHead):
     """
 
     labels: List[str]
+    why_not_findable = "belong to spans that overlap a kept one or have a label that training never saw"
 
     def __init__(
         self,
@@ -49,7 +52,7 @@ class TokenClassificationHead(TaskHead):
         self._negative_label = negative_label
         self._projection = torch.nn.Linear(encoding_dim, len(self.labels))
         self._dropout = Dropout(dropout)
-        self._f1 = LabelledF1()
+        self._f1 = SpanF1()
 
     def forward(  # type: ignore[override]
         self,
@@ -77,16 +80,24 @@ class TokenClassificationHead(TaskHead):
                     for row, spans in zip(probabilities.tolist(), output["predictions"])
                 ]
             if metadata is not None and labels is not None:
-                gold = [[span for span in row["spans"] if span.label != self._negative_label] for row in metadata]
-                self._f1(output["predictions"], gold)
+                gold = [self._counted(row["spans"]) for row in metadata]
+                flat_gold = [self._counted(flat_spans_of(row)) for row in metadata]
+                self._f1(output["predictions"], gold, flat_gold)
         return output
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return self._f1.get_metric(reset)
 
+    def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
+        gold, targets = self._counted(metadata["spans"]), self._counted(flat_spans_of(metadata))
+        return sum(span.label in self.labels for span in targets), len(gold)
+
     def reordered(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
         # The projection has its labels along the first dimension, and so has its bias.
         return {name: weight[list(order)] for name, weight in weights.items()}
+
+    def _counted(self, spans: List[Span]) -> List[Span]:
+        return [span for span in spans if span.label != self._negative_label]
 
     def _spans(self, row: List[int]) -> List[Span]:
         labels = (self.labels[number] for number in row)

@@ -10,6 +10,7 @@ from allennlp.training.callbacks import TrainerCallback
 
 from hmtl.errors import ConfigurationError
 from hmtl.files import atomic_write
+from hmtl.training.distributed import sum_over_workers
 
 INTER_TASK_AFFINITY = "inter_task_affinity.csv"
 # By source and target.
@@ -28,12 +29,14 @@ def affinities(
     section 3): `1 - L_j(after) / L_j(before)` for each source `i` and target `j`.
 
     "After" is a step of gradient descent on the loss of `i` with the shared parameters alone. Above 0 it helps `j`. The
-    parameters end bit by bit as they were, and no `.grad` changes.
+    parameters end bit by bit as they were, and no `.grad` changes. Distributed workers must call this together, and get
+    the same.
 
     # Parameters
 
     loss_of : `Callable[[str], torch.Tensor]`
-        The loss of a task, shape (), the same at each call but for the parameters.
+        This worker's share of the loss of a task, shape (), the same at each call but for the parameters. The loss is
+        the sum over all workers.
     tasks : `Sequence[str]`
     shared : `Sequence[torch.nn.Parameter]`
     learning_rate : `float`
@@ -43,20 +46,24 @@ def affinities(
     gradients: Dict[str, Tuple[torch.Tensor, ...]] = {}
     for task in tasks:
         loss = loss_of(task)
+        # 0 for what the task does not reach.
+        gradients[task] = torch.autograd.grad(loss, list(shared), materialize_grads=True)
+        loss = loss.detach()
+        sum_over_workers([*gradients[task], loss])
         before[task] = loss.item()
-        gradients[task] = torch.autograd.grad(loss, list(shared), allow_unused=True)
     found: Affinities = {}
     with torch.no_grad():
         saved = [parameter.clone() for parameter in shared]
         try:
             for source in tasks:
                 for parameter, start, gradient in zip(shared, saved, gradients[source]):
-                    # What the source does not reach stays.
-                    parameter.copy_(start if gradient is None else start - learning_rate * gradient)
-                for target in tasks:
+                    parameter.copy_(start - learning_rate * gradient)
+                # Shape: (num_tasks,)
+                after = torch.stack([loss_of(target) for target in tasks])
+                sum_over_workers([after])
+                for target, loss_after in zip(tasks, after.tolist()):
                     # A loss of 0 cannot be made smaller: there is no telling.
-                    ratio = loss_of(target).item() / before[target] if before[target] else float("nan")
-                    found[source, target] = 1 - ratio
+                    found[source, target] = 1 - loss_after / before[target] if before[target] else float("nan")
         finally:
             for parameter, start in zip(shared, saved):
                 parameter.copy_(start)
@@ -69,7 +76,8 @@ class InterTaskAffinity(TrainerCallback):
     is not taken from training, and writes `inter_task_affinity.csv`, a row for each measurement, source and target,
     after each epoch.
 
-    Training goes on as if nothing had been measured. A measurement takes a pass over one batch for each pair of tasks.
+    A batch is as large as in training: all its parts are measured, those of other workers too. Training goes on as if
+    nothing had been measured. A measurement takes a pass over one batch for each pair of tasks, in float32.
 
     # Parameters
 
@@ -96,19 +104,18 @@ class InterTaskAffinity(TrainerCallback):
             return
         model, loader = trainer.model, trainer.data_loader
         batches = {
-            task: next(loader.stream(task, _FIRST_PASS * loader.num_batches[task] + update // self._every))[0]
+            task: next(loader.stream(task, _FIRST_PASS * loader.num_batches[task] + update // self._every))
             for task in model.tasks
         }
-        # Dropout is drawn alike before and after the step, and the trainer's own draws are left alone.
-        with torch.random.fork_rng(devices=_devices(model)):
-            state = torch.get_rng_state()
 
-            def loss_of(task: str) -> torch.Tensor:
-                torch.set_rng_state(state)
-                return model(**batches[task])["loss"]
+        def loss_of(task: str) -> torch.Tensor:
+            # Each call begins with the same state: dropout is drawn alike before and after the step, and the trainer's
+            # own draws are left alone.
+            with torch.random.fork_rng(devices=_devices(model)):
+                return _share_of_loss(model, batches[task])
 
-            shared = list(trainer._updater.shared_parameters.values())
-            found = affinities(loss_of, model.tasks, shared, self._learning_rate)
+        shared = list(trainer._updater.shared_parameters.values())
+        found = affinities(loss_of, model.tasks, shared, self._learning_rate)
         self._rows += [[update, source, target, value] for (source, target), value in found.items()]
 
     def on_epoch(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:  # type: ignore[override]
@@ -133,6 +140,21 @@ def mean_affinities(path: Path) -> Affinities:
             value = float(row["affinity"])
             values[row["source"], row["target"]] += [value] if value == value else []
     return {pair: sum(found) / len(found) if found else float("nan") for pair, found in values.items()}
+
+
+def _share_of_loss(model: torch.nn.Module, parts: List[Dict[str, Any]]) -> torch.Tensor:
+    """What this worker's parts of a batch add to the loss of the whole, shape (); 0 where it has no part."""
+    parameter = next(model.parameters())
+    # With a gradient, also of no part.
+    total, count = parameter.new_zeros((), requires_grad=True), parameter.new_zeros(())
+    for part in parts:
+        output = model(**part)
+        # None where the loss is a sum, not a mean.
+        num_items = output.get("loss_count")
+        total = total + (output["loss"] if num_items is None else output["loss"] * num_items)
+        count += 0 if num_items is None else num_items
+    sum_over_workers([count])
+    return total * torch.where(count > 0, 1 / count, 1.0)
 
 
 def _devices(model: torch.nn.Module) -> List[torch.device]:

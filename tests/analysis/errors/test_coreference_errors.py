@@ -73,6 +73,26 @@ def test_missing_and_extra_clusters():
     }  # fmt: skip
 
 
+def test_clusters_of_one_are_counted_apart():
+    """Gold has MAYOR, IT, HIM and HIS_DOG alone: one is predicted so, one with THE_DOG, and two are not found."""
+    gold = [[ANN, SHE, ANN2], [HIS, THE_DOG], [MAYOR], [IT], [HIM], [HIS_DOG]]
+    sections = analysed([[ANN, SHE], [ANN2], [MAYOR], [IT, THE_DOG], [(7, 7)]], gold)
+    assert sections["clusters"].totals == {"exact": 0, "divided": 1, "conflated": 1, "missing": 0, "extra": 0}
+    assert (sections["clusters"].gold, sections["clusters"].predicted) == (2, 2)
+    alone = sections["clusters of one"]
+    assert (alone.gold, alone.predicted) == (4, 3)
+    assert nonzero(alone) == {
+        "nominal": {"correct": 1, "missed": 1, "spurious": 1},  # MAYOR, HIS_DOG, "liked"
+        "pronoun": {"joined": 1, "missed": 1},  # IT, HIM
+        "proper name": {"split off": 1},  # the second Ann
+    }
+    assert alone.patterns("joined")[0].examples[0].note == "The dog | It"
+    assert alone.patterns("split off")[0].examples[0].note == "Ann Lee | She | Ann"
+    assert alone.patterns("missed")[0].examples[0].note == ""
+    # Where there are none, there is nothing to show.
+    assert "clusters of one" not in analysed(GOLD)
+
+
 def test_a_wrong_antecedent_of_a_found_mention():
     sections = analysed([[ANN, SHE, HIM]], gold=[[ANN, SHE], [MAYOR, HIM]])
     assert nonzero(sections["antecedents"]) == {"pronoun": {"correct": 1, "wrong": 1}}

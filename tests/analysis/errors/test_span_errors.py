@@ -22,7 +22,8 @@ def test_each_kind_counted_by_hand():
     (section,) = errors.sections
     assert (section.gold, section.predicted) == (5, 5)
     assert section.totals == {
-        "correct": 1, "boundary": 1, "type": 1, "boundary and type": 1, "missed": 1, "spurious": 1
+        "correct": 1, "boundary": 1, "type": 1, "boundary and type": 1, "missed": 1, "missed, overlapping": 0,
+        "spurious": 1,
     }  # fmt: skip
     assert section.counts["PER"] == {"correct": 1, "type": 1, "spurious": 1}
     assert section.counts["ORG"] == {"boundary": 1}
@@ -56,6 +57,21 @@ def test_patterns_are_sorted_by_frequency_and_keep_the_first_examples():
     assert [(pattern.labels, pattern.count) for pattern in section.patterns("missed")] == [("PER", 3), ("LOC", 1)]
     assert [example.sentence for example in section.patterns("missed")[0].examples] == [0, 1]
     assert section.labels == ["PER", "LOC"]
+
+
+def test_what_is_missed_since_it_overlaps_a_target_is_told_apart():
+    bank, lund, place = Span(4, 6, "ORG"), Span(6, 6, "LOC"), Span(6, 6, "GPE")
+    errors = SpanErrors(num_examples=1)
+    gold = {**sentence([bank, lund, place]), "flat_spans": [lund]}
+    errors.add(gold, [lund])
+    errors.add(gold, [bank])  # found though it was no target
+    errors.add(gold, [])
+    (section,) = errors.sections
+    assert section.gold == 9 and {kind: count for kind, count in section.totals.items() if count} == {
+        "correct": 2, "missed": 2, "missed, overlapping": 5
+    }  # fmt: skip
+    assert section.patterns("missed, overlapping")[0].examples[0].gold == [place]
+    assert section.counts["LOC"] == {"correct": 1, "missed": 2}
 
 
 def test_a_repeated_span_counts_once():

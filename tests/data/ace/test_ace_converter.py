@@ -105,7 +105,16 @@ def test_a_broadcast_conversation():
         Relation((21, 21), (20, 20), "PER-SOC"),
         Relation((33, 33), (32, 32), "ORG-AFF"),
     ]
-    assert document.clusters == [[(17, 18), (20, 20), (28, 28), (29, 29)], [(21, 21), (22, 22)], [(33, 33), (43, 43)]]
+    # Four entities are mentioned once.
+    assert document.clusters == [
+        [(13, 13)],
+        [(17, 18), (20, 20), (28, 28), (29, 29)],
+        [(21, 21), (22, 22)],
+        [(24, 24)],
+        [(32, 32)],
+        [(33, 33), (43, 43)],
+        [(37, 41)],
+    ]
     assert dropped(converted) == [("relation", "METONYMY is left out")]
 
 
@@ -122,7 +131,7 @@ def test_line_breaks_in_a_head_and_a_sentence_that_the_splitter_cut():
     sentence = ["its", "deputy", "foreign", "minister", "left", "yippee", "!", "of", "denvale", "for", "a"]
     assert document.sentences[4] == [*sentence, "pickup", "truck", "."]
     assert ("yippee", "GEN-AFF", "denvale") in relations(document)
-    assert document.clusters == [[(12, 12), (16, 16), (33, 33)]]
+    assert [cluster for cluster in document.clusters if len(cluster) > 1] == [[(12, 12), (16, 16), (33, 33)]]
     assert {label for _, label in spans(document)} == {"FAC", "GPE", "PER", "ORG", "VEH", "WEA"}
 
 
@@ -389,23 +398,23 @@ def test_relations_that_are_kept_or_not(tmp_path, relation, options, reason):
     assert len(converted.documents[0].relations) == (reason is None)
 
 
-def test_clusters_have_two_places(tmp_path):
+def test_clusters_of_one_by_option(tmp_path):
     mentions = [
         ("a", "E1", "PER", 1, 3, "Ann"),
         ("b", "E1", "PER", 9, 10, "Bo"),
-        # The same place twice, and a single mention: no clusters.
+        # The same place twice, and a single mention: clusters of one.
         ("c", "E2", "PER", 5, 7, "met"),
         ("d", "E2", "PER", 5, 7, "met"),
         ("e", "E3", "PER", 5, 7, "met"),
     ]
-    assert small(tmp_path, "Ann met Bo.", mentions).documents[0].clusters == [[(0, 0), (2, 2)]]
-    singletons = small(tmp_path, "Ann met Bo.", mentions, singletons=True).documents[0].clusters
+    assert small(tmp_path, "Ann met Bo.", mentions, singletons=False).documents[0].clusters == [[(0, 0), (2, 2)]]
+    singletons = small(tmp_path, "Ann met Bo.", mentions).documents[0].clusters
     assert singletons == [[(0, 0), (2, 2)], [(1, 1)], [(1, 1)]]
 
 
 def test_a_cluster_that_loses_its_mentions_is_noted(tmp_path):
     mentions = [("a", "E1", "PER", 1, 3, "Ann"), ("b", "E1", "PER", 0, 1, "Bo")]
-    converted = small(tmp_path, "Ann met Bo.", mentions)
+    converted = small(tmp_path, "Ann met Bo.", mentions, singletons=False)
     assert converted.documents[0].clusters == []
     assert converted.dropped[-1] == ("X", "cluster", "fewer than two mentions are left", "E1: PER")
 

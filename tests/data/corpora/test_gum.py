@@ -80,7 +80,7 @@ def test_the_training_fixture():
 def test_a_head_runs_from_the_first_to_the_last_minimal_token(tmp_path):
     treebank = HEADER + "".join(
         [
-            token(1, "the", "DET", 4, opening("1", minspan="2,4")),
+            token(1, "the", "DET", 4, opening("1", minspan="4,2")),
             token(2, "Duke", "PROPN", 0),
             token(3, "of", "ADP", 4),
             token(4, "York", "PROPN", 2, "1)"),

@@ -117,6 +117,20 @@ def test_changed_files_are_read_anew(path: Path, folder: Path) -> None:
     assert len(list(folder.iterdir())) == 2
 
 
+def test_bytes_that_move_from_one_file_to_the_next_count(path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    first, second, *others = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    for num_first in (1, 2):
+        lines = [first, second, *others]
+        (folder / "a.jsonl").write_text("".join(lines[:num_first]), encoding="utf-8")
+        (folder / "b.jsonl").write_text("".join(lines[num_first:]), encoding="utf-8")
+        readers = {task: shim.inner for task, shim in reader().readers.items()}
+        assert InstanceCache(readers, dict.fromkeys(TASKS, str(folder))).summary() is None
+        loader_of(folder)
+        assert InstanceCache(readers, dict.fromkeys(TASKS, str(folder))).summary() is not None
+
+
 def test_other_options_of_readers_have_instances_of_their_own(path: Path) -> None:
     loader_of(path)
     assert_alike(loader_of(path, cache=False, lowercase=True), loader_of(path, lowercase=True))

@@ -185,6 +185,27 @@ def test_batches_hold_sentences_of_similar_length(path: str) -> None:
     assert padding({"padding_noise": 0.0}) <= padding({"padding_noise": 0.1}) < padding({"padding_noise": 50.0})
 
 
+def test_a_task_without_padding_noise_has_random_batches_and_elsewhere_its_own_order(path: str) -> None:
+    params = {"type": "per_task", "batch_size": {"ner": 4, "coref": 2}, "padding_noise": {"ner": None}}
+    loader = DataLoader.from_params(Params(params), reader=reader(), data_path=path)
+    loader.index_with(Vocabulary.from_instances(loader.iter_instances()))
+    words = [f"word{number}" for number in range(NUM_SENTENCES)]
+    assert [word for key in keys(loader.batches_of("ner")) for word in key] == words
+    first, second = (keys(loader.pass_over("ner", number)) for number in (0, 1))
+    assert first != second and sorted(itertools.chain(*first)) == sorted(itertools.chain(*second)) == sorted(words)
+    # All but one are full; with lengths in mind, the longest sentences would be in one batch.
+    assert Counter(map(len, first)) == {4: 5, 3: 1}
+    # Other tasks keep the usual noise.
+    usual = loader_of(path)
+    assert keys(loader.stream("coref"), 9) == keys(usual.stream("coref"), 9)
+    assert keys(loader.batches_of("coref")) == keys(usual.batches_of("coref"))
+    assert keys(loader_of(path, padding_noise=None).pass_over("ner", 0)) == first
+    with pytest.raises(
+        ConfigurationError, match=r"padding_noise names \['emd'\]; there are readers for \['coref', 'ner'\]"
+    ):
+        loader_of(path, padding_noise={"emd": None})
+
+
 def test_batches_are_tensors_on_the_target_device(path: str) -> None:
     loader = loader_of(path)
     loader.set_target_device(torch.device("meta"))

@@ -5,6 +5,7 @@ from typing import Any, List, Tuple
 import networkx
 import pytest
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch, Instance, Vocabulary
 
 from hmtl.data.dataset_readers import CorefReader
@@ -81,6 +82,22 @@ def test_cut_clusters_are_counted_once(tmp_path: Path, max_sentences: int, num_p
     sentences = [sentence for part in parts for sentence in part.fields["metadata"].metadata["sentences"]]
     assert sentences == SENTENCES
     assert sum(len(part.fields["mentions"].tensor) for part in parts) == 8
+
+
+@pytest.mark.parametrize(
+    "singletons,expected,dropped", [("keep", [[(0, 0), (2, 2)], [(1, 1)]], 0), ("drop", [[(0, 0), (2, 2)]], 2)]
+)
+def test_clusters_of_one_are_kept_or_dropped(tmp_path: Path, singletons: str, expected: Any, dropped: int) -> None:
+    """Those that merging leaves, and those that `max_sentences` leaves in a part."""
+    clusters = [*CLUSTERS[:1], [(1, 1)], [(1, 1), (1, 1)]]
+    document = Document("d", SENTENCES, clusters=clusters)
+    reader, (first, second) = read(tmp_path, document, singletons=singletons, max_sentences=2)
+    assert first.fields["metadata"].metadata["clusters"] == expected
+    assert len(first.fields["mentions"].tensor) == sum(map(len, expected))
+    assert second.fields["metadata"].metadata["clusters"] == ([[(0, 2)]] if singletons == "keep" else [])
+    assert reader.counts["clusters of one mention dropped"] == dropped
+    with pytest.raises(ConfigurationError, match="singletons: 'count' is neither 'keep' nor 'drop'"):
+        CorefReader(singletons="count")  # type: ignore[arg-type]
 
 
 def test_one_sequence_keeps_sentence_numbers_of_each_part(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import pytest
 from allennlp.data import Instance
 
 from hmtl.data.dataset_readers import RelationReader
-from hmtl.data.document import Document, Relation, write_jsonl
+from hmtl.data.document import Document, Relation, Span, write_jsonl
+from hmtl.errors import DataError
 
 # In the sentence "a b c d e" with offset 2: two relations between the same last tokens, and one of d with itself.
 RELATIONS = [
@@ -14,7 +15,9 @@ RELATIONS = [
     Relation((3, 3), (5, 5), "USES"),
     Relation((5, 5), (2, 3), "OWNS"),
     Relation((4, 5), (5, 5), "PART"),
+    Relation((2, 3), (5, 5), "OWNS"),
 ]
+MENTIONS = [Span(1, 1, "A"), Span(2, 3, "B"), Span(5, 5, "C")]
 ROWS = [(1, 3, "OWNS"), (1, 3, "USES"), (3, 1, "OWNS"), (3, 3, "PART")]
 
 
@@ -39,14 +42,42 @@ def test_arguments_are_last_tokens(path: str) -> None:
         "doc_key": "d",
         "sentence": 1,
         "tokens": list("abcde"),
-        "relations": ROWS,
+        # With the bounds of the arguments, equal ones once; in this sentence, as all offsets.
+        "relations": [
+            Relation((0, 1), (3, 3), "OWNS"),
+            Relation((1, 1), (3, 3), "OWNS"),
+            Relation((1, 1), (3, 3), "USES"),
+            Relation((3, 3), (0, 1), "OWNS"),
+            Relation((2, 3), (3, 3), "PART"),
+        ],
+        "mentions": None,
     }
+
+
+def test_mentions_are_those_of_the_first_layer_that_is_there_or_of_the_named_one(tmp_path: Path) -> None:
+    def mentions(**options: Any) -> List[Any]:
+        return [each.fields["metadata"].metadata["mentions"] for each in read(str(tmp_path / "m.jsonl"), **options)]
+
+    spans = {"ner": MENTIONS[1:], "emd": MENTIONS, "heads": MENTIONS[:1]}
+    for layers, expected in (
+        (["ner", "emd", "heads"], [[Span(1, 1, "A")], [Span(0, 1, "B"), Span(3, 3, "C")], []]),
+        (["ner", "heads"], [[], [Span(0, 1, "B"), Span(3, 3, "C")], []]),
+        (["heads"], [None] * 3),
+    ):
+        write_jsonl(
+            [Document("d", [["x", "y"], list("abcde"), ["z"]], {name: spans[name] for name in layers}, RELATIONS)],
+            tmp_path / "m.jsonl",
+        )
+        assert mentions() == expected
+        assert mentions(mention_layer="heads") == [[Span(1, 1, "A")], [], []]
+    with pytest.raises(DataError, match="document 'd' has no layer 'emd'"):
+        mentions(mention_layer="emd")
 
 
 def test_counts(path: str) -> None:
     reader = RelationReader()
     assert len(list(reader.read(path))) == 3
-    assert reader.counts["relations that repeat the last tokens of another"] == 1
+    assert reader.counts["relations that repeat the last tokens of another"] == 2
     assert reader.counts["relations of a token with itself"] == 1
     assert reader.counts["sentences without relations left out"] == 0
 

@@ -50,10 +50,13 @@ def test_what_is_left_out_overlaps_something_longer_or_shorter(policy: str, sign
 
 
 @pytest.mark.parametrize("policy,num_left_out", [("outermost", 2), ("innermost", 1)])
-def test_what_is_left_out_is_counted_and_no_target(policy: str, num_left_out: int, tmp_path: Path) -> None:
+def test_what_is_left_out_is_counted_and_no_target_and_stays_gold(
+    policy: str, num_left_out: int, tmp_path: Path
+) -> None:
     path = tmp_path / "nested.jsonl"
     # In the second sentence, so that offsets must be shifted.
-    spans = [Span(start + 2, end + 2, label) for start, end, label in NESTED]
+    # The repeated one is neither a target nor gold a second time.
+    spans = [Span(start + 2, end + 2, label) for start, end, label in [*reversed(NESTED), NESTED[0]]]
     write_jsonl([Document("nested", [["x", "y"], list("abcdefg")], {"emd": spans})], path)
     reader = TaggingReader("emd", nested_spans=policy)  # type: ignore[arg-type]
     first, second = list(reader.read(str(path)))
@@ -64,9 +67,15 @@ def test_what_is_left_out_is_counted_and_no_target(policy: str, num_left_out: in
         "doc_key": "nested",
         "sentence": 1,
         "tokens": list("abcdefg"),
-        "spans": kept,
+        "spans": [Span(0, 1, "PER"), Span(0, 4, "GPE"), Span(3, 3, "ORG"), Span(6, 6, "PER")],
+        "flat_spans": kept,
     }
-    assert reader.counts["overlapping 'emd' spans left out"] == num_left_out
+    assert reader.counts["overlapping 'emd' spans that are no targets"] == num_left_out
+
+
+def test_the_innermost_are_kept_by_default() -> None:
+    assert TaggingReader("ner").nested_spans == "innermost"
+    assert flatten_spans(NESTED) == flatten_spans(NESTED, "innermost") != flatten_spans(NESTED, "outermost")
 
 
 def test_namespaces(fixtures: Path) -> None:

@@ -17,25 +17,28 @@ def path(tmp_path) -> str:
 
 
 @pytest.mark.parametrize(
-    "options,expected",
+    "options,expected,num_left_out",
     [
-        ({}, ["B-PER", "I-PER", "O", "B-LOC"]),
-        ({"scheme": "plain"}, ["PER", "PER", "O", "LOC"]),
-        ({"nested_spans": "innermost"}, ["O", "B-X", "O", "B-LOC"]),
+        ({}, ["O", "B-X", "O", "B-LOC"], 2),
+        ({"scheme": "plain"}, ["O", "X", "O", "LOC"], 2),
+        ({"nested_spans": "outermost"}, ["B-PER", "I-PER", "O", "B-LOC"], 1),
     ],
 )
-def test_labels_of_sentences(options, expected, path):
+def test_labels_of_sentences(options, expected, num_left_out, path):
     reader = TokenLabelsReader("ner", **options)
     first, second = reader.read(path)
-    assert reader.counts["overlapping 'ner' spans left out"] == 1
+    assert reader.counts["labels of 'ner' that are no targets"] == num_left_out
     assert (first["labels"].labels, second["labels"].labels) == (expected, ["O", "O"])
-    gold = [Span(n, n, label) for n, label in enumerate(expected) if label != "O"]
-    assert (first["metadata"]["spans"], second["metadata"]["spans"]) == (gold, [])
+    targets = [Span(n, n, label) for n, label in enumerate(expected) if label != "O"]
+    assert (first["metadata"]["flat_spans"], second["metadata"]["flat_spans"]) == (targets, [])
+    begin, inside = ("", "") if options.get("scheme") == "plain" else ("B-", "I-")
+    gold = [(0, 0, f"{begin}PER"), (1, 1, f"{begin}X"), (1, 1, f"{inside}PER"), (3, 3, f"{begin}LOC")]
+    assert (sorted(first["metadata"]["spans"]), second["metadata"]["spans"]) == (sorted(gold), [])
     assert (first["metadata"]["tokens"], second["metadata"]["sentence"]) == (SENTENCES[0], 1)
 
 
 def test_tensors(path):
-    reader = TokenLabelsReader("ner", scheme="plain", label_namespace="x_labels")
+    reader = TokenLabelsReader("ner", scheme="plain", label_namespace="x_labels", nested_spans="outermost")
     first, _ = reader.read(path)
     vocab = Vocabulary.from_instances([first])
     first.index_fields(vocab)

@@ -55,6 +55,31 @@ def test_the_table():
     assert report().skipped_lines() == ["left out of train: b: b.xml: broken"]
 
 
+def test_all_splits_together_beside_what_is_known_of_the_whole_corpus():
+    made = report()
+    made.expected = {"tokens": 10, "relations": 3, "mentions in clusters": 4, "ner": 1}
+    whole = made.to_json()["in all"]
+    assert whole["found"] == {
+        "documents": 2,
+        "sentences": 4,
+        "tokens": 10,
+        "emd": 6,
+        "relations": 2,
+        "clusters": 2,
+        "mentions in clusters": 4,
+    }
+    assert whole["differing"] == ["relations", "ner"]
+    lines = made.text().splitlines()
+    cells = [line.split() for line in lines]
+    assert cells[0] == ["train", "expected", "dev", "in", "all", "expected"]
+    assert ["tokens", "5", "6", "!", "5", "10", "10"] in cells
+    assert ["relations", "1", "1", "1", "2", "3", "!"] in cells
+    assert ["PER", "2", "2", "4"] in cells
+    # The mark is explained where the whole alone differs, too.
+    made.splits["train"].expected = {}
+    assert "! differs from what a full copy of the corpus holds" in made.text().splitlines()
+
+
 def test_no_mark_where_all_is_as_expected():
     made = Report("x", {}, {"train": SplitReport({"documents": 1}, units=1)})
     made.add("train", DOCUMENT)

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Tuple
 
 import pytest
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.modules import FeedForward, Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.nn import Activation
@@ -13,7 +14,13 @@ from allennlp_models.coref.models.coref import CoreferenceResolver
 
 from hmtl.models.heads import CorefHead, coref
 from hmtl.models.heads.coref import Tokens, tokens_of
-from hmtl.models.heads.coref_links import chosen_antecedents, clusters_of, link_probabilities, of_antecedents
+from hmtl.models.heads.coref_links import (
+    alone,
+    chosen_antecedents,
+    clusters_of,
+    link_probabilities,
+    of_antecedents,
+)
 from hmtl.models.heads.coref_spans import Spans, cluster_labels, enumerate_spans, span_tables
 
 ENCODING_DIM, INPUT_DIM, FEATURES, HIDDEN, WIDTH = 6, 5, 3, 7, 4
@@ -77,7 +84,7 @@ def scored_spans(head: CorefHead, document: Dict[str, Any], gold: Any = None) ->
     tokens = tokens_of(
         document["encoding"], document["encoder_input"], document["sentence_ids"], [document["mask"].size(1)]
     )
-    ((_, spans, scores),) = head._scored_spans(tokens, gold)
+    ((_, spans, _, scores),) = head._scored_spans(tokens, gold)
     return spans, scores.squeeze(1)
 
 
@@ -342,6 +349,12 @@ def test_the_first_mention_has_the_likeliest_of_its_links() -> None:
     assert row == pytest.approx([7 / 8, 3 / 4, 7 / 8, 99 / 100])
 
 
+def test_spans_alone() -> None:
+    """Spans that are linked to or link are not, nor is one that is a mention as likely as not."""
+    assert alone([-1, -1, 1, -1, -1], [0.9, 0.9, 0.9, 0.5, 0.51, 0.9]) == [0, 4]
+    assert alone([-1, -1, 0, 1, -1], [0.9, 0.9, 0.9, 0.5, 0.49]) == []
+
+
 def test_decoding_without_links() -> None:
     scores = torch.tensor([[0.0, -math.inf, -math.inf], [0.0, -1.0, -math.inf], [0.0, 0.0, -2.0]])
     chosen = chosen_antecedents(scores.unsqueeze(1)).squeeze(1).tolist()
@@ -436,6 +449,28 @@ def test_gold_mentions_are_the_candidates() -> None:
     assert scores.shape == (4, 4)
 
 
+def test_gold_mentions_of_2018_are_narrow_and_pruned() -> None:
+    """Up to `WIDTH` = 4 tokens; of six, the floor(0.25 * 12) = 3 with the best mention scores are kept."""
+    clusters = [[(8, 9), (0, 4)], [(2, 2), (3, 3)], [(6, 7), (1, 4)], [(10, 11), (9, 9)]]
+    head = head_of(gold_mentions=True, gold_mentions_rule="as_2018", spans_per_word=0.25).eval()
+    document = document_of([7, 5], clusters)
+    narrow = [(1, 4), (2, 2), (3, 3), (8, 9), (9, 9), (10, 11)]
+    tokens = one_sentence(document["encoding"][0], document["encoder_input"][0])
+    scores = head._mention_scores(
+        tokens, head._attention(tokens.inputs).squeeze(-1), Spans(*torch.tensor(narrow).unbind(-1))
+    )
+    best = scores.topk(3).indices.tolist()
+    spans, _ = scored_spans(head, document, document["mentions"][0])
+    assert bounds(spans) == [span for number, span in enumerate(narrow) if number in best]
+    # In training all spans are candidates, as ever.
+    spans, _ = scored_spans(head.train(), document, document["mentions"][0])
+    assert not set(bounds(spans)) <= set(narrow)
+    # A document with no such mention has no candidate.
+    assert head.eval()(**document_of([7, 5], [[(0, 5), (6, 8)]]))["predictions"] == [[]]
+    with pytest.raises(ConfigurationError, match="gold_mentions_rule: 'few' is neither 'all' nor 'as_2018'"):
+        head_of(gold_mentions_rule="few")
+
+
 def test_wide_gold_mentions_are_attended_whole() -> None:
     head = head_of(gold_mentions=True).eval().double()
     inputs = torch.randn(9, INPUT_DIM).double()
@@ -511,15 +546,23 @@ def with_links(head: CorefHead) -> CorefHead:
     return head
 
 
-@pytest.mark.parametrize("gold_mentions", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"gold_mentions": True},
+        {"gold_mentions": True, "gold_mentions_rule": "as_2018"},
+        {"predict_singletons": True},
+    ],
+)
 @pytest.mark.parametrize("spans_in_table,spans_in_block", [(256, 512), (60, 7)])
 def test_a_batch_is_its_documents(
-    gold_mentions: bool, spans_in_table: int, spans_in_block: int, monkeypatch: pytest.MonkeyPatch
+    options: Dict[str, Any], spans_in_table: int, spans_in_block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coref, "SPANS_IN_TABLE", spans_in_table)
     monkeypatch.setattr(coref, "SPANS_IN_BLOCK", spans_in_block)
     torch.manual_seed(0)
-    head = with_links(head_of(gold_mentions=gold_mentions).double()).eval()
+    head = with_links(head_of(**options).double()).eval()
     documents = random_documents(12)
     for document in documents:
         document["encoding"], document["encoder_input"] = (
@@ -574,7 +617,7 @@ def test_a_batch_computes_hardly_more_pairs_than_there_are(monkeypatch: pytest.M
 def test_sentences_of_two_documents_with_the_same_number_are_two() -> None:
     head = head_of(spans_per_word=9.0, gold_mentions=False).eval()
     tokens = tokens_of(torch.randn(2, 3, ENCODING_DIM), torch.randn(2, 3, INPUT_DIM), torch.zeros(2, 3).long(), [2, 3])
-    ((table, spans, _), *_) = head._scored_spans(tokens, None)
+    ((table, spans, *_), *_) = head._scored_spans(tokens, None)
     assert bounds(enumerate_spans(tokens.sentence_ids, WIDTH)) == loop_over_spans([2, 3], WIDTH)
     assert table.documents == [1] and bounds(spans) == [(2, 2), (2, 3), (2, 4), (3, 3), (3, 4), (4, 4)]
 
@@ -615,3 +658,102 @@ def test_a_few_updates_learn_a_document() -> None:
         optimizer.step()
     assert sorted(head.eval()(**document)["predictions"][0]) == clusters
     assert head.get_metrics()["f1"] == 1.0
+
+
+def test_the_loss_of_mentions_is_the_cross_entropy_of_kept_spans() -> None:
+    """Span by span, gold clusters of one and of more alike; all else is as without `predict_singletons`."""
+    torch.manual_seed(0)
+    clusters = [[(0, 1), (4, 4)], [(2, 2)], [(6, 7)]]
+    plain, head = head_of(spans_per_word=2.0).double(), head_of(spans_per_word=2.0, predict_singletons=True).double()
+    head.load_state_dict(plain.state_dict())
+    document = document_of([5, 5], clusters)
+    for name in ("encoding", "encoder_input"):
+        document[name] = document[name].double()
+    mentions = {mention for cluster in clusters for mention in cluster}
+    spans, _ = scored_spans(head, document)
+    assert 0 < len(mentions & set(bounds(spans))) < len(spans.starts)
+    tokens = one_sentence(document["encoding"][0], document["encoder_input"][0])
+    scores = head._mention_scores(tokens, head._attention(tokens.inputs).squeeze(-1), spans)
+    expected = 0.0
+    for score, span in zip(scores, bounds(spans)):
+        probability = 1 / (1 + torch.exp(-score))
+        expected = expected - torch.log(probability if span in mentions else 1 - probability)
+    torch.testing.assert_close(head(**document)["loss"] - plain(**document)["loss"], expected)
+
+
+def test_clusters_of_one_are_predicted_on_request_alone() -> None:
+    torch.manual_seed(0)
+    plain, head = with_links(head_of()).eval(), head_of(predict_singletons=True).eval()
+    # Few links, so that many spans have none.
+    torch.nn.init.constant_(plain._antecedent_scorer.bias, -3.0)
+    head.load_state_dict(plain.state_dict())
+    document = document_of([9, 8, 9], [[(0, 1), (4, 4)]])
+    (without,), output = plain(**document)["predictions"], head(**document, with_scores=True)
+    (predicted,), (scores,) = output["predictions"], output["scores"]
+    assert min(map(len, without)) > 1 and predicted[: len(without)] == without
+    singles = {cluster[0]: row[0] for cluster, row in zip(predicted, scores, strict=True) if len(cluster) == 1}
+    assert without and singles and len(predicted) == len(without) + len(singles)
+    spans, _ = scored_spans(head, document)
+    tokens = one_sentence(document["encoding"][0], document["encoder_input"][0])
+    of_spans = head._mention_scores(tokens, head._attention(tokens.inputs).squeeze(-1), spans).tolist()
+    linked = {mention for cluster in without for mention in cluster}
+    expected = {
+        span: 1 / (1 + math.exp(-score))
+        for span, score in zip(bounds(spans), of_spans)
+        if score > 0 and span not in linked
+    }
+    assert singles == pytest.approx(expected)
+
+
+def test_what_can_be_found() -> None:
+    """(0, 4) and (1, 5) are too wide, (6, 7) crosses sentences and leaves (8, 8) alone, (10, 10) is alone anyway."""
+    clusters = [[(0, 3), (0, 4), (5, 6)], [(6, 7), (8, 8)], [(10, 10)], [(9, 9), (11, 11)], [(1, 5)]]
+    metadata = {"sentences": [["a"] * 7, ["b"] * 5], "clusters": clusters}
+    assert head_of().findable(metadata) == (4, 9)
+    assert head_of(predict_singletons=True).findable(metadata) == (6, 9)
+    # Given all gold mentions, each cluster of two or more can be found.
+    assert head_of(gold_mentions=True).findable(metadata) == (7, 9)
+    assert head_of(gold_mentions=True, gold_mentions_rule="as_2018").findable(metadata) == (4, 9)
+
+
+def test_clusters_of_one_are_learnt() -> None:
+    """As in LitBank, most mentions stand alone. Without `predict_singletons` 4 of 10 can be found at best."""
+    torch.manual_seed(0)
+    clusters = [[(0, 1), (4, 4)], [(2, 2), (6, 7)], *([(start, start)] for start in (5, 9, 11, 12, 14, 16))]
+    document, recalls = document_of([5, 5, 8], clusters), {}
+    for predict_singletons in (False, True):
+        options = {"hidden_dim": 30, "spans_per_word": 9.0, "max_antecedents": 50}
+        head = head_of(**options, predict_singletons=predict_singletons)
+        optimizer = torch.optim.Adam(head.parameters(), lr=0.01)
+        for _ in range(150):
+            optimizer.zero_grad()
+            head.train()(**document)["loss"].backward()
+            optimizer.step()
+        (predicted,) = head.eval()(**document)["predictions"]
+        scores = head.get_metrics()
+        recalls[predict_singletons] = scores["mention_recall"]
+        assert scores["f1_without_singletons"] == 1.0
+    assert recalls == {False: 4 / 10, True: 1.0}
+    assert sorted(predicted) == sorted(clusters) and scores["f1"] == scores["lea_f1"] == scores["blanc_f1"] == 1.0
+
+
+def test_the_scale_of_2018_is_an_option_of_the_head() -> None:
+    """All is found but a cluster of one."""
+    clusters = [[(0, 1), (4, 4)], [(2, 2)]]
+    scores = {}
+    for singletons in ("count", "as_2018"):
+        head = head_of(singletons=singletons)
+        head._scores([[clusters[0]]], [clusters])
+        scores[singletons] = head.get_metrics()["b_cubed_recall"]
+    assert scores == {"count": pytest.approx(2 / 3), "as_2018": 1.0}
+    with pytest.raises(ConfigurationError, match="singletons: 'drop'"):
+        head_of(singletons="drop")
+
+
+def test_parameters_have_the_names_that_initialisers_ask_for() -> None:
+    """Those of archives."""
+    names = {name.rsplit(".", 1)[0] for name, _ in head_of().named_parameters()}
+    layers = {f"_{kind}_feedforward._linear_layers.{n}" for kind in ("mention", "antecedent") for n in range(2)}
+    scorers = {"_mention_scorer", "_antecedent_scorer", "_attention"}
+    assert names == layers | scorers | {"_width_embedding", "_distance_embedding"}
+    assert names == {name.rsplit(".", 1)[0] for name, _ in head_of(predict_singletons=True).named_parameters()}

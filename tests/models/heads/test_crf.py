@@ -189,11 +189,26 @@ def test_f1_of_perfect_weights_and_by_hand() -> None:
     output = head(**batch)
     assert output["predictions"] == [spans]
     assert all(isinstance(span, Span) for span in output["predictions"][0])
-    assert head.get_metrics(reset=True) == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
+    # A reader that names no targets apart has no others.
+    assert set(head.get_metrics().values()) == {1.0}
+    names = {"precision", "recall", "f1"}
+    assert head.get_metrics(reset=True).keys() == names | {f"{name}_flat_gold" for name in names}
     # One of three predicted spans has another label, and one gold span is missed altogether.
     batch["metadata"] = [{"spans": [Span(0, 0, "ORG"), Span(1, 3, "ORG"), Span(4, 4, "PER"), Span(5, 6, "PER")]}]
+    # A fifth one was no target, and is missed.
+    batch["metadata"][0]["flat_spans"] = batch["metadata"][0]["spans"]
+    batch["metadata"][0]["spans"] = [*batch["metadata"][0]["spans"], Span(1, 2, "PER")]
     head(**batch)
-    assert head.get_metrics() == pytest.approx({"precision": 2 / 3, "recall": 2 / 4, "f1": 4 / 7})
+    by_hand = {"precision": 2 / 3, "recall": 2 / 5, "f1": 4 / 8}
+    by_hand_flat = {"precision_flat_gold": 2 / 3, "recall_flat_gold": 2 / 4, "f1_flat_gold": 4 / 7}
+    assert head.get_metrics() == pytest.approx({**by_hand, **by_hand_flat})
+
+
+def test_a_span_can_be_found_where_it_is_a_target_and_training_saw_its_label() -> None:
+    spans = [Span(0, 0, "PER"), Span(0, 3, "ORG"), Span(2, 2, "LAW"), Span(3, 3, "ORG")]
+    assert head_of().findable({"spans": spans, "flat_spans": [spans[0], *spans[2:]]}) == (2, 4)
+    assert head_of().findable({"spans": spans}) == (3, 4)
+    assert head_of().findable({"spans": [], "flat_spans": []}) == (0, 0)
 
 
 def test_a_span_that_the_sentence_end_would_cut_is_never_predicted() -> None:

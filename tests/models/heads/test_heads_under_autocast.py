@@ -47,7 +47,7 @@ HEADS = {
     "crf mean": lambda: crf("mean"),
     "relation sum": lambda: relation("sum"),
     "relation mean": lambda: relation("mean"),
-    "relation padded_mean": lambda: relation("padded_mean"),
+    "relation as_2018": lambda: relation("as_2018"),
     "coref": coref,
 }
 
@@ -118,7 +118,7 @@ def test_scores_of_spans_tell_near_ones_apart(dtype: torch.dtype) -> None:
     inputs = batch()
     with torch.autocast("cpu", dtype=dtype):
         tokens = tokens_of(inputs["encoding"], inputs["encoder_input"], inputs["sentence_ids"], [LENGTH])
-        ((_, _, scores),) = head._scored_spans(tokens, None)
+        ((*_, scores),) = head._scored_spans(tokens, None)
     assert scores.dtype == torch.float32
     finite = scores[scores.isfinite() & (scores != 0)]
     assert finite.numel() > 1000

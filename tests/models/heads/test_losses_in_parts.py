@@ -56,8 +56,9 @@ def relation(reduction: str) -> TaskHead:
     return RelationHead(Vocabulary(counter={"re_labels": types}), DIM, "re", hidden_dim=4, loss_reduction=reduction)
 
 
-def coref() -> TaskHead:
-    return CorefHead(Vocabulary(), DIM, DIM, max_span_width=3, spans_per_word=1.0, hidden_dim=6, dropout=0.0)
+def coref(predict_singletons: bool = False) -> TaskHead:
+    options = {"max_span_width": 3, "spans_per_word": 1.0, "hidden_dim": 6, "dropout": 0.0}
+    return CorefHead(Vocabulary(), DIM, DIM, **options, predict_singletons=predict_singletons)
 
 
 HEADS = {
@@ -65,10 +66,11 @@ HEADS = {
     "crf mean": lambda: crf("mean"),
     "relation sum": lambda: relation("sum"),
     "relation mean": lambda: relation("mean"),
-    "relation padded_mean": lambda: relation("padded_mean"),
+    "relation as_2018": lambda: relation("as_2018"),
     "coref": coref,
+    "coref with singletons": lambda: coref(predict_singletons=True),
 }
-SUMS = ("crf sum", "relation sum", "coref")
+SUMS = ("crf sum", "relation sum", "coref", "coref with singletons")
 
 
 def gradients_of(head: TaskHead) -> Dict[str, torch.Tensor]:
@@ -90,7 +92,7 @@ def test_the_parts_make_the_whole(name: str, training: bool) -> None:
     total, count = 0.0, 0.0
     for rows in PARTS:
         # Of the mean that counts padding the parts are padded like the whole: otherwise they cannot add up.
-        part = head(**part_of(whole, rows, trim=name != "relation padded_mean"))
+        part = head(**part_of(whole, rows, trim=name != "relation as_2018"))
         weight = part.get("loss_count", torch.tensor(1.0))
         (part["loss"] * weight).backward()
         total, count = total + (part["loss"] * weight).item(), count + weight.item()
@@ -104,7 +106,7 @@ def test_the_parts_make_the_whole(name: str, training: bool) -> None:
 # By hand: five sentences; the pairs of different tokens of 4, 6 and 3 tokens by three types; all pairs of 5 x 6 x 6.
 @pytest.mark.parametrize(
     "name,expected",
-    [("crf mean", 5), ("relation mean", (12 + 30 + 6) * 3), ("relation padded_mean", 5 * 36 * 3)],
+    [("crf mean", 5), ("relation mean", (12 + 30 + 6) * 3), ("relation as_2018", 5 * 36 * 3)],
 )
 def test_a_mean_says_over_how_many(name: str, expected: int) -> None:
     head = HEADS[name]()

@@ -9,6 +9,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from sklearn.metrics import log_loss
 
+from hmtl.data.document import Relation, Span
 from hmtl.models.heads import RelationHead
 
 TYPES = ["PHYS", "PER-SOC", "ART"]
@@ -36,8 +37,12 @@ def batch_of(lengths: List[int], relations: List[List[Tuple[int, int, str]]], wi
         "encoding": encoding,
         "mask": torch.arange(width) < torch.tensor(lengths).unsqueeze(1),
         "relations": torch.tensor(rows),
-        "metadata": [{"relations": r} for r in relations],
+        "metadata": [{"relations": between_tokens(r)} for r in relations],
     }
+
+
+def between_tokens(rows: List[Tuple[int, int, str]]) -> List[Relation]:
+    return [Relation((i, i), (j, j), label) for i, j, label in rows]
 
 
 def numpy_score(head: RelationHead, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -90,15 +95,18 @@ def test_loss_is_that_of_the_real_pairs(reduction: str, with_self: bool) -> None
     assert head(**batch)["loss"].item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_loss_of_2018_is_the_mean_over_padded_pairs_too() -> None:
-    head = head_of(loss_reduction="padded_mean")
+@pytest.mark.parametrize("with_self", [False, True])
+def test_loss_of_2018_counts_pairs_that_are_none_as_undecided(with_self: bool) -> None:
+    """See tests/faithful, too."""
+    head = head_of(loss_reduction="as_2018", allow_self_relations=with_self)
     batch = batch_of(LENGTHS, RELATIONS)
     targets, predicted = [], []
-    for row in range(len(LENGTHS)):
+    for row, length in enumerate(LENGTHS):
+        real = pairs_of(length, with_self)
         for i, j in pairs_of(max(LENGTHS), with_self=True):
             targets += [(i, j, label) in RELATIONS[row] for label in TYPES]
-            predicted += probabilities(head, batch["encoding"][row], i, j).tolist()
-    assert head(**batch)["loss"].item() == pytest.approx(log_loss(targets, predicted), rel=1e-5)
+            predicted += probabilities(head, batch["encoding"][row], i, j).tolist() if (i, j) in real else [0.5] * 3
+    assert head(**batch)["loss"].item() == pytest.approx(100 * log_loss(targets, predicted), rel=1e-5)
 
 
 def test_a_relation_of_a_token_with_itself_is_a_target_only_where_allowed() -> None:
@@ -136,12 +144,14 @@ def test_predictions_are_the_pairs_from_the_threshold_on(threshold: float, with_
     head = head_of(threshold=threshold, allow_self_relations=with_self).eval()
     batch = batch_of(LENGTHS, RELATIONS, width=6)
     expected = [
-        [
-            (i, j, label)
-            for i, j in pairs_of(length, with_self)
-            for label, probability in zip(TYPES, probabilities(head, batch["encoding"][row], i, j))
-            if probability >= threshold
-        ]
+        between_tokens(
+            [
+                (i, j, label)
+                for i, j in pairs_of(length, with_self)
+                for label, probability in zip(TYPES, probabilities(head, batch["encoding"][row], i, j))
+                if probability >= threshold
+            ]
+        )
         for row, length in enumerate(LENGTHS)
     ]
     assert head(**batch)["predictions"] == expected
@@ -170,21 +180,104 @@ def test_metrics_by_hand() -> None:
     head, encoding = perfect_head()
     batch = batch_of([3, 3, 3], [[(0, 1, "PHYS"), (0, 1, "ART"), (2, 0, "ART")], [], [(0, 1, "PHYS"), (1, 0, "PHYS")]])
     batch["encoding"] = encoding.expand(3, -1, -1)
-    assert head(**batch)["predictions"] == [[(0, 1, "PHYS"), (0, 1, "ART")]] * 3
+    assert head(**batch)["predictions"] == [between_tokens([(0, 1, "PHYS"), (0, 1, "ART")])] * 3
     metrics = head.get_metrics(reset=True)
     # 3 correct of 6 predicted, 5 gold; without the sentence in the middle, of 4 predicted.
     assert metrics["precision"] == pytest.approx(3 / 6)
     assert metrics["recall"] == pytest.approx(3 / 5)
     assert metrics["f1"] == pytest.approx(6 / 11)
-    assert metrics["f1_sentences_with_relations"] == pytest.approx(6 / 9)
+    # All arguments are single tokens, so that there is no difference; and no gold mention says a type.
+    for name in ("precision", "recall", "f1"):
+        assert metrics[f"{name}_last_tokens"] == metrics[name] and f"{name}_typed" not in metrics
+    assert metrics["f1_last_tokens_sentences_with_relations"] == pytest.approx(6 / 9)
     assert set(head.get_metrics().values()) == {0.0}
+
+
+# Token 1 ends two spans of the lower level and one of the upper; no span ends at token 0.
+LOWER = [Span(0, 1, "ORG"), Span(1, 1, "PER"), Span(1, 2, "GPE")]
+UPPER = [Span(2, 2, "ANY")]
+
+
+@pytest.mark.parametrize(
+    "layers, arg2",
+    [([], (1, 1)), ([[UPPER], [LOWER]], (0, 1)), ([[[Span(1, 1, "X")]], [LOWER]], (1, 1)), ([[[]], [[]]], (1, 1))],
+)
+def test_an_argument_is_the_longest_span_of_the_first_layer_that_ends_there(layers: Any, arg2: Tuple[int, int]) -> None:
+    head, encoding = perfect_head()
+    output = head(encoding, torch.ones(1, 3, dtype=torch.bool), predicted_spans=layers)
+    assert output["predictions"] == [[Relation((0, 0), arg2, "PHYS"), Relation((0, 0), arg2, "ART")]]
+
+
+def test_the_three_figures_by_hand() -> None:
+    """The head finds the types PHYS and ART between tokens 0 and 1 of each sentence."""
+    head, encoding = perfect_head()
+    head.span_labels = {"PER", "ORG"}
+    spans = [Span(0, 0, "PER"), Span(0, 1, "ORG")]
+    gold = [
+        # Both right; both with another left bound; the second has another type of its second argument; no gold.
+        [Relation((0, 0), (0, 1), "PHYS"), Relation((0, 0), (0, 1), "ART")],
+        [Relation((0, 0), (1, 1), "PHYS"), Relation((0, 0), (1, 1), "ART")],
+        [Relation((0, 0), (0, 1), "PHYS"), Relation((0, 0), (1, 1), "PHYS")],
+        [],
+    ]
+    mentions = [
+        [Span(0, 0, "PER"), Span(0, 1, "ORG")],
+        [Span(0, 0, "PER"), Span(1, 1, "ORG")],
+        # An entity with two types is right with either.
+        [Span(0, 0, "PER"), Span(0, 0, "GPE"), Span(0, 1, "PER")],
+        [],
+    ]
+    batch = batch_of([3] * 4, [[(0, 1, "PHYS"), (0, 1, "ART")]] * 2 + [[(0, 1, "PHYS")], []])
+    batch["encoding"] = encoding.expand(4, -1, -1)
+    batch["metadata"] = [{"relations": rows, "mentions": typed} for rows, typed in zip(gold, mentions)]
+    output = head(**batch, predicted_spans=[[spans] * 4])
+    assert output["predictions"] == [gold[0]] * 4
+    metrics = head.get_metrics()
+    # Of 8 predictions 3 are right, of 6 gold relations; by last tokens 5, of 5, since two gold ones are the same there.
+    expected = {
+        "precision": 3 / 8, "recall": 3 / 6, "f1": 6 / 14,
+        "precision_last_tokens": 5 / 8, "recall_last_tokens": 5 / 5, "f1_last_tokens": 10 / 13,
+        "precision_typed": 2 / 8, "recall_typed": 2 / 6, "f1_typed": 4 / 14,
+        "f1_last_tokens_sentences_with_relations": 10 / 11,
+    }  # fmt: skip
+    assert metrics == pytest.approx(expected)
+
+
+def test_types_of_another_corpus_are_not_scored() -> None:
+    head, encoding = perfect_head()
+    batch = batch_of([3], [[(0, 1, "PHYS")]])
+    batch["encoding"] = encoding
+    batch["metadata"][0]["mentions"] = [Span(0, 0, "PER")]
+    for labels, is_scored in ((None, False), ({"person"}, False), ({"person", "PER"}, True)):
+        head.span_labels = labels
+        head(**batch)
+        assert ("f1_typed" in head.get_metrics(reset=True)) == is_scored
+
+
+def test_what_can_be_found_of_gold() -> None:
+    gold = [
+        Relation((0, 1), (3, 3), "ART"),
+        Relation((1, 1), (3, 3), "ART"),  # the last tokens and the type of another
+        Relation((1, 1), (3, 3), "PHYS"),
+        Relation((2, 3), (0, 1), "ART"),
+        Relation((2, 3), (3, 3), "ART"),  # a token with itself
+        Relation((1, 1), (0, 0), "NEW"),
+    ]
+    row = {"relations": gold}
+    head, with_self = head_of(), head_of(allow_self_relations=True)
+    # Without spans: of tokens 1 and 3, of either type.
+    assert head.findable(row) == (2, 6)
+    for each in (head, with_self):
+        each.span_labels = {"PER"}
+    assert head.findable(row) == (3, 6) and with_self.findable(row) == (4, 6)
+    assert head.findable({"relations": []}) == (0, 0)
 
 
 def test_gold_labels_unknown_to_the_vocabulary_count_as_missed() -> None:
     head, encoding = perfect_head()
     batch = batch_of([3], [[(0, 1, "PHYS"), (0, 1, "ART")]])
     batch["encoding"] = encoding
-    batch["metadata"][0]["relations"] = [*batch["metadata"][0]["relations"], (1, 2, "NEW"), (2, 1, "NEW")]
+    batch["metadata"][0]["relations"] += between_tokens([(1, 2, "NEW"), (2, 1, "NEW")])
     head(**batch)
     assert head.get_metrics()["recall"] == pytest.approx(0.5)
 
@@ -236,7 +329,7 @@ def test_gradients_reach_every_parameter() -> None:
 
 
 def test_an_unknown_reduction_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="'mean', 'sum' or 'padded_mean', not 'median'"):
+    with pytest.raises(ConfigurationError, match="'mean', 'sum' or 'as_2018', not 'median'"):
         head_of(loss_reduction="median")
 
 
@@ -269,7 +362,9 @@ def test_scores_are_the_probabilities_of_the_relations(with_targets: bool) -> No
     output = head(**batch, with_scores=True)
     assert sum(map(len, output["predictions"])) > 3
     for row, (relations, scores) in enumerate(zip(output["predictions"], output["scores"])):
-        expected = [probabilities(head, batch["encoding"][row], i, j)[TYPES.index(t)] for i, j, t in relations]
+        expected = [
+            probabilities(head, batch["encoding"][row], i, j)[TYPES.index(label)] for (_, i), (_, j), label in relations
+        ]
         assert scores == pytest.approx(expected, abs=1e-6)
     assert "scores" not in head(**batch)
     assert "scores" not in head.train()(**batch, with_scores=True)

@@ -55,6 +55,22 @@ def test_a_batch_without_labels_has_no_loss():
     output["loss"].backward()
 
 
+def test_gold_that_is_no_target_is_missed_and_cannot_be_found():
+    head, fields = head_of(negative_label="I-PER").eval(), batch()
+    with torch.no_grad():
+        head._projection.weight.zero_()
+        head._projection.bias.copy_(torch.tensor([0.0, 1.0, 0.0]))
+    # Five, two and three times `B-PER` are predicted. The negative label counts on neither side.
+    targets = [labelled(["B-PER", "B-PER", "B-LAW", "I-PER", "O"]), [], labelled(["O", "O", "O"])]
+    gold = [[*targets[0], Span(2, 2, "B-PER"), Span(3, 3, "I-LAW")], [], [Span(1, 1, "B-PER")]]
+    fields["metadata"] = [{"spans": all_, "flat_spans": some} for all_, some in zip(gold, targets)]
+    head(**fields)
+    metrics = head.get_metrics()
+    assert (metrics["precision"], metrics["recall"]) == pytest.approx((4 / 10, 4 / 6))
+    assert (metrics["precision_flat_gold"], metrics["recall_flat_gold"]) == pytest.approx((2 / 10, 2 / 3))
+    assert [head.findable(row) for row in fields["metadata"]] == [(2, 5), (0, 0), (0, 1)]
+
+
 @pytest.mark.parametrize("labels", [LABELS, ["A", "B", "C"]], ids=["with-outside", "without"])
 def test_f1_is_that_of_scikit_learn(labels):
     head = head_of(labels).eval()

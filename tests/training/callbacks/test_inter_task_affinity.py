@@ -1,10 +1,14 @@
 """The references: losses whose affinities are worked out by hand, and a linear model stepped by torch's own SGD."""
 
 import copy
+import json
 import math
 
 import pytest
 import torch
+from allennlp.commands.train import TrainModel
+from allennlp.common import Params
+from workers import run_workers
 
 from hmtl.errors import ConfigurationError
 from hmtl.training.callbacks import InterTaskAffinity
@@ -12,6 +16,7 @@ from hmtl.training.callbacks.inter_task_affinity import affinities, mean_affinit
 
 # Two parabolas, (theta - 3)^2 and 2 (theta + 1)^2, at theta = 1.
 MINIMA = {"a": (1.0, 3.0), "b": (2.0, -1.0)}
+TASKS = ["coref", "emd", "ner", "relation"]
 
 
 def test_parabolas():
@@ -91,3 +96,62 @@ def test_a_loss_of_zero_has_no_affinity(tmp_path):
 def test_options_out_of_range(options, tmp_path):
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         InterTaskAffinity(str(tmp_path), **options)
+
+
+def measured(fixtures, directory, batch_size, num_parts=1, dropout=0.0, num_measurements=5):
+    """The rows of some measurements of one model, and how many parts of each batch this worker got."""
+    overrides = {
+        **{f"model.levels.{task}.{where}": dropout for task in TASKS for where in ("input_dropout", "head.dropout")},
+        "model.levels.coref.head.spans_per_word": 4.0,
+        "data_loader.batch_size": batch_size,
+        "trainer.gradient_accumulation_steps": num_parts,
+    }
+    params = Params.from_file(fixtures / "tiny.jsonnet", json.dumps(overrides))
+    for key in ("random_seed", "numpy_seed", "pytorch_seed"):
+        params.pop(key)
+    torch.manual_seed(1)
+    trainer = TrainModel.from_params(params, serialization_dir=str(directory), local_rank=0).trainer
+    trainer.model.train()
+    callback = InterTaskAffinity(str(directory), every=1, learning_rate=0.01)
+    num_parts_of, stream = [], trainer.data_loader.stream
+
+    def noting(task, num_consumed):
+        for parts in stream(task, num_consumed):
+            num_parts_of.append(len(parts))
+            yield parts
+
+    trainer.data_loader.stream = noting
+    for update in range(num_measurements):
+        trainer._total_batches_completed = update
+        callback.on_batch(trainer)
+    return callback._rows, num_parts_of
+
+
+def assert_same_rows(rows, expected):
+    assert [row[:3] for row in rows] == [row[:3] for row in expected]
+    assert [row[3] for row in rows] == pytest.approx([row[3] for row in expected], abs=2e-5, nan_ok=True)
+
+
+def test_the_batch_of_all_workers_and_parts_is_measured(fixtures, tmp_path):
+    expected, _ = measured(fixtures, tmp_path, batch_size=2)
+    values = [row[3] for row in expected if not math.isnan(row[3])]
+    assert len(expected) == 5 * 16 and max(map(abs, values)) > 1e-3
+    in_parts, num_parts = measured(fixtures, tmp_path, batch_size=1, num_parts=2)
+    assert_same_rows(in_parts, expected)
+    assert set(num_parts) == {1, 2}
+    (first, parts_of_first), (second, parts_of_second) = run_workers(measured, fixtures, tmp_path, 1)
+    assert_same_rows(first, expected)
+    assert_same_rows(second, first)
+    # Of a last, small batch one of them has nothing.
+    assert set(parts_of_first) == {1} and set(parts_of_second) == {0, 1}
+
+
+def test_dropout_is_drawn_alike_before_and_after_the_step_and_leaves_no_trace(fixtures, tmp_path):
+    measured(fixtures, tmp_path, batch_size=2, dropout=0.5, num_measurements=0)
+    before = torch.get_rng_state()
+    # `measured` seeds for itself.
+    rows, _ = measured(fixtures, tmp_path, batch_size=2, dropout=0.5, num_measurements=2)
+    assert torch.equal(torch.get_rng_state(), before)
+    # So small a step changes a loss by little; other draws of dropout change it by much.
+    of_others = [row[3] for row in rows if row[1] != row[2] and not math.isnan(row[3])]
+    assert max(map(abs, of_others)) < 0.05

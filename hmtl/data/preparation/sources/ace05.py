@@ -1,6 +1,6 @@
 """ACE 2005 and 2004, from the LDC's directory."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
@@ -8,7 +8,7 @@ from hmtl.data.ace.converter import AceConverter
 from hmtl.data.ace.options import CHOICES, AceOptions
 from hmtl.data.ace.release import SPLITS, AceRelease, read_split
 from hmtl.data.ace.tokens import describe_tokenizer
-from hmtl.data.preparation.source import Converted, Source, Unit
+from hmtl.data.preparation.source import SINGLETONS_HELP, Converted, Source, Unit
 from hmtl.errors import UserError
 
 # ACE 2005 in the split of Miwa and Bansal (2016); sentences depend on the splitter.
@@ -63,7 +63,12 @@ class Ace05Source(Source):
         add("across_sentences", "relations across sentences: merge these, within paragraphs only, or drop the relation")
         add("directions", "symmetric relations: as annotated, in both directions, or from left to right")
         parser.add_argument("--metonymy", action="store_true", help="keep METONYMY relations (2004: DISC)")
-        parser.add_argument("--singletons", action="store_true", help="keep clusters of a single mention")
+        parser.add_argument(
+            "--singletons",
+            action=BooleanOptionalAction,
+            default=AceOptions.singletons,
+            help=f"keep clusters of one mention. {SINGLETONS_HELP}",
+        )
         parser.add_argument("--spacy-model", help="a spaCy pipeline for sentences and tokens (default: blank English)")
 
     @classmethod

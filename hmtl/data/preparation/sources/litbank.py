@@ -10,13 +10,15 @@ from hmtl.data.corpora.conll2003 import spans_of_tags
 from hmtl.data.document import Bounds, Document, Span
 from hmtl.data.lines import read_lines
 from hmtl.data.preparation.consistency import consistent
-from hmtl.data.preparation.source import Converted, Dropped, Source, Unit
+from hmtl.data.preparation.source import SINGLETONS_HELP, Converted, Dropped, Source, Unit
 from hmtl.data.preparation.sources.files import SPLITS
 from hmtl.errors import DataError, UserError
 
 FOLDS = 10
 # Of coref/conll: the word, and the brackets of coreference, which may be missing where there are none.
 _WORD, _COREFERENCE = 3, 12
+# The clusters of one mention in the whole corpus.
+_SINGLETONS = 5_763
 
 
 @Source.register("litbank")
@@ -26,7 +28,8 @@ class LitbankSource(Source):
     The entities of `entities/tsv`, nested ones among them, become the layer `ner`: they are whole phrases with their
     types. The coreference of `coref/conll` marks pronouns too, which the entities leave out.
 
-    Papers: Bamman, Popat and Shen, 2019 (NAACL); Bamman, Lewke and Mansoor, 2020 (LREC), with the ten folds.
+    Papers: Bamman, Popat and Shen, 2019 (NAACL); Bamman, Lewke and Mansoor, 2020 (LREC), with the ten folds. The
+    figures are of the whole corpus, which each fold divides anew.
 
     # Parameters
 
@@ -37,7 +40,8 @@ class LitbankSource(Source):
     fold : `int`, optional (default = `0`)
         Which of the ten folds.
     singletons : `bool`, optional (default = `False`)
-        Whether clusters of one mention stay; LitBank annotates them, OntoNotes does not.
+        Whether clusters of one mention stay; LitBank annotates them, OntoNotes does not. They can only be missed unless
+        the coreference head has `predict_singletons`.
     """
 
     def __init__(self, directory: Path, lists: Path, fold: int = 0, singletons: bool = False) -> None:
@@ -46,6 +50,14 @@ class LitbankSource(Source):
         self._singletons = singletons
         self._names = {split: _names(lists / str(fold) / f"{split}.ids") for split in SPLITS}
         self.expected = {split: {"documents": len(names)} for split, names in self._names.items()}
+        lost = 0 if singletons else _SINGLETONS
+        self.expected_in_all = {
+            "documents": 100,
+            "tokens": 210_532,
+            "ner": 13_912,
+            "clusters": 7_927 - lost,
+            "mentions in clusters": 29_103 - lost,
+        }
 
     @classmethod
     def add_arguments(cls, parser: ArgumentParser) -> None:
@@ -58,7 +70,9 @@ class LitbankSource(Source):
             help="the published lists: data/litbank_tenfold_splits of the repository dbamman/lrec2020-coref",
         )
         parser.add_argument("--fold", type=int, default=0, choices=range(FOLDS), help="which of them")
-        parser.add_argument("--singletons", action="store_true", help="keep the clusters of one mention")
+        parser.add_argument(
+            "--singletons", action="store_true", help=f"keep clusters of one mention. {SINGLETONS_HELP}"
+        )
 
     @classmethod
     def from_arguments(cls, arguments: Namespace) -> "LitbankSource":

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Literal, Optional, Tuple
 from hmtl.data.corpora.ontonotes import OntonotesCorpus
 from hmtl.data.document import Document
 from hmtl.data.ontonotes_release import ReleaseOptions, fill_in_words, read_release, read_split_lists
-from hmtl.data.preparation.source import Converted, Dropped, Source, Unit
+from hmtl.data.preparation.source import SINGLETONS_HELP, Converted, Dropped, Source, Unit
 from hmtl.errors import DataError, UserError
 
 MissingLayer = Literal["empty", "absent", "skip"]
@@ -124,7 +124,9 @@ class OntonotesSource(Source):
         )
         parser.add_argument("--keep-disfluencies", action="store_true", help="keep EDITED phrases")
         parser.add_argument("--keep-appositions", action="store_true", help="make clusters of APPOS chains too")
-        parser.add_argument("--keep-single-mentions", action="store_true", help="keep clusters of one mention")
+        parser.add_argument(
+            "--keep-single-mentions", action="store_true", help=f"keep clusters of one mention. {SINGLETONS_HELP}"
+        )
         parser.add_argument("--unescape", action="store_true", help="read '/.' as '.'")
 
     @classmethod

@@ -76,7 +76,7 @@ def test_settings_record_the_tokeniser():
         "across_sentences": "merge",
         "directions": "annotated",
         "metonymy": False,
-        "singletons": False,
+        "singletons": True,
         "spacy_model": None,
         "split": "usual",
         "tokeniser": {"pipeline": "blank English with sentencizer", "spacy": spacy.__version__},
@@ -86,9 +86,10 @@ def test_settings_record_the_tokeniser():
 def test_options_come_from_the_command_line():
     source = from_command_line(
         *("--spans", "extents", "--zone", "body", "--across-sentences", "drop", "--directions", "ordered"),
-        *("--metonymy", "--singletons", "--split-dir", str(SPLITS)),
+        *("--metonymy", "--no-singletons", "--split-dir", str(SPLITS)),
     )
-    assert source.options == AceOptions("2005", "extents", "body", "drop", "ordered", True, True, None)
+    assert source.options == AceOptions("2005", "extents", "body", "drop", "ordered", True, False, None)
+    assert from_command_line("--singletons").options == AceOptions()
     assert source.split_dir == SPLITS
     assert from_command_line().options == AceOptions()
 

@@ -134,6 +134,19 @@ def test_scierc(tmp_path):
     assert (tmp_path / "out2" / "train.jsonl").read_bytes() == (tmp_path / "out" / "train.jsonl").read_bytes()
 
 
+def test_scierc_is_held_against_its_figures(tmp_path):
+    report = prepare(source_of(SciercSource, "--dir", scierc(tmp_path)), tmp_path / "out", jobs=0)
+    expected = {split: part.expected["ner"] for split, part in report.splits.items()}
+    assert expected == {"train": 5_598, "dev": 811, "test": 1_685}
+    # The sum of the splits; 4,648 rows of relations, of which 4 say again what another says.
+    assert report.expected == {"ner": sum(expected.values()), "relations": 4_644, "mentions in clusters": 2_686}
+    assert report.in_all.differing == ["ner", "relations", "mentions in clusters"]
+    cells = [line.split() for line in report.text().splitlines()]
+    assert ["ner", "3", "5,598", "!", "3", "811", "!", "3", "1,685", "!", "9", "8,094", "!"] in cells
+    assert ["relations", "1", "1", "1", "3", "4,644", "!"] in cells
+    assert ["mentions", "in", "clusters", "2", "2", "2", "6", "2,686", "!"] in cells
+
+
 def test_contradictions_in_scierc_are_dropped_and_told(tmp_path):
     flawed = {
         **SCIERC,

@@ -86,6 +86,18 @@ def test_singletons_by_option(litbank):
     assert kept.documents[0].clusters == [[(0, 4), (6, 6)], [(3, 4)], [(8, 8)]] and kept.dropped == []
 
 
+def test_the_whole_corpus_with_and_without_singletons(litbank):
+    kept, without = source_of(litbank, "--singletons").expected_in_all, source_of(litbank).expected_in_all
+    assert (kept["clusters"], kept["mentions in clusters"]) == (7_927, 29_103)
+    # 5,763 mentions are alone in their cluster: at least two are left of each other one.
+    assert (without["clusters"], without["mentions in clusters"]) == (2_164, 23_340)
+    assert {name: kept[name] for name in ("documents", "tokens", "ner")} == {
+        "documents": 100,
+        "tokens": 210_532,
+        "ner": 13_912,
+    }
+
+
 def test_empty_cells_may_hold_an_underscore(litbank):
     before = converted(litbank).documents
     (litbank / "coref" / "conll" / f"{NAME}.conll").write_text(conll(empty="_"))
@@ -105,6 +117,11 @@ def test_a_fold_is_prepared(litbank):
     report = prepare(source, litbank / "out", jobs=2)
     assert all(part.found["documents"] == 1 and part.differing == [] for part in report.splits.values())
     assert report.to_json()["settings"]["fold"] == 3
+    # Three documents are not the whole corpus, of which the figures are known.
+    assert report.in_all.differing == ["documents", "tokens", "ner", "clusters", "mentions in clusters"]
+    cells = [line.split() for line in report.text().splitlines()]
+    assert ["tokens", "10", "10", "10", "30", "210,532", "!"] in cells
+    assert ["ner", "4", "4", "4", "12", "13,912", "!"] in cells
     [document] = JsonlCorpus().documents(litbank / "out" / "train.jsonl")
     assert [document] == source.convert(source.splits()["train"][0]).documents
     assert [problem.kind for problem in validate_corpus([litbank / "out" / "train.jsonl"]).errors] == []
