@@ -20,7 +20,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help install quickstart predict test slow torture lint docs check clean
+.PHONY: help install quickstart predict test slow torture fuzz lint docs check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -59,6 +59,9 @@ slow: install ## the slow tests: whole benchmarks, kills and recoveries, wheels
 
 torture: install ## kill tiny runs eighty times, recover them each time; they must end as if left in peace
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/torture.py
+
+fuzz: install ## spoil small corpora and texts 10,000 times; each is read rightly or refused in one line
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzzing/fuzz.py --inputs 10000
 
 lint: install ## style and types
 	$(BIN)/ruff check .

@@ -57,7 +57,7 @@ class RepeatedCorpus(Corpus):
     def parse(self, path: Path) -> Iterator[Document]:
         generator = random.Random(0)
         for number in range(self.times):
-            for document in islice(self.corpus.parse(path), self.num_documents):
+            for document in islice(self.corpus.documents(str(path)), self.num_documents):
                 sentences = [generator.sample(sentence, len(sentence)) for sentence in document.sentences]
                 yield replace(document, doc_key=f"{document.doc_key}#{number}", sentences=sentences)
 

@@ -2,15 +2,16 @@
 
 import argparse
 import gc
+import json
 import logging
 import os
 import shutil
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import Any, Iterator, List, NoReturn, Optional, Tuple
 
 from allennlp import commands
 from allennlp.commands import train as allennlp_train
@@ -19,6 +20,7 @@ from allennlp.common.util import install_sigterm_handler
 from torch import cuda
 
 import hmtl.commands  # noqa: F401  (registers them)
+from hmtl.characters import VisibleFormatter, visible
 from hmtl.errors import UserError
 from hmtl.explain import explain, user_errors
 from hmtl.packages import include_package
@@ -74,7 +76,9 @@ def _start_logging() -> None:
     """Warnings, and what a command has to tell; `train` sets up its own, fuller logging."""
     wanted = "DEBUG" if os.environ.get("ALLENNLP_DEBUG") else os.environ.get("ALLENNLP_LOG_LEVEL", "")
     level = getattr(logging, wanted, logging.WARNING)
-    logging.basicConfig(format="%(levelname)s - %(name)s - %(message)s", level=level)
+    handler = logging.StreamHandler()
+    handler.setFormatter(VisibleFormatter("%(levelname)s - %(name)s - %(message)s"))
+    logging.basicConfig(handlers=[handler], level=level)
     if not wanted:
         logging.getLogger("allennlp.commands").setLevel(logging.INFO)
 
@@ -134,15 +138,28 @@ class _Parser(commands.ArgumentParserWithDefaults):
             self.description = "Hierarchical multi-task learning for information extraction: the commands of AllenNLP."
             self.epilog = "--debug, with any command, shows the traceback of an error."
 
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
+
 
 def _check_arguments(parsed: argparse.Namespace) -> None:
     """Refuses what would otherwise end in the middle of things."""
     path = getattr(parsed, "param_path", None)
     if path is not None and os.path.isdir(path):  # jsonnet aborts the whole process
         raise UserError(f"{path}: expected a configuration file, found a directory")
+    if path is not None:
+        _check_is_object(path)
     device = getattr(parsed, "cuda_device", -1)
     if device >= cuda.device_count():
         raise UserError(f"--cuda-device {device}: PyTorch finds {cuda.device_count()} CUDA devices; -1 is the CPU")
+
+
+def _check_is_object(path: str) -> None:
+    """Refuses a configuration that is no object; what is no plain JSON, the evaluation of jsonnet will judge."""
+    with suppress(OSError, ValueError, RecursionError), open(path, encoding="utf-8") as file:
+        found = json.load(file)
+        if not isinstance(found, dict):
+            raise UserError(f"{path}: expected an object of settings ({{...}}), found {type(found).__name__}")
 
 
 @contextmanager

@@ -16,9 +16,11 @@ from allennlp.common.util import SigTermReceived
 from allennlp.data.data_loaders.multiprocess_data_loader import WorkerError
 from torch.multiprocessing import ProcessRaisedException
 
+from hmtl.characters import visible
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.training.stop_signals import TrainingStopped
 
+_MAX_LENGTH = 2_000
 _CONFIGURATION_MODULES = {f"allennlp.common.{name}" for name in ("from_params", "lazy", "params", "registrable")}
 
 
@@ -38,7 +40,7 @@ def user_errors(program: str = "hmtl", debug: bool = False) -> Iterator[None]:
         print(f"{program}: terminated", file=sys.stderr)
         raise SystemExit(143) from None
     except TrainingStopped as stopped:
-        print(f"{program}: {stopped}", file=sys.stderr)
+        print(visible(f"{program}: {stopped}"), file=sys.stderr)
         raise SystemExit(stopped.exit_code) from None
     except BrokenPipeError:
         # Python would complain once more while it flushes stdout at exit.
@@ -55,9 +57,17 @@ def user_errors(program: str = "hmtl", debug: bool = False) -> Iterator[None]:
 
 
 def explain(error: BaseException) -> Optional[str]:
-    """The one line that tells a user what to mend, or `None` where the error is not a user's mistake."""
+    """The one line that tells a user what to mend, or `None` where the error is not a user's mistake.
+
+    What it quotes of files acts on no terminal: see `visible`.
+    """
     message = _explain(error)
-    return None if message is None else " ".join(message.split())
+    return None if message is None else visible(_shortened(" ".join(message.split())))
+
+
+def _shortened(message: str) -> str:
+    """Without the middle of what is too long to read, such as a cell of 5,000 digits; the advice stands at the end."""
+    return message if len(message) <= _MAX_LENGTH else f"{message[: _MAX_LENGTH - 300]} ... {message[-300:]}"
 
 
 def _explain(error: BaseException) -> Optional[str]:

@@ -18,6 +18,7 @@ import torch
 
 import hmtl  # noqa: F401  registers what a configuration can name
 from hmtl.analysis.errors import analyse_run, errors_as_page, errors_as_text
+from hmtl.characters import visible_lines
 from hmtl.errors import UserError
 from hmtl.evaluation import load_run
 from hmtl.explain import user_errors
@@ -60,7 +61,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         if arguments.html is not None:
             with atomic_write(arguments.html) as file:
                 file.writelines(errors_as_page(errors))
-        print(errors_as_text(errors))
+        print(visible_lines(errors_as_text(errors)))
 
 
 if __name__ == "__main__":

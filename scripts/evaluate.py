@@ -16,6 +16,7 @@ from typing import List, Optional
 import torch
 
 import hmtl  # noqa: F401  registers what a configuration can name
+from hmtl.characters import visible_lines
 from hmtl.errors import UserError
 from hmtl.evaluation import evaluate_run, load_run
 from hmtl.explain import user_errors
@@ -94,7 +95,7 @@ def main(argv: Optional[List[str]] = None) -> None:
             with_baselines=not arguments.no_baselines,
         )
         try:
-            print(evaluation.table(), flush=True)
+            print(visible_lines(evaluation.table()), flush=True)
         finally:  # also where nobody reads the table to its end
             evaluation.write(output)
         print(f"\nall metrics: {output}")

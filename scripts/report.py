@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
+from hmtl.characters import visible_lines
 from hmtl.errors import UserError
 from hmtl.experiments.report import REPORT, write_report
 from hmtl.experiments.tables import Bootstrap
@@ -51,7 +52,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         bootstrap = Bootstrap(arguments.samples, arguments.seed, arguments.unit == "document", arguments.level)
         for note in write_report(arguments.runs, output, bootstrap):
             print(note, file=sys.stderr)
-        print((output / REPORT).read_text(encoding="utf-8"))
+        print(visible_lines((output / REPORT).read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

@@ -159,3 +159,17 @@ def test_user_errors_names_the_program(capsys: pytest.CaptureFixture) -> None:
 
     assert caught.value.code == 2
     assert capsys.readouterr().err == "evaluate.py: error: no such run\n"
+
+
+def test_nothing_that_a_message_quotes_acts_on_the_terminal(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit), user_errors():
+        raise UserError("found 'b\x1b]0;title\x07', \x9b \u202e \ud800")
+
+    assert capsys.readouterr().err == "hmtl: error: found 'b\\x1b]0;title\\x07', \\x9b \\u202e \\ud800\n"
+
+
+def test_a_message_of_any_length_has_a_beginning_and_an_end() -> None:
+    message = explain(UserError(f"found '{'9' * 100_000}'; expected a number"))
+
+    assert message is not None and len(message) < 2_100
+    assert message.startswith("found '999") and message.endswith("999'; expected a number")

@@ -1,6 +1,5 @@
 """Texts from files and standard input, read one by one."""
 
-import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import IO, Any, Iterator, List, Sequence, TypeVar
 from allennlp.common.util import JsonDict
 
 from hmtl.errors import DataError, UserError
+from hmtl.json_text import parse_json
 
 # What a file is read as: by its name, as one text, as one text a line, as JSON lines.
 KINDS = ("auto", "text", "lines", "jsonl")
@@ -101,10 +101,7 @@ def _decoded(raw: bytes, first_byte: int) -> str:
 
 
 def _json_object(line: str) -> JsonDict:
-    try:
-        record = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise UserError(f"not valid JSON ({error}); expected one object a line") from error
+    record = parse_json(line, "one object a line")
     if not isinstance(record, dict):
         raise UserError(f'expected {{"text": ...}} or {{"sentences": ...}}, found {type(record).__name__}')
     return record

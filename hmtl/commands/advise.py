@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Iterable, List, Sequence
 from allennlp.commands.subcommand import Subcommand
 
 from hmtl.arguments import at_least
+from hmtl.characters import visible_lines
 from hmtl.errors import UserError
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _main_task(arguments: argparse.Namespace) -> None:
     predictions = predict(data, arguments.main, candidates, seed=arguments.seed)
     num_pairs = int((data.measured & data.without(arguments.main)).sum())
     advice = Advice(arguments.main, predictions, read_affinities(study), num_pairs)
-    print(advice_as_text(advice))
+    print(visible_lines(advice_as_text(advice)))
     if arguments.output is not None:
         write_rows(arguments.output, rows_of(advice))
     if arguments.groups is not None:

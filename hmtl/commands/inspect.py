@@ -11,6 +11,7 @@ from typing import Any, Dict, List
 from allennlp.commands.subcommand import Subcommand
 
 from hmtl.arguments import at_least
+from hmtl.characters import visible
 from hmtl.data.corpora import Corpus
 from hmtl.files import atomic_write
 from hmtl.inspection import (
@@ -116,4 +117,4 @@ def _write_page(path: Path, report: Dict[str, Any], documents: List[ShownDocumen
     with atomic_write(path) as file:
         file.writelines(write_page(report, documents))
     total = sum(split["documents"] for split in report["splits"].values())
-    print(f"{path}: statistics, and {len(documents):,} of {total:,} documents", file=sys.stderr)
+    print(visible(f"{path}: statistics, and {len(documents):,} of {total:,} documents"), file=sys.stderr)

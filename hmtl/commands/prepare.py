@@ -14,8 +14,8 @@ Convert a corpus, as its publisher ships it, to training data: one document a li
 test.jsonl, which a configuration reads with the corpus 'jsonl', and OUTPUT/report.json, what was found, expected, left
 out and dropped.
 
-Files that cannot be used are left out, with one line each and exit code 1. Where a split gets nothing, nothing is
-written, and the exit code is 2. OUTPUT appears at the end, whole or not at all."""
+Files and documents that cannot be used are left out, with one line each and exit code 1. Where a split gets nothing,
+nothing is written, and the exit code is 2. OUTPUT appears at the end, whole or not at all."""
 
 
 @Subcommand.register("prepare")

@@ -12,6 +12,7 @@ from allennlp.commands.subcommand import Subcommand
 from hmtl.analysis.curves import CURVES_IMAGE, WITHOUT_MATPLOTLIB, write_curves
 from hmtl.analysis.runs import find_runs, summarize
 from hmtl.analysis.side_by_side import side_by_side
+from hmtl.characters import visible_lines
 
 
 @Subcommand.register("runs")
@@ -52,7 +53,7 @@ def _print_runs(arguments: argparse.Namespace) -> None:
         print(json.dumps([asdict(run) for run in runs], indent=2))
     else:
         width = shutil.get_terminal_size((120, 24)).columns
-        print(side_by_side(runs, width=width, all_options=arguments.all))
+        print(visible_lines(side_by_side(runs, width=width, all_options=arguments.all)))
 
 
 def _write_curves(directory: Path) -> None:

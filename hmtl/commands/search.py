@@ -10,6 +10,7 @@ from allennlp.common import Params
 from allennlp.common.params import parse_overrides
 
 from hmtl.arguments import at_least
+from hmtl.characters import visible_lines
 from hmtl.errors import UserError
 from hmtl.search.executor_arguments import add_executor_arguments, checked_resources
 
@@ -126,7 +127,7 @@ def _search(arguments: argparse.Namespace) -> None:
         finally:
             executor.close()
         notes = report.write_summary(trials.study)
-    print(report.table(trials.study))
+    print(visible_lines(report.table(trials.study)))
     for note in notes:
         print(note, file=sys.stderr)
     if not trials.any_finished():

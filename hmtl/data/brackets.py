@@ -10,6 +10,8 @@ from hmtl.errors import DataError
 
 _SYMBOL = re.compile(r"[()]|[^\s()]+")
 _TRACE = "-NONE-"
+# Far more than the trees of any sentence have: whoever walks a tree calls functions within functions.
+_MAX_DEPTH = 200
 # What stands for brackets where brackets are syntax.
 _ESCAPES = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "-LCB-": "{", "-RCB-": "}"}
 
@@ -75,7 +77,7 @@ def read_brackets(path: Path) -> List[Constituent]:
     # Raises
 
     DataError
-        At a bracket or a word that makes no tree, and where there is no tree.
+        At a bracket or a word that makes no tree, where brackets are nested too deeply, and where there is no tree.
     """
     trees: List[Constituent] = []
     open_nodes: List[Constituent] = []
@@ -83,6 +85,8 @@ def read_brackets(path: Path) -> List[Constituent]:
     for number, line in read_lines(path):
         for symbol in _SYMBOL.findall(line):
             if symbol == "(":
+                if len(open_nodes) == _MAX_DEPTH:
+                    raise DataError(f"brackets within brackets, more than {_MAX_DEPTH} deep", path, number)
                 if open_nodes and open_nodes[-1].is_preterminal:
                     raise DataError(f"a word and a bracket below the same node '{open_nodes[-1].label}'", path, number)
                 open_nodes.append(Constituent("", line=number))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from hmtl.data.lines import read_lines
+from hmtl.data.numbers import whole_number
 from hmtl.errors import DataError
 
 _NUM_COLUMNS = 10
@@ -93,12 +94,13 @@ def _token(line: str, expected: int, path: Path, number: int) -> Optional[Token]
     index, form, lemma, upos, xpos, features, head, relation, _, misc = cells
     if "-" in index or "." in index:
         return None
-    if index != str(expected) or not head.isdecimal():
+    head_number = whole_number(head)
+    if index != str(expected) or head_number is None:
         message = f"expected token {expected} with the number of its head, found '{index}' and '{head}'"
         raise DataError(message, path, number)
     if features != _EMPTY and not all("=" in feature for feature in features.split("|")):
         raise DataError(f"expected features such as 'Number=Sing|Person=3', found '{features}'", path, number)
-    return Token(form, lemma, upos, xpos, _pairs(features), int(head) - 1, relation, _pairs(misc), number)
+    return Token(form, lemma, upos, xpos, _pairs(features), head_number - 1, relation, _pairs(misc), number)
 
 
 def _pairs(cell: str) -> Dict[str, str]:

@@ -6,11 +6,13 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Union
 
-from hmtl.data.lines import read_lines
+from hmtl.data.checks import known_key_like, label_fault, metadata_fault, sentence_fault, shown, surrogate_fault
+from hmtl.data.lines import decoded, raw_lines
 from hmtl.errors import DataError
 from hmtl.files import atomic_write
+from hmtl.json_text import parse_json
 
 Bounds = Tuple[int, int]
 
@@ -113,40 +115,54 @@ class Document:
         # Raises
 
         DataError
-            Where a sentence is empty, a token is no string, a span lies outside the text or crosses a sentence end,
-            or a key of the metadata is the name of a layer.
+            Where a sentence is empty or of placeholders, a token is no string, a label is no string, empty or in white
+            space, a text is no valid Unicode, a span lies outside the text or crosses a sentence end, metadata are no
+            JSON values, or a key of theirs is the name of a layer.
         """
 
-        def fail(message: str) -> None:
+        def fail(message: str) -> NoReturn:
             raise DataError(f"document '{self.doc_key}': {message}", path, line)
 
+        key_fault = surrogate_fault(self.doc_key)
+        if key_fault:
+            fail(f"'doc_key': {key_fault}")
         if not self.sentences:
             fail("it has no sentences; remove it or give it text")
         for number, sentence in enumerate(self.sentences):
             if not isinstance(sentence, list):
                 fail(f"sentence {number} is no list of tokens but {type(sentence).__name__}")
-            if not sentence:
-                fail(f"sentence {number} is empty; remove it")
-            if not all(isinstance(token, str) and token for token in sentence):
-                fail(f"sentence {number} holds a token that is not a non-empty string")
+            fault = sentence_fault(sentence)
+            if fault:
+                fail(f"sentence {number} {fault}")
         layers = {"doc_key", "sentences", "ner", "emd", "relations", "clusters", *self.spans}
         for key in sorted(layers & set(self.metadata)):
             fail(f"the metadata key '{key}' is the name of a layer; rename it")
+        for key, value in self.metadata.items():
+            fault = metadata_fault({key: value})
+            if fault:
+                fail(f"the metadata key '{key}': {fault}")
         starts = self.sentence_starts
         length = starts[-1] + len(self.sentences[-1])
 
         def sentence_of(what: str, start: int, end: int) -> int:
             if not 0 <= start <= end < length:
-                fail(f"{what} [{start}, {end}] lies outside the text of {length} tokens (offsets are inclusive)")
+                message = f"{what} [{start}, {end}] lies outside the text of {length} tokens (offsets are inclusive)"
+                fail(message + self._why_too_far(end == length))
             sentence = bisect_right(starts, start) - 1
-            if end >= starts[sentence] + len(self.sentences[sentence]):
-                last = starts[sentence] + len(self.sentences[sentence]) - 1
-                fail(f"{what} [{start}, {end}] leaves its sentence, tokens {starts[sentence]} to {last}")
+            stop = starts[sentence] + len(self.sentences[sentence])
+            if end >= stop:
+                message = f"{what} [{start}, {end}] leaves its sentence, tokens {starts[sentence]} to {stop - 1}"
+                fail(f"{message} (offsets count tokens of the document){self._why_too_far(end == stop)}")
             return sentence
 
         for layer, spans in self.spans.items():
+            layer_fault = surrogate_fault(layer)
+            if layer_fault:
+                fail(f"the name of a layer: {layer_fault}")
+            _check_labels(f"'{layer}'", [span.label for span in spans], fail)
             for start, end, _ in spans:
                 sentence_of(f"'{layer}' span", start, end)
+        _check_labels("'relations'", [relation.label for relation in self.relations or []], fail)
         for arg1, arg2, label in self.relations or []:
             if sentence_of("relation argument", *arg1) != sentence_of("relation argument", *arg2):
                 fail(f"the arguments {list(arg1)} and {list(arg2)} of '{label}' lie in two sentences")
@@ -154,6 +170,15 @@ class Document:
             for mention in cluster:
                 sentence_of("cluster mention", *mention)
         return self
+
+    def _why_too_far(self, by_one: bool) -> str:
+        """What a span that ends one token too far tells of the others: without one of a single token, the same."""
+        bounds = [span.bounds for spans in self.spans.values() for span in spans]
+        bounds += [argument for relation in self.relations or [] for argument in relation[:2]]
+        bounds += [mention for cluster in self.clusters or [] for mention in cluster]
+        if not by_one or len(bounds) < 2 or any(start == end for start, end in bounds):
+            return ""
+        return f"; all ends look one too far (none of {len(bounds)} spans has one token): the end is the last token"
 
     def to_json(self) -> Dict[str, Any]:
         """The document in the DyGIE/SciERC layout: spans and relations grouped by sentence, offsets by document."""
@@ -189,32 +214,7 @@ class Document:
         DataError
             Where the record does not follow the layout, or `validate` refuses the document.
         """
-        if not isinstance(record, dict):
-            raise DataError(f"expected a JSON object, found {type(record).__name__}", path, line)
-        for key in ("doc_key", "sentences"):
-            if key not in record:
-                raise DataError(f"the key '{key}' is missing; expected 'doc_key' and 'sentences'", path, line)
-        sentences = record["sentences"]
-        if not isinstance(sentences, list) or not all(isinstance(sentence, list) for sentence in sentences):
-            raise DataError("'sentences' must be a list of lists of tokens", path, line)
-        spans: Dict[str, List[Span]] = {}
-        metadata: Dict[str, Any] = {}
-        relations: Optional[List[Relation]] = None
-        clusters: Optional[List[List[Bounds]]] = None
-        for key, value in record.items():
-            if key in ("doc_key", "sentences"):
-                continue
-            if key == "relations":
-                rows = _rows(value, (int, int, int, int, str), key, len(sentences), path, line)
-                relations = [Relation((a, b), (c, d), label) for a, b, c, d, label in rows]
-            elif key == "clusters":
-                clusters = _clusters(value, path, line)
-            elif key in ("ner", "emd") or _looks_like_layer(key, value, len(sentences)):
-                spans[key] = [Span(*row) for row in _rows(value, (int, int, str), key, len(sentences), path, line)]
-            else:
-                metadata[key] = value
-        document = cls(str(record["doc_key"]), sentences, spans, relations, clusters, metadata)
-        return document.validate(path, line)
+        return _Record(record, path, line).document().validate(path, line)
 
 
 def read_jsonl(path: Union[str, os.PathLike]) -> Iterator[Document]:
@@ -225,14 +225,25 @@ def read_jsonl(path: Union[str, os.PathLike]) -> Iterator[Document]:
     DataError
         Naming the file and the line, where a line is not UTF-8, not valid JSON or not a valid document.
     """
-    for number, text in read_lines(path):
-        if not text.strip():
-            continue
+    for _, found in attempt_jsonl(path):
+        if isinstance(found, DataError):
+            raise found
+        yield found
+
+
+def attempt_jsonl(path: Union[str, os.PathLike]) -> Iterator[Tuple[int, Union[Document, DataError]]]:
+    """Yields the number of each line and its document, as `read_jsonl` does, or why it holds none."""
+    for number, raw in raw_lines(path):
         try:
-            record = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise DataError(f"not valid JSON ({error}); expected one object a line", path, number) from error
-        yield Document.from_json(record, path, number)
+            text = decoded(raw, path, number)
+            if not text.strip():
+                continue
+            found: Union[Document, DataError] = Document.from_json(
+                parse_json(text, "one object a line", path, number), path, number
+            )
+        except DataError as error:
+            found = error
+        yield number, found
 
 
 def write_jsonl(documents: Iterable[Document], path: Union[str, os.PathLike]) -> int:
@@ -246,6 +257,120 @@ def write_jsonl(documents: Iterable[Document], path: Union[str, os.PathLike]) ->
     return count
 
 
+class _Record:
+    """A record in the DyGIE/SciERC layout, read layer by layer, with the place of its errors."""
+
+    def __init__(self, record: Any, path: Optional[Union[str, os.PathLike]], line: Optional[int]) -> None:
+        self._path = path
+        self._line = line
+        self._name = ""
+        if not isinstance(record, dict):
+            self._fail(f"expected a JSON object, found {type(record).__name__}")
+        for key in ("doc_key", "sentences"):
+            if key not in record:
+                meant = [other for other in record if known_key_like(other) == key]
+                advice = f"rename '{meant[0]}'" if meant else "expected 'doc_key' and 'sentences'"
+                self._fail(f"the key '{key}' is missing; {advice}")
+        doc_key, sentences = record["doc_key"], record["sentences"]
+        if isinstance(doc_key, bool) or not isinstance(doc_key, (str, int, float)):
+            self._fail(f"'doc_key' is {shown(doc_key)}; expected a name in quotes")
+        self._name = str(doc_key)
+        if not isinstance(sentences, list) or not all(isinstance(sentence, list) for sentence in sentences):
+            self._fail("'sentences' must be a list of lists of tokens")
+        self._record = record
+        self._sentences: List[List[str]] = sentences
+        self._limits = [0, *accumulate(map(len, sentences))]
+
+    def document(self) -> Document:
+        """The document, whose spans may still lie outside of it."""
+        document = Document(self._name, self._sentences)
+        for key, value in self._record.items():
+            if key in ("doc_key", "sentences"):
+                continue
+            if key == "relations":
+                rows = self._rows(key, value, (int, int, int, int, str))
+                document.relations = [Relation((a, b), (c, d), label) for a, b, c, d, label in rows]
+            elif key == "clusters":
+                document.clusters = self._clusters(value)
+            elif key in ("ner", "emd") or self._is_meant_as_layer(key, value):
+                document.spans[key] = [Span(*row) for row in self._rows(key, value, (int, int, str))]
+            else:
+                self._check_spelling(key, value)
+                document.metadata[key] = value
+        return document
+
+    def _fail(self, message: str) -> NoReturn:
+        name = f"document '{self._name}': " if self._name else ""
+        raise DataError(name + message, self._path, self._line)
+
+    def _is_meant_as_layer(self, key: str, value: Any) -> bool:
+        """Whether a value holds one list of rows a sentence, at least half of them such as `[start, end, label]`.
+
+        One bad row makes no metadata of a layer.
+        """
+        if key in _NEVER_LAYERS or not isinstance(value, list):
+            return False
+        rows = [row for rows in value if isinstance(rows, list) for row in rows]
+        if not rows and not all(isinstance(rows_of_sentence, list) for rows_of_sentence in value):
+            return False
+        good = sum(_matches(row, (int, int, str)) for row in rows)
+        if len(value) != len(self._sentences):
+            return bool(rows) and good == len(rows)
+        return 2 * good >= len(rows) or all(map(_is_nearly_span, rows))
+
+    def _check_spelling(self, key: str, value: Any) -> None:
+        meant = known_key_like(key)
+        if meant is not None and meant not in self._record and isinstance(value, (list, dict)):
+            self._fail(
+                f"'{key}' is no layer of [start, end, label] rows; did you mean '{meant}'? "
+                "docs/tutorials/corpus.md has the layout; metadata need another name"
+            )
+
+    def _rows(self, key: str, value: Any, types: Tuple[type, ...]) -> Iterator[List[Any]]:
+        """The rows of a layer, all sentences together; what stands behind the expected fields (scores) is dropped."""
+        if not isinstance(value, list) or len(value) != len(self._sentences):
+            found = f"{len(value)} entries" if isinstance(value, list) else type(value).__name__
+            self._fail(f"'{key}' must hold one list for each of the {len(self._sentences)} sentences, found {found}")
+        layout = ", ".join(kind.__name__ for kind in types)
+        for number, rows in enumerate(value):
+            for row in rows if isinstance(rows, list) else [rows]:
+                if not _matches(row, types):
+                    self._fail(f"'{key}' holds {shown(row)}; expected [{layout}]")
+                self._check_sentence(key, number, row, len(types) - 1)
+                yield row[: len(types)]
+
+    def _check_sentence(self, key: str, number: int, row: Sequence[Any], num_offsets: int) -> None:
+        """Each layer says twice in which sentence a row is: by the list that it stands in, and by its offsets."""
+        first, stop = self._limits[number], self._limits[number + 1]
+        starts = row[0:num_offsets:2]
+        if any(first <= start < stop for start in starts):
+            return
+        # Where a sentence is empty or the offset is none of the text, that is the error.
+        if first == stop or not all(0 <= start < self._limits[-1] for start in starts):
+            return
+        found = bisect_right(self._limits, starts[0]) - 1
+        self._fail(
+            f"'{key}' has {shown(row)} in the list of sentence {number}, tokens {first} to {stop - 1}, but it lies in "
+            f"sentence {found}: offsets count tokens of the document, not of the sentence"
+        )
+
+    def _clusters(self, value: Any) -> List[List[Bounds]]:
+        if not isinstance(value, list) or not all(isinstance(cluster, list) for cluster in value):
+            self._fail("'clusters' must be a list of lists of [start, end]")
+        for mention in (mention for cluster in value for mention in cluster):
+            if not _matches(mention, (int, int)):
+                self._fail(f"'clusters' holds {shown(mention)}; expected [int, int]")
+        return [[(mention[0], mention[1]) for mention in cluster] for cluster in value]
+
+
+def _check_labels(layer: str, labels: Sequence[Any], fail: Callable[[str], NoReturn]) -> None:
+    """Each label is looked at once."""
+    for label in set(labels) if all(isinstance(label, str) for label in labels) else labels:
+        fault = label_fault(label)
+        if fault:
+            fail(f"{layer} has a label that cannot be used: {fault}")
+
+
 def _matches(row: Any, types: Tuple[type, ...]) -> bool:
     return (
         isinstance(row, list)
@@ -255,41 +380,10 @@ def _matches(row: Any, types: Tuple[type, ...]) -> bool:
     )
 
 
-def _looks_like_layer(key: str, value: Any, num_sentences: int) -> bool:
-    return (
-        key not in _NEVER_LAYERS
-        and isinstance(value, list)
-        and len(value) == num_sentences
-        and all(isinstance(rows, list) for rows in value)
-        and all(_matches(row, (int, int, str)) for rows in value for row in rows)
-    )
-
-
-def _rows(
-    value: Any,
-    types: Tuple[type, ...],
-    key: str,
-    num_sentences: int,
-    path: Optional[Union[str, os.PathLike]],
-    line: Optional[int],
-) -> Iterator[List[Any]]:
-    """The rows of a layer, all sentences together; what stands behind the expected fields (scores) is dropped."""
-    if not isinstance(value, list) or len(value) != num_sentences:
-        found = f"{len(value)} entries" if isinstance(value, list) else type(value).__name__
-        message = f"'{key}' must hold one list for each of the {num_sentences} sentences, found {found}"
-        raise DataError(message, path, line)
-    layout = ", ".join(kind.__name__ for kind in types)
-    for rows in value:
-        for row in rows if isinstance(rows, list) else [rows]:
-            if not _matches(row, types):
-                raise DataError(f"'{key}' holds {json.dumps(row)}; expected [{layout}]", path, line)
-            yield row[: len(types)]
-
-
-def _clusters(value: Any, path: Optional[Union[str, os.PathLike]], line: Optional[int]) -> List[List[Bounds]]:
-    if not isinstance(value, list) or not all(isinstance(cluster, list) for cluster in value):
-        raise DataError("'clusters' must be a list of lists of [start, end]", path, line)
-    for mention in (mention for cluster in value for mention in cluster):
-        if not _matches(mention, (int, int)):
-            raise DataError(f"'clusters' holds {json.dumps(mention)}; expected [int, int]", path, line)
-    return [[(mention[0], mention[1]) for mention in cluster] for cluster in value]
+def _is_nearly_span(row: Any) -> bool:
+    """Whether a row is `[start, end, label]` but for one value."""
+    if not isinstance(row, list) or len(row) < 3:
+        return False
+    numbers = [isinstance(value, int) and not isinstance(value, bool) for value in row[:2]]
+    is_label = isinstance(row[2], str)
+    return (is_label and any(numbers)) or (all(numbers) and (row[2] is None or isinstance(row[2], bool)))

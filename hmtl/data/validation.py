@@ -1,16 +1,16 @@
 """Checks a corpus before it is trained on: counts per layer and label, and what looks wrong in the annotations."""
 
-import json
 import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import DefaultDict, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
-from hmtl.data.corpora.corpus import Corpus, files_below
+from hmtl.characters import visible
+from hmtl.data.checks import known_key_like
+from hmtl.data.corpora.corpus import Attempt, Corpus, files_below
 from hmtl.data.corpora.jsonl import JsonlCorpus
-from hmtl.data.document import MENTION_LAYERS, Bounds, Document, Span
-from hmtl.data.lines import read_lines
+from hmtl.data.document import MENTION_LAYERS, Bounds, Document, Span, attempt_jsonl
 from hmtl.errors import DataError
 
 # The layers that the four tasks learn from; any other name is taken to be a span layer of that name.
@@ -18,6 +18,8 @@ TASK_LAYERS = {"relation": "relations", "coref": "clusters"}
 
 # A sentence that two splits share is suspicious from this length, in tokens, as short ones recur by chance.
 MIN_LEAK_TOKENS = 6
+# From so many spans on, their lengths tell something.
+MIN_SPANS = 10
 
 
 class Problem(NamedTuple):
@@ -41,7 +43,7 @@ class Problem(NamedTuple):
     message: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.severity}: {self.kind}: {self.message}"
+        return visible(f"{self.place}: {self.severity}: {self.kind}: {self.message}")
 
 
 @dataclass
@@ -152,13 +154,14 @@ def validate_corpus(
     # Raises
 
     DataError
-        Where a path cannot be read at all. A document of the project's own format that cannot be used is a
-        problem of the report instead, and the documents after it are checked.
+        Where a path cannot be read at all. A document that cannot be used is a problem of the report instead, and
+        the documents after it are checked.
     """
     allowed = None if relation_labels is None else set(relation_labels)
     report = ValidationReport()
     shared = _SharedText(min_leak_tokens)
     layers_seen: Dict[str, Counter] = {}
+    ends: DefaultDict[str, _Ends] = defaultdict(_Ends)
     for path in paths:
         for split, place, found in _read(str(path), corpus or JsonlCorpus()):
             counts = report.counts.setdefault(split, SplitCounts())
@@ -169,8 +172,11 @@ def validate_corpus(
                 continue
             counts.add(found)
             layers_seen.setdefault(split, Counter()).update(found.layers)
+            ends[split].add(found)
             report.problems.extend(check_document(found, place, tasks, allowed))
             report.problems.extend(shared.check(found, split, place))
+    for split, seen in ends.items():
+        report.problems.extend(seen.check(split))
     if tasks is None:
         report.problems.extend(_partly_annotated(report.counts, layers_seen))
     return report
@@ -188,6 +194,7 @@ def check_document(
         if layer not in document.layers:
             yield Problem("error", "missing layer", place, f"{where} has no layer '{layer}'")
     checks = [
+        *_check_names(document),
         *(problem for layer, spans in document.spans.items() for problem in _check_spans(document, layer, spans)),
         *_check_relations(document, relation_labels),
         *_check_clusters(document),
@@ -222,6 +229,14 @@ def crossing_pairs(spans: Sequence[Span]) -> List[Tuple[Span, Span]]:
 
 # A problem of a document before its place is known: severity, kind, message.
 _Finding = Tuple[str, str, str]
+
+
+def _check_names(document: Document) -> Iterator[_Finding]:
+    for layer in document.spans:
+        meant = known_key_like(layer)
+        # A layer of one's own may have any name; `entities` is an ordinary one.
+        if meant in ("ner", "emd") and meant not in document.spans and layer.lower() == meant:
+            yield "warning", "name of a layer", f"'{layer}' is a layer of its own; did you mean '{meant}'?"
 
 
 def _check_spans(document: Document, layer: str, spans: Sequence[Span]) -> Iterator[_Finding]:
@@ -280,6 +295,44 @@ def _check_clusters(document: Document) -> Iterator[_Finding]:
                 yield "error", "duplicate mention", f"cluster {number} has {text} {count} times"
 
 
+class _Ends:
+    """Looks for ends that are one too far, as in layouts that exclude them, where no span leaves its sentence by it."""
+
+    def __init__(self) -> None:
+        self._lengths: DefaultDict[str, Counter] = defaultdict(Counter)
+        # Arguments of relations that are no mentions, and those of them that would be if they ended a token earlier.
+        self._strangers: Counter = Counter()
+
+    def add(self, document: Document) -> None:
+        """Counts the spans of a further document."""
+        arguments = [argument for relation in document.relations or [] for argument in relation[:2]]
+        layers = {name: [span.bounds for span in spans] for name, spans in document.spans.items()}
+        layers["relations"] = arguments
+        layers["clusters"] = [mention for cluster in document.clusters or [] for mention in cluster]
+        for layer, bounds in layers.items():
+            self._lengths[layer].update(end > start for start, end in bounds)
+        for name in MENTION_LAYERS:
+            if name in document.spans:
+                mentions = set(layers[name])
+                strangers = [argument for argument in arguments if argument not in mentions]
+                self._strangers["all"] += len(strangers)
+                self._strangers["shorter"] += sum((start, end - 1) in mentions for start, end in strangers)
+                break
+
+    def check(self, split: str) -> Iterator[Problem]:
+        advice = "expected the offset of the last token, not the one behind it"
+        for layer, lengths in self._lengths.items():
+            if not lengths[False] and lengths[True] >= MIN_SPANS:
+                message = f"'{layer}': none of {lengths[True]} spans has one token: all ends look one too far; {advice}"
+                yield Problem("warning", "exclusive ends", split, message)
+        if self._strangers["all"] == self._strangers["shorter"] >= MIN_SPANS:
+            message = (
+                f"'relations': all {self._strangers['all']} arguments that are no mentions would be if they ended one "
+                f"token earlier: all ends look one too far; {advice}"
+            )
+            yield Problem("warning", "exclusive ends", split, message)
+
+
 class _SharedText:
     """Remembers the keys, texts and sentences seen, and finds those that occur again where they should not."""
 
@@ -307,32 +360,23 @@ class _SharedText:
                 yield Problem("warning", "sentence in two splits", place, f"{where}: '{text}' is also at {first_place}")
 
 
-def _read(path: str, corpus: Corpus) -> Iterator[Tuple[str, str, Union[Document, DataError]]]:
-    """Yields the split, the place and the document; a line that holds no usable document gives its error instead."""
+def _read(path: str, corpus: Corpus) -> Iterator[Tuple[str, str, Attempt]]:
+    """Yields the split, the place and the document; where there is no usable document, its error instead."""
     if not isinstance(corpus, JsonlCorpus) or not Path(path).exists():
         # This also raises for a missing path, and selects the documents of `path#start:stop`.
-        for document in corpus.documents(path):
-            yield path, path, document
+        for attempt in corpus.attempts(path):
+            yield path, path, attempt
         return
-    found = False
+    first = True
     for file in files_below(Path(path), "*.jsonl"):
-        for number, text in read_lines(file):
-            if text.strip():
-                found = True
-                yield str(file), f"{file}:{number}", _document(text, file, number)
-    if not found:
+        for number, attempt in attempt_jsonl(file):
+            # The first line tells whether the file is of this format at all.
+            if first and isinstance(attempt, DataError) and isinstance(attempt.__cause__, ValueError):
+                raise attempt
+            first = False
+            yield str(file), f"{file}:{number}", attempt
+    if first:
         raise DataError("no documents found; is the file empty or of another format?", path)
-
-
-def _document(text: str, file: Path, number: int) -> Union[Document, DataError]:
-    try:
-        record = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"not valid JSON ({error}); expected one object a line", file, number) from error
-    try:
-        return Document.from_json(record, file, number)
-    except DataError as error:
-        return error
 
 
 def _partly_annotated(counts: Dict[str, SplitCounts], layers_seen: Dict[str, Counter]) -> Iterator[Problem]:
@@ -367,8 +411,11 @@ def without_common_folder(paths: Sequence[str]) -> List[str]:
 
 
 def format_table(header: Sequence[str], rows: Iterable[Tuple[str, Sequence[str]]]) -> str:
-    """Aligned columns, the first to the left and the others to the right; a row may have too few cells."""
-    lines = [list(header)] + [[name, *cells] for name, cells in rows]
+    """Aligned columns, the first to the left and the others to the right; a row may have too few cells.
+
+    What would act on a terminal is shown as an escape.
+    """
+    lines = [[visible(cell) for cell in line] for line in [header, *([name, *cells] for name, cells in rows)]]
     lines = [line + [""] * (len(header) - len(line)) for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines)]
     aligned = [[cell.rjust(width) for cell, width in zip(line, widths)] for line in lines]

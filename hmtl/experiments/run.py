@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
+from hmtl.characters import visible_lines
 from hmtl.experiments.experiment import RECORD, Record, read_record
 from hmtl.search.launch import end_with_parent
 
@@ -101,7 +102,7 @@ def _evaluate(directory: Path, packages: List[str]) -> None:
     counting = Counting(trained.model)
     evaluation = evaluate_run(trained, device=device, observed=counting.observed)
     evaluation.write(directory / "evaluation.json")
-    print(evaluation.table(), flush=True)
+    print(visible_lines(evaluation.table()), flush=True)
     for (task, figure), counts in counting.counts.items():
         counts.write(directory / counts_name(task, figure=figure))
     # The weights chosen without gold mentions, given them after all; where the setup gives them it is done.
@@ -113,7 +114,7 @@ def _evaluate(directory: Path, packages: List[str]) -> None:
         counting = Counting(given.model)
         evaluation = evaluate_run(given, gold_mentions=True, device=device, observed=counting.observed)
         evaluation.write(directory / "evaluation_gold_mentions.json")
-        print(evaluation.table(), flush=True)
+        print(visible_lines(evaluation.table()), flush=True)
         for (task, figure), counts in counting.counts.items():
             if task in tasks:
                 counts.write(directory / counts_name(task, gold_mentions=True, figure=figure))

@@ -3,9 +3,9 @@
 from html import escape
 from typing import Any, Dict, Iterable, Iterator, List, Sequence
 
+from hmtl.characters import visible
 from hmtl.data.document import Relation, Span
 from hmtl.data.validation import ordered_union
-from hmtl.inspection.characters import visible
 from hmtl.inspection.layers import sentence_of, text_of
 from hmtl.inspection.marks import Annotated, nested_marks
 from hmtl.inspection.page_style import HIDE_LAYER, SCRIPT, STYLE

@@ -1,18 +1,19 @@
 """The splits of a corpus, and documents chosen from them."""
 
 import difflib
-import json
 from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
 
 from allennlp.common import Params
 
+from hmtl.data.checks import shown
 from hmtl.data.corpora import Corpus, JsonlCorpus
 from hmtl.data.corpora.corpus import files_below
 from hmtl.data.document import Document
 from hmtl.data.validation import without_common_folder
-from hmtl.errors import UserError
+from hmtl.errors import DataError, UserError
+from hmtl.json_text import parse_json
 
 # By these names the files or folders of a corpus are taken for its splits, in this order.
 _SPLIT_ORDER = {"train": 0, "training": 0, "dev": 1, "development": 1, "val": 1, "valid": 1, "validation": 1, "test": 2}
@@ -43,9 +44,11 @@ def corpus_format(option: str) -> Corpus:
     parameters: Any = {"type": option}
     if option.lstrip().startswith("{"):
         try:
-            parameters = json.loads(option)
-        except json.JSONDecodeError as error:
-            raise UserError(f"--corpus: not valid JSON ({error}); expected a name or an object with 'type'") from error
+            parameters = parse_json(option, "a name or an object with 'type'")
+        except DataError as error:
+            raise UserError(f"--corpus: {error}") from error
+        if not isinstance(parameters.get("type", ""), str):
+            raise UserError(f"--corpus: 'type' is {shown(parameters['type'])}; expected the name of a format in quotes")
     return Corpus.from_params(Params(parameters))
 
 

@@ -1,6 +1,5 @@
 """Text in, the predictions of all tasks out, in one pass of the model."""
 
-import json
 import os
 from itertools import repeat
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
@@ -14,9 +13,11 @@ from allennlp.models import Model
 from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
+from hmtl.data.checks import surrogate_fault
 from hmtl.data.dataset_readers import DocumentReader
 from hmtl.data.document import Bounds, Document, Relation, Span
 from hmtl.errors import UserError
+from hmtl.json_text import parse_json
 from hmtl.models.heads.task_head import Layer, Scope
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.modules.quantisation import quantised
@@ -186,11 +187,10 @@ class HMTLPredictor(Predictor):
         """The object of one line, checked here, where the line's number is known."""
         self._num_lines += 1
         try:
-            record = json.loads(line)
+            record = parse_json(line, "one object a line")
             _check(record)
-        except (json.JSONDecodeError, UserError) as error:
-            reason = f"not valid JSON ({error})" if isinstance(error, json.JSONDecodeError) else error
-            raise UserError(f"line {self._num_lines} of the input, empty lines not counted: {reason}") from error
+        except UserError as error:
+            raise UserError(f"line {self._num_lines} of the input, empty lines not counted: {error}") from error
         return record if record.get("doc_key") is not None else {**record, "doc_key": f"line_{self._num_lines}"}
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:
@@ -423,20 +423,15 @@ def _check(record: Any) -> None:
         sentences = record["sentences"]
         if not isinstance(sentences, list):
             raise UserError(f"'sentences' is {type(sentences).__name__}; {_EXPECTED}")
-        document = Document(str(record.get("doc_key", "document")), sentences).validate()
-        pieces = document.tokens
+        Document("document", sentences).validate()
     elif "text" in record:
         if not isinstance(record["text"], str):
             raise UserError(f"'text' is {type(record['text']).__name__}; {_EXPECTED}")
         if not record["text"].strip():
             raise UserError(f"'text' is empty; {_EXPECTED}")
-        pieces = [record["text"]]
     else:
         raise UserError(f"{_EXPECTED}, found the keys: {', '.join(map(str, record)) or 'none'}")
-    for piece in pieces:
-        try:
-            piece.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise UserError(
-                f"character {error.start} of {piece[:30]!r} is half of a surrogate pair; expected valid Unicode"
-            ) from error
+    for key in ("doc_key", "text"):
+        fault = surrogate_fault(str(record.get(key, "")))
+        if fault:
+            raise UserError(f"'{key}': {fault}")

@@ -1,9 +1,11 @@
 """The predictor's output for people to read."""
 
+import re
 from typing import Dict, List
 
 from allennlp.common.util import JsonDict
 
+from hmtl.characters import visible
 from hmtl.models.heads.task_head import Layer
 
 _BOLD, _COLOUR, _RESET = "\x1b[1m", "\x1b[36m", "\x1b[0m"
@@ -38,7 +40,7 @@ def _annotated_sentences(output: JsonDict, spans: List[JsonDict], colour: bool) 
         opening[span["char_start"]] = opening.get(span["char_start"], "") + "["
     # Of spans that end together the inner one closes first.
     for span in sorted(spans, key=lambda span: -span["char_start"]):
-        label = " " + _styled(span["label"], _COLOUR, colour) + "]"
+        label = " " + _styled(visible(span["label"]), _COLOUR, colour) + "]"
         closing[span["char_end"]] = closing.get(span["char_end"], "") + label
     lines, first = [], 0
     for sentence in output["sentences"]:
@@ -46,14 +48,15 @@ def _annotated_sentences(output: JsonDict, spans: List[JsonDict], colour: bool) 
         first += len(sentence)
         line, position = "", offsets[0][0]
         for start, end in offsets:
-            line += text[position:start] + opening.get(start, "") + text[start:end] + closing.get(end, "")
+            line += _shown(text[position:start]) + opening.get(start, "")
+            line += _shown(text[start:end]) + closing.get(end, "")
             position = end
-        lines.append(_one_line(line))
+        lines.append(" ".join(line.split()))
     return lines
 
 
 def _relation(relation: JsonDict, colour: bool) -> str:
-    arrow = f"--{_styled(relation['label'], _COLOUR, colour)}-->"
+    arrow = f"--{_styled(visible(relation['label']), _COLOUR, colour)}-->"
     return f"{_one_line(relation['arg1']['text'])} {arrow} {_one_line(relation['arg2']['text'])}"
 
 
@@ -63,7 +66,12 @@ def _cluster(number: int, cluster: List[JsonDict], colour: bool) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(_shown(text).split())
+
+
+def _shown(text: str) -> str:
+    """The text with its white space, and what else would act on a terminal as escapes."""
+    return re.sub(r"\S+", lambda word: visible(word[0]), text)
 
 
 def _styled(text: str, style: str, colour: bool) -> str:

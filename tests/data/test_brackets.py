@@ -1,6 +1,7 @@
 import pytest
 
 from hmtl.data.brackets import read_brackets
+from hmtl.data.corpora.chunks import chunks_of
 from hmtl.errors import DataError
 
 
@@ -35,3 +36,16 @@ def test_malformed_brackets(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(DataError, match=message):
         read_brackets(path)
+
+
+def test_trees_that_are_too_deep_are_refused(tmp_path):
+    path = tmp_path / "x.ptb"
+    for depth in (150, 200):
+        path.write_text("(X " * (depth - 1) + "(NN a)" + ")" * (depth - 1))
+        [tree] = read_brackets(path)
+        assert (tree.depth, tree.words()) == (depth, ["a"])
+        assert chunks_of(tree) == []
+    for depth in (201, 3_000, 100_000):
+        path.write_text("\n" + "(X " * (depth - 1) + "(NN a)" + ")" * (depth - 1))
+        with pytest.raises(DataError, match=r"x\.ptb:2: brackets within brackets, more than 200 deep"):
+            read_brackets(path)

@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from hmtl.data.document import Document, Relation, Span, read_jsonl, write_jsonl
+from hmtl.data.document import Document, Relation, Span, attempt_jsonl, read_jsonl, write_jsonl
 from hmtl.errors import DataError
 
 RECORD = {
@@ -193,3 +193,140 @@ def test_a_file_appears_only_once_it_is_complete(tmp_path):
     with pytest.raises(RuntimeError):
         write_jsonl(documents(), tmp_path / "a.jsonl")
     assert list(tmp_path.iterdir()) == []
+
+
+def two_sentences(**layers):
+    return {"doc_key": "d", "sentences": [["Ann", "saw", "Bob", "."], ["He", "left", "Rome", "."]], **layers}
+
+
+@pytest.mark.parametrize(
+    "layers, message",
+    [
+        (
+            {"ner": [[[0, 0, "PER"]], [[2, 2, "LOC"]]]},
+            r"'ner' has \[2, 2, \"LOC\"\] in the list of sentence 1, tokens 4 to 7, but it lies in sentence 0: offsets "
+            "count tokens of the document, not of the sentence",
+        ),
+        ({"ner": [[[5, 5, "LOC"]], []]}, "in the list of sentence 0, tokens 0 to 3, but it lies in sentence 1"),
+        ({"chunks": [[], [[0, 1, "NP"]]]}, r"'chunks' has \[0, 1, \"NP\"\] in the list of sentence 1"),
+        ({"relations": [[], [[0, 0, 2, 2, "IN"]]]}, "'relations' has .* sentence 1, .* lies in sentence 0"),
+    ],
+)
+def test_a_row_under_another_sentence_than_its_own_is_refused(layers, message):
+    with pytest.raises(DataError, match=message) as error:
+        Document.from_json(two_sentences(**layers), "a.jsonl", 4)
+    assert str(error.value).startswith("a.jsonl:4: document 'd': ")
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        # The end of the first sentence, of the second, of the text; all ends are those of the token behind.
+        {"ner": [[[0, 1, "PER"], [2, 4, "X"]], []]},
+        {"ner": [[[0, 1, "PER"]], [[6, 8, "LOC"]]]},
+        {"ner": [[[0, 1, "PER"]], []], "clusters": [[[0, 1], [2, 4]]]},
+        {"relations": [[[0, 1, 2, 4, "R"]], []]},
+    ],
+)
+def test_ends_that_all_are_one_too_far_are_told(layers):
+    with pytest.raises(DataError, match="all ends look one too far"):
+        Document.from_json(two_sentences(**layers))
+
+
+@pytest.mark.parametrize("rows", [[[0, 0, "PER"], [2, 4, "X"]], [[2, 4, "X"]], [[0, 1, "X"], [2, 5, "X"]]])
+def test_one_wrong_end_says_nothing_of_the_others(rows):
+    with pytest.raises(DataError, match="leaves its sentence") as error:
+        Document.from_json(two_sentences(ner=[rows, []]))
+    assert "all ends" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "layers, message",
+    [
+        ({"relation": [[[0, 0, 2, 2, "R"]], []]}, "did you mean 'relations'"),
+        ({"cluster": [[[0, 0], [4, 4]]]}, "did you mean 'clusters'"),
+        ({"entities": [{"type": "PER", "start": 0, "end": 1}]}, "did you mean 'ner'"),
+        ({"NER": [{"a": 1}]}, "did you mean 'ner'"),
+    ],
+)
+def test_a_key_that_is_misspelt_is_refused(layers, message):
+    with pytest.raises(DataError, match=message):
+        Document.from_json(two_sentences(**layers))
+
+
+def test_a_key_that_is_misspelt_and_needed_is_named():
+    with pytest.raises(DataError, match="the key 'sentences' is missing; rename 'sentence'"):
+        Document.from_json({"doc_key": "d", "sentence": [["a"]]})
+    with pytest.raises(DataError, match="the key 'doc_key' is missing; rename 'doc_id'"):
+        Document.from_json({"doc_id": "d", "sentences": [["a"]]})
+
+
+def test_metadata_may_have_any_other_name():
+    extra = {"relation": "cousins", "cluster": 7, "entities": 3, "boxes": [[[0, 0, 5]], []], "scores": [[0.5], [0.1]]}
+    assert Document.from_json(two_sentences(**extra)).metadata == extra
+    # Beside the layer of the right name.
+    document = Document.from_json(two_sentences(relations=[[], []], relation=[1]))
+    assert document.metadata == {"relation": [1]}
+    assert Document.from_json(two_sentences(entities=[[[0, 0, "PER"]], []])).spans == {"entities": [Span(0, 0, "PER")]}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[[0, 0, "NP"], [1, "1", "NP"]], []],
+        [[[0, 0, "NP"]], [[4, 4]]],
+        [[[0, 0, "NP"], [2, 2, None]], []],
+        [[[0, 0, "NP"], 7], []],
+        [[[1, "1", "NP"]], []],
+        [[[0, 0, None]], []],
+        [[[0, 0, True]], []],
+        [[[0, 0, "NP"], [1, 1, "NP"]], "NP"],
+        [[[0, 0, "NP"]], None],
+    ],
+)
+def test_one_bad_row_makes_no_metadata_of_a_layer(rows):
+    with pytest.raises(DataError, match=r"'chunks' holds .*; expected \[int, int, str\]"):
+        Document.from_json(two_sentences(chunks=rows))
+
+
+def test_a_layer_for_other_sentences_is_refused():
+    with pytest.raises(DataError, match="'chunks' must hold one list for each of the 2 sentences, found 1 entries"):
+        Document.from_json(two_sentences(chunks=[[[0, 0, "NP"]]]))
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"ner": [[[0, 0, "PER\r"]], []]}, r"'ner' has a label that cannot be used: 'PER\\r' begins or ends in white"),
+        ({"ner": [[[0, 0, ""]], []]}, "an empty label"),
+        ({"relations": [[[0, 0, 2, 2, " R"]], []]}, "'relations' has a label that cannot be used"),
+        ({"ner": [[[0, 0, 5]], []]}, r"'ner' holds \[0, 0, 5\]"),
+        ({"ner": [[[0, 0, None]], []]}, r"'ner' holds \[0, 0, null\]"),
+        ({"ner": [[[0, 0, True]], []]}, r"'ner' holds \[0, 0, true\]"),
+        ({"doc_key": None}, "'doc_key' is null; expected a name in quotes"),
+        ({"doc_key": ["d"]}, "'doc_key' is "),
+        ({"doc_key": "\ud800"}, "half of a surrogate pair"),
+        ({"sentences": [["a", "\ud83d"]]}, "sentence 0 holds a broken token: character 0 .* half of a surrogate pair"),
+        ({"\ud800": [[[0, 0, "X"]], []]}, "the name of a layer: .* surrogate"),
+        ({"note\ud800": 1}, "surrogate"),
+        ({"note": {"a": ["\ud800"]}}, "the metadata key 'note': .* surrogate"),
+    ],
+)
+def test_texts_that_cannot_be_kept_are_refused(changes, message):
+    with pytest.raises(DataError, match=message):
+        Document.from_json(two_sentences(**changes))
+
+
+def test_labels_that_are_no_text_are_refused_whoever_made_them():
+    for label in (None, 17, True, ["PER"]):
+        with pytest.raises(DataError, match="'ner' has a label that cannot be used: .*expected a text in quotes"):
+            Document("d", [["a"]], {"ner": [Span(0, 0, label)]}).validate()
+
+
+def test_each_line_is_tried(tmp_path):
+    file = tmp_path / "a.jsonl"
+    file.write_bytes(json.dumps(RECORD).encode() + b'\n\n{"doc_key"\n\xff\n[1]\n' + json.dumps(RECORD).encode() + b"\n")
+    found = list(attempt_jsonl(file))
+    assert [number for number, _ in found] == [1, 3, 4, 5, 6]
+    assert [isinstance(each, Document) for _, each in found] == [True, False, False, False, True]
+    assert [str(each).split(":")[1] for _, each in found[1:4]] == ["3", "4", "5"]

@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 
+from hmtl.data.corpora import Conll2003Corpus
 from hmtl.data.document import Document, Relation, Span
 from hmtl.data.validation import check_document, count_nested, crossing_pairs, validate_corpus
 from hmtl.errors import DataError
@@ -242,3 +243,64 @@ def test_exit_codes(tmp_path, capsys):
     assert main([str(good), "--corpus", "no-such-format"]) == 2
     assert "no-such-format" in capsys.readouterr().err
     assert main([str(good), "--tasks", "ner", "emd"]) == 1
+
+
+def test_a_layer_without_spans_of_one_token_has_ends_that_look_one_too_far(tmp_path):
+    text = "Ada met Bo in Oslo ."
+    spans = [[[0, 1, "PER"], [2, 3, "PER"], [4, 5, "GPE"]]]
+    path = write(tmp_path / "a.jsonl", *[record(key, text, ner=spans) for key in "abcd"])
+    (problem,) = [p for p in validate_corpus([path]).problems if p.kind == "exclusive ends"]
+    assert (problem.severity, problem.place) == ("warning", str(path))
+    assert problem.message.startswith("'ner': none of 12 spans has one token: all ends look one too far")
+    # One span of a single token, or too few spans to tell.
+    write(path, *[record(key, text, ner=spans) for key in "abc"], record("d", text, ner=[[[0, 0, "PER"]]]))
+    assert "exclusive ends" not in [p.kind for p in validate_corpus([path]).problems]
+    write(path, *[record(key, text, ner=spans) for key in "abc"])
+    assert "exclusive ends" not in [p.kind for p in validate_corpus([path]).problems]
+
+
+def test_arguments_that_all_are_one_too_far(tmp_path):
+    layers = {"ner": [[[0, 0, "PER"], [2, 3, "PER"]]], "relations": [[[0, 1, 2, 4, "R"]]]}
+    path = write(tmp_path / "a.jsonl", *[record(key, **layers) for key in "abcde"])
+    told = [p.message for p in validate_corpus([path]).problems if p.kind == "exclusive ends"]
+    assert any(each.startswith("'relations': all 10 arguments that are no mentions would be") for each in told)
+    layers["relations"] = [[[0, 1, 2, 3, "R"]]]
+    write(
+        path, *[record(key, **layers) for key in "abcdefghijk"], record("x", relations=[[[0, 3, 4, 4, "R"]]], ner=[[]])
+    )
+    assert not any("arguments" in p.message for p in validate_corpus([path]).problems if p.kind == "exclusive ends")
+
+
+def test_a_layer_whose_name_differs_by_its_case(tmp_path):
+    path = write(tmp_path / "a.jsonl", record("a", NER=[[[0, 0, "PER"]]]), record("b", "He sleeps .", NER=[[]]))
+    assert "'NER' is a layer of its own; did you mean 'ner'?" in validate_corpus([path]).problems[0].message
+
+
+def test_documents_of_other_formats_that_cannot_be_used_are_problems_too(tmp_path):
+    path = tmp_path / "train.txt"
+    path.write_text("-DOCSTART- O\n\nAda B-PER\n\n-DOCSTART- O\n\nBo PER\n\n-DOCSTART- O\n\nOslo B-LOC\n")
+    report = validate_corpus([path], Conll2003Corpus())
+    (problem,) = report.errors
+    assert (problem.kind, problem.place) == ("unusable document", str(path))
+    assert ":7: expected a tag" in problem.message
+    assert report.counts[str(path)].totals["documents"] == 2
+
+
+def test_lines_that_are_no_json_behind_the_first(tmp_path):
+    path = write(tmp_path / "a.jsonl", record("a"))
+    path.write_text(path.read_text() + "{not json}\n" + json.dumps(record("b", "He sleeps .")))
+    report = validate_corpus([path])
+    assert [problem.place for problem in report.errors] == [f"{path}:2"]
+    assert report.counts[str(path)].totals["documents"] == 2
+
+
+def test_nothing_acts_on_the_terminal(tmp_path, capsys):
+    layers = {"ner": [[[0, 0, "\x1b[31mX"], [0, 0, "\x1b[31mX"]]], "\x9blayer": [[]]}
+    path = write(
+        tmp_path / "a\x1b]0;x.jsonl", record("key\x1b[2J", "Ada\x1b[31m sleeps .", **layers), {"doc_key": "\x1b"}
+    )
+    assert main([str(path)]) == 1
+    assert main([str(path), str(tmp_path / "\x1bmissing")]) == 2
+    captured = capsys.readouterr()
+    assert "\\x1b[31mX" in captured.out and "\\x1bmissing" in captured.err
+    assert not {"\x1b", "\x9b"} & set(captured.out + captured.err)

@@ -135,10 +135,10 @@ def test_empty_layers_and_one_label(tmp_path):
     assert (ner["label_entropy"], ner["label_entropy_normalized"]) == (0, None)
 
 
-def test_half_of_a_surrogate_pair_is_counted(tmp_path):
+def test_half_of_a_surrogate_pair_is_refused(tmp_path):
     path = write_records(tmp_path / "a.jsonl", {"doc_key": "a", "sentences": [["\ud83d"] * 6], "ner": [[[0, 0, "X"]]]})
-    [split] = report(path)["splits"].values()
-    assert split["tokens"] == 6
+    with pytest.raises(DataError, match=r"a\.jsonl:1: .* half of a surrogate pair"):
+        report(path)
 
 
 def test_documents_are_let_go():

@@ -50,3 +50,18 @@ def test_colour_only_adds_escape_codes():
         coloured = coloured.replace(code, "")
     assert coloured == render(output, LAYERS)
     assert "\x1b" not in coloured
+
+
+def test_nothing_acts_on_the_terminal():
+    text = SentenceSplitter()("Tom\x1b[31m of \x9bYork left.\nNo")
+    output = {
+        "text": text.text,
+        "sentences": text.sentences,
+        "token_offsets": [list(offsets) for offsets in text.token_offsets],
+        "names": [{**text.mention(0, 0), "label": "P\x1b[2J"}],
+        "links": [{"label": "\x1bR", "arg1": text.mention(0, 0), "arg2": text.mention(0, 2)}],
+        "groups": [[text.mention(0, 2)]],
+    }
+    shown = render(output, LAYERS)
+    assert not {"\x1b", "\x9b"} & set(shown)
+    assert "P\\x1b[2J]" in shown and "--\\x1bR-->" in shown

@@ -6,9 +6,9 @@ from typing import Iterator, List, Sequence
 from hmtl.analysis.errors.run import RunErrors, TaskErrors
 from hmtl.analysis.errors.section import Example, Section
 from hmtl.analysis.errors.text import matrix_rows, summary_rows
+from hmtl.characters import visible
 from hmtl.data.document import Span
 from hmtl.figures import in_words
-from hmtl.inspection.characters import visible
 from hmtl.inspection.marks import Annotated, nested_marks
 from hmtl.inspection.page_style import STYLE
 

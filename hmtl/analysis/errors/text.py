@@ -4,10 +4,10 @@ from typing import Iterator, List, Sequence
 
 from hmtl.analysis.errors.run import RunErrors, TaskErrors
 from hmtl.analysis.errors.section import NONE, Example, Section
+from hmtl.characters import visible
 from hmtl.data.document import Span
 from hmtl.data.validation import format_table
 from hmtl.figures import in_words
-from hmtl.inspection.characters import visible
 
 # Of each section the labels with most errors are shown, and of each kind the most frequent patterns.
 MAX_LABELS, MAX_PATTERNS = 12, 3

@@ -2,12 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import IO, Dict, Iterable, List, Optional
+from typing import IO, Dict, Iterable, List, Optional, cast
 
 from allennlp.common import Registrable
 from allennlp.common.util import JsonDict
 
 from hmtl.annotation.head_mentions import name_task
+from hmtl.characters import visible_lines
 from hmtl.errors import UserError
 from hmtl.files import atomic_write
 from hmtl.models.heads.task_head import Layer
@@ -49,7 +50,8 @@ class OutputFormat(Registrable):
             Where the file cannot be written.
         """
         if path is None:
-            self._write_to(sys.stdout, outputs)
+            # Programs get the text as it is, people what acts on no terminal.
+            self._write_to(cast(IO[str], _Terminal()) if sys.stdout.isatty() else sys.stdout, outputs)
             return
         with atomic_write(path) as file:
             self._write_to(file, outputs)
@@ -73,3 +75,13 @@ class OutputFormat(Registrable):
         if len(tasks) > 1:
             raise UserError(f"the format holds one layer of {layer}; choose one of '{', '.join(tasks)}' by --tasks")
         return tasks[0] if tasks else None
+
+
+class _Terminal:
+    """Standard output, on which nothing of a text acts."""
+
+    def write(self, text: str) -> None:
+        sys.stdout.write(visible_lines(text))
+
+    def flush(self) -> None:
+        sys.stdout.flush()

@@ -9,6 +9,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from hmtl.data.ace.files import read_bytes
+from hmtl.data.numbers import whole_number
 from hmtl.errors import DataError
 
 
@@ -142,9 +143,10 @@ class _Reader:
 
     def _number(self, element: Element, key: str) -> int:
         value = self._attribute(element, key)
-        if not value.isdecimal():
+        number = whole_number(value)
+        if number is None:
             raise DataError(f'{key}="{value}" of a <{element.tag}> is no number of characters', self._path)
-        return int(value)
+        return number
 
     def _attribute(self, element: Element, key: str) -> str:
         value: Optional[str] = element.get(key)

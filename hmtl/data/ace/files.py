@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from hmtl.data.lines import check_name
 from hmtl.errors import DataError
 
 
@@ -11,8 +12,9 @@ def read_bytes(path: Path) -> bytes:
     # Raises
 
     DataError
-        Where the file is missing or cannot be read.
+        Where the file is missing, cannot be read or can have no such name.
     """
+    check_name(path)
     try:
         return path.read_bytes()
     except FileNotFoundError as error:

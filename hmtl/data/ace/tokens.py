@@ -37,7 +37,7 @@ class TokenizedSource:
         start, end = characters
         first = bisect_left(self.offsets, start, key=lambda token: token[0])
         last = bisect_left(self.offsets, end, key=lambda token: token[1])
-        if last >= len(self.offsets) or self.offsets[first][0] != start or self.offsets[last][1] != end:
+        if max(first, last) >= len(self.offsets) or self.offsets[first][0] != start or self.offsets[last][1] != end:
             return None
         return first, last
 

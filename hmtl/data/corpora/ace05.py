@@ -9,13 +9,12 @@ from typing import Iterator, List, Optional
 
 from hmtl.data.ace.options import AceOptions
 from hmtl.data.ace.release import SPLITS
-from hmtl.data.corpora.corpus import Corpus
-from hmtl.data.document import Document
+from hmtl.data.corpora.corpus import Attempt, Corpus
 from hmtl.errors import DataError
 
 logger = logging.getLogger(__name__)
 
-_PATH = re.compile(r"(?P<folder>.*)#(?P<split>[a-z]+)(?:#(?P<start>\d*):(?P<stop>\d*))?")
+_PATH = re.compile(r"(?P<folder>.*)#(?P<split>[a-z]+)(?:#(?P<start>[0-9]{0,18}):(?P<stop>[0-9]{0,18}))?")
 
 
 @Corpus.register("ace05")
@@ -53,13 +52,13 @@ class Ace05Corpus(Corpus):
     def files(self, path: str) -> List[Path]:
         return super().files(path) + ([] if self._split_dir is None else super().files(str(self._split_dir)))
 
-    def documents(self, path: str) -> Iterator[Document]:
-        """Yields the validated documents of a split; as in other corpora, `#train#0:10` are the first ten.
+    def attempts(self, path: str) -> Iterator[Attempt]:
+        """Yields the documents of a split; as in other corpora, `#train#0:10` are the first ten.
 
         # Raises
 
         DataError
-            Where the path names no split, the directory is missing, or a file cannot be used.
+            Where the path names no split, or the directory is missing.
         """
         match = _PATH.fullmatch(str(path))
         if not match or match["split"] not in SPLITS:
@@ -75,14 +74,18 @@ class Ace05Corpus(Corpus):
         if not count:
             raise DataError("no documents; the split has fewer", path)
 
-    def _split(self, folder: Path, split: str) -> Iterator[Document]:
+    def _split(self, folder: Path, split: str) -> Iterator[Attempt]:
         # The sources of `hmtl prepare` import the corpora.
         from hmtl.data.preparation.sources.ace05 import Ace05Source
 
         source = Ace05Source(folder, self._split_dir, self._options)
         losses: Counter = Counter()
         for unit in source.units(split):
-            converted = source.convert(unit)
+            try:
+                converted = source.convert(unit)
+            except DataError as error:
+                yield error
+                continue
             losses.update((dropped.what, dropped.reason) for dropped in converted.dropped)
             yield from converted.documents
         for (what, reason), count in sorted(losses.items()):

@@ -1,5 +1,6 @@
 """ACE 2005 in the columns that the 2018 release of HMTL read."""
 
+from functools import partial
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
 
@@ -12,7 +13,7 @@ from hmtl.data.corpora.columns import (
     group_clusters,
     read_documents,
 )
-from hmtl.data.corpora.corpus import Corpus, files_below
+from hmtl.data.corpora.corpus import Attempt, Corpus, attempted, files_below
 from hmtl.data.document import Bounds, Document, Relation, Span
 from hmtl.errors import DataError
 
@@ -33,10 +34,10 @@ class AceConllCorpus(Corpus):
     mention among them, as in `ace05`; `CorefReader` has an option that drops them.
     """
 
-    def parse(self, path: Path) -> Iterator[Document]:
+    def parse(self, path: Path) -> Iterator[Attempt]:
         for file in files_below(path, "*like_conll"):
             for document in read_documents(file):
-                yield _document(document, file)
+                yield attempted(partial(_document, document, file))
 
 
 def _document(document: ColumnDocument, file: Path) -> Document:

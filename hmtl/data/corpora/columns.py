@@ -11,6 +11,8 @@ from hmtl.data.lines import read_lines
 from hmtl.errors import DataError
 
 _BLANKS = re.compile(r"[ \t]+")
+# What `str.split` takes for a blank as well.
+_OTHER_BLANKS = re.compile(r"[\x0b\x0c\r\x1c-\x1f]")
 _BEGIN = re.compile(r"#\s*begin document\s*\(?(?P<id>[^;]*?)\)?\s*(?:;\s*part\s+(?P<part>\S+)\s*)?")
 _BRACKETS = re.compile(r"(?P<opened>(?:\([^()*]+)*)\*?(?P<closed>\)*)")
 _CLUSTER_ID = re.compile(r"\(?\d+\)?")
@@ -34,7 +36,8 @@ class ColumnDocument(NamedTuple):
 def split_cells(line: str) -> List[str]:
     """The cells of a row, separated by any number of blanks and tabs; none for an empty row."""
     # `str.split` is several times faster, but would also cut tokens at a no-break space and its like.
-    return line.split() if line.isascii() else [cell for cell in _BLANKS.split(line) if cell]
+    is_plain = line.isascii() and not _OTHER_BLANKS.search(line)
+    return line.split() if is_plain else [cell for cell in _BLANKS.split(line) if cell]
 
 
 def read_documents(path: Path) -> Iterator[ColumnDocument]:
@@ -47,7 +50,7 @@ def read_documents(path: Path) -> Iterator[ColumnDocument]:
     # Raises
 
     DataError
-        Where a row stands outside of a document, or a document has no rows.
+        Where a row stands outside of a document, or a document has no rows or no end.
     """
     document: Optional[ColumnDocument] = None
     sentence: List[Row] = []
@@ -68,14 +71,19 @@ def read_documents(path: Path) -> Iterator[ColumnDocument]:
         if is_comment and not header and not line.startswith(("#end document", "# end document")):
             continue
         sentence = []
+        if header:
+            if document is not None and any_header:
+                raise _without_end(document, path, f"another one begins on line {number}")
+            any_header = True
         if is_comment and document is not None:
             yield _complete(document, path)
             document = None
         if header:
-            any_header = True
             doc_key = f"{header['id']}_{header['part']}" if header["part"] else header["id"]
             document = ColumnDocument(doc_key, number, [])
     if document is not None:
+        if any_header:
+            raise _without_end(document, path, "the file ends")
         yield _complete(document, path)
 
 
@@ -180,6 +188,11 @@ def group_clusters(mentions: Iterable[Tuple[str, Bounds]]) -> List[List[Bounds]]
     for cluster, bounds in mentions:
         clusters[cluster].add(bounds)
     return sorted(sorted(cluster) for cluster in clusters.values())
+
+
+def _without_end(document: ColumnDocument, path: Path, instead: str) -> DataError:
+    message = f"document '{document.doc_key}' begins here and has no '#end document': {instead}; is the file complete?"
+    return DataError(message, path, document.line)
 
 
 def _complete(document: ColumnDocument, path: Path) -> ColumnDocument:

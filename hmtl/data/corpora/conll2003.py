@@ -1,20 +1,21 @@
 """Named entities as one tag a token: CoNLL-2003, WNUT-17 and their like."""
 
+from functools import partial
 from pathlib import Path
 from typing import Iterator, List, Sequence
 
 from hmtl.data.corpora.columns import Row, split_cells
-from hmtl.data.corpora.corpus import Corpus
+from hmtl.data.corpora.corpus import Attempt, Corpus, attempted
 from hmtl.data.document import Document, Span
 from hmtl.data.lines import read_lines
-from hmtl.errors import DataError
+from hmtl.errors import ConfigurationError, DataError
 
 _DOCUMENT_START = "-DOCSTART-"
 
 
 @Corpus.register("conll2003")
 class Conll2003Corpus(Corpus):
-    """One token a row, the word in the first column, a named-entity tag in another; an empty row ends a sentence.
+    """One token a row, the word in one column, a named-entity tag in another; an empty row ends a sentence.
 
     `-DOCSTART-` rows separate documents, whose keys are `name_0`, `name_1` and so on after the name of the file; a file
     without such rows is one document with the file's name as its key. All rows have as many columns as the first.
@@ -26,12 +27,24 @@ class Conll2003Corpus(Corpus):
 
     tag_column : `int`, optional (default = `-1`)
         The column of the tags, counted from 0, or from the end if negative.
+    word_column : `int`, optional (default = `0`)
+        The column of the words, counted likewise. Files in which the first column numbers the tokens of each sentence
+        (WikiGold, MultiCoNER and their like) need 1.
+
+    # Raises
+
+    ConfigurationError
+        Where a column is no whole number.
     """
 
-    def __init__(self, tag_column: int = -1) -> None:
+    def __init__(self, tag_column: int = -1, word_column: int = 0) -> None:
+        for name, column in (("tag_column", tag_column), ("word_column", word_column)):
+            if not isinstance(column, int) or isinstance(column, bool):
+                raise ConfigurationError(f"the corpus 'conll2003': {name} is {column!r}; expected a whole number")
         self._tag_column = tag_column
+        self._word_column = word_column
 
-    def parse(self, path: Path) -> Iterator[Document]:
+    def parse(self, path: Path) -> Iterator[Attempt]:
         if not path.is_file():
             raise DataError("expected a file, found a directory; name one of its files", path)
         sentences: List[List[Row]] = [[]]
@@ -45,7 +58,7 @@ class Conll2003Corpus(Corpus):
             elif cells[0] == _DOCUMENT_START:
                 has_starts = True
                 if any(sentences):
-                    yield self._document(sentences, f"{path.name}_{num_documents}", path)
+                    yield attempted(partial(self._document, sentences, f"{path.name}_{num_documents}", path))
                     num_documents += 1
                     sentences = [[]]
             else:
@@ -55,11 +68,16 @@ class Conll2003Corpus(Corpus):
                     raise DataError(message, path, number)
                 sentences[-1].append(Row(number, cells))
         if any(sentences):
-            yield self._document(sentences, f"{path.name}_{num_documents}" if has_starts else path.name, path)
+            doc_key = f"{path.name}_{num_documents}" if has_starts else path.name
+            yield attempted(partial(self._document, sentences, doc_key, path))
 
     def _checked(self, num_columns: int, path: Path, line: int) -> int:
-        if num_columns < 2 or not -num_columns < self._tag_column < num_columns or self._tag_column == 0:
-            message = f"expected a word in column 0 and a tag in column {self._tag_column}, found {num_columns} columns"
+        columns = {column % num_columns for column in (self._word_column, self._tag_column)}
+        if len(columns) < 2 or not all(-num_columns <= c < num_columns for c in (self._word_column, self._tag_column)):
+            message = (
+                f"expected a word in column {self._word_column} and a tag in column {self._tag_column}, found "
+                f"{num_columns} columns"
+            )
             raise DataError(message, path, line)
         return num_columns
 
@@ -68,12 +86,19 @@ class Conll2003Corpus(Corpus):
         entities: List[Span] = []
         first = 0
         for rows in filter(None, sentences):
-            words.append([row.cells[0] for row in rows])
+            words.append([row.cells[self._word_column] for row in rows])
             for row in rows:
                 _check_tag(row.cells[self._tag_column], path, row.line)
             for start, end, label in spans_of_tags([row.cells[self._tag_column] for row in rows]):
                 entities.append(Span(first + start, first + end, label))
             first += len(rows)
+        if _are_numbers(words):
+            line = next(rows for rows in sentences if rows)[0].line
+            message = (
+                f"column {self._word_column} counts the tokens of each sentence and holds no words; name the column of "
+                """the words: --corpus '{"type": "conll2003", "word_column": 1}'"""
+            )
+            raise DataError(message, path, line)
         return Document(doc_key, words, spans={"ner": entities})
 
 
@@ -97,6 +122,14 @@ def spans_of_tags(tags: Sequence[str]) -> List[Span]:
             spans.append(Span(position, position, label))
         is_open = prefix in "BI"
     return spans
+
+
+def _are_numbers(sentences: Sequence[Sequence[str]]) -> bool:
+    """Whether the words of every sentence are 1, 2, 3 and so on, or 0, 1, 2; a sentence of one may be a number."""
+    if max(map(len, sentences)) < 2 or sentences[0][0] not in ("0", "1"):
+        return False
+    first = int(sentences[0][0])
+    return all(list(words) == [str(first + number) for number in range(len(words))] for words in sentences)
 
 
 def _check_tag(tag: str, path: Path, line: int) -> None:

@@ -5,15 +5,19 @@ import os
 import re
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple, Union
 
 from allennlp.common import Registrable
 
 from hmtl.data.document import Document
 from hmtl.errors import DataError
 
-_SLICE = re.compile(r"(?P<path>.*)#(?P<start>\d*):(?P<stop>\d*)")
+_SLICE = re.compile(r"(?P<path>.*)#(?P<start>[0-9]{0,18}):(?P<stop>[0-9]{0,18})", re.DOTALL)
+
+# A document, or why there is none where one should be.
+Attempt = Union[Document, DataError]
 
 
 # What was read within `documents_shared`.
@@ -50,19 +54,34 @@ class Corpus(Registrable):
         _shared.append((self, str(path), found))
 
     def _documents(self, path: str) -> Iterator[Document]:
+        for found in self.attempts(path):
+            if isinstance(found, DataError):
+                raise found
+            yield found
+
+    def attempts(self, path: str) -> Iterator[Attempt]:
+        """Yields what `documents` does, and in place of each document that cannot be used the reason.
+
+        # Raises
+
+        DataError
+            Where the path does not exist, or a file is of another form than this format's, so that nothing can be said
+            of the documents after that place.
+        """
         match = _SLICE.fullmatch(str(path))
         location = Path(match["path"] if match else path)
         if not location.exists():
             raise DataError("no such file or directory; check the path in the configuration", location)
         start, stop = (int(match[name]) if match and match[name] else None for name in ("start", "stop"))
-        count = 0
-        for document in itertools.islice(self.parse(location), start, stop):
-            count += 1
-            document.validate(location)
-            # A word is kept once, however often it occurs.
-            document.sentences = [list(map(sys.intern, sentence)) for sentence in document.sentences]
-            yield document
-        if not count:
+        found = None
+        for found in itertools.islice(self.parse(location), start, stop):
+            if isinstance(found, Document):
+                found = attempted(partial(found.validate, location))
+            if isinstance(found, Document):
+                # A word is kept once, however often it occurs.
+                found.sentences = [list(map(sys.intern, sentence)) for sentence in found.sentences]
+            yield found
+        if found is None:
             raise DataError("no documents found; is the file empty or of another format?", path)
 
     def files(self, path: str) -> List[Path]:
@@ -73,15 +92,21 @@ class Corpus(Registrable):
         location = _without_selection(path)
         return [location] if location.is_file() else sorted(file for file in location.rglob("*") if file.is_file())
 
-    def parse(self, path: Path) -> Iterator[Document]:
+    def parse(self, path: Path) -> Iterator[Attempt]:
         """Yields the documents of an existing file or directory.
 
-        # Raises
-
-        DataError
-            Naming the file and the line, where one is malformed.
+        A document that cannot be used is a `DataError` that names the file and the line. A format that knows where the
+        next one begins yields the error in its place (see `attempted`), and `documents` raises it; any other raises it.
         """
         raise NotImplementedError
+
+
+def attempted(convert: Callable[[], Document]) -> Attempt:
+    """The document that a function returns, or the `DataError` that it raises."""
+    try:
+        return convert()
+    except DataError as error:
+        return error
 
 
 @contextmanager

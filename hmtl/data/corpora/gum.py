@@ -2,14 +2,16 @@
 
 import re
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import DefaultDict, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 from hmtl.data.conllu import DependencySentence, Token, read_conllu
 from hmtl.data.corpora.columns import Row, coreference_mentions, group_clusters
-from hmtl.data.corpora.corpus import Corpus
+from hmtl.data.corpora.corpus import Attempt, Corpus, attempted
 from hmtl.data.document import Bounds, Document, Span
 from hmtl.data.lines import read_lines
+from hmtl.data.numbers import whole_number
 from hmtl.errors import DataError
 
 _NUM_COREF_COLUMNS = 3
@@ -17,7 +19,7 @@ _METADATA = {"meta::genre": "genre", "meta::title": "title"}
 # `(7-person-new...` opens a mention, `(7-person-new...)` is one, `7)` closes one.
 ENTITY_BRACKET = re.compile(r"\([^()]+\)?|[^()]+\)")
 # A part of a discontinuous mention, `7[2/3]`.
-_PART = re.compile(r"(?P<group>.+)\[(?P<part>\d+)/(?P<parts>\d+)\]")
+_PART = re.compile(r"(?P<group>.+)\[(?P<part>[0-9]+)/(?P<parts>[0-9]+)\]")
 
 
 class _Mention(NamedTuple):
@@ -58,7 +60,7 @@ class GumCorpus(Corpus):
     def files(self, path: str) -> List[Path]:
         return [file for listed in super().files(path) for file in super(GumCorpus, self).files(str(listed.parent))]
 
-    def parse(self, path: Path) -> Iterator[Document]:
+    def parse(self, path: Path) -> Iterator[Attempt]:
         if not path.is_file():
             raise DataError("expected a file that lists documents, such as 'train.txt', found a directory", path)
         for number, line in read_lines(path):
@@ -69,13 +71,24 @@ class GumCorpus(Corpus):
             coref_file = path.parent / "coref" / f"{name}.conll"
             for file in (treebank_file, coref_file):
                 if not file.is_file():
-                    raise DataError(f"document '{name}' needs the file {file}, which does not exist", path, number)
-            yield gum_document(name, treebank_file, coref_file)
+                    yield DataError(f"document '{name}' needs the file {file}, which does not exist", path, number)
+                    break
+            else:
+                yield attempted(partial(gum_document, name, treebank_file, coref_file))
 
 
 def gum_document(name: str, treebank_file: Path, coref_file: Path) -> Document:
+    """The document of a treebank and its coreference.
+
+    # Raises
+
+    DataError
+        Where a file is malformed, they do not fit each other, or underscores stand where the text should be.
+    """
     treebank = read_conllu(treebank_file)
     comments = comments_of(treebank)
+    if not any(token.form.strip("_") for sentence in treebank for token in sentence.tokens):
+        raise DataError("only underscores where the text was; GUM's get_text.py fetches it", treebank_file)
     fields = entity_fields(comments, treebank_file, "etype", "minspan")
     sentences = [sentence.tokens for sentence in treebank]
     layers: Dict[str, List[Span]] = {"ner": [], "emd": [], "mentions": []}
@@ -167,11 +180,11 @@ def _mentions(sentence: Sequence[Token], fields: Sequence[str], path: Path) -> L
 
 def _minimal(minspan: str, num_tokens: int, path: Path, line: int) -> Tuple[int, ...]:
     """The positions within a mention of its minimal tokens, sorted: `2,3` is (1, 2)."""
-    numbers = minspan.split(",")
-    if not all(number.isdigit() and 1 <= int(number) <= num_tokens for number in numbers):
+    numbers = [whole_number(number) or 0 for number in minspan.split(",")]
+    if not all(1 <= number <= num_tokens for number in numbers):
         message = f"minspan '{minspan}' of a mention of {num_tokens} tokens; expected numbers from 1 to {num_tokens}"
         raise DataError(message, path, line)
-    return tuple(sorted(int(number) - 1 for number in numbers))
+    return tuple(sorted(number - 1 for number in numbers))
 
 
 def _head(mention: _Mention, sentence: Sequence[Token]) -> int:

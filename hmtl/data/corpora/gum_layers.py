@@ -2,13 +2,14 @@
 
 import re
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 from typing import DefaultDict, Dict, Iterator, List, Sequence, Tuple
 
 from hmtl.data.brackets import read_brackets
 from hmtl.data.conllu import Token, read_conllu
 from hmtl.data.corpora.chunks import chunks_of
-from hmtl.data.corpora.corpus import Corpus
+from hmtl.data.corpora.corpus import Attempt, Corpus, attempted
 from hmtl.data.corpora.gum import ENTITY_BRACKET, GumCorpus, comments_of, entity_fields
 from hmtl.data.document import Document, Span
 from hmtl.errors import DataError
@@ -30,17 +31,21 @@ class GumLayersCorpus(GumCorpus):
     - `links`: what the markup (`XML=<ref ...>`) of a page made a hyperlink, within a sentence, labelled `link`.
     """
 
-    def parse(self, path: Path) -> Iterator[Document]:
-        for document in super().parse(path):
-            treebank_file = path.parent / "dep" / f"{document.doc_key}.conllu"
-            tree_file = path.parent / "const" / f"{document.doc_key}.ptb"
-            if not tree_file.is_file():
-                raise DataError(f"document '{document.doc_key}' needs the file {tree_file}, which does not exist", path)
-            treebank = read_conllu(treebank_file)
-            fields = entity_fields(comments_of(treebank), treebank_file, "infstat")
-            document.spans.update(_layers([sentence.tokens for sentence in treebank], fields))
-            document.spans["chunks"] = _chunks(tree_file, document)
-            yield document
+    def parse(self, path: Path) -> Iterator[Attempt]:
+        for found in super().parse(path):
+            yield attempted(partial(_with_layers, found, path)) if isinstance(found, Document) else found
+
+
+def _with_layers(document: Document, path: Path) -> Document:
+    treebank_file = path.parent / "dep" / f"{document.doc_key}.conllu"
+    tree_file = path.parent / "const" / f"{document.doc_key}.ptb"
+    if not tree_file.is_file():
+        raise DataError(f"document '{document.doc_key}' needs the file {tree_file}, which does not exist", path)
+    treebank = read_conllu(treebank_file)
+    fields = entity_fields(comments_of(treebank), treebank_file, "infstat")
+    document.spans.update(_layers([sentence.tokens for sentence in treebank], fields))
+    document.spans["chunks"] = _chunks(tree_file, document)
+    return document
 
 
 def _layers(sentences: Sequence[Sequence[Token]], fields: Sequence[str]) -> Dict[str, List[Span]]:

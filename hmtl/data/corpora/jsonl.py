@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Iterator
 
-from hmtl.data.corpora.corpus import Corpus, files_below
-from hmtl.data.document import Document, read_jsonl
+from hmtl.data.corpora.corpus import Attempt, Corpus, files_below
+from hmtl.data.document import attempt_jsonl
 
 
 @Corpus.register("jsonl")
@@ -14,6 +14,6 @@ class JsonlCorpus(Corpus):
     Offsets count tokens of the document, both ends included. A directory is read as all its `*.jsonl` files.
     """
 
-    def parse(self, path: Path) -> Iterator[Document]:
+    def parse(self, path: Path) -> Iterator[Attempt]:
         for file in files_below(path, "*.jsonl"):
-            yield from read_jsonl(file)
+            yield from (found for _, found in attempt_jsonl(file))

@@ -1,5 +1,6 @@
 """OntoNotes 5.0 in the columns of the CoNLL-2012 shared task."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -11,7 +12,7 @@ from hmtl.data.corpora.columns import (
     group_clusters,
     read_documents,
 )
-from hmtl.data.corpora.corpus import Corpus, files_below
+from hmtl.data.corpora.corpus import Attempt, Corpus, attempted, files_below
 from hmtl.data.document import Bounds, Document, Span
 
 _WORD, _SPEAKER, _NAMED_ENTITY, _COREFERENCE = 3, 9, 10, -1
@@ -43,13 +44,13 @@ class OntonotesCorpus(Corpus):
         self._exclude = exclude or []
         self._unescape = unescape
 
-    def parse(self, path: Path) -> Iterator[Document]:
+    def parse(self, path: Path) -> Iterator[Attempt]:
         for file in files_below(path, "*gold_conll"):
             if path.is_dir() and self._is_excluded(file.relative_to(path).as_posix()):
                 continue
             for document in read_documents(file):
                 if not self._is_excluded(document.doc_key):
-                    yield self._document(document, file)
+                    yield attempted(partial(self._document, document, file))
 
     def _document(self, document: ColumnDocument, file: Path) -> Document:
         sentences: List[List[str]] = []

@@ -1,13 +1,15 @@
 """Re-DocRED and DocRED: relations between the entities of Wikipedia articles."""
 
-import json
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Set
 
-from hmtl.data.corpora.corpus import Corpus
+from hmtl.data.checks import shown
+from hmtl.data.corpora.corpus import Attempt, Corpus, attempted
 from hmtl.data.document import Bounds, Document, Relation, Span
 from hmtl.errors import DataError
+from hmtl.json_text import parse_json
 
 
 @Corpus.register("redocred")
@@ -25,69 +27,93 @@ class RedocredCorpus(Corpus):
     Paper: Tan et al., 2022, Revisiting DocRED (EMNLP).
     """
 
-    def parse(self, path: Path) -> Iterator[Document]:
-        records = _load(path)
+    def parse(self, path: Path) -> Iterator[Attempt]:
+        records = load_records(path)
         titles: Set[str] = set()
         for number, record in enumerate(records):
-            try:
-                document = _document(record)
-            except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-                raise DataError(
-                    f"document {number} (from 0): expected 'title', 'sents', 'vertexSet' and 'labels' as in DocRED "
-                    f"({type(error).__name__}: {error})",
-                    path,
-                ) from error
-            except DataError as error:
-                raise DataError(f"document {number} (from 0): {error}", path) from error
-            document.doc_key = _unique(document.doc_key, titles)
-            titles.add(document.doc_key)
-            yield document
+            found = attempted(partial(_numbered, record, number, path))
+            if isinstance(found, Document):
+                found.doc_key = _unique(found.doc_key, titles)
+                titles.add(found.doc_key)
+            yield found
 
 
-def _load(path: Path) -> List[Any]:
+def load_records(path: Path) -> List[Any]:
+    """The documents of a file as they stand there.
+
+    # Raises
+
+    DataError
+        Where it is no JSON list.
+    """
     if not path.is_file():
         raise DataError("expected a JSON file, found a directory; name one of its files", path)
-    try:
-        records = json.loads(path.read_bytes())
-    except json.JSONDecodeError as error:
-        raise DataError(f"not valid JSON ({error}); expected a list of documents", path, error.lineno) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"not valid UTF-8 ({error}); convert the file to UTF-8", path) from error
+    records = parse_json(path.read_bytes(), "a list of documents", path)
     if not isinstance(records, list):
         raise DataError(f"expected a JSON list of documents, found {type(records).__name__}", path)
     return records
 
 
+def _numbered(record: Any, number: int, path: Path) -> Document:
+    """The document of a record, valid, with errors that tell which one it is."""
+    try:
+        return _document(record).validate()
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise DataError(
+            f"document {number} (from 0): expected 'title', 'sents', 'vertexSet' and 'labels' as in DocRED "
+            f"({type(error).__name__}: {error})",
+            path,
+        ) from error
+    except DataError as error:
+        raise DataError(f"document {number} (from 0): {error}", path) from error
+
+
 def _document(record: Dict[str, Any]) -> Document:
-    document = Document(str(record["title"]), record["sents"])
+    document = Document(_text(record["title"], "'title'"), record["sents"])
     starts = document.sentence_starts
     spans: Set[Span] = set()
     entities: List[Dict[Bounds, int]] = []
-    for entity in record["vertexSet"]:
+    for number, entity in enumerate(record["vertexSet"]):
+        if not entity:
+            raise DataError(f"entity {number} (from 0) has no mention; remove it and what refers to it")
         # The sentence of each mention of this entity, by the mention's bounds in the document.
         sentence_of: Dict[Bounds, int] = {}
         for mention in entity:
-            sentence, (start, stop) = mention["sent_id"], mention["pos"]
+            sentence, (start, stop) = _number(mention["sent_id"], "'sent_id'"), mention["pos"]
+            start, stop = _number(start, "'pos'"), _number(stop, "'pos'")
             if not (0 <= sentence < len(starts) and 0 <= start < stop <= len(document.sentences[sentence])):
                 name = mention.get("name", "?")
                 raise DataError(f"mention '{name}' at [{start}, {stop}) lies outside its sentence {sentence}")
             bounds = (starts[sentence] + start, starts[sentence] + stop - 1)
             sentence_of[bounds] = sentence
-            spans.add(Span(*bounds, mention["type"]))
+            spans.add(Span(*bounds, _text(mention["type"], "the 'type' of a mention")))
         entities.append(sentence_of)
     relations: Set[Relation] = set()
     for label in record["labels"]:
         for index in (label["h"], label["t"]):
-            if not 0 <= index < len(entities):
+            if not 0 <= _number(index, "'h' or 't'") < len(entities):
                 raise DataError(f"a label names entity {index}, expected 0 to {len(entities) - 1}")
         head, tail = entities[label["h"]], entities[label["t"]]
+        name = _text(label["r"], "the relation 'r' of a label")
         for arg1, arg2 in product(head, tail):
             if head[arg1] == tail[arg2] and arg1 != arg2:
-                relations.add(Relation(arg1, arg2, label["r"]))
+                relations.add(Relation(arg1, arg2, name))
     document.spans["ner"] = sorted(spans)
     document.relations = sorted(relations)
     document.clusters = sorted(sorted(entity) for entity in entities if len(entity) > 1)
     return document
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise DataError(f"{what} is {shown(value)}; expected a text in quotes")
+    return value
+
+
+def _number(value: Any, what: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise DataError(f"{what} holds {shown(value)}; expected a whole number")
+    return value
 
 
 def _unique(title: str, titles: Set[str]) -> str:

@@ -8,6 +8,7 @@ from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
 from hmtl.data.corpora.corpus import Corpus
 from hmtl.data.document import Document, Span
 from hmtl.data.lines import read_lines
+from hmtl.data.numbers import whole_number
 from hmtl.errors import DataError
 
 _TAGS_FILE = "streusle.tags"
@@ -84,10 +85,11 @@ def _read_sentences(path: Path) -> Dict[str, List[_Token]]:
         tokens = sentences.setdefault(cells[8].strip(), [])
         if cells[0] != str(len(tokens) + 1):
             raise DataError(f"expected token {len(tokens) + 1} of '{cells[8]}', found '{cells[0]}'", path, number)
-        if not cells[5].isdigit() or int(cells[5]) > len(tokens):
+        parent = whole_number(cells[5])
+        if parent is None or parent > len(tokens):
             raise DataError(f"expected the offset of a token before this one, or 0, found '{cells[5]}'", path, number)
         flag = cells[4].partition("-")[0]
-        tokens.append(_Token(cells[1], flag, int(cells[5]) - 1, cells[6] == _STRONG, cells[7]))
+        tokens.append(_Token(cells[1], flag, parent - 1, cells[6] == _STRONG, cells[7]))
     return sentences
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import List, NamedTuple
 
+from hmtl.data.numbers import whole_number
 from hmtl.data.ontonotes_release.alignment import align
 from hmtl.data.ontonotes_release.tagged_text import TaggedSentence, read_tagged_sentences
 from hmtl.data.ontonotes_release.trees import Tree
@@ -66,7 +67,7 @@ def _part_number(sentence: TaggedSentence, path: Path) -> str:
     """Three digits, as CoNLL-2012 writes them; of a range `000-001` the first."""
     if sentence.part is None:
         return FIRST_PART
-    number = sentence.part.partition("-")[0]
-    if not number.isdecimal():
+    number = whole_number(sentence.part.partition("-")[0])
+    if number is None:
         raise DataError(f"expected a number of a part, such as '000', found '{sentence.part}'", path, sentence.line)
-    return f"{int(number):03}"
+    return f"{number:03}"

@@ -17,8 +17,8 @@ from allennlp.common.tqdm import Tqdm
 
 from hmtl.data.document import Document, write_jsonl
 from hmtl.data.preparation.output import REPORT_FILE, whole_directory
-from hmtl.data.preparation.report import Report, Skipped, SplitReport
-from hmtl.data.preparation.source import Converted, Source, Unit
+from hmtl.data.preparation.report import Report, SplitReport
+from hmtl.data.preparation.source import Converted, Skipped, Source, Unit
 from hmtl.errors import DataError, UserError
 from hmtl.files import write_json
 
@@ -41,8 +41,8 @@ class NothingPrepared(UserError):
 def prepare(source: Source, output: Union[str, os.PathLike], jobs: Optional[int] = None, force: bool = False) -> Report:
     """Converts all units of a corpus; `output` gets `SPLIT.jsonl` for each split, and `report.json`.
 
-    A unit that cannot be used is left out, and the report says why. The files are the same whatever `jobs` is, and
-    appear together once all are complete.
+    A unit or a document that cannot be used is left out, and the report says why; hmtl reads what is written. The
+    files are the same whatever `jobs` is, and appear together once all are complete.
 
     # Parameters
 
@@ -92,6 +92,7 @@ def _documents(
         if isinstance(outcome, Skipped):
             report.splits[split].skipped.append(outcome)
             continue
+        report.splits[split].skipped += outcome.skipped
         report.dropped += outcome.dropped
         for document in outcome.documents:
             key = document.doc_key
@@ -162,14 +163,27 @@ def _attempt(source: Source, unit: Unit) -> _Outcome:
     """
     try:
         converted = source.convert(unit)
-        for document in converted.documents:
-            document.validate(unit.paths[0] if unit.paths else None)
+        usable = [document for document in converted.documents if _is_readable(document, unit, converted.skipped)]
     except (DataError, OSError, UnicodeDecodeError) as error:
         return Skipped(unit.key, _reason(error, unit))
     except Exception as error:
         files = ", ".join(map(str, unit.paths))
         raise RuntimeError(f"unit '{unit.key}' ({files}): {type(error).__name__}: {error}") from error
+    if len(usable) < len(converted.documents):
+        keys = {document.doc_key for document in usable}
+        dropped = [each for each in converted.dropped if each.document in keys]
+        return Converted(usable, dropped, converted.skipped)
     return converted
+
+
+def _is_readable(document: Document, unit: Unit, skipped: List[Skipped]) -> bool:
+    """Whether hmtl could read the document as it would be written; else it is noted why."""
+    try:
+        Document.from_json(document.to_json(), unit.paths[0] if unit.paths else None)
+    except DataError as error:
+        skipped.append(Skipped(unit.key, _reason(error, unit)))
+        return False
+    return True
 
 
 def _reason(error: Exception, unit: Unit) -> str:

@@ -3,22 +3,16 @@
 import platform
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
+from hmtl.characters import visible
 from hmtl.data.document import Document
-from hmtl.data.preparation.source import Dropped
+from hmtl.data.preparation.source import Dropped, Skipped
 from hmtl.data.validation import SplitCounts, format_table, ordered_union
 from hmtl.version import VERSION
 
 # So many labels of a layer are printed; report.json has them all.
 _PRINTED_LABELS = 20
-
-
-class Skipped(NamedTuple):
-    """A unit that could not be used, and why, in one line."""
-
-    unit: str
-    reason: str
 
 
 @dataclass
@@ -128,12 +122,12 @@ class Report:
             lines += ["", "dropped:"]
             by_reason = sorted(self._dropped_by_reason().items())
             lines += [f"  {what}: {reason}: {count:,}" for (what, reason), count in by_reason]
-        return "\n".join(lines)
+        return "\n".join([lines[0], *map(visible, lines[1:])])
 
     def skipped_lines(self) -> List[str]:
-        """One line for each unit that was left out."""
+        """One line for each unit, or document of one, that was left out."""
         return [
-            f"left out of {name}: {skipped.unit}: {skipped.reason}"
+            visible(f"left out of {name}: {skipped.unit}: {skipped.reason}")
             for name, split in self.splits.items()
             for skipped in split.skipped
         ]

@@ -3,11 +3,12 @@
 from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Tuple, Union
 
 from allennlp.common import Registrable
 
 from hmtl.data.document import Document
+from hmtl.errors import DataError
 
 # What every option that keeps clusters of one mention says of them.
 SINGLETONS_HELP = "A model can only miss them unless its coreference head has predict_singletons."
@@ -49,12 +50,31 @@ class Dropped(NamedTuple):
     detail: str
 
 
+class Skipped(NamedTuple):
+    """A unit, or a document of one, that could not be used, and why, in one line."""
+
+    unit: str
+    reason: str
+
+
 @dataclass
 class Converted:
-    """The documents of a unit, and what they lost."""
+    """The documents of a unit, what they lost, and those of its documents that could not be used."""
 
     documents: List[Document]
     dropped: List[Dropped] = field(default_factory=list)
+    skipped: List[Skipped] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, unit: Unit, attempts: Iterable[Union[Document, DataError]]) -> "Converted":
+        """What a corpus's `attempts` at the documents of a unit gave."""
+        converted = cls([])
+        for found in attempts:
+            if isinstance(found, DataError):
+                converted.skipped.append(Skipped(unit.key, " ".join(str(found).split())))
+            else:
+                converted.documents.append(found)
+        return converted
 
 
 class Source(Registrable):

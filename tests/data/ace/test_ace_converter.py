@@ -458,3 +458,11 @@ def test_an_annotation_without_anything(tmp_path):
     converted = AceConverter().convert("X", *write(tmp_path, sgml("Hm."), source_file("")))
     (document,) = converted.documents
     assert (document.spans, document.relations, document.clusters) == ({"emd": []}, [], [])
+
+
+def test_a_mention_within_the_last_entity_is_dropped(tmp_path):
+    text = "Ann met R&amp;"
+    start = sgml(text).replace("<DOC>", "").replace("<BODY><TEXT>", "").index(text)
+    for offset in range(start + 9, start + 14):
+        converted = small(tmp_path, text, [("m", "E", "ORG", offset, start + 13, text[offset - start :])])
+        assert dropped(converted) == [("mention", "no whole number of tokens")] or converted.documents[0].spans["emd"]

@@ -143,7 +143,7 @@ def read(tmp_path: Path, text: str) -> list:
 def test_documents_parts_sentences_and_comments(tmp_path):
     text = (
         "#begin document (a/b_1); part 000\nx 1\n\n\ny 2\n# a comment\nz 3\n\n#end document\n\n"
-        "#begin document (a/b_1); part 001\nw 4\n#end document\n#begin document (c)\r\nv 5\r\n"
+        "#begin document (a/b_1); part 001\nw 4\n#end document\n#begin document (c)\r\nv 5\r\n#end document\r\n"
     )
     assert read(tmp_path, text) == [("a/b_1_000", [["x"], ["y", "z"]]), ("a/b_1_001", [["w"]]), ("c", [["v"]])]
 
@@ -158,3 +158,23 @@ def test_misplaced_rows_and_empty_documents_are_refused(tmp_path):
         read(tmp_path, "#begin document (a)\nx 1\n#end document\ny 2\n")
     with pytest.raises(DataError, match=r"conll:1: document 'a_000' has no rows"):
         read(tmp_path, "#begin document (a); part 000\n\n#end document\n")
+
+
+@pytest.mark.parametrize(
+    "text, line",
+    [
+        ("#begin document (a); part 000\nx 1\n\n", 1),
+        ("#begin document (a)\nx 1\n#end document\n#begin document (b)\ny 1\n", 4),
+        ("#begin document (a)\nx 1\n\n#begin document (b)\ny 1\n#end document\n", 1),
+    ],
+)
+def test_a_document_without_its_end_is_refused(tmp_path, text, line):
+    with pytest.raises(
+        DataError, match=rf"conll:{line}: document '.*' begins here and has no '#end document': .* complete"
+    ):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize("blank", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f"])
+def test_other_characters_are_no_blanks(blank):
+    assert split_cells(f"a{blank}b\tc") == [f"a{blank}b", "c"]

@@ -1,4 +1,5 @@
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from allennlp.data.dataset_readers.dataset_utils.span_utils import (
 
 from hmtl.data.corpora import Conll2003Corpus
 from hmtl.data.corpora.conll2003 import spans_of_tags
-from hmtl.errors import DataError
+from hmtl.data.document import Span
+from hmtl.errors import ConfigurationError, DataError
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "conll2003"
 WNUT17 = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "wnut17"
@@ -158,3 +160,53 @@ def test_wnut17(name):
         "person",
         "product",
     }
+
+
+NUMBERED = "1 Ada NNP B-PER\n2 slept VBD O\n\n1 Oslo NNP B-LOC\n\n1 She PRP O\n2 met VBD O\n3 Bo NNP B-PER\n"
+
+
+def test_words_in_another_column(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text(NUMBERED)
+    for column in (1, -3):
+        [document] = read(file, word_column=column)
+        assert document.sentences == [["Ada", "slept"], ["Oslo"], ["She", "met", "Bo"]]
+        assert document.spans["ner"] == [Span(0, 0, "PER"), Span(2, 2, "LOC"), Span(5, 5, "PER")]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbers_in_place_of_words_are_refused(tmp_path, first):
+    file = tmp_path / "a.txt"
+    file.write_text(re.sub(r"^\d", lambda number: str(int(number[0]) - 1 + first), NUMBERED, flags=re.M))
+    with pytest.raises(DataError, match=r"a\.txt:1: column 0 counts the tokens .*\"word_column\": 1"):
+        read(file)
+
+
+@pytest.mark.parametrize("words", ["1\n\n1", "1 2 4", "1 2\n\n2", "1 2\n\nBo", "2 3"])
+def test_texts_of_numbers_are_read(tmp_path, words):
+    file = tmp_path / "a.txt"
+    sentences = [sentence.split() for sentence in words.split("\n\n")]
+    file.write_text("\n".join("".join(f"{word} O\n" for word in sentence) for sentence in sentences))
+    assert read(file)
+
+
+def test_columns_that_are_none():
+    with pytest.raises(ConfigurationError, match="word_column is '1'; expected a whole number"):
+        Conll2003Corpus(word_column="1")
+    with pytest.raises(ConfigurationError, match="tag_column is None"):
+        Conll2003Corpus(tag_column=None)
+
+
+@pytest.mark.parametrize("options", [{"word_column": 1}, {"word_column": 2}, {"word_column": -3}, {"tag_column": -2}])
+def test_columns_that_a_file_does_not_have(tmp_path, options):
+    file = tmp_path / "a.txt"
+    file.write_text("Ada B-PER\n")
+    with pytest.raises(DataError, match="expected a word in column .* found 2 columns"):
+        read(file, **options)
+
+
+def test_a_bad_document_leaves_the_others(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("-DOCSTART- O\n\nAda B-PER\n\n-DOCSTART- O\n\nBo PER\n\n-DOCSTART- O\n\nOslo B-LOC\n")
+    first, bad, last = Conll2003Corpus().attempts(str(file))
+    assert (first.tokens, last.tokens, str(bad).split(": ")[0]) == (["Ada"], ["Oslo"], f"{file}:7")

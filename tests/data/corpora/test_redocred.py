@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,30 @@ def test_redocred_against_counts_from_the_raw_records(start, stop):
         assert len(spans) == len(mentions) and set(spans) == mentions
         sizes = [len({(m["sent_id"], *m["pos"]) for m in entity}) for entity in raw["vertexSet"]]
         assert sorted(map(len, document.clusters)) == sorted(size for size in sizes if size > 1)
+
+
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        (record([[{**mention(0, 0, 1), "type": None}]]), "the 'type' of a mention is null; expected a text in quotes"),
+        (record([[{**mention(0, 0, 1), "type": True}]]), "the 'type' of a mention is true"),
+        (record([[mention(0, 0, 1, "PER\r")]]), "begins or ends in white space"),
+        (record([[mention(0, 0, 1)], [mention(0, 1, 2)]], [(0, 1, 17)]), "the relation 'r' of a label is 17"),
+        (record([[mention(0, 0, 1)], [mention(0, 1, 2)]], [(0, 1, False)]), "the relation 'r' of a label is false"),
+        (record([[mention(0, 0, 1)], [mention(0, 1, 2)]], [(0, True, "P1")]), "'h' or 't' holds true"),
+        (record([[mention(0, 0, 1)], []], [(0, 1, "P1")]), r"entity 1 \(from 0\) has no mention"),
+        (record([[mention(False, 0, 1)]]), "'sent_id' holds false"),
+        (record([[mention(0, 0, 1.5)]]), "'pos' holds 1.5"),
+        (record([], title=None), "'title' is null"),
+        (record([], title="\ud800"), "half of a surrogate pair"),
+        (record([], sentences=[["a", "\ud800"]]), "half of a surrogate pair"),
+    ],
+)
+def test_values_of_other_types_are_named_and_the_other_documents_are_read(bad, message, tmp_path):
+    file = write(tmp_path / "a.json", record([], title="A"), bad, record([], title="B"))
+    first, refused, last = RedocredCorpus().attempts(str(file))
+    assert (first.doc_key, last.doc_key) == ("A", "B")
+    assert isinstance(refused, DataError) and str(refused).startswith(f"{file}: document 1 (from 0): ")
+    assert re.search(message, str(refused))
+    with pytest.raises(DataError, match=message):
+        read(file)

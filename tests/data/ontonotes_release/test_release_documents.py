@@ -236,7 +236,7 @@ def test_a_skeleton_gets_the_words_of_the_release(tmp_path):
     skeleton.write_text(
         "\n".join(" ".join(r) if len(r) < 12 else " ".join([*r[:3], "[WORD]", *r[4:]]) for r in rows) + "\n"
     )
-    blank = list(OntonotesCorpus().documents(str(skeleton)))
+    blank = list(OntonotesCorpus().parse(skeleton))
     assert {token for document in blank for token in document.tokens} == {"[WORD]"}
     parse_file = ANNOTATIONS / f"{document_id}.parse"
     assert list(fill_in_words(blank, skeleton, parse_file)) == columns_of(document_id)

@@ -2,11 +2,12 @@
 
 import json
 import os
+import re
 import time
 from argparse import ArgumentParser, Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List
+from typing import Any, Dict, List
 
 import pytest
 
@@ -210,3 +211,46 @@ def test_processes_that_are_not_forked(fixtures, tmp_path, monkeypatch):
     monkeypatch.setattr(engine, "_START_METHOD", "spawn")
     prepare(GumSource(fixtures / "gum"), tmp_path / "spawned", jobs=2)
     assert contents(tmp_path / "forked") == contents(tmp_path / "spawned")
+
+
+@dataclass
+class Pairs(Lines):
+    """As `Lines`, with the key, the labels and metadata of each document by choice, and two documents a file."""
+
+    changes: Dict[str, Any] = field(default_factory=dict)
+
+    def convert(self, unit):
+        good = super().convert(unit)
+        bad = super().convert(unit)
+        bad.documents[0].doc_key += " bad"
+        for name, value in self.changes.items():
+            setattr(bad.documents[0], name, value)
+        dropped = [Dropped(bad.documents[0].doc_key, "mention", "not a word", "?")]
+        return Converted(good.documents + bad.documents, dropped)
+
+
+@pytest.mark.parametrize(
+    "changes, reason",
+    [
+        ({"spans": {"ner": [Span(0, 0, "PER\r")]}}, "begins or ends in white space"),
+        ({"spans": {"ner": [Span(0, 0, 17)]}}, "holds .0, 0, 17.; expected .int, int, str."),
+        ({"doc_key": "\ud800"}, "half of a surrogate pair"),
+        ({"metadata": {"relation": [[[0, 0, 0, 0, "R"]]]}}, "did you mean 'relations'"),
+        # Read again, this would be a layer, and a bad one.
+        ({"metadata": {"chunks": [[[0, 7, "NP"]]]}}, "'chunks' span .* lies outside the text"),
+        ({"metadata": {"score": float("nan")}}, "nan is no number"),
+    ],
+)
+def test_what_hmtl_could_not_read_again_is_left_out_and_told(corpus, tmp_path, changes, reason):
+    source = Pairs(corpus(train=["Ada slept"]).files, changes)
+    report = prepare(source, tmp_path / "out", jobs=0)
+    train = report.splits["train"]
+    assert (train.units, report.num_skipped, train.found["documents"]) == (1, 1, 1)
+    assert train.skipped[0].unit == "train0.txt" and re.search(reason, train.skipped[0].reason)
+    # What it lost is no loss of the corpus as it is written.
+    assert report.dropped == []
+    [document] = JsonlCorpus().documents(tmp_path / "out" / "train.jsonl")
+    assert document.doc_key == "train0.txt"
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["splits"]["train"]["skipped"]
+    with pytest.raises(NothingPrepared):
+        prepare(Pairs(corpus(train=["\n"]).files, changes), tmp_path / "out", jobs=0, force=True)

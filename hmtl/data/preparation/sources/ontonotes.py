@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Literal, Optional, Tuple
+from typing import Any, Dict, List, Literal, Optional, Tuple
 
 from hmtl.data.corpora.ontonotes import OntonotesCorpus
 from hmtl.data.document import Document
@@ -162,13 +162,14 @@ class OntonotesSource(Source):
         if self._conll_dir is None:
             stem = unit.paths[0].with_suffix("")
             documents, losses = read_release(stem, unit.key, self._options)
+            converted = Converted(documents, [Dropped(*loss) for loss in losses])
         else:
-            documents, losses = list(self._read_columns(unit)), []
+            converted = self._read_columns(unit)
         if self._missing_layer == "empty":
-            for document in documents:
+            for document in converted.documents:
                 document.spans.setdefault("ner", [])
                 document.clusters = document.clusters or []
-        return Converted(documents, [Dropped(*loss) for loss in losses])
+        return converted
 
     def settings(self) -> Dict[str, Any]:
         """Besides the options, for the release: how many documents of each split have no names or no coreference."""
@@ -250,15 +251,20 @@ class OntonotesSource(Source):
             return Unit(document_id, (file, self._annotations / f"{document_id}.parse"))
         return Unit(document_id, (file,))
 
-    def _read_columns(self, unit: Unit) -> Iterator[Document]:
+    def _read_columns(self, unit: Unit) -> Converted:
         file = unit.paths[0]
         corpus = OntonotesCorpus([] if self._new_testament else [f"/{_NEW_TESTAMENT}"], self._options.unescape)
-        documents = corpus.documents(str(file))
         if not _is_skeleton(file):
-            return documents
+            return Converted.of(unit, corpus.attempts(str(file)))
         if len(unit.paths) == 1:
             raise DataError("a skeleton, without words; name the release too (--ldc-dir)", file)
-        return fill_in_words(list(documents), file, unit.paths[1], self._options.unescape)
+        documents: List[Document] = []
+        # Valid once they have words: all are needed, as the trees of the release are counted.
+        for found in corpus.parse(file):
+            if isinstance(found, DataError):
+                raise found
+            documents.append(found)
+        return Converted(list(fill_in_words(documents, file, unit.paths[1], self._options.unescape)))
 
 
 def _annotations_below(ldc_dir: Path) -> Path:

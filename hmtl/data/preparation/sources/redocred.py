@@ -1,16 +1,16 @@
 """Re-DocRED and DocRED, from their repositories."""
 
-import json
 from argparse import ArgumentParser, Namespace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-from hmtl.data.corpora.redocred import RedocredCorpus
+from hmtl.data.corpora.redocred import RedocredCorpus, load_records
 from hmtl.data.document import Document
 from hmtl.data.preparation.consistency import consistent
 from hmtl.data.preparation.source import Converted, Dropped, Source, Unit
 from hmtl.data.preparation.sources.files import SPLITS, FileSource, check_files
+from hmtl.errors import DataError
 
 
 @Source.register("redocred")
@@ -66,9 +66,12 @@ class RedocredSource(FileSource):
     def convert(self, unit: Unit) -> Converted:
         [path] = unit.paths
         bounds = unit.key.rpartition("#")[2]
-        converted = Converted(list(RedocredCorpus().documents(f"{path}#{bounds}")))
+        attempts = list(RedocredCorpus().attempts(f"{path}#{bounds}"))
+        converted = Converted.of(unit, attempts)
         start, stop = (int(bound) if bound else None for bound in bounds.split(":"))
-        for document, record in zip(converted.documents, json.loads(path.read_bytes())[start:stop]):
+        for document, record in zip(attempts, load_records(path)[start:stop]):
+            if isinstance(document, DataError):
+                continue
             document.doc_key = f"{path.stem}: {document.doc_key}"
             converted.dropped += consistent(document).dropped
             converted.dropped += _unrelated(document, record)

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from hmtl.data.document import read_jsonl
+from hmtl.data.document import attempt_jsonl
 from hmtl.data.preparation.consistency import consistent
 from hmtl.data.preparation.source import Converted, Source, Unit
 from hmtl.data.preparation.sources.files import SPLITS, FileSource, check_files
@@ -45,9 +45,7 @@ class SciercSource(FileSource):
         return cls(directory, cls.default_names)
 
     def convert(self, unit: Unit) -> Converted:
-        converted = Converted([])
-        for document in read_jsonl(unit.paths[0]):
-            part = consistent(document)
-            converted.documents += part.documents
-            converted.dropped += part.dropped
+        converted = Converted.of(unit, (found for _, found in attempt_jsonl(unit.paths[0])))
+        for document in converted.documents:
+            converted.dropped += consistent(document).dropped
         return converted

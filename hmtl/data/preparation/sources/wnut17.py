@@ -22,4 +22,4 @@ class Wnut17Source(FileSource):
     }
 
     def convert(self, unit: Unit) -> Converted:
-        return Converted(list(Conll2003Corpus().documents(f"{unit.paths[0]}#:")))
+        return Converted.of(unit, Conll2003Corpus().attempts(f"{unit.paths[0]}#:"))

@@ -165,3 +165,25 @@ def test_contradictions_in_scierc_are_dropped_and_told(tmp_path):
 def test_scierc_elsewhere(tmp_path):
     with pytest.raises(UserError, match="train.json: no such file$"):
         source_of(SciercSource, "--dir", tmp_path)
+
+
+def test_a_bad_document_of_scierc_leaves_the_others(tmp_path):
+    folder = scierc(tmp_path, train=[SCIERC, {**SCIERC, "doc_key": "b\ud800"}, {**SCIERC, "doc_key": "c"}])
+    with (folder / "json" / "train.json").open("ab") as file:
+        file.write(b"{not json}\n\xff\n")
+    report = prepare(source_of(SciercSource, "--dir", folder), tmp_path / "out", jobs=0)
+    assert [document.doc_key for document in read(tmp_path / "out", "train")] == ["P87-1022", "c"]
+    reasons = [skipped.reason for skipped in report.splits["train"].skipped]
+    assert [reason.split(": ")[0] for reason in reasons] == [
+        f"{folder / 'json' / 'train.json'}:{line}" for line in (2, 4, 5)
+    ]
+
+
+def test_a_bad_document_of_conll2003_leaves_the_others(tmp_path):
+    for name in ("eng.train", "eng.testa", "eng.testb"):
+        (tmp_path / name).write_text(
+            CONLL2003.format(name=name).replace("London NNP I-NP B-ORG", "London NNP I-NP ORG")
+        )
+    report = prepare(source_of(Conll2003Source, "--dir", tmp_path), tmp_path / "out", jobs=0)
+    assert report.splits["dev"].found["documents"] == 1
+    assert report.splits["dev"].skipped[0].reason.startswith(f"{tmp_path / 'eng.testa'}:15: expected a tag")

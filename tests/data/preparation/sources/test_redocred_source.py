@@ -109,3 +109,15 @@ def test_the_real_corpus(shared_data, tmp_path):
         document for split in report.splits for document in JsonlCorpus().documents(tmp_path / "one" / f"{split}.jsonl")
     ]
     assert read == converted and len(read) == 500
+
+
+def test_a_bad_document_leaves_the_others_and_what_they_lost(directory):
+    path = directory / "train_revised.json"
+    records = json.loads(path.read_text())
+    before = prepare(source_of("--dir", directory), directory / "out", jobs=0)
+    path.write_text(json.dumps([{**records[0], "title": "\ud800"}, {**records[0], "vertexSet": [[]]}, 17, *records]))
+    report = prepare(source_of("--dir", directory), directory / "out2", jobs=0)
+    assert report.dropped == before.dropped and report.dropped
+    assert (directory / "out2" / "train.jsonl").read_bytes() == (directory / "out" / "train.jsonl").read_bytes()
+    numbers = [skipped.reason.removeprefix(f"{path}: ")[:10] for skipped in report.splits["train"].skipped]
+    assert numbers == ["document 0", "document 1", "document 2"]

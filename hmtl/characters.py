@@ -1,5 +1,7 @@
 """Characters that would act on a terminal or a page instead of being seen."""
 
+import logging
+import re
 import unicodedata
 
 # Controls, halves of surrogate pairs, ends of lines and paragraphs.
@@ -15,9 +17,21 @@ def visible(text: str) -> str:
     return "".join(_escaped(character) if _acts(character) else character for character in text)
 
 
+def visible_lines(text: str) -> str:
+    """`visible`, but for line breaks and tabs."""
+    return text if text.isprintable() else re.sub(r"[^\n\t]+", lambda part: visible(part[0]), text)
+
+
 def _acts(character: str) -> bool:
     return unicodedata.category(character) in _NOT_SHOWN or character in _DIRECTIONS
 
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
+
+
+class VisibleFormatter(logging.Formatter):
+    """Log records in which what they quote of files is `visible`; a traceback keeps its lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible_lines(super().format(record))

@@ -1,0 +1,119 @@
+"""What texts, labels and keys may not be, whatever format they come from."""
+
+import difflib
+import json
+import math
+from functools import lru_cache
+from typing import Any, List, Optional, Sequence, Tuple
+
+# How deeply metadata may be nested: whoever copies or writes them calls functions within functions.
+MAX_DEPTH = 100
+# What stands in a skeleton of CoNLL-2012 for each word.
+SKELETON_WORD = "[WORD]"
+
+_KNOWN_KEYS = ("doc_key", "sentences", "ner", "emd", "relations", "clusters")
+# What other tools call them.
+_OTHER_NAMES = {
+    "coref": "clusters",
+    "coreference": "clusters",
+    "docid": "doc_key",
+    "doc_id": "doc_key",
+    "entities": "ner",
+    "entity": "ner",
+    "id": "doc_key",
+    "sents": "sentences",
+    "tokens": "sentences",
+}
+# The least similarity (`difflib`, from 0 to 1) of a misspelt key; `sentence` and `sentences` have 0.94.
+_SIMILARITY = 0.8
+
+
+def surrogate_fault(text: str) -> Optional[str]:
+    """What is wrong with a text that holds half of a surrogate pair: it is no Unicode text and cannot be written."""
+    if text.isascii():
+        return None
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return f"character {error.start} of {text[:30]!r} is half of a surrogate pair; expected valid Unicode"
+    return None
+
+
+def label_fault(label: Any) -> Optional[str]:
+    """What is wrong with a label, or `None`."""
+    if not isinstance(label, str):
+        return f"{shown(label)} is {type(label).__name__}; expected a text in quotes"
+    if not label:
+        return "an empty label; give it a name"
+    if label != label.strip():
+        # A vocabulary that is saved and read again would not have it.
+        return f"{label!r} begins or ends in white space; remove that (a '\\r' is left of Windows line ends)"
+    return surrogate_fault(label)
+
+
+def sentence_fault(sentence: Sequence[Any]) -> Optional[str]:
+    """What is wrong with the tokens of a sentence, or `None`."""
+    if not sentence:
+        return "is empty; remove it"
+    if not all(isinstance(token, str) and token for token in sentence):
+        return "holds a token that is not a non-empty string"
+    joined = "\n".join(sentence)
+    if not joined.isascii():
+        for token in sentence:
+            fault = surrogate_fault(token)
+            if fault:
+                return f"holds a broken token: {fault}"
+    if "\r" in joined:
+        return "holds a token with a carriage return, which is left of Windows line ends; remove it"
+    if sentence[0] == SKELETON_WORD and all(token == SKELETON_WORD for token in sentence):
+        return (
+            f"is only '{SKELETON_WORD}' where the words should be, as in a skeleton of CoNLL-2012; fill them in from "
+            "OntoNotes' release: hmtl prepare ontonotes --ldc-dir RELEASE --conll-dir SKELETONS"
+        )
+    return None
+
+
+def metadata_fault(metadata: Any) -> Optional[str]:
+    """Why metadata could not be written as JSON and be read again as what they are, or `None`."""
+    # Not recursive: it looks for what is nested too deeply.
+    waiting: List[Tuple[Any, int]] = [(metadata, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if isinstance(value, (list, dict)):
+            if depth > MAX_DEPTH:
+                return f"lists and objects within one another, more than {MAX_DEPTH} deep"
+            if isinstance(value, dict):
+                for key in value:
+                    if not isinstance(key, str):
+                        return f"the key {key!r} is {type(key).__name__}; expected a text"
+                    waiting.append((key, depth))
+            waiting.extend((inner, depth + 1) for inner in (value.values() if isinstance(value, dict) else value))
+        elif isinstance(value, str):
+            fault = surrogate_fault(value)
+            if fault:
+                return fault
+        elif isinstance(value, float):
+            if not math.isfinite(value):
+                return f"{value} is no number of JSON's"
+        elif value is not None and not isinstance(value, int):
+            return f"a value of type {type(value).__name__}; expected one of JSON's"
+    return None
+
+
+@lru_cache(maxsize=4096)
+def known_key_like(key: str) -> Optional[str]:
+    """The key of the layout that another key is meant for, if any: `relations` for `relation`."""
+    lowered = key.lower()
+    if key in _KNOWN_KEYS:
+        return None
+    if lowered in _OTHER_NAMES:
+        return _OTHER_NAMES[lowered]
+    return next(iter(difflib.get_close_matches(lowered, _KNOWN_KEYS, n=1, cutoff=_SIMILARITY)), None)
+
+
+def shown(value: Any) -> str:
+    """A value of JSON for a message: as a short text."""
+    if isinstance(value, (list, dict)) and metadata_fault(value):
+        return f"a {type(value).__name__} that is no JSON"
+    text = json.dumps(value)
+    return text if len(text) <= 100 else f"{text[:97]}..."
