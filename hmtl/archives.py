@@ -26,7 +26,7 @@ from allennlp.common.params import parse_overrides, remove_keys_from_params, wit
 
 from hmtl.errors import UserError
 from hmtl.files import PathLike
-from hmtl.weights import ARCHIVED, SUFFIX, SUFFIXES, main_weights
+from hmtl.weights import ARCHIVED, BEST, SUFFIX, SUFFIXES, main_weights
 
 CONFIG_NAME = "config.json"
 VOCABULARY_NAME = "vocabulary"
@@ -145,7 +145,7 @@ def read_json_object(path: Path) -> Dict[str, Any]:
     # Raises
 
     UserError
-        Where it is anything else; the message names the file as one of an archive, which is unpacked nobody knows where.
+        Where it is anything else; of an unpacked archive the message names the place inside.
     """
     if not path.is_file():
         raise UserError(f"{_shown(path)}: no such file; expected an archive, or the directory of a run")
@@ -216,7 +216,9 @@ def weights_path(directory: PathLike) -> str:
     """
     path = main_weights(directory)
     if path is None:
-        raise UserError(f"no weights: expected {ARCHIVED}{SUFFIX} in an archive, best{SUFFIX} in the directory of a run")
+        raise UserError(
+            f"no weights: expected {ARCHIVED}{SUFFIX} in an archive, {BEST}{SUFFIX} in the directory of a run"
+        )
     return str(path)
 
 
@@ -305,7 +307,7 @@ def _check_meta(path: Path) -> None:
     meta = read_json_object(path)
     version = meta.get("version")
     if set(meta) != {"version"} or not isinstance(version, str) or version.count(".") < 2:
-        raise UserError(f'{_shown(path)}: expected {{"version": "..."}}, the release of AllenNLP that wrote the archive')
+        raise UserError(f'{_shown(path)}: expected {{"version": "..."}}, the release of AllenNLP that wrote it')
 
 
 def _kind(value: Any) -> str:

@@ -1,7 +1,7 @@
 """Repairs that let AllenNLP 2.10.1 run on, and safely load archives with, releases newer than its pins.
 
-`import hmtl` applies them, once. Each is one function that says what breaks without it. They change AllenNLP alone: what
-else is in the process (torch, the environment, warnings) stays as it is.
+`import hmtl` applies them, once. Each is one function that says what breaks without it. They change AllenNLP alone:
+what else is in the process (torch, the environment, warnings) stays as it is.
 """
 
 import functools

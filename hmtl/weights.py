@@ -140,7 +140,8 @@ def refused_content(message: str) -> str:
 
 def _load_safetensors(path: PathLike, device: str) -> Weights:
     with safe_open(path, "pt", device=device) as file:
-        weights = {name: file.get_tensor(name) for name in file.keys()}
+        names = file.keys()
+        weights = {name: file.get_tensor(name) for name in names}
         for name, kept in (file.metadata() or {}).items():
             if kept in weights and name not in weights:
                 weights[name] = weights[kept]
@@ -148,7 +149,9 @@ def _load_safetensors(path: PathLike, device: str) -> Weights:
 
 
 def _load_torch(path: PathLike, device: str) -> Weights:
-    weights = torch.load(path, map_location=device, weights_only=True)
+    # Given the path, torch goes by its suffix.
+    with open(path, "rb") as file:
+        weights = torch.load(file, map_location=device, weights_only=True)
     if not isinstance(weights, dict):
         raise ValueError(f"it holds a {type(weights).__name__}, not tensors by name")
     for name, tensor in weights.items():

@@ -20,6 +20,7 @@ from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.data_loaders.instance_cache import InstanceCache
 from hmtl.data.dataset_readers import CorefReader, RelationReader, TaggingReader
 from hmtl.data.document import read_jsonl, write_jsonl
+from hmtl.weights import load_weights
 
 TASKS = ["coref", "emd", "ner", "relation"]
 
@@ -226,7 +227,7 @@ def test_a_run_from_kept_instances_is_the_same_until_they_are_cleared(
     with monkeypatch.context() as patch:
         forbid_reading(patch)
         main([*command, str(tmp_path / "finds")])
-    weights = [torch.load(tmp_path / run / "best.th") for run in ("reads", "finds")]
+    weights = [load_weights(tmp_path / run / "best.safetensors") for run in ("reads", "finds")]
     assert_equal(*weights)
     main(["cache", "info"])
     assert str(folder) in capsys.readouterr().out
