@@ -26,7 +26,7 @@ from allennlp.common.params import parse_overrides, remove_keys_from_params, wit
 
 from hmtl.errors import UserError
 from hmtl.files import PathLike
-from hmtl.weights import ARCHIVED, BEST, SUFFIX, SUFFIXES, main_weights
+from hmtl.weights import ARCHIVED, SUFFIX, SUFFIXES, UNPACKED, main_weights, place
 
 CONFIG_NAME = "config.json"
 VOCABULARY_NAME = "vocabulary"
@@ -100,7 +100,7 @@ def extracted_archive(path: PathLike, cleanup: bool = True) -> Iterator[str]:
         Where the archive is damaged, too large, or holds anything but files with a place inside it; nothing is left
         unpacked.
     """
-    folder = tempfile.mkdtemp(prefix="hmtl-archive-")
+    folder = tempfile.mkdtemp(prefix=UNPACKED)
     is_unpacked = False
     try:
         try:
@@ -129,7 +129,7 @@ def read_config(directory: PathLike, overrides: Union[str, Dict[str, Any]] = "")
     config = read_json_object(path)
     for key in ("dataset_reader", "model"):
         if not isinstance(config.get(key), dict):
-            raise UserError(f"{_shown(path)}: expected an object at '{key}', found {_kind(config.get(key))}")
+            raise UserError(f"{place(path)}: expected an object at '{key}', found {_kind(config.get(key))}")
     _check_meta(path.with_name(META_NAME))
     if not is_trusted():
         _check_config(config)
@@ -148,17 +148,17 @@ def read_json_object(path: Path) -> Dict[str, Any]:
         Where it is anything else; of an unpacked archive the message names the place inside.
     """
     if not path.is_file():
-        raise UserError(f"{_shown(path)}: no such file; expected an archive, or the directory of a run")
+        raise UserError(f"{place(path)}: no such file; expected an archive, or the directory of a run")
     if path.stat().st_size > _MAX_JSON_BYTES:
-        raise UserError(f"{_shown(path)}: {path.stat().st_size:,} bytes; expected at most {_MAX_JSON_BYTES:,}")
+        raise UserError(f"{place(path)}: {path.stat().st_size:,} bytes; expected at most {_MAX_JSON_BYTES:,}")
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except RecursionError:
-        raise UserError(f"{_shown(path)}: not valid JSON: nested too deeply") from None
+        raise UserError(f"{place(path)}: not valid JSON: nested too deeply") from None
     except ValueError as error:
-        raise UserError(f"{_shown(path)}: not valid JSON: {error}") from error
+        raise UserError(f"{place(path)}: not valid JSON: {error}") from error
     if not isinstance(value, dict):
-        raise UserError(f"{_shown(path)}: expected a JSON object, found {_kind(value)}")
+        raise UserError(f"{place(path)}: expected a JSON object, found {_kind(value)}")
     return value
 
 
@@ -201,25 +201,14 @@ def archive_model(
         if (directory / META_NAME).exists():
             archive.add(directory / META_NAME, arcname=META_NAME)
         for pattern in include_in_archive or []:
-            for path in glob.glob(str(directory / pattern)):
-                archive.add(path, arcname=os.path.relpath(path, directory))
+            for found in glob.glob(str(directory / pattern)):
+                archive.add(found, arcname=os.path.relpath(found, directory))
     return str(target)
 
 
 def weights_path(directory: PathLike) -> str:
-    """The weights of an unpacked archive or of a run.
-
-    # Raises
-
-    UserError
-        Where there are none.
-    """
-    path = main_weights(directory)
-    if path is None:
-        raise UserError(
-            f"no weights: expected {ARCHIVED}{SUFFIX} in an archive, {BEST}{SUFFIX} in the directory of a run"
-        )
-    return str(path)
+    """The weights of an unpacked archive or of a run; where there are none, the place where they were expected."""
+    return str(main_weights(directory) or Path(directory) / f"{ARCHIVED}{SUFFIX}")
 
 
 class _Gzip(gzip.GzipFile):
@@ -307,14 +296,9 @@ def _check_meta(path: Path) -> None:
     meta = read_json_object(path)
     version = meta.get("version")
     if set(meta) != {"version"} or not isinstance(version, str) or version.count(".") < 2:
-        raise UserError(f'{_shown(path)}: expected {{"version": "..."}}, the release of AllenNLP that wrote it')
+        raise UserError(f'{place(path)}: expected {{"version": "..."}}, the release of AllenNLP that wrote it')
 
 
 def _kind(value: Any) -> str:
     kinds = {dict: "an object", list: "a list", str: "text", type(None): "nothing", bool: "a truth value"}
     return kinds.get(type(value), "a number")
-
-
-def _shown(path: Path) -> str:
-    """A path for messages: of an archive that is unpacked, the place within it."""
-    return f"{path.name} of the archive" if path.parent.name.startswith("hmtl-archive-") else str(path)

@@ -67,7 +67,7 @@ def known_warnings_silenced() -> Iterator[None]:
             yield
         finally:
             others = [each for each in warnings.filters if each not in ours]
-    warnings.filters[:] = others
+    warnings.filters[:] = others  # type: ignore[index]
 
 
 @functools.cache
@@ -145,7 +145,7 @@ def read_archives_as_data() -> None:
         def from_file(cls, params_file: Any, params_overrides: Any = "", ext_vars: Any = None) -> Params:
             return archives.read_config(os.path.dirname(params_file), params_overrides)
 
-    archival.extracted_archive = archives.extracted_archive
+    archival.extracted_archive = archives.extracted_archive  # type: ignore[assignment]
     archival.get_weights_path = archives.weights_path
     archival.Params = ArchivedParams  # type: ignore[misc]
     archival._load_dataset_readers = archives.building()(archival._load_dataset_readers)
@@ -153,7 +153,7 @@ def read_archives_as_data() -> None:
     # AllenNLP's command has a name of its own for it, if it is that command that imports hmtl.
     for module in (models, archival, sys.modules.get("allennlp.commands.train")):
         if module is not None:
-            module.archive_model = archives.archive_model
+            setattr(module, "archive_model", archives.archive_model)  # noqa: B010
 
 
 @functools.cache

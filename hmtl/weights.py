@@ -23,6 +23,9 @@ SUFFIXES = (SUFFIX, ".th")
 # An archive's, and a run's with the best sum of scores.
 ARCHIVED, BEST = "weights", "best"
 
+# What the names of folders begin with where archives are unpacked.
+UNPACKED = "hmtl-archive-"
+
 Weights = Dict[str, torch.Tensor]
 
 
@@ -89,14 +92,18 @@ def load_weights(path: PathLike, device: str = "cpu") -> Weights:
     # Raises
 
     UserError
-        Where the file is damaged, or holds anything else.
+        Where the file is missing or damaged, or holds anything else.
     """
     try:
         return _load_safetensors(path, device) if is_safetensors(path) else _load_torch(path, device)
     except pickle.UnpicklingError as error:
-        raise UserError(f"{os.fspath(path)}: {refused_content(str(error))}") from error
+        if "operand" in str(error):  # no pickle at all, but text or the like
+            raise _damaged(path, str(error)) from error
+        raise UserError(f"{place(path)}: {refused_content(str(error))}") from error
     except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise _damaged(path, str(error)) from error
+    except FileNotFoundError:
+        raise UserError(f"{place(path)}: No such file or directory") from None
     except OSError as error:
         # torch passes a truncated file's length on as an argument that the system refuses.
         if error.filename is None and error.errno is not None:
@@ -131,6 +138,12 @@ def is_safetensors(path: PathLike) -> bool:
         return file.read(9)[8:] == b"{"
 
 
+def place(path: PathLike) -> str:
+    """A path for messages: of an unpacked archive, whose folder nobody knows, the file's name alone."""
+    path = Path(path)
+    return f"{path.name} of the archive" if path.parent.name.startswith(UNPACKED) else str(path)
+
+
 def refused_content(message: str) -> str:
     """Says what torch's `weights_only` found in a file that it refused."""
     unsupported = re.search(r"Unsupported (?:global|operand|class)[^\n]*|[Uu]nsupported GLOBAL \S+|GLOBAL \S+", message)
@@ -162,4 +175,4 @@ def _load_torch(path: PathLike, device: str) -> Weights:
 
 def _damaged(path: PathLike, reason: str) -> UserError:
     reason = textwrap.shorten(reason, 200)
-    return UserError(f"{os.fspath(path)}: damaged, or not the weights of this model ({reason})")
+    return UserError(f"{place(path)}: damaged, or not the weights of this model ({reason})")

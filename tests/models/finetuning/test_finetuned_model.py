@@ -181,7 +181,7 @@ def test_archives_that_cannot_be(fixtures, archive, tmp_path, capsys):
         capsys, fixtures, tmp_path / "b", tmp_path / "empty"
     )
     (archive / "best.safetensors").write_bytes((archive / "best.safetensors").read_bytes()[:1000])
-    assert f"{archive}: damaged" in error_of(capsys, fixtures, tmp_path / "c", archive)
+    assert f"{archive / 'best.safetensors'}: damaged" in error_of(capsys, fixtures, tmp_path / "c", archive)
     # The mended command can run as it stands.
     assert not any((tmp_path / name).exists() for name in "abc")
 
