@@ -277,7 +277,7 @@ FORBIDDEN: Dict[str, Any] = {
                 "tokenizer": {"type": "spacy", "language": "xx_no_such"},
             }
         ),
-        "download the spaCy pipeline 'xx_none'",
+        "download the spaCy pipeline 'xx_no_such'",
     ),
     "the default of a class": (
         change_model({"text_field_embedder": {"token_embedders": {"elmo": {"type": "elmo_token_embedder"}}}}),
@@ -498,13 +498,13 @@ def damaged_contents(run: Path, tmp_path: Path) -> Dict[str, Any]:
         cases[f"{kind}: cut"] = {**bare, member: content[: len(content) // 2]}, f"{member} of the archive: damaged", ""
         cases[f"{kind}: empty"] = {**bare, member: b""}, f"{member} of the archive: damaged", ""
         cases[f"{kind}: text"] = {**bare, member: b"no weights"}, f"{member} of the archive: damaged", ""
-    cases["a list"] = (
-        {**bare, **weights_in("th", tmp_path, [torch.zeros(2)])},
-        "weights.th of the archive",
-        "holds a list",
-    )
-    cases["a number"] = {**bare, **weights_in("th", tmp_path, {"a": 1})}, "weights.th of the archive", "is a int"
-    cases["a program"] = {**bare, "weights.th": pickle.dumps(Program())}, "weights.th of the archive", "was not loaded"
+    for what, value, expected in (
+        ("a list", [torch.zeros(2)], "holds a list"),
+        ("a number", {"a": 1}, "is a int"),
+        ("a program", {"a": Program()}, "was not loaded"),
+    ):
+        cases[what] = {**bare, **weights_in("th", tmp_path, value)}, "weights.th of the archive", expected
+    cases["a bare program"] = {**bare, "weights.th": pickle.dumps(Program())}, "weights.th of the archive", ""
     cases["no weights"] = bare, "weights.safetensors of the archive", "No such file"
     for text in ("{}", "[]", "null", '{"version": 3}', '{"version": "2.10.1", "more": 1}', "{", '{"version": "x"}'):
         cases[f"meta.json {text}"] = {**files, "meta.json": text.encode()}, "meta.json of the archive", ""
