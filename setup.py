@@ -101,6 +101,7 @@ setup(
         "more-itertools",
         "nltk",
         "pillow",
+        "safetensors>=0.4.1",
         "scikit-learn",
         "scipy",
         "tensorboardX",

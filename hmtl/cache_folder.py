@@ -3,13 +3,24 @@
 import os
 from pathlib import Path
 
+from hmtl.errors import UserError
+
 
 def cache_folder() -> Path:
-    """`$HMTL_CACHE`, or `hmtl` in the user's folder for caches."""
+    """`$HMTL_CACHE`, or `hmtl` in the user's folder for caches.
+
+    # Raises
+
+    UserError
+        Where nothing tells which folder is the user's: a container without HOME, for one.
+    """
     chosen = os.environ.get("HMTL_CACHE")
     if chosen:
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hmtl"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hmtl"
+    except RuntimeError:
+        raise UserError("HOME is not set, so there is no folder for caches; set HMTL_CACHE to one") from None
 
 
 def instances_folder() -> Path:

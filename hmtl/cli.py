@@ -21,6 +21,8 @@ from torch import cuda
 
 import hmtl.commands  # noqa: F401  (registers them)
 from hmtl.characters import VisibleFormatter, visible
+from hmtl.compat import known_warnings_silenced
+from hmtl.environment import onednn_cache_limited
 from hmtl.errors import UserError
 from hmtl.explain import explain, user_errors
 from hmtl.packages import include_package
@@ -54,7 +56,13 @@ def main(argv: Optional[List[str]] = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    with _process_as_found(), user_errors(debug=debug), _command_line(arguments):
+    with (
+        onednn_cache_limited(),
+        known_warnings_silenced(),
+        _process_as_found(),
+        user_errors(debug=debug),
+        _command_line(arguments),
+    ):
         _start_logging()
         parser, parsed = commands.parse_args(prog="hmtl")
         if not hasattr(parsed, "func"):

@@ -1,46 +1,47 @@
 """Repairs that let AllenNLP 2.10.1 run on, and safely load archives with, releases newer than its pins.
 
-`import hmtl` applies them, once. Each is one function that says what breaks without it.
+`import hmtl` applies them, once. Each is one function that says what breaks without it. They change AllenNLP alone:
+what else is in the process (torch, the environment, warnings) stays as it is.
 """
 
 import functools
+import inspect
 import json
 import os
-import tarfile
+import sys
 import warnings
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple, Type, Union
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple, Type, Union
 
-import numpy
 import torch
-from allennlp.common import Params, Registrable
+from allennlp.common import Params, Registrable, file_utils
+from allennlp.common import params as allennlp_params
 from allennlp.common import tqdm as allennlp_tqdm
 from allennlp.common import util as allennlp_util
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from tqdm import tqdm
 
-from hmtl.errors import ConfigurationError, UserError
+from hmtl import archives
+from hmtl.environment import VARIABLES
+from hmtl.errors import ConfigurationError
 from hmtl.files import write_json
-
-try:  # numpy 2
-    from numpy._core.multiarray import scalar as numpy_scalar
-except ImportError:  # numpy 1
-    from numpy.core.multiarray import scalar as numpy_scalar  # type: ignore[no-redef]
 
 _allowed_packages: Set[str] = {"allennlp", "allennlp_models", "hmtl"}
 
 
 def apply() -> None:
     """Applies every repair; a second call changes nothing."""
-    silence_known_warnings()
-    load_numpy_scalars()
-    accept_verbose_plateau_schedule()
+    # First what other modules of AllenNLP take by name once they are imported.
     name_cuda_devices()
     write_whole_files()
-    extract_inside_only()
+    define_variables_of_configurations()
+    refuse_fetching_for_archives()
     resolve_known_classes_only()
-    refuse_remote_code_in_archives()
-    convolve_in_float32()
     show_progress_as_text()
+    accept_verbose_plateau_schedule()
+    read_archives_as_data()
+    convolve_in_float32()
 
 
 def allow_packages(*names: str) -> None:
@@ -51,39 +52,41 @@ def allow_packages(*names: str) -> None:
     _allowed_packages.update(names)
 
 
-@functools.cache
-def silence_known_warnings() -> None:
-    """AllenNLP imports torchvision, which misses an image library that text never needs, and AMP by its old name."""
-    warnings.filterwarnings("ignore", message="Failed to load image Python extension", category=UserWarning)
-    warnings.filterwarnings("ignore", message=r"`torch\.cuda\.amp\.\w+\(args\.\.\.\)`", category=FutureWarning)
+@contextmanager
+def known_warnings_silenced() -> Iterator[None]:
+    """AllenNLP imports torchvision, which misses an image library that text never needs, and AMP by its old name.
 
-
-@functools.cache
-def load_numpy_scalars() -> None:
-    """Checkpoints hold numpy numbers (coreference metrics, cosine schedules), which `torch.load` refuses by default.
-
-    Numbers and their types are all that is let in: `weights_only=True` stays the default and goes on refusing code.
+    Around imports, and around a command of hmtl's: what filters the imported packages set for themselves stay.
     """
-    kinds = [numpy.bool_, numpy.float16, numpy.float32, numpy.float64, numpy.int32, numpy.int64]
-    permitted: List[Union[Callable, Tuple[Callable, str]]] = [
-        # A file names the function by where the numpy that wrote it kept it: numpy 1, numpy 2.
-        (numpy_scalar, "numpy.core.multiarray.scalar"),
-        (numpy_scalar, "numpy._core.multiarray.scalar"),
-        numpy.dtype,
-        *(type(numpy.dtype(kind)) for kind in kinds),
-    ]
-    torch.serialization.add_safe_globals(permitted)
+    with warnings.catch_warnings():
+        before = list(warnings.filters)
+        warnings.filterwarnings("ignore", message="Failed to load image Python extension", category=UserWarning)
+        warnings.filterwarnings("ignore", message=r"`torch\.cuda\.amp\.\w+\(args\.\.\.\)`", category=FutureWarning)
+        ours = [each for each in warnings.filters if each not in before]
+        try:
+            yield
+        finally:
+            others = [each for each in warnings.filters if each not in ours]
+    warnings.filters[:] = others  # type: ignore[index]
 
 
 @functools.cache
 def accept_verbose_plateau_schedule() -> None:
     """AllenNLP's "reduce_on_plateau" passes `verbose`, which torch has dropped."""
-    construct = ReduceLROnPlateau.__init__
+    from allennlp.training.learning_rate_schedulers import pytorch_lr_schedulers as schedulers
 
-    def construct_without_verbose(self: ReduceLROnPlateau, *args: Any, verbose: Any = None, **kwargs: Any) -> None:
-        construct(self, *args, **kwargs)
+    scheduler = schedulers.ReduceOnPlateauLearningRateScheduler
+    original = scheduler.__init__
+    signature = inspect.signature(original)
 
-    ReduceLROnPlateau.__init__ = construct_without_verbose  # type: ignore[method-assign]
+    @functools.wraps(original)
+    def construct_without_verbose(*args: Any, **kwargs: Any) -> None:
+        given = dict(signature.bind(*args, **kwargs).arguments)
+        given.pop("verbose", None)
+        wrapper = given.pop("self")
+        super(scheduler, wrapper).__init__(ReduceLROnPlateau(**given))
+
+    scheduler.__init__ = construct_without_verbose  # type: ignore[method-assign]
 
 
 @functools.cache
@@ -122,31 +125,54 @@ def write_whole_files() -> None:
 
 
 @functools.cache
-def extract_inside_only() -> None:
-    """AllenNLP unpacks archives by a bare `extractall`: a member named `../x`, or a link, could write anywhere."""
-    if hasattr(tarfile, "data_filter"):
-        tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
-    else:  # Python before 3.10.12 and 3.11.4
-        tarfile.TarFile.extractall = extractall_inside_only  # type: ignore[assignment, method-assign]
+def define_variables_of_configurations() -> None:
+    """Jsonnet cannot ask whether a variable exists: those that the shipped configurations read are '' where unset."""
+    of_environment = allennlp_params._environment_variables
+    allennlp_params._environment_variables = lambda: {**dict.fromkeys(VARIABLES, ""), **of_environment()}
 
 
-_extractall = tarfile.TarFile.extractall
+@functools.cache
+def read_archives_as_data() -> None:
+    """AllenNLP evaluates an archive's config.json as a program, fetches what it names, and unpacks it anywhere.
 
-
-def extractall_inside_only(archive: tarfile.TarFile, path: str = ".", *args: Any, **kwargs: Any) -> None:
-    """`TarFile.extractall` for plain files and directories below `path`, for Pythons without extraction filters.
-
-    # Raises
-
-    tarfile.ExtractError
-        Before anything is written, where a member is of another kind or lies outside.
+    See `hmtl.archives`; weights are read and written as `hmtl.weights` does.
     """
-    root = os.path.realpath(path)
-    for member in archive.getmembers():
-        target = os.path.realpath(os.path.join(root, member.name))
-        if not (member.isfile() or member.isdir()) or os.path.commonpath([root, target]) != root:
-            raise tarfile.ExtractError(f"{member.name!r} is a link or lies outside the destination")
-    _extractall(archive, path, *args, **kwargs)
+    from allennlp import models
+    from allennlp.models import archival
+
+    class ArchivedParams(Params):
+        @classmethod
+        def from_file(cls, params_file: Any, params_overrides: Any = "", ext_vars: Any = None) -> Params:
+            return archives.read_config(os.path.dirname(params_file), params_overrides)
+
+    archival.extracted_archive = archives.extracted_archive  # type: ignore[assignment]
+    archival.get_weights_path = archives.weights_path
+    archival.Params = ArchivedParams  # type: ignore[misc]
+    archival._load_dataset_readers = archives.building()(archival._load_dataset_readers)
+    archival._load_model = archives.building()(archival._load_model)
+    # AllenNLP's command has a name of its own for it, if it is that command that imports hmtl.
+    for module in (models, archival, sys.modules.get("allennlp.commands.train")):
+        if module is not None:
+            setattr(module, "archive_model", archives.archive_model)  # noqa: B010
+
+
+@functools.cache
+def refuse_fetching_for_archives() -> None:
+    """What is not in an archive's configuration may stand in AllenNLP's code: addresses, spaCy's downloads."""
+    cached_path, download = file_utils._cached_path.cached_path, allennlp_util.spacy_download
+
+    def checked_path(url_or_filename: Any, *args: Any, **kwargs: Any) -> Any:
+        if "://" in os.fspath(url_or_filename):
+            archives.refuse_fetching(f"{os.fspath(url_or_filename)!r}")
+        return cached_path(url_or_filename, *args, **kwargs)
+
+    def checked_download(model: str, *args: Any, **kwargs: Any) -> Any:
+        archives.refuse_fetching(f"the spaCy pipeline {model!r}")
+        return download(model, *args, **kwargs)
+
+    names = {**vars(file_utils._cached_path), "cached_path": checked_path}
+    file_utils._cached_path = SimpleNamespace(**names)  # the package itself serves others too
+    allennlp_util.spacy_download = checked_download
 
 
 @functools.cache
@@ -175,28 +201,6 @@ def resolve_known_classes_only() -> None:
 
 
 @functools.cache
-def refuse_remote_code_in_archives() -> None:
-    """transformers downloads and runs a stranger's code where a model's options say `trust_remote_code`.
-
-    In a configuration that a user wrote that is their choice; an archive may come from anybody.
-    """
-    from allennlp.models import archival
-
-    load_dataset_readers = archival._load_dataset_readers
-
-    def check_and_load_dataset_readers(config: Any, serialization_dir: str) -> Any:
-        if _trusts_remote_code(config.as_dict(quiet=True)) and not os.environ.get("HMTL_TRUST_REMOTE_CODE"):
-            raise UserError(
-                "the archive's config.json asks for 'trust_remote_code', which runs downloaded code; "
-                "if you trust whoever made it, set HMTL_TRUST_REMOTE_CODE=1"
-            )
-        return load_dataset_readers(config, serialization_dir)
-
-    # `load_archive` calls this first, before anything that the configuration describes is built.
-    archival._load_dataset_readers = check_and_load_dataset_readers
-
-
-@functools.cache
 def convolve_in_float32() -> None:
     """AllenNLP's "cnn" encoder knows padding by the smallest number of its dtype, and so misses it under autocast."""
     from allennlp.modules.seq2vec_encoders import CnnEncoder
@@ -216,9 +220,3 @@ def convolve_in_float32() -> None:
 def show_progress_as_text() -> None:
     """In a notebook AllenNLP shows progress by widgets, and everything that has a bar fails without ipywidgets."""
     allennlp_tqdm._tqdm = tqdm
-
-
-def _trusts_remote_code(config: Union[Dict[str, Any], List[Any], Any]) -> bool:
-    if isinstance(config, dict):
-        return bool(config.get("trust_remote_code")) or any(map(_trusts_remote_code, config.values()))
-    return isinstance(config, list) and any(map(_trusts_remote_code, config))

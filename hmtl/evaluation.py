@@ -1,9 +1,7 @@
 """The evaluation of a finished run: all its best weights on every task, beside simple baselines."""
 
 import os
-import pickle
 import platform
-import textwrap
 import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
@@ -16,11 +14,10 @@ import torch
 from allennlp.common import Params
 from allennlp.data import DataLoader
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
-from allennlp.models.archival import CONFIG_NAME
-from allennlp.nn.util import read_state_dict
 
 from hmtl.analysis.baselines import baseline_scores
 from hmtl.analysis.runs import validation_metric
+from hmtl.archives import CONFIG_NAME, read_config
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.dataset_readers import CorefReader, DocumentReader, RelationReader, TaggingReader
 from hmtl.data.dataset_readers.tagging import flat_spans_of
@@ -36,6 +33,7 @@ from hmtl.training.metrics import LabelledF1
 from hmtl.training.metrics.coreference_scores import WITHOUT_SINGLETONS, Singletons
 from hmtl.training.trainer import BEST_OVERALL, best_weights_name
 from hmtl.version import VERSION
+from hmtl.weights import BEST, all_weights, load_into
 
 Metrics = Dict[str, float]
 
@@ -268,8 +266,7 @@ class Run:
 
     def load_weights(self, name: str) -> None:
         """Gives the model the weights that `name` stands for in `weights`."""
-        with _loading(self.weights[name]):
-            self.model.load_state_dict(read_state_dict(self.weights[name], cuda_device=-1))
+        load_into(self.model, self.weights[name])
 
 
 def load_run(directory: Union[str, os.PathLike], weights: Sequence[str] = None) -> Run:
@@ -279,7 +276,8 @@ def load_run(directory: Union[str, os.PathLike], weights: Sequence[str] = None) 
 
     directory : `Union[str, os.PathLike]`
     weights : `Sequence[str]`, optional
-        Weights files: names in the directory, or paths. By default `best_{task}.th` of every task, and `best.th`.
+        Weights files: names in the directory, or paths. By default `best_{task}.safetensors` of every task, and
+        `best.safetensors`.
 
     # Raises
 
@@ -293,11 +291,10 @@ def load_run(directory: Union[str, os.PathLike], weights: Sequence[str] = None) 
     for name in (CONFIG_NAME, "vocabulary"):
         if not (directory / name).exists():
             raise UserError(f"{directory}: no {name}, so this is not the serialization directory of a run")
-    config = Params.from_file(directory / CONFIG_NAME)
+    config = read_config(directory)
     chosen = _named_weights(directory, weights) if weights else _best_weights(directory)
     first = next(iter(chosen.values()))
-    with _loading(first):
-        archive = load_hmtl_archive(directory, weights_file=str(first))
+    archive = load_hmtl_archive(directory, weights_file=str(first))
     model, train_reader, reader = archive.model, archive.dataset_reader, archive.validation_dataset_reader
     assert isinstance(model, HMTL)
     if not (isinstance(train_reader, MultiTaskDatasetReader) and isinstance(reader, MultiTaskDatasetReader)):
@@ -517,9 +514,7 @@ def _task_scores(model: HMTL, loader: PerTaskDataLoader, task: str, is_best: boo
 
 
 def _best_weights(directory: Path) -> Dict[str, Path]:
-    found = {path.stem: path for path in sorted(directory.glob(best_weights_name("*"))) if path.is_file()}
-    if (directory / BEST_OVERALL).is_file():
-        found[Path(BEST_OVERALL).stem] = directory / BEST_OVERALL
+    found = {**all_weights(directory, f"{BEST}_*"), **all_weights(directory, BEST)}
     if not found:
         raise UserError(
             f"{directory}: no best weights ({best_weights_name('*')}, {BEST_OVERALL}); "
@@ -533,19 +528,10 @@ def _named_weights(directory: Path, names: Sequence[str]) -> Dict[str, Path]:
     for name in names:
         path = next((each for each in (directory / name, Path(name)) if each.is_file()), None)
         if path is None:
-            present = ", ".join(sorted(file.name for file in directory.glob("*.th"))) or "none"
+            present = ", ".join(sorted(each.name for each in all_weights(directory).values())) or "none"
             raise UserError(f"{directory / name}: no such weights file; the directory has: {present}")
         found[path.stem if path.resolve().parent == directory.resolve() else str(path)] = path
     return found
-
-
-@contextmanager
-def _loading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = textwrap.shorten(str(error), 200)
-        raise UserError(f"{path}: damaged, or not the weights of this model ({reason})") from error
 
 
 def _percent(metrics: Metrics, name: str, marked: bool = False) -> str:

@@ -19,6 +19,7 @@ from torch.multiprocessing import ProcessRaisedException
 from hmtl.characters import visible
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.training.stop_signals import TrainingStopped
+from hmtl.weights import refused_content
 
 _MAX_LENGTH = 2_000
 _CONFIGURATION_MODULES = {f"allennlp.common.{name}" for name in ("from_params", "lazy", "params", "registrable")}
@@ -82,7 +83,7 @@ def _explain(error: BaseException) -> Optional[str]:
     if isinstance(error, (tarfile.TarError, zlib.error, EOFError)):
         return f"the archive cannot be unpacked: {error}"
     if isinstance(error, pickle.UnpicklingError):
-        return _of_refused_weights(str(error))
+        return refused_content(str(error))
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
     if isinstance(error, RuntimeError) and str(error).startswith(("RUNTIME ERROR: ", "STATIC ERROR: ")):
@@ -112,12 +113,6 @@ def _with_alternatives(error: ConfigurationError) -> str:
         reasons.append(str(cause.args[-1]) if isinstance(cause, (TypeError, ValueError)) else str(cause))
         cause = cause.__cause__
     return f"{error} ({'; '.join(reversed(reasons))})" if reasons else str(error)
-
-
-def _of_refused_weights(message: str) -> str:
-    unsupported = re.search(r"Unsupported (?:global|operand|class)[^\n]*|[Uu]nsupported GLOBAL \S+|GLOBAL \S+", message)
-    reason = f" ({unsupported[0]})" if unsupported else ""
-    return f"the weights file holds more than tensors and plain values and was not loaded{reason}"
 
 
 def _of_jsonnet(message: str) -> str:

@@ -7,11 +7,32 @@ import json
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Union, cast
+from typing import (
+    IO,
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+    cast,
+)
 
+import numpy
 import torch
 
 from hmtl.errors import UserError
+
+try:  # numpy 2
+    from numpy._core.multiarray import scalar as numpy_scalar
+except ImportError:  # numpy 1
+    from numpy.core.multiarray import scalar as numpy_scalar  # type: ignore[no-redef]
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,6 +40,15 @@ if TYPE_CHECKING:
 PathLike = Union[str, os.PathLike]
 # A file that is being written; one that no process writes to was left by a process that was killed.
 PARTIAL_SUFFIX = ".partial"
+
+_NUMPY_KINDS = [numpy.bool_, numpy.float16, numpy.float32, numpy.float64, numpy.int32, numpy.int64]
+_NUMPY_SCALARS: List[Union[Callable, Tuple[Callable, str]]] = [
+    # A file names the function by where the numpy that wrote it kept it: numpy 1, numpy 2.
+    (numpy_scalar, "numpy.core.multiarray.scalar"),
+    (numpy_scalar, "numpy._core.multiarray.scalar"),
+    numpy.dtype,
+    *(type(numpy.dtype(kind)) for kind in _NUMPY_KINDS),
+]
 
 
 @contextmanager
@@ -96,6 +126,16 @@ def save_state(path: PathLike, state: Dict[str, Any]) -> Dict[str, Any]:
                 raise writer.error from None
             raise
     return writer.fingerprint()
+
+
+def load_state(path: PathLike) -> Any:
+    """What `save_state` wrote, with its tensors on the CPU.
+
+    Besides what torch's `weights_only` lets in, numpy's numbers may be in it, as those of coreference metrics and
+    cosine schedules are; code is refused.
+    """
+    with torch.serialization.safe_globals(_NUMPY_SCALARS):
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def fingerprint(path: PathLike) -> Dict[str, Any]:

@@ -7,13 +7,13 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequenc
 
 import srsly
 from allennlp.common.util import JsonDict
-from allennlp.models.archival import archive_model
 from spacy.pipeline import Pipe, Sentencizer
 from spacy.tokens import Doc, Span, SpanGroup, Token
 from spacy.util import ensure_path, filter_spans, minibatch
 
 import hmtl_spacy  # noqa: F401  (registers the component, also where hmtl is not installed but on the path)
 from hmtl.annotation import mark_heads, name_task
+from hmtl.archives import archive_model
 from hmtl.errors import UserError
 from hmtl.models.heads.task_head import Layer
 from hmtl.predictors import HMTLPredictor

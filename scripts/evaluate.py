@@ -3,7 +3,7 @@
 
     python scripts/evaluate.py -s runs/quickstart
     python scripts/evaluate.py -s runs/quickstart --gold-mentions --device cpu
-    python scripts/evaluate.py -s runs/quickstart --split validation --weights best_ner.th best_emd.th
+    python scripts/evaluate.py -s runs/quickstart --split validation --weights best_ner.safetensors best_emd.safetensors
 
 The table goes to stdout; all metrics go to evaluation.json in the run's directory. The data are read from where
 config.json says, relative to the working directory. Exit code 2: something cannot be read, in one line.
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
         "--batch-size", type=int, metavar="N", help="of every task (default: as in training); losses may depend on it"
     )
     parser.add_argument(
-        "--weights", nargs="+", metavar="FILE", help="weights files (default: best_TASK.th of each task, and best.th)"
+        "--weights", nargs="+", metavar="FILE", help="weights files (default: the best of each task and overall)"
     )
     parser.add_argument("--no-baselines", action="store_true", help="leave them out; training data are then not read")
     parser.add_argument(

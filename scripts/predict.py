@@ -40,7 +40,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     parser.add_argument("--json", action="store_true", help="print the prediction as JSON, with all offsets")
     parser.add_argument("--spacy-model", metavar="NAME", help="a spaCy pipeline that splits the text (default: rules)")
     parser.add_argument("--device", type=int, default=-1, help="a CUDA device; -1 is the CPU (default: %(default)s)")
-    parser.add_argument("--weights-file", metavar="PATH", help="other weights than the best, such as RUN/best_ner.th")
+    parser.add_argument("--weights-file", metavar="PATH", help="other weights, such as RUN/best_ner.safetensors")
     args = parser.parse_args(argv)
     with user_errors("predict.py"):
         predictor = HMTLPredictor.load(

@@ -29,6 +29,8 @@ from typing import Any, Dict, List, Optional
 import torch
 from allennlp.common.util import find_open_port
 
+from hmtl.weights import load_weights
+
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = ROOT / "tests" / "fixtures" / "tiny.jsonnet"
 # The progress bars that tell what a process is at.
@@ -117,9 +119,9 @@ class Run:
         results: Dict[str, Any] = {}
         for name, path in {
             "model_state": last,
-            **{path.name: path for path in self.directory.glob("best*.th")},
+            **{path.name: path for path in self.directory.glob("best*.safetensors")},
         }.items():
-            results.update({f"{name}: {key}": tensor for key, tensor in torch.load(path).items()})
+            results.update({f"{name}: {key}": tensor for key, tensor in load_weights(path).items()})
         for path in self.directory.glob("metrics*.json"):
             metrics = json.loads(path.read_text())
             results.update({f"{path.name}: {key}": metrics[key] for key in metrics if key != "training_duration"})

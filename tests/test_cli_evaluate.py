@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
-from allennlp.models.archival import archive_model
 from test_evaluation import fitted_run as fitted_run
 
+from hmtl.archives import archive_model
 from hmtl.cli import main
 from hmtl.evaluation import Evaluation, evaluate_run, load_run
 
@@ -15,13 +15,13 @@ from hmtl.evaluation import Evaluation, evaluate_run, load_run
 @pytest.fixture(scope="module")
 def archive(fitted_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("archive") / "model.tar.gz"
-    archive_model(str(fitted_run), weights="best.th", archive_path=str(path))
+    archive_model(fitted_run, archive_path=path)
     return path
 
 
 @pytest.fixture(scope="module")
 def evaluation(fitted_run: Path) -> Evaluation:
-    return evaluate_run(load_run(fitted_run, ["best.th"]), with_baselines=False)
+    return evaluate_run(load_run(fitted_run, ["best.safetensors"]), with_baselines=False)
 
 
 def metrics_of(archive: Path, data: str, tmp_path: Path, *options: str) -> Dict[str, Any]:
@@ -60,9 +60,13 @@ def test_some_tasks(archive, evaluation, tmp_path):
 
 
 def test_other_weights(archive, fitted_run, evaluation, tmp_path):
-    path, weights = evaluation.data_path["ner"], fitted_run / "best_ner.th"
+    path, weights = evaluation.data_path["ner"], fitted_run / "best_ner.safetensors"
     metrics = metrics_of(archive, json.dumps({"ner": path}), tmp_path, "--weights-file", str(weights))
-    scores = evaluate_run(load_run(fitted_run, ["best_ner.th"]), with_baselines=False).scores["best_ner"]["ner"].metrics
+    scores = (
+        evaluate_run(load_run(fitted_run, ["best_ner.safetensors"]), with_baselines=False)
+        .scores["best_ner"]["ner"]
+        .metrics
+    )
     assert metrics["loss"] == pytest.approx(scores["loss"])
     assert metrics["loss"] != pytest.approx(evaluation.scores["best"]["ner"].metrics["loss"])
 

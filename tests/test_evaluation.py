@@ -14,6 +14,7 @@ from hmtl.data.document import Document, Relation, Span, read_jsonl, write_jsonl
 from hmtl.errors import UserError
 from hmtl.evaluation import evaluate_run, given_gold_mentions, gold_documents, load_run
 from hmtl.models.hmtl import HMTL
+from hmtl.weights import save_weights
 
 TASKS = ["ner", "emd", "coref", "relation"]
 
@@ -22,7 +23,7 @@ TASKS = ["ner", "emd", "coref", "relation"]
 def fitted_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of `tiny_run` whose weights are fitted to the test set, so that the scores are not all 0. Read only.
 
-    `best_ner.th` is fitted for fewer steps than `best.th`, which is the same as the other weights.
+    `best_ner.safetensors` is fitted for fewer steps than `best.safetensors`, which is the same as the other weights.
     """
     directory = tmp_path_factory.mktemp("fitted") / "run"
     shutil.copytree(tiny_run, directory)
@@ -32,14 +33,14 @@ def fitted_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     optimizer = torch.optim.Adam(run.model.parameters(), lr=0.03)
     for step in range(40):
         if step == 20:
-            torch.save(run.model.state_dict(), directory / "best_ner.th")
+            save_weights(directory / "best_ner.safetensors", run.model.state_dict())
         with given_gold_mentions(run.model):
             loss = sum(run.model(**batch)["loss"] for batch in batches)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    for name in ("best_emd.th", "best_coref.th", "best_relation.th", "best.th"):
-        torch.save(run.model.state_dict(), directory / name)
+    for name in ("best_emd.safetensors", "best_coref.safetensors", "best_relation.safetensors", "best.safetensors"):
+        save_weights(directory / name, run.model.state_dict())
     return directory
 
 
@@ -70,7 +71,7 @@ def predicted_in_one_pass(directory: Path, weights: str, document: Document) -> 
 def test_tagging_scores_are_those_of_predictions_counted_by_hand(fitted_run, fixtures, weights):
     scores = evaluate_run(load_run(fitted_run), with_baselines=False).scores[weights]
     (document,) = read_jsonl(fixtures / "jsonl" / "test.jsonl")
-    predictions = predicted_in_one_pass(fitted_run, f"{weights}.th", document)
+    predictions = predicted_in_one_pass(fitted_run, f"{weights}.safetensors", document)
     for task in ("ner", "emd"):
         predicted = {(number, *span) for number, spans in enumerate(predictions[task]) for span in spans}
         gold = {(number, *span) for number, spans in enumerate(document.spans_by_sentence(task)) for span in spans}
@@ -105,7 +106,7 @@ def test_metrics_of_each_kind(fitted_run):
 
 
 def test_gold_mentions_change_coreference_alone_and_are_taken_back(fitted_run):
-    run = load_run(fitted_run, ["best.th"])
+    run = load_run(fitted_run, ["best.safetensors"])
     plain, given = evaluate_run(run), evaluate_run(run, gold_mentions=True)
     assert run.model.heads["coref"].gold_mentions is False
     assert (plain.gold_mentions, given.gold_mentions) == ([], ["coref"])
@@ -119,7 +120,7 @@ def test_gold_mentions_change_coreference_alone_and_are_taken_back(fitted_run):
 
 
 def test_gold_mentions_are_taken_back_after_an_error(tiny_run):
-    model = load_run(tiny_run, ["best.th"]).model
+    model = load_run(tiny_run, ["best.safetensors"]).model
     with pytest.raises(ZeroDivisionError), given_gold_mentions(model) as tasks:
         assert tasks == ["coref"] and model.heads["coref"].gold_mentions is True
         raise ZeroDivisionError
@@ -127,7 +128,7 @@ def test_gold_mentions_are_taken_back_after_an_error(tiny_run):
 
 
 def test_gold_mentions_of_the_configuration_are_named(tiny_run):
-    model = load_run(tiny_run, ["best.th"]).model
+    model = load_run(tiny_run, ["best.safetensors"]).model
     model.heads["coref"].gold_mentions = True
     with given_gold_mentions(model, enabled=False) as tasks:
         assert tasks == ["coref"]
@@ -135,7 +136,7 @@ def test_gold_mentions_of_the_configuration_are_named(tiny_run):
 
 
 def test_gold_mentions_need_a_head_that_takes_them(tiny_run):
-    model = load_run(tiny_run, ["best.th"]).model
+    model = load_run(tiny_run, ["best.safetensors"]).model
     del model.heads["coref"]
     with pytest.raises(UserError, match="no head of this model takes them"), given_gold_mentions(model):
         pass
@@ -159,7 +160,7 @@ def test_the_vocabulary_is_that_of_the_run(tiny_run, fixtures, tmp_path):
 
 
 def test_the_validation_split_and_a_batch_size(tiny_run):
-    run = load_run(tiny_run, ["best.th"])
+    run = load_run(tiny_run, ["best.safetensors"])
     evaluation = evaluate_run(run, split="validation", batch_size=1, with_baselines=False)
     assert Path(evaluation.data_path["ner"]).name == "dev.jsonl"
     # The loss of a tagger is summed over the sentences of a batch; `loss` is the mean of the batches.
@@ -176,7 +177,7 @@ def test_some_tasks_only(tiny_run, fixtures, tmp_path):
 
 
 def test_baselines_worked_by_hand(tiny_run):
-    baselines = evaluate_run(load_run(tiny_run, ["best.th"])).baselines
+    baselines = evaluate_run(load_run(tiny_run, ["best.safetensors"])).baselines
     # Of five names, the training documents know Bergen, Monday and Oslo; of ten mentions her, Bergen and Oslo.
     assert baselines["ner"].metrics == {"precision": 1.0, "recall": 0.6, "f1": pytest.approx(0.75)}
     assert baselines["emd"].metrics == {"precision": 1.0, "recall": 0.3, "f1": pytest.approx(0.6 / 1.3)}
@@ -197,7 +198,7 @@ def test_the_better_variant_of_a_baseline_is_shown(tiny_run, tmp_path):
         write_jsonl([each], tmp_path / f"{name}.jsonl")
         paths[f"{name}_data_path"] = {"ner": str(tmp_path / f"{name}.jsonl")}
     directory = copy_with_config(tiny_run, tmp_path / "run", **paths)
-    baseline = evaluate_run(load_run(directory, ["best.th"])).baselines["ner"]
+    baseline = evaluate_run(load_run(directory, ["best.safetensors"])).baselines["ner"]
     assert baseline.description == "each string labelled in training gets its most frequent label"
     assert baseline.metrics == {"precision": pytest.approx(1 / 3), "recall": 1.0, "f1": pytest.approx(0.5)}
 
@@ -206,7 +207,7 @@ def test_the_better_variant_of_a_baseline_is_shown(tiny_run, tmp_path):
     test = document("test", "US US Rome", spans=[(2, 2, "GPE")])
     write_jsonl([train], tmp_path / "train.jsonl")
     write_jsonl([test], tmp_path / "test.jsonl")
-    baseline = evaluate_run(load_run(directory, ["best.th"])).baselines["ner"]
+    baseline = evaluate_run(load_run(directory, ["best.safetensors"])).baselines["ner"]
     assert "at least as often as not" in baseline.description
     assert baseline.metrics == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
 
@@ -217,7 +218,9 @@ def test_no_baseline_of_relations_without_mentions(tiny_run, fixtures, tmp_path)
         each.spans.clear()
     write_jsonl(documents, tmp_path / "test.jsonl")
     path = {"relation": str(tmp_path / "test.jsonl")}
-    evaluation = evaluate_run(load_run(copy_with_config(tiny_run, tmp_path / "run", test_data_path=path), ["best.th"]))
+    evaluation = evaluate_run(
+        load_run(copy_with_config(tiny_run, tmp_path / "run", test_data_path=path), ["best.safetensors"])
+    )
     assert evaluation.baselines == {}
 
 
@@ -279,7 +282,7 @@ def test_json_holds_all_and_is_written_whole(fitted_run, tmp_path):
     assert record["scores"]["best_emd"]["emd"]["metrics"] == evaluation.scores["best_emd"]["emd"].metrics
     assert record["baselines"]["ner"]["metrics"]["f1"] == pytest.approx(0.75)
     assert record["versions"]["torch"] == torch.__version__ and record["device"] == "cpu"
-    assert Path(record["weights"]["best"]) == fitted_run / "best.th"
+    assert Path(record["weights"]["best"]) == fitted_run / "best.safetensors"
     assert record["seconds"] >= sum(cell["seconds"] for row in record["scores"].values() for cell in row.values()) > 0
 
 
@@ -303,9 +306,9 @@ def test_the_table_has_percentages_with_the_diagonal_marked(fitted_run):
 
 
 def test_named_weights(fitted_run, tmp_path):
-    elsewhere = tmp_path / "mine.th"
-    shutil.copy(fitted_run / "best.th", elsewhere)
-    run = load_run(fitted_run, ["best_emd.th", str(fitted_run / "best_ner.th"), str(elsewhere)])
+    elsewhere = tmp_path / "mine.safetensors"
+    shutil.copy(fitted_run / "best.safetensors", elsewhere)
+    run = load_run(fitted_run, ["best_emd.safetensors", str(fitted_run / "best_ner.safetensors"), str(elsewhere)])
     assert list(run.weights) == ["best_emd", "best_ner", str(elsewhere)]
     assert not run.model.training
 
@@ -320,16 +323,16 @@ def test_damaged_weights_are_named(tiny_run, tmp_path, content):
 
 def test_weights_of_another_model_are_named(tiny_run, tmp_path):
     torch.save({"other": torch.zeros(1)}, tmp_path / "other.th")
-    with pytest.raises(UserError, match=r"other\.th: .*Missing key|other\.th: .*Error loading"):
+    with pytest.raises(UserError, match=r"other\.th: .*missing: text_field"):
         load_run(tiny_run, [str(tmp_path / "other.th")])
-    run = load_run(tiny_run, ["best.th"])
+    run = load_run(tiny_run, ["best.safetensors"])
     run.weights["other"] = tmp_path / "other.th"
     with pytest.raises(UserError, match=r"other\.th: damaged"):
         run.load_weights("other")
 
 
 def test_missing_training_data_point_to_the_switch(tiny_run, tmp_path):
-    run = load_run(copy_with_config(tiny_run, tmp_path / "run", train_data_path="gone.jsonl"), ["best.th"])
+    run = load_run(copy_with_config(tiny_run, tmp_path / "run", train_data_path="gone.jsonl"), ["best.safetensors"])
     with pytest.raises(UserError, match=r"gone\.jsonl: no such file.*--no-baselines"):
         evaluate_run(run)
     assert evaluate_run(run, with_baselines=False).baselines == {}

@@ -1,4 +1,4 @@
-// What configurations read from the environment. Importing hmtl defines each variable, as '' where it is unset.
+// What configurations read from the environment. With hmtl each variable is '' where it is unset.
 local folder(name, content) =
   local value = std.extVar(name);
   if value == '' then error 'Set the environment variable ' + name + ' to the folder that holds ' + content

@@ -23,7 +23,7 @@ SECONDS_UNTIL_STOPPED = 120
 COMMAND = "command.json"
 
 # What a run writes itself; an evaluation, or curves, may come later.
-_WRITTEN_IN_TRAINING = ("config.json", "out*.log", "metrics*.json", "*.th", "*.partial")
+_WRITTEN_IN_TRAINING = ("config.json", "out*.log", "metrics*.json", "*.safetensors", "*.th", "*.partial")
 
 
 @dataclass

@@ -59,7 +59,11 @@ class Annotate(Subcommand):
         add("--batch-size", type=at_least(1), default=64, metavar="N", help="the most texts in a batch")
         add("--precision", choices=PRECISIONS, default="fp32", help="of the computation")
         add("--cuda-device", type=int, default=-1, metavar="N", help="the GPU, -1 for the CPU")
-        add("--weights-file", metavar="FILE", help="other weights than the best ones, such as a run's best_ner.th")
+        add(
+            "--weights-file",
+            metavar="FILE",
+            help="other weights than the best, such as a run's best_ner.safetensors",
+        )
         subparser.set_defaults(func=_annotate)
         return subparser
 

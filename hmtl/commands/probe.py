@@ -68,7 +68,7 @@ class Probe(Subcommand):
         cache = subparser.add_mutually_exclusive_group()
         cache.add_argument("--cache", metavar="DIR", type=Path, help="where vectors are kept for other runs")
         cache.add_argument("--no-cache", action="store_true", help="keep none")
-        add("--weights-file", metavar="FILE", help="other weights, such as a run's best_ner.th")
+        add("--weights-file", metavar="FILE", help="other weights, such as a run's best_ner.safetensors")
         add("--cuda-device", type=int, default=-1, help="the GPU (default: the CPU)")
         add("--batch-size", type=at_least(1), default=256, help="the most sentences that are computed together")
         subparser.set_defaults(func=_probe)

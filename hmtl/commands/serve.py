@@ -36,7 +36,11 @@ class Serve(Subcommand):
         add("--port", type=int, default=8000, help="the port; 0 for any that is free (default: 8000)")
         add("--title", default="hmtl", help="the heading of the page")
         add("--cuda-device", type=int, default=-1, help="the GPU, -1 for the CPU")
-        add("--weights-file", metavar="FILE", help="other weights than the best ones, such as a run's best_ner.th")
+        add(
+            "--weights-file",
+            metavar="FILE",
+            help="other weights than the best, such as a run's best_ner.safetensors",
+        )
         add("--spacy-model", metavar="NAME", help="the spaCy pipeline that splits texts (default: built-in rules)")
         add("--no-scores", action="store_true", help="answers without probabilities, in about half the time")
         limits = subparser.add_argument_group("limits")

@@ -110,7 +110,7 @@ def _evaluate(directory: Path, packages: List[str]) -> None:
     tasks = [task for task in heads if task not in evaluation.gold_mentions]
     names = [name for name in trained.weights if any(is_best_for(name, task) for task in tasks)]
     if names:
-        given = load_run(directory, [f"{name}.th" for name in names])
+        given = load_run(directory, [trained.weights[name].name for name in names])
         counting = Counting(given.model)
         evaluation = evaluate_run(given, gold_mentions=True, device=device, observed=counting.observed)
         evaluation.write(directory / "evaluation_gold_mentions.json")

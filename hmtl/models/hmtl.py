@@ -4,9 +4,10 @@ import os
 from typing import Any, Collection, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union, cast
 
 import torch
-from allennlp.common import FromParams, Lazy
+from allennlp.common import FromParams, Lazy, Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.util import JsonDict
+from allennlp.common.params import remove_keys_from_params
+from allennlp.common.util import JsonDict, int_to_device
 from allennlp.data import DatasetReader, TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.models.archival import Archive, load_archive
@@ -14,12 +15,14 @@ from allennlp.models.heads import Head
 from allennlp.modules import Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
 
+from hmtl.archives import VOCABULARY_NAME, trusting, weights_path
 from hmtl.errors import UserError
 from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, GroupedEncodings, Layout, TextLayout
 from hmtl.models.heads.arguments import span_tasks_for
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.token_rows import TokenRows
+from hmtl.weights import BEST, SUFFIX, load_into, main_weights
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
@@ -135,6 +138,7 @@ class HMTL(Model):
         vocab: Vocabulary = None,
         weights_file: str = None,
         cuda_device: int = -1,
+        trust: bool = False,
     ) -> "HMTL":
         """The trained model of an archive (`model.tar.gz`) or of a serialization directory, in evaluation mode.
 
@@ -144,22 +148,50 @@ class HMTL(Model):
         vocab : `Vocabulary`, optional
             Extends the vocabulary of the model.
         weights_file : `str`, optional
-            Other weights than the archive's, such as a run's `best_ner.th`.
+            Other weights than the archive's, such as a run's `best_ner.safetensors`.
         cuda_device : `int`, optional (default = `-1`)
             The GPU, -1 for the CPU.
+        trust : `bool`, optional (default = `False`)
+            Whether you vouch for whoever made the archive: see `hmtl.archives`.
 
         # Raises
 
         UserError
             As `load_hmtl_archive` does.
         """
-        archive = load_hmtl_archive(archive_file, weights_file, cuda_device)
+        archive = load_hmtl_archive(archive_file, weights_file, cuda_device, trust)
         model = cast(HMTL, archive.model)
         model._reader = archive.validation_dataset_reader
         if vocab is not None:
             model.vocab.extend_from_vocab(vocab)
             model.extend_embedder_vocab()
         return model.eval()
+
+    @classmethod
+    def _load(
+        cls,
+        config: Params,
+        serialization_dir: Union[str, os.PathLike],
+        weights_file: Union[str, os.PathLike] = None,
+        cuda_device: int = -1,
+    ) -> "Model":
+        """What `Model.load` does for models of this class: AllenNLP's, with weights as `hmtl.weights` reads them."""
+        folder = os.path.join(serialization_dir, VOCABULARY_NAME)
+        if not os.path.isdir(folder):
+            raise UserError("the archive holds no vocabulary; expected a model.tar.gz or the directory of a run")
+        options = config.get("vocabulary", Params({}))
+        choice = options.pop_choice("type", Vocabulary.list_available(), default_to_first_choice=True)
+        vocabulary, _ = Vocabulary.resolve_class_name(choice)
+        vocab = vocabulary.from_files(folder, options.get("padding_token"), options.get("oov_token"))
+        # Files of pretrained vectors and initial values are for training: all weights are in the archive.
+        remove_keys_from_params(config["model"])
+        model = Model.from_params(config["model"], vocab=vocab, serialization_dir=serialization_dir)
+        device = int_to_device(cuda_device)
+        model.to(device)
+        # The words of a model that has been extended.
+        model.extend_embedder_vocab()
+        load_into(model, weights_file or weights_path(serialization_dir), str(device))
+        return model
 
     def annotate(
         self,
@@ -461,24 +493,28 @@ def _tasks_that_share(levels: Dict[str, Level], tasks: List[str], has_shared_enc
 
 
 def load_hmtl_archive(
-    path: Union[str, os.PathLike], weights_file: Optional[str] = None, cuda_device: int = -1
+    path: Union[str, os.PathLike], weights_file: Optional[str] = None, cuda_device: int = -1, trust: bool = False
 ) -> Archive:
     """The archive at `path`: a `model.tar.gz`, or the directory of a run, finished or not.
+
+    It may come from anybody: unless `trust` says that you vouch for it, or `HMTL_TRUST_ARCHIVE=1` in the environment,
+    nothing is run, fetched or written on its behalf (see `hmtl.archives`).
 
     # Raises
 
     UserError
-        Where there is no archive, or it holds another kind of model.
+        Where there is no archive, it is damaged, asks for what is refused, or holds another kind of model.
     """
     name = os.fspath(path)
     if not os.path.exists(name):
         raise UserError(f"{name}: no such archive; expected a model.tar.gz or the directory of a run")
     archive_file = name
-    if os.path.isdir(name) and not any(os.path.exists(os.path.join(name, w)) for w in ("weights.th", "best.th")):
+    if os.path.isdir(name) and main_weights(name) is None:
         archive_file = os.path.join(name, "model.tar.gz")
         if not os.path.exists(archive_file):
-            raise UserError(f"{name}: holds neither best.th nor model.tar.gz; expected the directory of a run")
-    archive = load_archive(archive_file, cuda_device=cuda_device, weights_file=weights_file)
+            raise UserError(f"{name}: holds neither {BEST}{SUFFIX} nor model.tar.gz; expected the directory of a run")
+    with trusting(trust):
+        archive = load_archive(archive_file, cuda_device=cuda_device, weights_file=weights_file)
     if not isinstance(archive.model, HMTL):
         raise UserError(f"{name}: holds a {type(archive.model).__name__}, not an hmtl model")
     return archive

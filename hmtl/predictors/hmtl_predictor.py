@@ -127,10 +127,12 @@ class HMTLPredictor(Predictor):
         weights_file: str = None,
         with_scores: bool = False,
         precision: str = "fp32",
+        trust: bool = False,
     ) -> "HMTLPredictor":
         """The predictor of an archive (`model.tar.gz`) or of a serialization directory.
 
-        `weights_file` names other weights than the best ones, such as a run's `best_ner.th`.
+        `weights_file` names other weights than the best ones, such as a run's `best_ner.safetensors`; `trust`
+        vouches for the archive (see `hmtl.archives`).
 
         # Raises
 
@@ -138,7 +140,7 @@ class HMTLPredictor(Predictor):
             Where there is no archive, or it holds another kind of model.
         """
         check_for_gpu(cuda_device)
-        archive = load_hmtl_archive(path, weights_file, cuda_device)
+        archive = load_hmtl_archive(path, weights_file, cuda_device, trust)
         reader = archive.validation_dataset_reader
         return cls(archive.model, reader, spacy_model=spacy_model, with_scores=with_scores, precision=precision)
 

@@ -8,12 +8,11 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple, Union
 
-import torch
 from allennlp.training.checkpointer import Checkpointer
 from allennlp.training.trainer import Trainer, TrainerCheckpoint
 
 from hmtl.errors import ConfigurationError, UserError
-from hmtl.files import PARTIAL_SUFFIX, fingerprint, save_state, write_json
+from hmtl.files import PARTIAL_SUFFIX, fingerprint, load_state, save_state, write_json
 from hmtl.training.replaced_run import forget
 
 logger = logging.getLogger(__name__)
@@ -128,7 +127,7 @@ class VerifiedCheckpointer(Checkpointer):
         point = self._newest_intact()
         if point is None:
             return None
-        model_state, training_state = (torch.load(path, map_location="cpu") for path in self._state_paths(point))
+        model_state, training_state = (load_state(path) for path in self._state_paths(point))
         self._last_saved = point
         for later in self._points("checkpoint", "json"):
             if later > point:

@@ -21,10 +21,11 @@ from allennlp.common import logging as common_logging
 from allennlp.common.checks import check_for_gpu
 from allennlp.common.meta import META_NAME, Meta
 from allennlp.models import Model
-from allennlp.models.archival import CONFIG_NAME, archive_model, verify_include_in_archive
+from allennlp.models.archival import verify_include_in_archive
 from allennlp.training import util as training_util
 from torch import distributed
 
+from hmtl.archives import CONFIG_NAME, archive_model
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.files import whole_file, write_json
 from hmtl.packages import include_package as import_package

@@ -23,7 +23,7 @@ from allennlp.training.util import get_batch_size
 
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.errors import UserError
-from hmtl.files import save_state, write_json
+from hmtl.files import write_json
 from hmtl.models.hmtl import HMTL
 from hmtl.modules.embedding_cache import FillEmbeddingCaches
 from hmtl.training.callbacks import LearningCurves
@@ -50,18 +50,19 @@ from hmtl.training.successive_regularization import SuccessiveRegularization
 from hmtl.training.task_samplers import ProportionalSampler, TaskSampler, number_of_updates
 from hmtl.training.task_state import OptimizerState, ScoreTracker, tracker_for
 from hmtl.training.update import Updater
+from hmtl.weights import BEST, SUFFIX, find_weights, load_into, save_weights
 
 logger = logging.getLogger(__name__)
 
 SHARED = "shared"
-BEST_OVERALL = "best.th"
+BEST_OVERALL = f"{BEST}{SUFFIX}"
 # So often distributed workers ask one another for a signal, which waits for the device.
 UPDATES_BETWEEN_AGREEMENTS = 10
 
 
 def best_weights_name(task: str) -> str:
     """The file of the weights that were best for a task."""
-    return f"best_{task}.th"
+    return f"{BEST}_{task}{SUFFIX}"
 
 
 @Trainer.register("multi_task", constructor="from_partial_objects")
@@ -74,10 +75,10 @@ class MultiTaskTrainer(GradientDescentTrainer):
     own; training stops when every task is out of patience, when every learning rate has fallen below
     `min_learning_rate`, or after `num_epochs`.
 
-    The serialization directory gets `best_{task}.th`, the weights that were best for each task, and `best.th`, those
-    with the best sum of the tasks' scores. What is random is a function of `seed`, the epoch and the update, so that a
-    run that is killed at any moment and recovered ends as if it had not been. On SIGTERM or SIGINT the trainer finishes
-    the update, writes a checkpoint and raises `TrainingStopped`.
+    The serialization directory gets `best_{task}.safetensors`, the weights that were best for each task, and
+    `best.safetensors`, those with the best sum of the tasks' scores. What is random is a function of `seed`, the epoch
+    and the update, so that a run that is killed at any moment and recovered ends as if it had not been. On SIGTERM or
+    SIGINT the trainer finishes the update, writes a checkpoint and raises `TrainingStopped`.
 
     In distributed training every worker draws the same tasks and takes its share of each batch, so that a batch has
     `batch_size` instances a worker. The gradients and the metrics' counts are summed over the workers, and the one of
@@ -127,7 +128,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         if set(validation_metric) != set(self._tasks):
             raise ConfigurationError(f"trainer.validation_metric must name a metric for each of {self._tasks}")
         self._trackers = {task: tracker_for(patience_rule, validation_metric[task], patience) for task in self._tasks}
-        # The sum over tasks decides on `best.th` alone.
+        # The sum over tasks decides on `best.safetensors` alone.
         self._metric_tracker = ScoreTracker("+score")
         self._num_consumed: Counter = Counter()
         self._epoch_losses = EpochLosses(self._tasks, self.cuda_device)
@@ -293,13 +294,14 @@ class MultiTaskTrainer(GradientDescentTrainer):
             self._run_epochs()
         # What the primary worker does from here on, such as an evaluation on the test data, it does alone.
         leave()
-        best = os.path.join(self._serialization_dir, BEST_OVERALL)
+        # A run of an older release that is trained further may have its best weights in their format.
+        best = find_weights(self._serialization_dir, BEST)
         if not self._primary:
             pass
-        elif os.path.exists(best):
-            self._load_model_state(best)
+        elif best is not None:
+            load_into(self._pytorch_model, best)
         else:
-            self._save_model_state(best)
+            self._save_model_state(os.path.join(self._serialization_dir, BEST_OVERALL))
         return {**self._metrics, **self._best_metrics()}, self._epochs_completed - 1
 
     def _run_epochs(self) -> None:
@@ -475,7 +477,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         return metrics
 
     def _save_model_state(self, path: str) -> None:
-        save_state(path, self.model.state_dict())
+        save_weights(path, self.model.state_dict())
 
     def get_checkpoint_state(self) -> TrainerCheckpoint:
         return TrainerCheckpoint(

@@ -13,7 +13,11 @@ from hmtl.cli import main
 def runs(tiny_run: Path, tmp_path: Path) -> Path:
     """A directory of two runs."""
     for name in ("one", "two"):
-        shutil.copytree(tiny_run, tmp_path / "runs" / name, ignore=shutil.ignore_patterns("*.th", "*.gz", "curves.*"))
+        shutil.copytree(
+            tiny_run,
+            tmp_path / "runs" / name,
+            ignore=shutil.ignore_patterns("*.th", "*.safetensors", "*.gz", "curves.*"),
+        )
     return tmp_path / "runs"
 
 

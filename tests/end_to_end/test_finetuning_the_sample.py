@@ -8,6 +8,7 @@ import torch
 
 from hmtl.cli import main
 from hmtl.evaluation import evaluate_run, load_run
+from hmtl.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = ["ner", "emd", "relation", "coref"]
@@ -27,7 +28,7 @@ def test_a_quickstart_is_taught_other_labels(tmp_path, monkeypatch):
     assert list(report["reinitialised"]) == ["heads.ner"]
     assert len(report["taken"]) == 9 and report["unused"] == []
     assert all(counts["left_out"] == 0 for counts in report["entries"].values())
-    old, new = torch.load(quickstart / "best.th"), torch.load(run / "best.th")
+    old, new = load_weights(quickstart / "best.safetensors"), load_weights(run / "best.safetensors")
     frozen = {name for name in old if name.startswith("text_field_embedder.")}
     assert {name for name in old if old[name].shape == new[name].shape and torch.equal(old[name], new[name])} == frozen
     labels = set(load_run(run).model.head("ner").labels)

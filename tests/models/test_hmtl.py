@@ -23,6 +23,7 @@ from hmtl.models.heads import CorefHead
 from hmtl.models.hmtl import bottom_up
 from hmtl.modules import token_rows
 from hmtl.modules.token_rows import TokenRows
+from hmtl.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -525,7 +526,7 @@ def test_archives_directories_and_weights_hold_the_same_model(tiny_run: Path) ->
     # Without AllenNLP's archives: the configuration, the vocabulary and the weights.
     params = json.loads((tiny_run / "config.json").read_text())["model"]
     by_hand = Model.from_params(Params(params), vocab=Vocabulary.from_files(str(tiny_run / "vocabulary")))
-    by_hand.load_state_dict(torch.load(tiny_run / "best.th"))
+    by_hand.load_state_dict(load_weights(tiny_run / "best.safetensors"))
     outputs = [predict(model, archive_text(model)) for model in (from_directory, from_file, by_hand)]
     assert outputs[0] == outputs[1] == outputs[2]
     assert set(outputs[0]) == {"ner", "emd", "relation", "coref"}
@@ -535,8 +536,8 @@ def test_archives_directories_and_weights_hold_the_same_model(tiny_run: Path) ->
 
 
 def test_other_weights_of_a_run(tiny_run: Path) -> None:
-    model = HMTL.from_archive(tiny_run, weights_file=str(tiny_run / "best_ner.th"))
-    weights = torch.load(tiny_run / "best_ner.th")
+    model = HMTL.from_archive(tiny_run, weights_file=str(tiny_run / "best_ner.safetensors"))
+    weights = load_weights(tiny_run / "best_ner.safetensors")
     assert weights.keys() == model.state_dict().keys()
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
 
@@ -569,7 +570,7 @@ def test_no_archive(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_no_finished_run(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="holds neither best.th nor model.tar.gz; expected the directory of a run"):
+    with pytest.raises(UserError, match="holds neither best.safetensors nor model.tar.gz; expected the"):
         HMTL.from_archive(tmp_path)
 
 

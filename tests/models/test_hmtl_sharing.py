@@ -21,6 +21,7 @@ from hmtl.models import HMTL
 from hmtl.models.heads import CorefHead
 from hmtl.modules import SluiceEncoder, token_rows
 from hmtl.predictors import HMTLPredictor
+from hmtl.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -363,7 +364,7 @@ def test_trained_saved_and_loaded_a_model_predicts_the_same(name: str, tmp_path:
     assert not from_directory.encoders
     if name.startswith("sluice"):
         assert isinstance(from_directory.shared_encoder, SluiceEncoder)
-    weights = torch.load(run / "best.th")
+    weights = load_weights(run / "best.safetensors")
     for model in (from_directory, from_file):
         state = model.state_dict()
         assert state.keys() == weights.keys() and all(torch.equal(state[key], weights[key]) for key in weights)

@@ -305,5 +305,5 @@ def test_instances_of_a_reader_are_refused(predictor):
 def test_places_without_a_model(tmp_path):
     with pytest.raises(UserError, match="no such archive"):
         HMTLPredictor.load(tmp_path / "nothing.tar.gz")
-    with pytest.raises(UserError, match="neither best.th nor model.tar.gz"):
+    with pytest.raises(UserError, match="neither best.safetensors nor model.tar.gz"):
         HMTLPredictor.load(tmp_path)

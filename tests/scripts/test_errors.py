@@ -57,7 +57,7 @@ def test_each_task_is_predicted_with_its_own_weights(tiny_run):
     scores = evaluate_run(load_run(tiny_run), with_baselines=False).scores
     assert list(errors.tasks) == TASKS
     for task, found in errors.tasks.items():
-        assert found.weights == f"best_{task}.th"
+        assert found.weights == f"best_{task}.safetensors"
         assert found.metrics == scores[f"best_{task}"][task].metrics
 
 

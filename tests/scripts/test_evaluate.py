@@ -107,7 +107,7 @@ def test_a_directory_that_is_no_run(tmp_path, capsys):
 def test_an_unfinished_training(run, capsys):
     for path in run.glob("best*.th"):
         path.unlink()
-    assert "no best weights (best_*.th, best.th)" in error_of(capsys, "-s", str(run))
+    assert "no best weights (best_*.safetensors, best.safetensors)" in error_of(capsys, "-s", str(run))
 
 
 def test_no_test_data(run, capsys):

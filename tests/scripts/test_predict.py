@@ -13,6 +13,7 @@ from allennlp.data import Vocabulary
 from allennlp.models import Model
 
 from hmtl.predictors import HMTLPredictor
+from hmtl.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "predict.py"
@@ -104,7 +105,7 @@ def test_sixteen_bits(script, tiny_run, capsys):
 
 
 def test_other_weights(script, tiny_run, capsys, tmp_path):
-    state = torch.load(tiny_run / "best.th")
+    state = load_weights(tiny_run / "best.safetensors")
     torch.save({name: torch.zeros_like(tensor) for name, tensor in state.items()}, tmp_path / "zeros.th")
     script.main([str(tiny_run), TEXT, "--weights-file", str(tmp_path / "zeros.th")])
     # Every probability is 0.5, the threshold: 2 sentences with 5 * 4 pairs each, 5 types.
@@ -128,7 +129,7 @@ def test_another_model(other_run):
     [
         (["nowhere.tar.gz", TEXT], "nowhere.tar.gz: no such archive"),
         ([str(ROOT / "pyproject.toml"), TEXT], "cannot be unpacked"),
-        ([str(ROOT / "tests"), TEXT], "holds neither best.th nor model.tar.gz"),
+        ([str(ROOT / "tests"), TEXT], "holds neither best.safetensors nor model.tar.gz"),
         (["RUN", " "], "'text' is empty"),
         (["RUN", "no_such_file.txt", "--lines"], "no_such_file.txt"),
         (["RUN", TEXT, "--batch-size", "0"], "a batch of 0 texts"),

@@ -4,7 +4,8 @@ import importlib
 from pathlib import Path
 
 import pytest
-import torch
+
+from hmtl.weights import load_weights, save_weights
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "torture.py"
 
@@ -28,15 +29,15 @@ def test_a_difference_is_noticed(torture, tiny_run, tmp_path):
     same, other = tmp_path / "same", tmp_path / "other"
     for directory in (same, other):
         directory.mkdir()
-        for path in (*tiny_run.glob("*.th"), *tiny_run.glob("metrics*.json")):
+        for path in (*tiny_run.glob("*.th"), *tiny_run.glob("*.safetensors"), *tiny_run.glob("metrics*.json")):
             (directory / path.name).write_bytes(path.read_bytes())
-    weights = torch.load(other / "best_ner.th")
+    weights = load_weights(other / "best_ner.safetensors")
     name = next(iter(weights))
     weights[name].view(-1)[0] += 1e-6
-    torch.save(weights, other / "best_ner.th")
+    save_weights(other / "best_ner.safetensors", weights)
     (other / "metrics_epoch_1.json").unlink()
     reference = torture.Run(tiny_run, {})
     assert torture.differences(torture.Run(same, {}), reference) == []
     different = torture.differences(torture.Run(other, {}), reference)
-    assert f"best_ner.th: {name}" in different
-    assert all(each.startswith(("best_ner.th: ", "metrics_epoch_1.json: ")) for each in different)
+    assert f"best_ner.safetensors: {name}" in different
+    assert all(each.startswith(("best_ner.safetensors: ", "metrics_epoch_1.json: ")) for each in different)

@@ -105,7 +105,7 @@ def trained(fixtures, tmp_path_factory):
     directory = tmp_path_factory.mktemp("trained") / "run"
     adam = {"optimizer": {"type": "adam", "lr": 0.02}, "num_epochs": 15, "patience": 15}
     train(fixtures, directory, **settings(fixtures, batch_size=2, **adam))
-    return directory / "best.th"
+    return directory / "best.safetensors"
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from allennlp.data import Vocabulary
 
 from hmtl.cli import main
 from hmtl.training.recovery import RunVocabulary, read_back_vocabulary
+from hmtl.weights import load_weights
 
 
 def vocabulary_files(run: Path) -> Dict[str, bytes]:
@@ -22,7 +23,7 @@ def test_a_recovered_run_reads_its_vocabulary_back(fixtures: Path, tmp_path: Pat
     arguments = ["train", str(fixtures / "tiny.jsonnet"), "-s", str(run), "-o", json.dumps(overrides)]
     main(arguments)
     files, config = vocabulary_files(run), (run / "config.json").read_text()
-    weights = torch.load(run / "best.th")
+    weights = load_weights(run / "best.safetensors")
 
     # A vocabulary built anew would have another word, and embeddings of another size.
     layers = {"ner": [[[0, 0, "PERSON"]]], "emd": [[[0, 0, "PER"]]], "relations": [[]], "clusters": []}
@@ -32,7 +33,7 @@ def test_a_recovered_run_reads_its_vocabulary_back(fixtures: Path, tmp_path: Pat
 
     assert vocabulary_files(run) == files
     assert (run / "config.json").read_text() == config
-    assert all(torch.equal(tensor, weights[name]) for name, tensor in torch.load(run / "best.th").items())
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in load_weights(run / "best.safetensors").items())
 
 
 def test_without_a_checkpoint_the_vocabulary_is_built(tmp_path: Path) -> None:

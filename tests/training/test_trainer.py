@@ -22,6 +22,7 @@ from hmtl.training import trainer as trainer_module
 from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.stop_signals import TrainingStopped
 from hmtl.training.trainer import MultiTaskTrainer, best_weights_name
+from hmtl.weights import load_weights
 
 TASKS = ["coref", "emd", "ner", "relation"]
 EXTRA_LEVEL = {
@@ -45,7 +46,7 @@ def build(fixtures, directory, **overrides) -> MultiTaskTrainer:
 
 def train(fixtures, directory, recover=False, **overrides):
     train_model(tiny_params(fixtures, **overrides), str(directory), recover=recover)
-    return torch.load(directory / "best.th")
+    return load_weights(directory / "best.safetensors")
 
 
 def last_weights(directory):
@@ -116,7 +117,7 @@ def test_a_resumed_run_ends_with_the_same_weights(fixtures, tmp_path, updates, s
     StopAfter.updates = 0
     train(fixtures, tmp_path / "resumed", recover=True, **settings)
     assert_same(last_weights(tmp_path / "resumed"), last_weights(tmp_path / "whole"))
-    for name in ("best.th", *map(best_weights_name, TASKS)):
+    for name in ("best.safetensors", *map(best_weights_name, TASKS)):
         assert_same(torch.load(tmp_path / "resumed" / name), torch.load(tmp_path / "whole" / name))
     whole, resumed = (json.loads((tmp_path / run / "metrics.json").read_text()) for run in ("whole", "resumed"))
     del whole["training_duration"], resumed["training_duration"]
@@ -125,7 +126,7 @@ def test_a_resumed_run_ends_with_the_same_weights(fixtures, tmp_path, updates, s
 
 def assert_same_results(run, whole):
     assert_same(last_weights(run), last_weights(whole))
-    for name in ("best.th", *map(best_weights_name, TASKS)):
+    for name in ("best.safetensors", *map(best_weights_name, TASKS)):
         assert_same(torch.load(run / name), torch.load(whole / name))
     ours, theirs = (json.loads((directory / "metrics.json").read_text()) for directory in (run, whole))
     del ours["training_duration"], theirs["training_duration"]
@@ -341,7 +342,7 @@ def test_without_validation_data_the_last_weights_are_kept(fixtures, tmp_path):
     params.pop("validation_data_path")
     params["trainer"].pop("learning_rate_scheduler")
     train_model(params, str(tmp_path / "run"))
-    assert_same(torch.load(tmp_path / "run" / "best.th"), last_weights(tmp_path / "run"))
+    assert_same(load_weights(tmp_path / "run" / "best.safetensors"), last_weights(tmp_path / "run"))
 
 
 def test_the_penalty_of_a_regularizer_is_part_of_the_loss(fixtures, tmp_path):

@@ -97,7 +97,7 @@ def analyse_run(
     num_examples: int = 3,
     device: Optional[torch.device] = None,
 ) -> RunErrors:
-    """Predicts each task's data with the task's best weights (`best.th` where it has none), and sorts the errors.
+    """Predicts each task's data with its best weights (`best.safetensors` where it has none), and sorts the errors.
 
     # Parameters
 

@@ -70,7 +70,7 @@ class LevelVectors:
     ) -> "LevelVectors":
         """Of an archive (`model.tar.gz`) or of the directory of a run.
 
-        `weights_file` names other weights than the best ones, such as a run's `best_ner.th`.
+        `weights_file` names other weights than the best ones, such as a run's `best_ner.safetensors`.
 
         # Raises
 

@@ -6,6 +6,8 @@ import json
 import logging
 import os
 import pickle
+import shutil
+import stat
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set
@@ -60,6 +62,10 @@ class InstanceCache:
     An entry never changes, so that any number of processes may read and write; what cannot be read is made anew. Clear
     the folder by `hmtl cache clear --instances`.
 
+    Entries are pickles, and to open one is to run what it says. Hence none is opened that another user may have
+    written: the folder is the user's alone (mode 0700), and folder and file have to belong to the user and be writable
+    by nobody else.
+
     # Parameters
 
     readers : `Mapping[str, DatasetReader]`
@@ -73,6 +79,7 @@ class InstanceCache:
         self, readers: Mapping[str, DatasetReader], paths: Mapping[str, str], directory: Optional[Path] = None
     ) -> None:
         self._directory: Optional[Path] = None
+        self._tasks = set(paths)
         try:
             key = _key(readers, paths)
         except (pickle.PicklingError, TypeError, AttributeError, OSError) as error:
@@ -82,42 +89,86 @@ class InstanceCache:
 
     def summary(self) -> Optional[Summary]:
         """What an earlier run kept before it had a vocabulary."""
-        return self._load(_COUNTS)
+        return self._load(_COUNTS, Summary)
 
     def indexed(self, vocab: Vocabulary) -> Optional[Dict[str, IndexedInstances]]:
         """The instances of each task, if an earlier run indexed them with an equal vocabulary."""
-        return self._load(_INDEXED.format(_fingerprint(vocab)))
+        return self._load(_INDEXED.format(_fingerprint(vocab)), dict)
 
     def keep(self, summary: Summary, indexed: Dict[str, IndexedInstances], vocab: Vocabulary) -> None:
         """Writes both for later runs; where that fails, they read again, with a warning."""
         self._save(_COUNTS, summary)
         self._save(_INDEXED.format(_fingerprint(vocab)), indexed)
 
-    def _load(self, name: str) -> Any:
+    def _load(self, name: str, kind: type) -> Any:
         path = None if self._directory is None else self._directory / name
         if path is None or not path.is_file():
             return None
         try:
-            value = pickle.loads(path.read_bytes())
+            value = pickle.loads(_read_own(path))
         except Exception as error:  # whatever a damaged file makes of itself
             logger.warning("%s cannot be used (%s); the files are read anew", path, error)
+            return None
+        lengths = value.lengths if isinstance(value, Summary) else value
+        if not (isinstance(value, kind) and isinstance(lengths, dict) and set(lengths) == self._tasks):
+            logger.warning("%s holds something else (a %s); the files are read anew", path, type(value).__name__)
             return None
         logger.info("instances of an earlier run: %s", path)
         return value
 
     def _save(self, name: str, value: Any) -> None:
-        if self._directory is None or (self._directory / name).exists():
+        if self._directory is None:
             return
         path = self._directory / name
+        if path.exists() and all(map(_is_own, (self._directory.parent, self._directory, path))):
+            return
         # Another process may be writing the same.
         own = path.with_name(f"{name}.{os.getpid()}")
         try:
-            self._directory.mkdir(parents=True, exist_ok=True)
+            for folder in (self._directory.parent, self._directory):
+                if folder.exists() and not _is_own(folder):
+                    # What is in it may be another's, whoever it belongs to now.
+                    shutil.rmtree(folder)
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with atomic_write(own, "wb") as file:
                 pickle.dump(value, file, protocol=5)
             own.replace(path)
         except Exception as error:
             logger.warning("%s: the instances are not kept (%s)", path, error)
+
+
+def _is_own(path: Path) -> bool:
+    try:
+        _check_own(path)
+    except PermissionError:
+        return False
+    return True
+
+
+def _read_own(path: Path) -> bytes:
+    """The content of a file that nobody but the user can have written.
+
+    # Raises
+
+    PermissionError
+        Where the file, its folder or the folder of all entries belongs to another user, or another may write to it.
+    """
+    # The folders first: who may write to them could put another file there in between.
+    for folder in (path.parent.parent, path.parent):
+        _check_own(folder)
+    with open(path, "rb") as file:
+        _check_own(path, os.fstat(file.fileno()))
+        return file.read()
+
+
+def _check_own(path: Path, status: Optional[os.stat_result] = None) -> None:
+    status = status or path.lstat()
+    if not hasattr(os, "getuid"):  # Windows, where a user's folders are the user's
+        return
+    if status.st_uid != os.getuid():
+        raise PermissionError(f"{path} belongs to another user")
+    if stat.S_ISLNK(status.st_mode) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError(f"others can write to {path}")
 
 
 def _key(readers: Mapping[str, DatasetReader], paths: Mapping[str, str]) -> str:

@@ -3,11 +3,9 @@
 import json
 import logging
 import os
-import pickle
-import textwrap
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, cast
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
@@ -72,7 +70,7 @@ class FinetunedHMTL(HMTL):
         if directory is not None and any(directory.glob("checkpoint_e*_b*.json")):
             self._freeze(_read_report(directory).frozen)
             return
-        report = transfer(_load(pretrained_file), self, chosen)
+        report = transfer(cast(HMTL, load_hmtl_archive(pretrained_file).model), self, chosen)
         report.frozen = [part for part in chosen if part in report.taken]
         self._freeze(report.frozen)
         for part in sorted(set(chosen) - set(report.frozen)):
@@ -101,16 +99,6 @@ class FinetunedHMTL(HMTL):
         parts = parts_of(self)
         for name in names:
             parts[name].requires_grad_(False)
-
-
-def _load(path: str) -> HMTL:
-    try:
-        model = load_hmtl_archive(path).model
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = textwrap.shorten(str(error), 200)
-        raise UserError(f"{path}: damaged, or not the weights of this model ({reason})") from error
-    assert isinstance(model, HMTL)
-    return model
 
 
 def _read_report(directory: Path) -> Transfer:

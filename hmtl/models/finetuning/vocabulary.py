@@ -1,12 +1,11 @@
 """A vocabulary that keeps the words of an archive."""
 
-import os
 from pathlib import Path
 from typing import Any, Dict, Iterable, List
 
 from allennlp.data import Instance, Vocabulary
-from allennlp.models.archival import extracted_archive
 
+from hmtl.archives import extracted_archive
 from hmtl.errors import UserError
 
 
@@ -54,7 +53,7 @@ def _words_of(archive_file: str) -> Dict[str, List[str]]:
         raise UserError(f"{path}: no such archive; expected a model.tar.gz or the directory of a run")
     if path.is_dir():
         return _words_in(path)
-    with extracted_archive(os.fspath(path)) as directory:
+    with extracted_archive(path) as directory:
         return _words_in(Path(directory))
 
 

@@ -5,10 +5,10 @@ import secrets
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
 
+from hmtl.archives import CONFIG_NAME, read_json_object
 from hmtl.errors import UserError
 from hmtl.training.callbacks.task_log_writer import TaskLogWriter, full_name
 
@@ -82,9 +82,9 @@ class WeightsAndBiases(TaskLogWriter):
         import wandb
 
         directory = Path(self._arguments["dir"])
-        config = directory / "config.json"
+        config = directory / CONFIG_NAME
         # A trainer that was built in Python leaves none.
-        known = Params.from_file(config).as_dict(quiet=True) if config.exists() else None
+        known = read_json_object(config) if config.exists() else None
         try:
             self._run = wandb.init(id=self._run_id, **{"config": known, **self._arguments})
         except wandb.errors.Error as error:

@@ -1,6 +1,8 @@
 import json
 import logging
 import os
+import pickle
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from allennlp.data import Instance, Vocabulary
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenCharactersIndexer
 
+from hmtl.cache_folder import cache_folder
 from hmtl.cli import main
 from hmtl.data.corpora import Corpus
 from hmtl.data.corpora.gum import GumCorpus
@@ -20,6 +23,8 @@ from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.data_loaders.instance_cache import InstanceCache
 from hmtl.data.dataset_readers import CorefReader, RelationReader, TaggingReader
 from hmtl.data.document import read_jsonl, write_jsonl
+from hmtl.errors import UserError
+from hmtl.weights import load_weights
 
 TASKS = ["coref", "emd", "ner", "relation"]
 
@@ -240,9 +245,88 @@ def test_a_run_from_kept_instances_is_the_same_until_they_are_cleared(
     with monkeypatch.context() as patch:
         forbid_reading(patch)
         main([*command, str(tmp_path / "finds")])
-    weights = [torch.load(tmp_path / run / "best.th") for run in ("reads", "finds")]
+    weights = [load_weights(tmp_path / run / "best.safetensors") for run in ("reads", "finds")]
     assert_equal(*weights)
     main(["cache", "info"])
     assert str(folder) in capsys.readouterr().out
     main(["cache", "clear", "--instances"])
     assert not folder.exists()
+
+
+def test_another_content_is_read_anew(path: Path, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    loader_of(path)
+    for file in folder.glob("*/*"):
+        file.write_bytes(pickle.dumps({"counts": [1, 2]}))
+    with caplog.at_level(logging.WARNING):
+        again = loader_of(path)
+    assert_alike(loader_of(path, cache=False), again)
+    assert "holds something else (a dict); the files are read anew" in caplog.text
+
+
+class Planted:
+    """A pickle that leaves a trace where it is opened."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.trace),)
+
+
+def plant(folder: Path, trace: Path) -> None:
+    for file in folder.glob("*/*"):
+        file.write_bytes(pickle.dumps(Planted(trace)))
+
+
+def test_the_folder_is_the_users_alone(path: Path, folder: Path) -> None:
+    loader_of(path)
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (folder, *folder.iterdir())] == [0o700, 0o700]
+
+
+@pytest.mark.parametrize("which", ["folder", "entry", "file"])
+def test_nothing_is_opened_that_others_can_write(
+    path: Path, folder: Path, tmp_path: Path, which: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    loader_of(path)
+    plant(folder, tmp_path / "trace")
+    places = {"folder": [folder], "entry": list(folder.iterdir()), "file": list(folder.glob("*/*"))}
+    for place in places[which]:
+        place.chmod(0o777)
+    with caplog.at_level(logging.WARNING):
+        again = loader_of(path)
+    assert not (tmp_path / "trace").exists()
+    assert "others can write to" in caplog.text
+    assert_alike(loader_of(path, cache=False), again)
+    # What was made anew serves from here on.
+    caplog.clear()
+    loader_of(path)
+    assert not caplog.records and not (tmp_path / "trace").exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("which", ["folder", "entry", "file"])
+def test_nothing_is_opened_that_belongs_to_another_user(
+    path: Path, folder: Path, tmp_path: Path, which: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    loader_of(path)
+    plant(folder, tmp_path / "trace")
+    places = {"folder": [folder], "entry": list(folder.iterdir()), "file": list(folder.glob("*/*"))}
+    for place in places[which]:
+        os.chown(place, 12345, 12345)
+    with caplog.at_level(logging.WARNING):
+        again = loader_of(path)
+    assert not (tmp_path / "trace").exists()
+    assert "belongs to another user" in caplog.text
+    assert_alike(loader_of(path, cache=False), again)
+
+
+def test_without_a_home_the_folder_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HMTL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def homeless() -> NoReturn:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(UserError, match="HOME is not set.*set HMTL_CACHE"):
+        cache_folder()

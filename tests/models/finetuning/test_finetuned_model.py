@@ -15,6 +15,7 @@ from hmtl.evaluation import load_run
 from hmtl.models import HMTL
 from hmtl.models.finetuning import FinetunedHMTL
 from hmtl.predictors import HMTLPredictor
+from hmtl.weights import load_weights
 
 TEXT = {"sentences": [["Mara", "Lind", "lives", "in", "Oslo", "."], ["She", "slept", "."]]}
 
@@ -51,8 +52,8 @@ def test_a_run_starts_from_the_archive_and_writes_what_it_took(fixtures, archive
     report = report_of(run)
     assert report["archive"] == str(archive)
     assert len(report["taken"]) == 10 and report["reinitialised"] == {} and report["frozen"] == []
-    old = torch.load(archive / "best.th")
-    for name, weight in torch.load(run / "best.th").items():
+    old = load_weights(archive / "best.safetensors")
+    for name, weight in load_weights(run / "best.safetensors").items():
         assert torch.equal(weight, old[name]), name
     assert HMTLPredictor.load(run).predict_json(TEXT) == HMTLPredictor.load(archive).predict_json(TEXT)
     assert "taken: text_field_embedder.token_embedder_token_characters, " in (run / "out.log").read_text()
@@ -90,7 +91,7 @@ def test_frozen_parts_stay_as_they_are_and_the_others_move(fixtures, archive, tm
     options["trainer.sampler"] = "round_robin"
     train(fixtures, run, archive, **options, **{"model.freeze": FROZEN})
     assert report_of(run)["frozen"] == FROZEN_PARTS
-    old, new = torch.load(archive / "best.th"), torch.load(run / "best.th")
+    old, new = load_weights(archive / "best.safetensors"), load_weights(run / "best.safetensors")
     assert {name for name in old if torch.equal(old[name], new[name])} == set(filter(is_frozen, old))
 
 
@@ -161,7 +162,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_reads_the_archive_aga
         if path.name not in ("config.json", "meta.json", "command.json", "vocabulary", "finetuning.json"):
             path.unlink()
     train(fixtures, run, archive, "--recover")
-    expected, found = torch.load(whole / "best.th"), torch.load(run / "best.th")
+    expected, found = load_weights(whole / "best.safetensors"), load_weights(run / "best.safetensors")
     assert all(torch.equal(found[name], weight) for name, weight in expected.items())
 
 
@@ -176,9 +177,11 @@ def test_archives_that_cannot_be(fixtures, archive, tmp_path, capsys):
     missing = tmp_path / "gone"
     assert f"{missing}: no such archive; expected a model.tar.gz" in error_of(capsys, fixtures, tmp_path / "a", missing)
     (tmp_path / "empty").mkdir()
-    assert "holds neither best.th nor model.tar.gz" in error_of(capsys, fixtures, tmp_path / "b", tmp_path / "empty")
-    (archive / "best.th").write_bytes((archive / "best.th").read_bytes()[:1000])
-    assert f"{archive}: damaged" in error_of(capsys, fixtures, tmp_path / "c", archive)
+    assert "holds neither best.safetensors nor model.tar.gz" in error_of(
+        capsys, fixtures, tmp_path / "b", tmp_path / "empty"
+    )
+    (archive / "best.safetensors").write_bytes((archive / "best.safetensors").read_bytes()[:1000])
+    assert f"{archive / 'best.safetensors'}: damaged" in error_of(capsys, fixtures, tmp_path / "c", archive)
     # The mended command can run as it stands.
     assert not any((tmp_path / name).exists() for name in "abc")
 
@@ -197,8 +200,8 @@ def test_a_wholly_frozen_level_is_validated_and_not_drawn(fixtures, archive, tmp
     )
     metrics = json.loads((run / "metrics_epoch_0.json").read_text())
     assert metrics["training_ner_updates"] == 0 and metrics["training_emd_updates"] > 0
-    assert "validation_ner_f1" in metrics and (run / "best_ner.th").exists()
-    old, new = torch.load(archive / "best.th"), torch.load(run / "best.th")
+    assert "validation_ner_f1" in metrics and (run / "best_ner.safetensors").exists()
+    old, new = load_weights(archive / "best.safetensors"), load_weights(run / "best.safetensors")
     assert all(torch.equal(old[name], new[name]) for name in old if name.startswith(("encoders.ner.", "heads.ner.")))
 
 

@@ -17,6 +17,7 @@ from hmtl.models import HMTL
 from hmtl.models.finetuning import parts_of, transfer
 from hmtl.models.heads import CrfHead
 from hmtl.predictors import HMTLPredictor
+from hmtl.weights import load_weights, save_weights
 
 WORDS = "text_field_embedder.token_embedder_tokens"
 CHARACTERS = "text_field_embedder.token_embedder_token_characters"
@@ -29,12 +30,12 @@ def source_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     shutil.copytree(tiny_run, directory)
     (directory / "model.tar.gz").unlink()
     generator = torch.Generator().manual_seed(5)
-    state = torch.load(directory / "best.th")
+    state = load_weights(directory / "best.safetensors")
     for name, weight in state.items():
         weight.normal_(generator=generator)
         # The words decide, not the tags before and after.
         weight *= 0.1 if "_crf" in name or "_projection.bias" in name else 1.0
-    torch.save(state, directory / "best.th")
+    save_weights(directory / "best.safetensors", state)
     return directory
 
 

@@ -14,6 +14,7 @@ from hmtl.cli import main
 from hmtl.data.corpora import Corpus
 from hmtl.modules import ElmoEmbedder
 from hmtl.modules.embedding_cache import entries
+from hmtl.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[3]
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -76,7 +77,7 @@ def computed(monkeypatch) -> list:
 
 
 def weights(directory: Path) -> Dict[str, torch.Tensor]:
-    return torch.load(directory / "best.th", weights_only=True)
+    return load_weights(directory / "best.safetensors")
 
 
 def test_the_command_fills_shows_and_clears(config, folder, capsys, computed):

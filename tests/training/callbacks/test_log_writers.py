@@ -16,6 +16,7 @@ from tensorboardX.proto.event_pb2 import Event
 from hmtl.errors import UserError
 from hmtl.training.callbacks import WeightsAndBiases
 from hmtl.training.callbacks.task_log_writer import by_task
+from hmtl.weights import load_weights
 
 TASKS = ["ner", "emd", "relation", "coref"]
 Scalars = Dict[Tuple[str, int], float]
@@ -278,7 +279,7 @@ def test_a_recovered_run_is_the_same_run_of_wandb(fixtures: Path, tmp_path: Path
 def test_wandb_changes_nothing_of_the_training(fixtures: Path, tmp_path: Path, offline: None) -> None:
     train(fixtures, tmp_path / "with", {"type": "hmtl_wandb", "summary_interval": 1}, num_epochs=1)
     train(fixtures, tmp_path / "without", num_epochs=1)
-    weights, others = (torch.load(tmp_path / name / "best.th") for name in ("with", "without"))
+    weights, others = (load_weights(tmp_path / name / "best.safetensors") for name in ("with", "without"))
     assert all(torch.equal(weights[name], others[name]) for name in others)
 
 
