@@ -21,6 +21,7 @@ from torch import cuda
 import hmtl.commands  # noqa: F401  (registers them)
 from hmtl.errors import UserError
 from hmtl.explain import explain, user_errors
+from hmtl.overrides import OverridesAction, merging
 from hmtl.packages import include_package
 from hmtl.training.launch import COMMAND_NAME, train_model
 from hmtl.training.replaced_run import bring_back, forget
@@ -30,6 +31,11 @@ __all__ = ["main", "user_errors"]
 
 # AllenNLP would import the whole of allennlp_models first.
 plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
+
+_OVERRIDES_HELP = (
+    "changes of the configuration: KEY=VALUE with dotted keys (trainer.num_epochs=3), ~KEY to remove one, or an object "
+    "in JSON or jsonnet, which is merged; may be given several times"
+)
 
 # What `train` writes before its first step.
 _BEFORE_TRAINING = {
@@ -52,7 +58,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
-    with _process_as_found(), user_errors(debug=debug), _command_line(arguments):
+    with _process_as_found(), user_errors(debug=debug), _command_line(arguments), merging():
         _start_logging()
         parser, parsed = commands.parse_args(prog="hmtl")
         if not hasattr(parsed, "func"):
@@ -128,11 +134,30 @@ def _imports_left_alone() -> Iterator[None]:
 
 
 class _Parser(commands.ArgumentParserWithDefaults):
+    """AllenNLP's parser; files may stand behind options, and overrides are those of `hmtl.overrides`."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._is_intermixed = False
         if self.prog == "hmtl":  # and not a command's own parser
             self.description = "Hierarchical multi-task learning for information extraction: the commands of AllenNLP."
             self.epilog = "--debug, with any command, shows the traceback of an error."
+
+    def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
+        if "--overrides" in names:
+            options.update(action=OverridesAction, type=None, metavar="OVERRIDES", help=_OVERRIDES_HELP)
+        return super().add_argument(*names, **options)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        # By itself argparse takes a list of files for complete, and empty, at the first option.
+        lists_files = any(action.nargs in ("*", "+") for action in self._get_positional_actions())
+        if not lists_files or self._is_intermixed:
+            return super().parse_known_args(args, namespace)
+        self._is_intermixed = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_intermixed = False
 
 
 def _check_arguments(parsed: argparse.Namespace) -> None:
