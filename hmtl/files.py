@@ -5,6 +5,8 @@ import errno
 import hashlib
 import json
 import os
+import re
+import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Union, cast
@@ -12,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Dict, Iterable, Iterator, Mapping, Op
 import torch
 
 from hmtl.errors import UserError
+from hmtl.locks import is_running
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,7 +28,8 @@ PARTIAL_SUFFIX = ".partial"
 def whole_file(path: PathLike) -> Iterator[Path]:
     """The place for what is to be at `path`: it is brought to disk and renamed when the block ends well.
 
-    At any moment `path` holds the old content or the new.
+    At any moment `path` holds the old content or the new. Of several writers each has a place of its own, and the last
+    to end well wins.
 
     # Raises
 
@@ -33,7 +37,8 @@ def whole_file(path: PathLike) -> Iterator[Path]:
         Where the file cannot be written (a full disk, a missing permission); `path` is as it was.
     """
     path = Path(path)
-    partial = path.with_name(path.name + PARTIAL_SUFFIX)
+    # The name may be as long as names can be.
+    partial = path.with_name(f"{path.name[:200]}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     try:
         yield partial
         _sync(partial)
@@ -47,6 +52,14 @@ def whole_file(path: PathLike) -> Iterator[Path]:
         raise UserError(f"{path}: cannot be written: {reason[0].lower()}{reason[1:]}") from error
     finally:
         with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def remove_left_partials(directory: PathLike) -> None:
+    """Removes what `whole_file` left half written in a directory, of processes that no longer run."""
+    for partial in Path(directory).glob(f"*{PARTIAL_SUFFIX}"):
+        writer = re.search(rf"\.(\d+)-[0-9a-f]+\{PARTIAL_SUFFIX}$", partial.name)
+        if writer is None or not is_running(int(writer[1])):
             partial.unlink(missing_ok=True)
 
 

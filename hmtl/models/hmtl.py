@@ -19,6 +19,7 @@ from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, Group
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.token_rows import TokenRows
+from hmtl.packages import include_packages_of_run
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
@@ -459,6 +460,7 @@ def load_hmtl_archive(
         archive_file = os.path.join(name, "model.tar.gz")
         if not os.path.exists(archive_file):
             raise UserError(f"{name}: holds neither best.th nor model.tar.gz; expected the directory of a run")
+    include_packages_of_run(path)
     archive = load_archive(archive_file, cuda_device=cuda_device, weights_file=weights_file)
     if not isinstance(archive.model, HMTL):
         raise UserError(f"{name}: holds a {type(archive.model).__name__}, not an hmtl model")
