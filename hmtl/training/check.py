@@ -3,7 +3,9 @@
 import difflib
 import inspect
 import json
+import logging
 import traceback
+import warnings
 from collections.abc import Iterable as AbstractIterable
 from collections.abc import Mapping as AbstractMapping
 from typing import Any, Callable, Dict, List, Tuple, Type, Union
@@ -49,7 +51,7 @@ def check_configuration(params: Params) -> None:
     UserError
         Where `trainer.cuda_device` is not there.
     """
-    config = params.as_dict(quiet=True)
+    config = params.duplicate().as_dict(quiet=True)
     for key in _ELSEWHERE:
         config.pop(key, None)
     trainer = config.get("trainer")
@@ -166,12 +168,20 @@ def _try(base: Any, named: Any, value: Dict[str, Any], place: str) -> None:
 
 def _raise_torch(make: Callable[[], Any], place: str) -> None:
     """Raises what torch says against values; what AllenNLP says against stand-ins is left for the real ones."""
+    logger = logging.getLogger("allennlp")
+    level = logger.level
     try:
-        make()
+        with warnings.catch_warnings():
+            # What there is to say is said of the real ones.
+            warnings.simplefilter("ignore")
+            logger.setLevel(logging.ERROR)
+            make()
     except Exception as error:
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
         if str(frames[-1].f_globals.get("__name__")).startswith("torch.") and not _names_stand_in(error):
             raise ConfigurationError(f"{place[:-1]}: {error}") from error
+    finally:
+        logger.setLevel(level)
 
 
 def _names_stand_in(error: Exception) -> bool:
