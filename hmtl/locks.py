@@ -32,7 +32,7 @@ def take(descriptor: int, path: Path) -> bool:
         except BlockingIOError:
             return False
         except OSError as error:  # NFS without its lock service, for one
-            reason = error.strerror
+            reason = error.strerror or str(error)
     print(f"{path}: no lock can be had ({reason}); see to it that no other process writes there", file=sys.stderr)
     return True
 

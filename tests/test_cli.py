@@ -87,7 +87,10 @@ MISTAKES = [
     ({"model.encoder.hidden_size": "wide"}, 'model.encoder.hidden_size: expected a whole number, found "wide"'),
     ({"model.encoder.input_size": 5}, "text field embedding dim must match encoder input dim, but got 2 and 5 instead"),
     ({"no.such.key": 1}, "-o no.such.key: 'no' is not there"),
-    ({"trainer.optimizer": {"type": "adam", "speed": 1}}, "trainer.optimizer.speed: AdamOptimizer has no such key; it has "),
+    (
+        {"trainer.optimizer": {"type": "adam", "speed": 1}},
+        "trainer.optimizer.speed: AdamOptimizer has no such key; it has ",
+    ),
     ({"train_data_path": "missing.tsv"}, "file missing.tsv not found"),
     ({"trainer.cuda_device": torch.cuda.device_count()}, "GPU"),
     ({"model": {"type": "subprocess.Popen", "args": ["touch", "pwned"]}}, "'subprocess.Popen' is refused as a Model"),

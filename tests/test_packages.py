@@ -103,7 +103,9 @@ def test_a_package_that_is_gone_is_one_line(run, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main(["annotate", str(run), "-"])
     error = capsys.readouterr().err
-    assert error.startswith(f"hmtl: error: {run}: was trained with --include-package package_of_a_run: there is no module")
+    assert error.startswith(
+        f"hmtl: error: {run}: was trained with --include-package package_of_a_run: there is no module"
+    )
 
 
 @pytest.mark.parametrize("content", [None, "{}", "[]", "{", '{"packages": 3}', '{"packages": [3]}'])

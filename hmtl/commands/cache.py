@@ -124,7 +124,9 @@ def _fill(arguments: argparse.Namespace) -> None:
         loaders = [trainer.data_loader, trainer._validation_data_loader]  # type: ignore[attr-defined]
         counts = fill(train.model, [loader for loader in loaders if loader is not None])
     for name, (added, left_out) in counts.items():
-        print(f"{name}: {added:,} sentences added" + f", {left_out:,} left out: the cache takes no more" * bool(left_out))
+        print(
+            f"{name}: {added:,} sentences added" + f", {left_out:,} left out: the cache takes no more" * bool(left_out)
+        )
 
 
 def _directory(arguments: argparse.Namespace) -> Path:

@@ -100,7 +100,8 @@ class SearchSpace:
 
         A distribution is `{"type": "float" or "int", "low":, "high":, "log":, "step":}`, bounds included, or
         `{"type": "categorical", "choices": [...]}`, whose choices may be whole objects, which are merged
-        into the configuration as `-o` does. `"when": {key: value or [values]}` searches a key only with these values of others.
+        into the configuration as `-o` does. `"when": {key: value or [values]}` searches a key only with these values of
+        others.
 
         # Raises
 

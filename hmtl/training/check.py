@@ -1,4 +1,4 @@
-"""What can be said of a configuration before any data are read: its keys, its values' types, sizes, rates and devices."""
+"""What can be said of a configuration before any data are read: of its keys, types, sizes, rates and devices."""
 
 import difflib
 import inspect
@@ -8,7 +8,7 @@ import traceback
 import warnings
 from collections.abc import Iterable as AbstractIterable
 from collections.abc import Mapping as AbstractMapping
-from typing import Any, Callable, Dict, List, Tuple, Type, Union
+from typing import Any, Callable, Dict, List, Tuple, Union
 
 import torch
 from allennlp.commands.train import TrainModel
@@ -71,10 +71,11 @@ def _check_device(device: Any) -> None:
         )
 
 
-def _check(annotation: Any, value: Any, path: str) -> None:
+def _check(expected_type: Any, value: Any, path: str) -> None:
     """Compares a value with what the constructor that gets it expects; `path` is that of the value."""
-    annotation = remove_optional(annotation)
-    origin, arguments = getattr(annotation, "__origin__", None), getattr(annotation, "__args__", ())
+    annotation: Any = remove_optional(expected_type)
+    origin: Any = getattr(annotation, "__origin__", None)
+    arguments: Tuple[Any, ...] = getattr(annotation, "__args__", ())
     if value is None or isinstance(annotation, str) or origin is Union:
         return
     if origin is Lazy:
@@ -95,7 +96,7 @@ def _check(annotation: Any, value: Any, path: str) -> None:
             _check(arguments[-1], inner, f"{path}.{number}")
 
 
-def _check_class(base: Type[FromParams], value: Any, place: str) -> None:
+def _check_class(base: Any, value: Any, place: str) -> None:
     """Compares an object with the class that it names; `place` is its path, with a dot behind it."""
     if isinstance(value, str):
         value = {"type": value}
@@ -106,7 +107,7 @@ def _check_class(base: Type[FromParams], value: Any, place: str) -> None:
     named, constructor = _named_class(base, value, place)
     if not hasattr(named, "from_params") or _reads_by_itself(named):
         return
-    parameters = {} if constructor is object.__init__ else infer_params(named, constructor)  # type: ignore[arg-type]
+    parameters = {} if constructor is object.__init__ else infer_params(named, constructor)
     for key, inner in value.items():
         if key == "type" and base in Registrable._registry:
             continue
@@ -153,16 +154,16 @@ def _try(base: Any, named: Any, value: Dict[str, Any], place: str) -> None:
     """Makes what needs no data, or only sizes; torch's objections to it are raised, with the path."""
     params = Params(json.loads(json.dumps(value)), history=place)
     sizes = {key: _SOME_SIZE for key in ("input_size", "input_dim", "embedding_dim") if key not in value}
-    parameter = ["some", torch.nn.Parameter(torch.zeros(1))]
+    parameter = torch.nn.Parameter(torch.zeros(1))
     if base in (Seq2SeqEncoder, Seq2VecEncoder, FeedForward):
         with torch.device("meta"):
             _raise_torch(lambda: base.from_params(params, **sizes), place)
     elif base is Optimizer and not issubclass(named, MultiOptimizer):
         params.pop("parameter_groups", None)
-        _raise_torch(lambda: Optimizer.from_params(params, model_parameters=[parameter]), place)
+        _raise_torch(lambda: Optimizer.from_params(params, model_parameters=[["some", parameter]]), place)
     elif base is LearningRateScheduler:
-        optimizer = torch.optim.SGD([parameter[1]], lr=0.1)
-        about = {"optimizer": optimizer, "num_epochs": 1, "num_steps_per_epoch": 1}
+        optimizer = torch.optim.SGD([parameter], lr=0.1)
+        about: Dict[str, Any] = {"optimizer": optimizer, "num_epochs": 1, "num_steps_per_epoch": 1}
         _raise_torch(lambda: LearningRateScheduler.from_params(params, **about), place)
 
 

@@ -26,9 +26,8 @@ from torch import distributed
 
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.files import whole_file, write_json
-from hmtl.packages import COMMAND_NAME, packages_of_run
+from hmtl.packages import COMMAND_NAME, include_packages_of_run, packages_of_run
 from hmtl.packages import include_package as import_package
-from hmtl.packages import include_packages_of_run
 from hmtl.training.check import check_configuration
 from hmtl.training.distributed import from_primary, leave, limit_waiting, wait_for_all
 from hmtl.training.recovery import check_recoverable, read_back_vocabulary

@@ -28,7 +28,16 @@ _LEAVING, _RETURNING, _FORGOTTEN = f"{REPLACED}.leaving", f"{REPLACED}.returning
 _OURS = {LOCK, REPLACED, _LEAVING, _RETURNING, _FORGOTTEN}
 
 # What training writes before its first step.
-_BEFORE_TRAINING = {"command.json", "config.json", "finetuning.json", "meta.json", "out.log", "log", "vocabulary", "wandb"}
+_BEFORE_TRAINING = {
+    "command.json",
+    "config.json",
+    "finetuning.json",
+    "meta.json",
+    "out.log",
+    "log",
+    "vocabulary",
+    "wandb",
+}
 
 
 class RunLock:

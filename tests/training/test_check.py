@@ -72,8 +72,8 @@ MISTAKES = [
     ),
     ("model.levels.ner.encoder.hidden_size=0", "model.levels.ner.encoder: hidden_size must be greater than zero"),
     (
-        "model.levels.coref.encoder={type: 'pytorch_transformer', input_dim: 40, num_layers: 1, num_attention_heads: 7}",
-        "model.levels.coref.encoder: embed_dim must be divisible by num_heads",
+        "model.levels.ner.encoder={type: 'pytorch_transformer', input_dim: 40, num_layers: 1, num_attention_heads: 7}",
+        "model.levels.ner.encoder: embed_dim must be divisible by num_heads",
     ),
     ("model.levels.ner.reads=['x']", "level 'ner' reads the unknown level 'x'"),
     (f"trainer.cuda_device={torch.cuda.device_count()}", "trainer.cuda_device: no GPU "),

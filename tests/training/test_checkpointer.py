@@ -117,9 +117,7 @@ def test_without_an_intact_checkpoint_nothing_is_thrown_away(saved: Path) -> Non
     assert files(saved) == files_of("e2_b0", "e3_b0")
 
 
-def test_what_a_kill_left_is_no_checkpoint(
-    saved: Path, trainer: Counting, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_a_kill_left_is_no_checkpoint(saved: Path, trainer: Counting, caplog: pytest.LogCaptureFixture) -> None:
     (saved / "model_state_e3_b4.th").write_bytes((saved / "model_state_e3_b0.th").read_bytes())
     assert epochs_loaded(saved) == 3
     assert f"{saved / 'model_state_e3_b4.th'}: not used" in caplog.text

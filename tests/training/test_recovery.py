@@ -137,14 +137,21 @@ def test_what_would_change_the_run_is_refused_with_both_values(
 
 @pytest.mark.parametrize(
     "schedule, is_refused",
-    [("linear_with_warmup", True), ("slanted_triangular", True), ("polynomial_decay", True), ("reduce_on_plateau", False)],
+    [
+        ("linear_with_warmup", True),
+        ("slanted_triangular", True),
+        ("polynomial_decay", True),
+        ("reduce_on_plateau", False),
+    ],
 )
 def test_a_schedule_over_all_epochs_is_not_lengthened(tmp_path: Path, schedule: str, is_refused: bool) -> None:
     trainer = {"num_epochs": 2, "learning_rate_scheduler": {"type": schedule}}
     write_json(tmp_path / "config.json", {"trainer": trainer})
     longer = Params({"trainer": {**trainer, "num_epochs": 3}})
     if is_refused:
-        with pytest.raises(UserError, match=f"num_epochs was 2 and is 3, but the schedule '{schedule}' is laid out over"):
+        with pytest.raises(
+            UserError, match=f"num_epochs was 2 and is 3, but the schedule '{schedule}' is laid out over"
+        ):
             check_recoverable(longer, tmp_path)
     else:
         check_recoverable(longer, tmp_path)

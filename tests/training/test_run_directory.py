@@ -175,9 +175,9 @@ def test_a_second_process_is_refused_at_once(run: Path) -> None:
     process.start()
     ready.wait()
     start = time.monotonic()
-    with pytest.raises(UserError, match=f"run: another process, {process.pid} on .*, is training in it; wait"):
-        with claimed(run):
-            pass
+    message = f"run: another process, {process.pid} on .*, is training in it; wait"
+    with pytest.raises(UserError, match=message), claimed(run):
+        pass
     assert time.monotonic() - start < 5
     done.set()
     process.join()

@@ -36,7 +36,7 @@ def caching_encoders(model: torch.nn.Module) -> Dict[str, Tuple[FrozenEncoder, E
 
 
 class Filled(NamedTuple):
-    """How many sentences of an embedder were stored, and how many its cache did not take: its disk is full, or it is."""
+    """How many sentences of an embedder were stored, and how many its cache, or the disk, had no room for."""
 
     added: int = 0
     left_out: int = 0
