@@ -5,13 +5,11 @@ import gc
 import json
 import logging
 import os
-import shutil
 import signal
 import sys
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
-from typing import Any, Iterator, List, NoReturn, Optional, Tuple
+from typing import Any, Iterator, List, NoReturn, Optional
 
 from allennlp import commands
 from allennlp.commands import train as allennlp_train
@@ -24,10 +22,10 @@ from hmtl.characters import VisibleFormatter, visible
 from hmtl.compat import known_warnings_silenced
 from hmtl.environment import onednn_cache_limited
 from hmtl.errors import UserError
-from hmtl.explain import explain, user_errors
-from hmtl.packages import include_package
-from hmtl.training.launch import COMMAND_NAME, train_model
-from hmtl.training.replaced_run import bring_back, forget
+from hmtl.explain import user_errors
+from hmtl.overrides import OverridesAction, merging
+from hmtl.packages import include_package, include_packages_of_run
+from hmtl.training.launch import train_model
 from hmtl.version import VERSION
 
 __all__ = ["main", "user_errors"]
@@ -35,17 +33,10 @@ __all__ = ["main", "user_errors"]
 # AllenNLP would import the whole of allennlp_models first.
 plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
 
-# What `train` writes before its first step.
-_BEFORE_TRAINING = {
-    COMMAND_NAME,
-    "config.json",
-    "finetuning.json",
-    "meta.json",
-    "out.log",
-    "log",
-    "vocabulary",
-    "wandb",
-}
+_OVERRIDES_HELP = (
+    "changes of the configuration: KEY=VALUE with dotted keys (trainer.num_epochs=3), ~KEY to remove one, or an object "
+    "in JSON or jsonnet, which is merged; may be given several times"
+)
 
 
 def main(argv: Optional[List[str]] = None) -> None:
@@ -62,6 +53,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         _process_as_found(),
         user_errors(debug=debug),
         _command_line(arguments),
+        merging(),
     ):
         _start_logging()
         parser, parsed = commands.parse_args(prog="hmtl")
@@ -70,14 +62,15 @@ def main(argv: Optional[List[str]] = None) -> None:
             return
         for package in getattr(parsed, "include_package", []):
             include_package(package)
+        if getattr(parsed, "archive_file", None):  # of AllenNLP's commands; ours ask when they load it
+            include_packages_of_run(parsed.archive_file)
         if getattr(parsed, "predictor", "") is None:
             # Another model's default predictor may not exist here; ours says so in one line.
             parsed.predictor = "hmtl"
-        with _no_half_made_directory(parsed):
-            _check_arguments(parsed)
-            allennlp_train.train_model = partial(train_model, configuration=getattr(parsed, "param_path", None))
-            with _imports_left_alone():
-                parsed.func(parsed)
+        _check_arguments(parsed)
+        allennlp_train.train_model = partial(train_model, configuration=getattr(parsed, "param_path", None))
+        with _imports_left_alone():
+            parsed.func(parsed)
 
 
 def _start_logging() -> None:
@@ -140,14 +133,33 @@ def _imports_left_alone() -> Iterator[None]:
 
 
 class _Parser(commands.ArgumentParserWithDefaults):
+    """AllenNLP's parser; files may stand behind options, and overrides are those of `hmtl.overrides`."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._is_intermixed = False
         if self.prog == "hmtl":  # and not a command's own parser
             self.description = "Hierarchical multi-task learning for information extraction: the commands of AllenNLP."
             self.epilog = "--debug, with any command, shows the traceback of an error."
 
     def error(self, message: str) -> NoReturn:
         super().error(visible(message))
+
+    def add_argument(self, *names: Any, **options: Any) -> argparse.Action:
+        if "--overrides" in names:
+            options.update(action=OverridesAction, type=None, metavar="OVERRIDES", help=_OVERRIDES_HELP)
+        return super().add_argument(*names, **options)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        # By itself argparse takes a list of files for complete, and empty, at the first option.
+        lists_files = any(action.nargs in ("*", "+") for action in self._get_positional_actions())
+        if not lists_files or self._is_intermixed:
+            return super().parse_known_args(args, namespace)
+        self._is_intermixed = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_intermixed = False
 
 
 def _check_arguments(parsed: argparse.Namespace) -> None:
@@ -168,53 +180,3 @@ def _check_is_object(path: str) -> None:
         found = json.load(file)
         if not isinstance(found, dict):
             raise UserError(f"{path}: expected an object of settings ({{...}}), found {type(found).__name__}")
-
-
-@contextmanager
-def _no_half_made_directory(parsed: argparse.Namespace) -> Iterator[None]:
-    """Clears what a mistake left in the serialization directory, so that the mended command can run as it stands.
-
-    AllenNLP makes and fills the directory before it builds the model, and refuses a directory that is not empty.
-    Only what this very call wrote before the first step is removed, never anything older and never a checkpoint. A run
-    that `--force` was to replace comes back.
-    """
-    path = getattr(parsed, "serialization_dir", None)
-    if path is None or not hasattr(parsed, "force") or getattr(parsed, "recover", False):
-        yield
-        return
-    directory = Path(path)
-    existed, state = directory.exists(), _state(directory)
-    try:
-        yield
-    except Exception as error:
-        # With --force an old directory is first replaced; where it did not get that far the state is unchanged.
-        ours = _state(directory) != state and (state is None or parsed.force)
-        if ours and explain(error) is not None and _holds_no_training(directory):
-            _empty(directory)
-            if not existed:
-                directory.rmdir()
-            bring_back(directory)
-        raise
-    else:
-        forget(directory)
-
-
-def _state(directory: Path) -> Optional[Tuple[int, int]]:
-    """What changes when a directory is replaced or written to; `None` where it is missing or empty."""
-    if not directory.is_dir() or not any(directory.iterdir()):
-        return None
-    status = directory.stat()
-    return status.st_ino, status.st_mtime_ns
-
-
-def _holds_no_training(directory: Path) -> bool:
-    names = {entry.name for entry in directory.iterdir()}
-    return all(name in _BEFORE_TRAINING or name.startswith("out_worker") for name in names)
-
-
-def _empty(directory: Path) -> None:
-    for entry in directory.iterdir():
-        if entry.is_dir():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()

@@ -12,6 +12,7 @@ import zlib
 from contextlib import contextmanager
 from typing import Iterator, Optional
 
+from allennlp.common import Params
 from allennlp.common.util import SigTermReceived
 from allennlp.data.data_loaders.multiprocess_data_loader import WorkerError
 from torch.multiprocessing import ProcessRaisedException
@@ -88,8 +89,10 @@ def _explain(error: BaseException) -> Optional[str]:
         return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
     if isinstance(error, RuntimeError) and str(error).startswith(("RUNTIME ERROR: ", "STATIC ERROR: ")):
         return _of_jsonnet(str(error))
-    if isinstance(error, (TypeError, ValueError)) and _raised_while_reading_configuration(error):
-        return f"configuration: {error.args[-1] if error.args else error}"
+    if isinstance(error, (AssertionError, RuntimeError, TypeError, ValueError)):
+        place = _place_in_configuration(error)
+        if place is not None:
+            return f"{place}: {error.args[-1] if error.args else error}"
     if isinstance(error, (ProcessRaisedException, WorkerError)):
         return _of_other_process(str(error))
     return None
@@ -125,18 +128,23 @@ def _of_jsonnet(message: str) -> str:
     return f"{place[1]}:{place[2]}: {first}" if place else first
 
 
-def _raised_while_reading_configuration(error: BaseException) -> bool:
-    """Whether the error comes straight out of AllenNLP's construction of objects from parameters.
+def _place_in_configuration(error: BaseException) -> Optional[str]:
+    """The path of the object whose construction from parameters, by AllenNLP, the error comes straight out of.
 
-    An unknown key may also have been handed on, from constructor to constructor, before it is refused.
+    An unknown key, or a value that torch refuses, may also have been handed on from constructor to constructor.
     """
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    reading = [frame.f_globals.get("__name__") in _CONFIGURATION_MODULES for frame in frames]
-    if not any(reading):
-        return False
-    below = frames[len(reading) - reading[::-1].index(True) :]
-    unknown_key = "got an unexpected keyword argument" in str(error)
-    return not below or (unknown_key and all(frame.f_code.co_name == "__init__" for frame in below))
+    modules = [str(frame.f_globals.get("__name__")) for frame in frames]
+    reading = [number for number, module in enumerate(modules) if module in _CONFIGURATION_MODULES]
+    if not reading:
+        return None
+    below = frames[reading[-1] + 1 :]
+    refused = "got an unexpected keyword argument" in str(error) or modules[-1].startswith("torch.")
+    if below and not (refused and all(frame.f_code.co_name == "__init__" for frame in below)):
+        return None
+    readers = (frames[number].f_locals.get("params") for number in reversed(reading))
+    histories = (params.history.rstrip(".") for params in readers if isinstance(params, Params))
+    return next(histories, "") or "configuration"
 
 
 def _of_other_process(message: str) -> Optional[str]:

@@ -5,6 +5,8 @@ import errno
 import hashlib
 import json
 import os
+import re
+import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import (
@@ -28,6 +30,7 @@ import numpy
 import torch
 
 from hmtl.errors import UserError
+from hmtl.locks import is_running
 
 try:  # numpy 2
     from numpy._core.multiarray import scalar as numpy_scalar
@@ -55,7 +58,8 @@ _NUMPY_SCALARS: List[Union[Callable, Tuple[Callable, str]]] = [
 def whole_file(path: PathLike) -> Iterator[Path]:
     """The place for what is to be at `path`: it is brought to disk and renamed when the block ends well.
 
-    At any moment `path` holds the old content or the new.
+    At any moment `path` holds the old content or the new. Of several writers each has a place of its own, and the last
+    to end well wins.
 
     # Raises
 
@@ -63,7 +67,8 @@ def whole_file(path: PathLike) -> Iterator[Path]:
         Where the file cannot be written (a full disk, a missing permission); `path` is as it was.
     """
     path = Path(path)
-    partial = path.with_name(path.name + PARTIAL_SUFFIX)
+    # The name may be as long as names can be.
+    partial = path.with_name(f"{path.name[:200]}.{os.getpid()}-{secrets.token_hex(4)}{PARTIAL_SUFFIX}")
     try:
         yield partial
         _sync(partial)
@@ -77,6 +82,14 @@ def whole_file(path: PathLike) -> Iterator[Path]:
         raise UserError(f"{path}: cannot be written: {reason[0].lower()}{reason[1:]}") from error
     finally:
         with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def remove_left_partials(directory: PathLike) -> None:
+    """Removes what `whole_file` left half written in a directory, of processes that no longer run."""
+    for partial in Path(directory).glob(f"*{PARTIAL_SUFFIX}"):
+        writer = re.search(rf"\.(\d+)-[0-9a-f]+\{PARTIAL_SUFFIX}$", partial.name)
+        if writer is None or not is_running(int(writer[1])):
             partial.unlink(missing_ok=True)
 
 

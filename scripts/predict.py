@@ -19,6 +19,7 @@ from typing import Iterator, List, Optional
 from allennlp.common import Tqdm
 
 from hmtl.explain import user_errors
+from hmtl.packages import include_package
 from hmtl.predictors import HMTLPredictor
 from hmtl.predictors.hmtl_predictor import PRECISIONS
 from hmtl.predictors.render import render
@@ -41,8 +42,13 @@ def main(argv: Optional[List[str]] = None) -> None:
     parser.add_argument("--spacy-model", metavar="NAME", help="a spaCy pipeline that splits the text (default: rules)")
     parser.add_argument("--device", type=int, default=-1, help="a CUDA device; -1 is the CPU (default: %(default)s)")
     parser.add_argument("--weights-file", metavar="PATH", help="other weights, such as RUN/best_ner.safetensors")
+    parser.add_argument(
+        "--include-package", nargs="+", default=[], metavar="NAME", help="packages that register classes of the model"
+    )
     args = parser.parse_args(argv)
     with user_errors("predict.py"):
+        for package in args.include_package:
+            include_package(package)
         predictor = HMTLPredictor.load(
             args.archive,
             args.spacy_model,

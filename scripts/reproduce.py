@@ -16,8 +16,6 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
-from allennlp.common.params import parse_overrides
-
 import hmtl  # noqa: F401  defines the environment variables that configurations read
 from hmtl.arguments import at_least
 from hmtl.errors import UserError
@@ -25,6 +23,7 @@ from hmtl.experiments.experiment import Experiment
 from hmtl.experiments.runner import Runner
 from hmtl.explain import user_errors
 from hmtl.locks import locked
+from hmtl.overrides import OverridesAction, joined, parse_overrides
 from hmtl.search.executor_arguments import add_executor_arguments, checked_resources, executor_of
 
 MODULE = "hmtl.experiments.run"
@@ -43,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--data", type=Path, metavar="FOLDER", help="of the corpora: sets HMTL_DATA")
     add("--configs", type=Path, default=Path("configs/setups"), metavar="FOLDER", help="(default: %(default)s)")
     add_executor_arguments(parser)
-    add("-o", "--overrides", default="", metavar="JSON", help="overrides of all configurations")
+    add("-o", "--overrides", action=OverridesAction, default="", metavar="JSON", help="overrides of all configurations")
     add("--include-package", nargs="+", default=[], metavar="NAME", help="packages that register classes")
     return parser
 
@@ -68,14 +67,11 @@ def _experiments(arguments: argparse.Namespace) -> List[Experiment]:
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Runs the command line."""
-    arguments = _parser().parse_args(argv)
     with user_errors(program="reproduce.py"):
+        arguments = _parser().parse_args(argv)
         checked_resources(arguments)
         experiments = _experiments(arguments)
-        try:
-            overrides = parse_overrides(arguments.overrides)
-        except ValueError as error:
-            raise UserError(f"--overrides: {error}") from error
+        overrides = joined(parse_overrides(arguments.overrides))
         os.environ["HMTL_PRESET"] = PRESETS[arguments.preset]
         if arguments.data is not None:
             os.environ["HMTL_DATA"] = str(arguments.data)

@@ -52,10 +52,10 @@ def test_errors_for_users_speak_for_themselves() -> None:
 
 
 def test_wrong_values_and_keys_of_a_configuration() -> None:
-    assert explain(build(inner={"size": "wide"})) == "configuration: Expected size to be a int."
+    assert explain(build(inner={"size": "wide"})) == "inner: Expected size to be a int."
     assert explain(build(inner={})) == 'key "size" is required at location "inner."'
     assert explain(build(inner={"size": 1, "colour": 2})) == "Extra parameters passed to Inner: {'colour': 2}"
-    assert explain(build(lazy={"size": "wide"})) == "configuration: Expected size to be a int."
+    assert explain(build(lazy={"size": "wide"})) == "lazy: Expected size to be a int."
     # Handed on to the constructor of the superclass, which refuses it.
     assert explain(build(colour=2)) == "configuration: Base.__init__() got an unexpected keyword argument 'colour'"
 

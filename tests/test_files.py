@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from hmtl.errors import UserError
-from hmtl.files import atomic_write, fingerprint, save_state, write_json
+from hmtl.files import atomic_write, fingerprint, remove_left_partials, save_state, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -39,6 +39,34 @@ def test_a_file_appears_once_it_is_complete(tmp_path: Path) -> None:
         assert not path.exists()
     assert path.read_bytes() == "grün".encode()
     assert names(tmp_path) == ["a.txt"]
+
+
+def test_writers_of_one_path_never_mix(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with atomic_write(path) as first:
+        first.write("first, and the longer one")
+        with atomic_write(path) as second:
+            second.write("second")
+        assert path.read_text() == "second"
+    assert path.read_text() == "first, and the longer one"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_only_what_ended_processes_left_is_removed(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = [f"a.th.{ended.pid}-00ff00ff.partial", "of_an_older_release.th.partial"]
+    for name in left:
+        (tmp_path / name).write_text("half")
+    with atomic_write(tmp_path / "a.txt") as file:
+        remove_left_partials(tmp_path)
+        file.write("whole")
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_name_may_be_as_long_as_names_can_be(tmp_path: Path) -> None:
+    write_json(tmp_path / ("a" * 255), {})
+    assert names(tmp_path) == ["a" * 255]
 
 
 def test_an_error_leaves_the_old_content(tmp_path: Path) -> None:

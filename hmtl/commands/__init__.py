@@ -7,6 +7,7 @@ from hmtl.commands.configs import Configs
 from hmtl.commands.inspect import Inspect
 from hmtl.commands.predict import Predict
 from hmtl.commands.prepare import Prepare
+from hmtl.commands.print_results import PrintResults
 from hmtl.commands.probe import Probe
 from hmtl.commands.runs import Runs
 from hmtl.commands.search import Search
@@ -20,6 +21,7 @@ __all__ = [
     "Inspect",
     "Predict",
     "Prepare",
+    "PrintResults",
     "Probe",
     "Runs",
     "Search",

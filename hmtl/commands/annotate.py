@@ -40,7 +40,7 @@ class Annotate(Subcommand):
         )
         add = subparser.add_argument
         add("archive", metavar="MODEL", type=Path, help="a model.tar.gz, or the directory of a run")
-        add("files", nargs="*", metavar="FILE", help="texts; - is standard input, as is none")
+        add("files", nargs="*", default=[], metavar="FILE", help="texts; - is standard input, as is none")
         add(
             "--input",
             choices=KINDS,

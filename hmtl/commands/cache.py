@@ -11,6 +11,7 @@ from allennlp.commands.subcommand import Subcommand
 
 from hmtl.cache_folder import instances_folder, probing_folder
 from hmtl.errors import UserError
+from hmtl.overrides import OverridesAction, configuration
 
 DESCRIPTION = """\
 Inspect, fill or clear what is kept for later runs: the vectors of frozen encoders, which embedders with 'cache: true'
@@ -45,7 +46,13 @@ class Cache(Subcommand):
             description="Compute and keep all sentences of an experiment's training and validation data.",
         )
         fill.add_argument("config", type=Path, metavar="CONFIG", help="the configuration of the experiment")
-        fill.add_argument("-o", "--overrides", default="", help="overrides of the configuration, as 'hmtl train' has")
+        fill.add_argument(
+            "-o",
+            "--overrides",
+            action=OverridesAction,
+            default="",
+            help="overrides of the configuration, as 'hmtl train' has",
+        )
         fill.set_defaults(func=_fill)
         clear = actions.add_parser("clear", help="remove it", description="Remove what is kept of one encoder, or all.")
         chosen = clear.add_mutually_exclusive_group(required=True)
@@ -94,14 +101,13 @@ def _clear(arguments: argparse.Namespace) -> None:
 
 def _fill(arguments: argparse.Namespace) -> None:
     from allennlp.commands.train import TrainModel
-    from allennlp.common import Params
     from allennlp.common.util import prepare_environment
 
     from hmtl.modules.embedding_cache import caching_encoders, fill
 
     if not arguments.config.is_file():
         raise UserError(f"{arguments.config}: expected a configuration file")
-    params = Params.from_file(str(arguments.config), arguments.overrides)
+    params = configuration(arguments.config, arguments.overrides)
     # What concerns runs alone.
     for key in ("distributed", "include_in_archive", "evaluation"):
         params.pop(key, None)
@@ -117,8 +123,10 @@ def _fill(arguments: argparse.Namespace) -> None:
         trainer = train.trainer
         loaders = [trainer.data_loader, trainer._validation_data_loader]  # type: ignore[attr-defined]
         counts = fill(train.model, [loader for loader in loaders if loader is not None])
-    for name, count in counts.items():
-        print(f"{name}: {count:,} sentences added")
+    for name, (added, left_out) in counts.items():
+        print(
+            f"{name}: {added:,} sentences added" + f", {left_out:,} left out: the cache takes no more" * bool(left_out)
+        )
 
 
 def _directory(arguments: argparse.Namespace) -> Path:

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from allennlp.commands.subcommand import Subcommand
-from allennlp.common import Params
-from allennlp.common.params import parse_overrides
 
 from hmtl.arguments import at_least
 from hmtl.characters import visible_lines
 from hmtl.errors import UserError
+from hmtl.overrides import OverridesAction, configuration, joined, parse_overrides
 from hmtl.search.executor_arguments import add_executor_arguments, checked_resources
 
 if TYPE_CHECKING:
@@ -32,7 +31,8 @@ SPACE maps dotted keys of the configuration to distributions:
   }
 
 A key with a default need not stand in the configuration, the object around it must. A choice may be an object, which
-replaces the one in the configuration. "when": {"trainer.sampler": "uniform"} searches a key only with that value.
+is merged into the one in the configuration, or replaces it where its type is another. "when": {"trainer.sampler":
+"uniform"} searches a key only with that value.
 
 DIRECTORY gets trials.csv, best.json for 'hmtl train CONFIG -o "$(cat DIRECTORY/best.json)"', importances.json,
 history.png, and study.db for Optuna's own tools."""
@@ -74,7 +74,13 @@ class Search(Subcommand):
         add("--seed", type=int, help="with one, and --jobs 1, the same search gives the same trials")
         add("--timeout", type=float, metavar="SECONDS", help="begin no trial after so many seconds")
         add_executor_arguments(subparser)
-        add("-o", "--overrides", default="", help="overrides of the configuration for all trials, as 'hmtl train' has")
+        add(
+            "-o",
+            "--overrides",
+            action=OverridesAction,
+            default="",
+            help="overrides of the configuration for all trials, as 'hmtl train' has",
+        )
         subparser.set_defaults(func=_search)
         return subparser
 
@@ -92,24 +98,24 @@ def _search(arguments: argparse.Namespace) -> None:
     from hmtl.search.study import Trials
 
     directory: Path = arguments.directory
-    configuration = _configuration(arguments)
+    config = _configuration(arguments)
     space = SearchSpace.read(arguments.space)
-    space.check(configuration, arguments.space)
+    space.check(config, arguments.space)
     maximize = arguments.direction == "maximize"
-    metric = Metric.named(arguments.metric, maximize, _tasks(configuration))
-    num_epochs = _section(configuration, "trainer").get("num_epochs")
+    metric = Metric.named(arguments.metric, maximize, _tasks(config))
+    num_epochs = _section(config, "trainer").get("num_epochs")
     trials = Trials(
         directory / places.STUDY, space, maximize, arguments.sampler, arguments.pruner, arguments.seed, num_epochs
     )
     resources = checked_resources(arguments)
-    report = Report(directory, space, parse_overrides(arguments.overrides))
+    report = Report(directory, space, joined(parse_overrides(arguments.overrides)))
     places.check_directory(directory)
     with places.locked(directory) as lock:
         trials.open()
         described = {"space": space.describe(), "metric": metric.name, "direction": arguments.direction}
-        if places.claim(directory, configuration, described, trials.all_failed()):
+        if places.claim(directory, config, described, trials.all_failed()):
             trials.restart()
-        executor = _executor(arguments, configuration, resources, lock)
+        executor = _executor(arguments, config, resources, lock)
         try:
             SearchLoop(
                 directory,
@@ -140,13 +146,10 @@ def _configuration(arguments: argparse.Namespace) -> Dict[str, Any]:
     """The configuration of all trials, evaluated: what changes in its files from here on changes no trial."""
     if not arguments.config.is_file():
         raise UserError(f"{arguments.config}: expected a configuration file")
-    try:
-        configuration = Params.from_file(str(arguments.config), arguments.overrides).as_dict(quiet=True)
-    except ValueError as error:  # of AllenNLP's, about overrides
-        raise UserError(f"--overrides: {error}") from error
-    if not configuration.get("validation_data_path"):
+    described = configuration(arguments.config, arguments.overrides).as_dict(quiet=True)
+    if not described.get("validation_data_path"):
         raise UserError(f"{arguments.config}: no validation_data_path, and so nothing to choose by")
-    return configuration
+    return described
 
 
 def _tasks(configuration: Dict[str, Any]) -> List[str]:

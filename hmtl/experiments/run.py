@@ -154,13 +154,14 @@ def _environment() -> Dict[str, Any]:
     import torch
 
     from hmtl.evaluation import versions
+    from hmtl.search.executor import num_cores
 
     return {
         "versions": {**versions(), "numpy": numpy.__version__},
         "machine": {
             "system": f"{platform.system()} {platform.machine()}",
             "processor": _processor() or platform.machine(),
-            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "cores": num_cores(),
             "threads": torch.get_num_threads(),
             "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
         },

@@ -135,7 +135,7 @@ class Runner:
             preset=self._preset,
             configuration=str(self._configs / experiment.corpora / f"{experiment.setup}.jsonnet"),
             directory=str(experiment.directory),
-            overrides=joined(self._overrides, dict(seed_overrides(experiment.seed))),
+            overrides=joined([self._overrides, seed_overrides(experiment.seed)]),
             command=self._command,
             packages=self._packages,
         )

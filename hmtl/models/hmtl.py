@@ -22,6 +22,7 @@ from hmtl.models.heads.arguments import span_tasks_for
 from hmtl.models.heads.task_head import TaskHead
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.token_rows import TokenRows
+from hmtl.packages import include_packages_of_run
 from hmtl.weights import BEST, SUFFIX, load_into, main_weights
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
@@ -513,6 +514,7 @@ def load_hmtl_archive(
         archive_file = os.path.join(name, "model.tar.gz")
         if not os.path.exists(archive_file):
             raise UserError(f"{name}: holds neither {BEST}{SUFFIX} nor model.tar.gz; expected the directory of a run")
+    include_packages_of_run(path)
     with trusting(trust):
         archive = load_archive(archive_file, cuda_device=cuda_device, weights_file=weights_file)
     if not isinstance(archive.model, HMTL):

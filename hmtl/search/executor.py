@@ -81,7 +81,7 @@ class LocalExecutor(Executor):
     def _environment(self, slot: int) -> Dict[str, str]:
         environment: Dict[str, str] = {}
         if len(self._slots) > 1 and "OMP_NUM_THREADS" not in os.environ:
-            environment["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) // len(self._slots)))
+            environment["OMP_NUM_THREADS"] = str(max(1, num_cores() // len(self._slots)))
         if self._devices:
             environment["CUDA_VISIBLE_DEVICES"] = self._devices[slot % len(self._devices)]
         return environment
@@ -112,6 +112,13 @@ def failure_reason(code: int, log: Path, log_start: int) -> str:
     lines = [line for line in lines if line]
     said = [line.removeprefix("hmtl: ").removeprefix("error: ") for line in lines if line.startswith("hmtl: ")]
     return (said or lines or [f"exit code {code}"])[-1][:500]
+
+
+def num_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def devices_to_deal_out(jobs: int) -> List[str]:

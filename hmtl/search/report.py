@@ -55,7 +55,7 @@ class Report:
                 )
         best = best_trial(study)
         if best is not None:
-            write_json(self._directory / BEST, joined(self._overrides, self._space.decode(best.params)))
+            write_json(self._directory / BEST, joined([self._overrides, self._space.decode(best.params)]))
 
     def write_summary(self, study: Study) -> List[str]:
         """Writes `importances.json` and `history.png` where they can be made; returns what to tell of it."""

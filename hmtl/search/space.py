@@ -99,8 +99,9 @@ class SearchSpace:
         """A space from a JSON or Jsonnet file, an object that maps dotted keys to distributions.
 
         A distribution is `{"type": "float" or "int", "low":, "high":, "log":, "step":}`, bounds included, or
-        `{"type": "categorical", "choices": [...]}`, whose choices may be whole objects: one replaces what the
-        configuration has there. `"when": {key: value or [values]}` searches a key only with these values of others.
+        `{"type": "categorical", "choices": [...]}`, whose choices may be whole objects, which are merged
+        into the configuration as `-o` does. `"when": {key: value or [values]}` searches a key only with these values of
+        others.
 
         # Raises
 

@@ -12,8 +12,8 @@ from allennlp.training.checkpointer import Checkpointer
 from allennlp.training.trainer import Trainer, TrainerCheckpoint
 
 from hmtl.errors import ConfigurationError, UserError
-from hmtl.files import PARTIAL_SUFFIX, fingerprint, load_state, save_state, write_json
-from hmtl.training.replaced_run import forget
+from hmtl.files import fingerprint, load_state, save_state, write_json
+from hmtl.training.run_directory import forget
 
 logger = logging.getLogger(__name__)
 
@@ -119,11 +119,8 @@ class VerifiedCheckpointer(Checkpointer):
     def load_checkpoint(self) -> Optional[TrainerCheckpoint]:
         """The states of the newest intact checkpoint, or `None` where there has been none; see above for errors.
 
-        Removes the damaged ones after it, which must not count among those to keep, and files that were left half
-        written: the run is ours from here.
+        Removes the damaged ones after it, which must not count among those to keep.
         """
-        for partial in self._directory.glob(f"*{PARTIAL_SUFFIX}"):
-            partial.unlink(missing_ok=True)
         point = self._newest_intact()
         if point is None:
             return None

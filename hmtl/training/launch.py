@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
@@ -22,22 +22,21 @@ from allennlp.common.checks import check_for_gpu
 from allennlp.common.meta import META_NAME, Meta
 from allennlp.models import Model
 from allennlp.models.archival import verify_include_in_archive
-from allennlp.training import util as training_util
 from torch import distributed
 
 from hmtl.archives import CONFIG_NAME, archive_model
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.files import whole_file, write_json
+from hmtl.packages import COMMAND_NAME, include_packages_of_run, packages_of_run
 from hmtl.packages import include_package as import_package
+from hmtl.training.check import check_configuration
 from hmtl.training.distributed import from_primary, leave, limit_waiting, wait_for_all
-from hmtl.training.recovery import read_back_vocabulary
-from hmtl.training.replaced_run import set_aside
+from hmtl.training.recovery import check_recoverable, read_back_vocabulary
+from hmtl.training.run_directory import RunLock, claimed, entries, is_trained, set_aside
 from hmtl.training.supervisor import LostWorker, how_to_go_on, run_workers
 
 logger = logging.getLogger(__name__)
 
-# Where a run keeps the command that began it.
-COMMAND_NAME = "command.json"
 # A worker that waits so long for another counts that one as lost, unless `distributed.timeout` says otherwise.
 TIMEOUT_SECONDS = 45.0
 # Workers start at their own pace, on several nodes even minutes apart.
@@ -74,6 +73,8 @@ class Job(NamedTuple):
     include_package: Sequence[str]
     dry_run: bool
     file_friendly_logging: bool
+    # Each worker holds the lock of the directory: the main process may be killed before them.
+    lock: Optional[RunLock] = None
 
 
 def train_model(
@@ -91,55 +92,89 @@ def train_model(
     """AllenNLP's `train_model`, which trains in this process, or in several where it is asked to.
 
     A recovered run takes its vocabulary from its directory. `configuration` is the path of the configuration file; the
-    directory keeps it in `command.json`. Distributed training returns no model.
+    directory keeps it, and the packages that were included, in `command.json`. Distributed training returns no model.
+    The configuration is checked before anything is read or replaced; the directory has no other writer meanwhile.
 
     # Raises
 
     UserError
-        Where a worker is lost, or fails through a mistake of the user's.
+        Where the directory is not free, a worker is lost, or it fails through a mistake of the user's.
+    ConfigurationError
+        Where the configuration is wrong.
     TrainingStopped
         Where a signal ended training.
     """
-    command = {"configuration": configuration, "arguments": sys.argv[1:]}
-    prepare = partial(_prepare_directory, params.duplicate(), serialization_dir, recover, force, command)
+    packages = list(include_package or [])
+    if recover:
+        include_packages_of_run(serialization_dir)
+        packages = list(dict.fromkeys([*packages_of_run(serialization_dir), *packages]))
+    command = {"configuration": configuration, "arguments": sys.argv[1:], "packages": packages}
+    how = How(recover, force, dry_run)
+    prepare = partial(_prepare_directory, params.duplicate(), serialization_dir, how, command)
     is_distributed = "distributed" in params
     settings = params.pop("distributed", {})
     archived = params.pop("include_in_archive", None)
     params.pop("evaluation", None)
-    job = Job(params, serialization_dir, include_package or [], dry_run, file_friendly_logging)
+    job = Job(params, serialization_dir, packages, dry_run, file_friendly_logging)
     model: Optional[Model] = None
     place: Optional[Place] = None
-    if "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
-        place = _place_of_launched(settings)
-        _join(place)
-        _prepare_as_primary(prepare, place)
-        _train(place, job)
-    elif is_distributed:
-        places = _places(settings, node_rank)
-        if node_rank == 0:
-            prepare()
-        run_workers({f"worker {each.rank}": partial(_work, each, job) for each in places}, serialization_dir)
-    else:
-        prepare()
-        model = _train_here(job)
-    if not dry_run and node_rank == 0 and (place is None or place.rank == 0):
-        with whole_file(os.path.join(serialization_dir, "model.tar.gz")) as archive:
-            archive_model(serialization_dir, archive_path=archive, include_in_archive=archived)
+    with ExitStack() as stack:
+        if "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
+            place = _place_of_launched(settings)
+            _join(place)
+            _prepare_as_primary(partial(prepare, stack), place)
+            _train(place, job)
+        elif is_distributed:
+            places = _places(settings, node_rank)
+            if node_rank == 0:
+                job = job._replace(lock=prepare(stack))
+            run_workers({f"worker {each.rank}": partial(_work, each, job) for each in places}, serialization_dir)
+        else:
+            prepare(stack)
+            model = _train_here(job)
+        if not dry_run and node_rank == 0 and (place is None or place.rank == 0):
+            with whole_file(os.path.join(serialization_dir, "model.tar.gz")) as archive:
+                archive_model(serialization_dir, archive_path=archive, include_in_archive=archived)
     return None if dry_run or return_model is False else model
 
 
+class How(NamedTuple):
+    """How a run is begun: the options of `hmtl train`."""
+
+    recover: bool
+    force: bool
+    dry_run: bool
+
+
 def _prepare_directory(
-    params: Params, serialization_dir: str, recover: bool, force: bool, command: Dict[str, Any]
-) -> None:
-    """What has to be there before the first worker looks."""
-    if force and not recover:
+    params: Params, serialization_dir: str, how: How, command: Dict[str, Any], stack: ExitStack
+) -> RunLock:
+    """What has to be there before the first worker looks; the directory is claimed until the stack closes."""
+    if how.recover and how.force:
+        raise UserError("--recover goes on with a run and --force replaces it; give one of them")
+    lock = stack.enter_context(claimed(serialization_dir))
+    if how.recover:
+        check_recoverable(params, serialization_dir)
+    elif entries(serialization_dir) and not how.force:
+        goes_on = "--recover goes on with the run in it, " if is_trained(serialization_dir) else ""
+        raise UserError(
+            f"{serialization_dir}: already exists and is not empty; {goes_on}--force replaces what is there, and -s "
+            "names another directory"
+        )
+    elif how.dry_run and is_trained(serialization_dir):
+        raise UserError(
+            f"{serialization_dir}: holds a trained run, which --force would replace by what --dry-run writes; name "
+            "another directory"
+        )
+    check_configuration(params)
+    verify_include_in_archive(params.get("include_in_archive", None))
+    if how.force:
         set_aside(serialization_dir)
-    training_util.create_serialization_dir(params, serialization_dir, recover, force)
     params.to_file(os.path.join(serialization_dir, CONFIG_NAME))
     Meta.new().to_file(os.path.join(serialization_dir, META_NAME))
-    if not recover:
+    if not how.recover:
         write_json(os.path.join(serialization_dir, COMMAND_NAME), command)
-    verify_include_in_archive(params.pop("include_in_archive", None))
+    return lock
 
 
 def _train_here(job: Job) -> Optional[Model]:

@@ -1,6 +1,7 @@
 """The multi-task training loop: draw a task, take its next batch, make one update."""
 
 import datetime
+import inspect
 import logging
 import os
 import time
@@ -24,6 +25,7 @@ from allennlp.training.util import get_batch_size
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.errors import UserError
 from hmtl.files import write_json
+from hmtl.models.heads.task_head import TaskHead
 from hmtl.models.hmtl import HMTL
 from hmtl.modules.embedding_cache import FillEmbeddingCaches
 from hmtl.training.callbacks import LearningCurves
@@ -224,6 +226,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
             if loader is not None:
                 _check_data(model, loader)
         assert isinstance(data_loader, PerTaskDataLoader)
+        _check_targets(model, data_loader)
         assert validation_data_loader is None or isinstance(validation_data_loader, PerTaskDataLoader)
         _check_settings(tasks_per_update, shared_optimizer, gradient_aggregator, gradient_accumulation_steps)
         if ddp_accelerator is not None or (distributed and num_workers() == 1):
@@ -545,6 +548,21 @@ def _check_data(model: HMTL, loader: DataLoader) -> None:
                 + [f"no level for {', '.join(without_level)}"] * bool(without_level)
             )
         )
+
+
+def _check_targets(model: HMTL, loader: PerTaskDataLoader) -> None:
+    """Each head must get a target that it knows: without one it only predicts, and has no loss."""
+    others = set(inspect.signature(TaskHead.forward).parameters)
+    for task in model.tasks:
+        head = model.heads[task]
+        known = [name for name in inspect.signature(head.forward).parameters if name not in others | {"unused"}]
+        batch = next(loader.batches_of(task), None)
+        if known and batch is not None and not set(known) & set(batch):
+            given = sorted(set(batch) - others - {"text", "task_name"})
+            raise ConfigurationError(
+                f"model.levels.{task}: its head, {type(head).__name__}, learns from {' or '.join(known)}, and the "
+                f"dataset reader of the task gives {', '.join(given) or 'no targets'}; the two must be of one kind"
+            )
 
 
 def _trained_tasks(model: HMTL) -> List[str]:

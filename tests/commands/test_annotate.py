@@ -54,6 +54,33 @@ def give_stdin(monkeypatch, content):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
 
 
+@pytest.mark.parametrize(
+    "order",
+    [
+        "RUN FILE --format dygie --tasks ner",
+        "RUN --format dygie FILE --tasks ner",
+        "RUN --tasks ner --format dygie FILE",
+        "RUN --format dygie --tasks ner -- FILE",
+        "--format dygie RUN FILE --tasks ner",
+        "--tasks ner --format dygie RUN FILE",
+        "--format dygie --tasks ner -- RUN FILE",
+        "RUN --include-package json FILE --format dygie --tasks ner",
+    ],
+)
+def test_options_may_stand_in_any_order(order, run, text_file, capsys):
+    words = [{"RUN": str(run), "FILE": str(text_file)}.get(word, word) for word in order.split()]
+    call(*words)
+    (line,) = capsys.readouterr().out.splitlines()
+    record = json.loads(line)
+    assert "ner" in record and "clusters" not in record
+
+
+def test_files_may_stand_before_and_behind_options(run, text_file, tmp_path, capsys):
+    (tmp_path / "b.txt").write_text("Bergen.")
+    call(run, text_file, "--format", "dygie", tmp_path / "b.txt", "--tasks", "ner")
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 def test_help_lists_the_command(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--help"])

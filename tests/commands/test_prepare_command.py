@@ -123,13 +123,13 @@ def test_force(gum, tmp_path, capsys):
     assert len(list(JsonlCorpus().documents(tmp_path / "out" / "train.jsonl"))) == 1
 
 
-def begin(arguments: List[str], half_written: Path) -> Tuple[subprocess.Popen, List[int]]:
+def begin(arguments: List[str], partial: Path) -> Tuple[subprocess.Popen, List[int]]:
     """A process that has begun to write, and its two workers."""
     command = [sys.executable, "-m", "hmtl", "prepare", *map(str, arguments)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     deadline = time.monotonic() + 60
     children: List[str] = []
-    while not half_written.exists() or len(children) < 2:
+    while not list(partial.glob("train.jsonl.*")) or len(children) < 2:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -168,7 +168,7 @@ def test_ended_in_the_middle(gum, tmp_path, capsys, signum, code, said):
     fine = stuck.read_bytes()
     stuck.unlink()
     os.mkfifo(stuck)
-    process, workers = begin([*arguments, "--force"], tmp_path / "data" / ".out.partial" / "train.jsonl.partial")
+    process, workers = begin([*arguments, "--force"], tmp_path / "data" / ".out.partial")
     assert end(process, signum) == code
     assert said in process.stderr.read()
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before

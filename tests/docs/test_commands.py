@@ -1,19 +1,29 @@
 """Every command that the documentation and the README show is one that exists, with these arguments."""
 
 import argparse
+import json
 import re
 import runpy
 import shlex
 import sys
 from itertools import takewhile
-from typing import Any, List
+from typing import Any, Dict, Iterator, List
 
 import pytest
 from allennlp.commands.subcommand import Subcommand
 from documentation import PAGES, ROOT, commands, mentions
 
 from hmtl.cli import main
+from hmtl.overrides import configuration, merged, read_overrides
+from hmtl.training.check import check_configuration
 
+# Their configurations are at hand; $(cat ...) is what a search found.
+OVERRIDING = [
+    words
+    for page in PAGES
+    for words in (shlex.split(command, comments=True) for command in commands(page))
+    if words[:2] == ["hmtl", "train"] and "-o" in words and not any("$" in word for word in words)
+]
 MAKE_TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
@@ -34,9 +44,9 @@ def only_parse(monkeypatch):
 
 
 def check(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Behind these words the shell goes on; a variable of its may hold an option, or nothing.
+    # Behind these words the shell goes on; a variable of its may hold an option, or nothing, $(...) overrides.
     words = list(takewhile(lambda word: word not in ("<", ">", "|", "&&"), shlex.split(command, comments=True)))
-    words = [word for word in words if not re.fullmatch(r"\$\w+", word)]
+    words = ["{}" if word.startswith("$(") else word for word in words if not re.fullmatch(r"\$\w+", word)]
     if words[0] == "make":
         targets = [word for word in words[1:] if "=" not in word]
         assert targets and set(targets) <= MAKE_TARGETS
@@ -68,6 +78,32 @@ def test_the_commands_of_a_page_can_be_given(page, only_parse, monkeypatch, caps
             pytest.fail(
                 f"{page.relative_to(ROOT)} shows a command that is refused: {command}\n{capsys.readouterr().err}"
             )
+
+
+@pytest.mark.parametrize("words", OVERRIDING, ids=lambda words: " ".join(words[words.index("-o") + 1 :]))
+def test_the_overrides_of_a_page_fit_their_configuration(words, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    for variable in ("HMTL_DATA", "HMTL_TRANSFORMER", "HMTL_ARCHIVE"):
+        monkeypatch.setenv(variable, "somewhere")
+    given = [read_overrides(words[number + 1]) for number, word in enumerate(words) if word == "-o"]
+    plain, changed = configuration(words[2]), configuration(words[2], json.dumps(given))
+    assert changed.as_dict(quiet=True) == merged(plain.as_dict(quiet=True), given) != plain.as_dict(quiet=True)
+    # What is not named stays.
+    named = {key for overrides in given for key in flat(overrides)}
+    for key, value in plain.as_flat_dict().items():
+        if not any(f"{key}.".startswith(f"{other}.") for other in named):
+            assert changed.as_flat_dict()[key] == value, key
+    check_configuration(changed)
+
+
+def flat(overrides: Dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """The dotted keys that overrides name; an object with a type counts as a whole."""
+    for key, value in overrides.items():
+        name = prefix + key.removeprefix("~")
+        if isinstance(value, dict) and "type" not in value:
+            yield from flat(value, f"{name}.")
+        else:
+            yield name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[path.relative_to(ROOT).as_posix() for path in PAGES])

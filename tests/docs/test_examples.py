@@ -1,20 +1,29 @@
 """The configurations and the code in the pages work as they stand there."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
 from allennlp.common import Params
-from documentation import PAGES, ROOT, Block, blocks
+from documentation import PAGES, ROOT, Block, blocks, commands
 
 from hmtl.cli import main
+from hmtl.overrides import configuration, read_overrides
 from hmtl.shipped import copy_shipped
 
 CONFIGURATIONS = [block for page in PAGES for block in blocks(page, "jsonnet")]
 # These train on what is at hand.
 TRAINED = [block for block in CONFIGURATIONS if "quickstart.jsonnet" in block.text or "data/letters" in block.text]
+# Commands that train the quickstart in a way of their own.
+OVERRIDING = [
+    words
+    for page in PAGES
+    for words in (shlex.split(command, comments=True) for command in commands(page))
+    if words[:3] == ["hmtl", "train", "configs/quickstart.jsonnet"] and "-o" in words and "$(" not in " ".join(words)
+]
 PAGES_THAT_RUN = [page for page in PAGES if blocks(page, "python") or page in {block.page for block in TRAINED}]
 
 
@@ -58,6 +67,25 @@ def test_a_configuration_in_a_page_can_be_read(block, configs):
     tasks = set(config["model"]["levels"])
     assert set(config["dataset_reader"]["readers"]) == tasks
     assert all(set(level["reads"]) <= tasks for level in config["model"]["levels"].values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", OVERRIDING, ids=lambda words: " ".join(words[words.index("-o") + 1 :]))
+def test_a_command_of_a_page_trains_with_its_overrides(words, workplace, monkeypatch, tmp_path):
+    monkeypatch.chdir(workplace)
+    small = small_overrides(["ner", "emd", "relation", "coref"])
+    options = ["-o", small] if "--recover" not in words else []
+    if options:
+        words = [str(tmp_path / "run") if word.startswith("runs/") else word for word in words]
+    else:  # goes on with the small run that is there
+        options = ["-o", small, "-o", "trainer.num_epochs=2"]
+    main([*words[1:], *options])
+    run = Path(words[words.index("-s") + 1])
+    given = [option for number, word in enumerate(words) if word == "-o" for option in ("-o", words[number + 1])]
+    overrides = [read_overrides(text) for text in [*given, *options] if text != "-o"]
+    expected = configuration(words[2], json.dumps(overrides)).as_dict(quiet=True)
+    assert json.loads((run / "config.json").read_text()) == expected
+    assert (run / "model.tar.gz").is_file()
 
 
 @pytest.mark.slow

@@ -118,13 +118,9 @@ def test_without_an_intact_checkpoint_nothing_is_thrown_away(saved: Path) -> Non
     assert files(saved) == files_of("e2_b0", "e3_b0")
 
 
-def test_what_a_kill_left_is_no_checkpoint_and_is_cleaned_up(
-    saved: Path, trainer: Counting, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_a_kill_left_is_no_checkpoint(saved: Path, trainer: Counting, caplog: pytest.LogCaptureFixture) -> None:
     (saved / "model_state_e3_b4.th").write_bytes((saved / "model_state_e3_b0.th").read_bytes())
-    (saved / "training_state_e3_b4.th.partial").write_bytes(b"half")
     assert epochs_loaded(saved) == 3
-    assert not list(saved.glob("*.partial"))
     assert f"{saved / 'model_state_e3_b4.th'}: not used" in caplog.text
     trainer.save(VerifiedCheckpointer(saved), 3, 2)
     assert files(saved) == files_of("e3_b0", "e3_b2")

@@ -1,6 +1,5 @@
 """A directory that appears whole or not at all, and takes the place of an older one only once it is complete."""
 
-import fcntl
 import os
 import shutil
 import signal
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Iterator
 
 from hmtl.errors import UserError
+from hmtl.locks import take
 
 REPORT_FILE = "report.json"
 _SIGNALS = {signal.SIGINT, signal.SIGTERM}
@@ -59,14 +59,12 @@ def _locked(partial: Path, output: Path) -> int:
     while True:
         partial.mkdir(exist_ok=True)
         descriptor = os.open(partial, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Another process may have renamed it in the meantime.
-            if partial.exists() and os.path.samestat(os.fstat(descriptor), partial.stat()):
-                return descriptor
-        except BlockingIOError:
+        if not take(descriptor, output):
             os.close(descriptor)
-            raise UserError(f"{output}: another process is writing it; wait for it, or write elsewhere") from None
+            raise UserError(f"{output}: another process is writing it; wait for it, or write elsewhere")
+        # Another process may have renamed it in the meantime.
+        if partial.exists() and os.path.samestat(os.fstat(descriptor), partial.stat()):
+            return descriptor
         os.close(descriptor)
 
 

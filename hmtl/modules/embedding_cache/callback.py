@@ -21,5 +21,5 @@ class FillEmbeddingCaches(TrainerCallback):
     def on_start(self, trainer: Trainer, is_primary: bool = True, **kwargs: Any) -> None:
         model, validation = trainer.model, getattr(trainer, "_validation_data_loader", None)  # type: ignore[attr-defined]
         loaders = [trainer.data_loader, validation]  # type: ignore[attr-defined]
-        for name, count in fill(model, [loader for loader in loaders if loader is not None]).items():
-            logger.info("%s: %d sentences added to the cache of embeddings", name, count)
+        for name, filled in fill(model, [loader for loader in loaders if loader is not None]).items():
+            logger.info("%s: %d sentences added to the cache of embeddings", name, filled.added)

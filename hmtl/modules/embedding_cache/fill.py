@@ -2,7 +2,7 @@
 
 import os
 import random
-from typing import Any, Dict, Iterable, Iterator, List, Tuple, cast
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Tuple, cast
 
 import torch
 from allennlp.common import Tqdm
@@ -35,7 +35,14 @@ def caching_encoders(model: torch.nn.Module) -> Dict[str, Tuple[FrozenEncoder, E
     return found
 
 
-def fill(model: Model, loaders: Iterable[DataLoader]) -> Dict[str, int]:
+class Filled(NamedTuple):
+    """How many sentences of an embedder were stored, and how many its cache, or the disk, had no room for."""
+
+    added: int = 0
+    left_out: int = 0
+
+
+def fill(model: Model, loaders: Iterable[DataLoader]) -> Dict[str, Filled]:
     """Computes and stores all sentences of some data that the model's caches lack, in batches of equal length.
 
     Processes that fill one folder at once share the work; so do distributed workers, each of which sees its share of
@@ -43,11 +50,11 @@ def fill(model: Model, loaders: Iterable[DataLoader]) -> Dict[str, int]:
 
     # Returns
 
-    `Dict[str, int]`
-        How many sentences were stored for each embedder.
+    `Dict[str, Filled]`
+        For each embedder.
     """
     encoders = caching_encoders(model)
-    counts = dict.fromkeys(encoders, 0)
+    counts = dict.fromkeys(encoders, Filled())
     if not encoders:
         return counts
     shuffler = random.Random(os.getpid() + 1_000_003 * rank())
@@ -63,7 +70,8 @@ def fill(model: Model, loaders: Iterable[DataLoader]) -> Dict[str, int]:
                 wanted = {key: group[key] for key in cache.still_missing(encoder, group)}
                 if wanted:
                     cache.add(encoder, wanted)
-                counts[name] += len(wanted)
+                left_out = len(cache.still_missing(encoder, wanted))
+                counts[name] = Filled(counts[name].added + len(wanted) - left_out, counts[name].left_out + left_out)
                 progress.update(len(group))
                 # Other workers count one that is silent for long as lost.
                 largest(1)

@@ -125,7 +125,7 @@ class DiskStore(VectorStore):
                         break
                     transaction.put(key, row.view("u1").reshape(-1).data, overwrite=False)
         except lmdb.Error as error:  # a full disk; what was stored before is as it was
-            self._stop_adding(str(error))
+            self._stop_adding(f"{error}; is the disk full?")
 
     def _stop_adding(self, reason: str) -> None:
         self._is_full = True

@@ -1,6 +1,9 @@
 """Filling caches before training: `hmtl cache`, the callback, and what training then does."""
 
 import json
+import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any, Dict, Set, Tuple
 
@@ -14,6 +17,7 @@ from hmtl.cli import main
 from hmtl.data.corpora import Corpus
 from hmtl.modules import ElmoEmbedder
 from hmtl.modules.embedding_cache import entries
+from hmtl.overrides import configuration
 from hmtl.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -34,9 +38,11 @@ def overrides(elmo: Dict[str, str], cache: Any = True, **trainer: Any) -> str:
     config = Params.from_file(TINY).as_dict(quiet=True)
     for reader in config["dataset_reader"]["readers"].values():
         reader["token_indexers"] = {"elmo": {"type": "elmo_characters"}}
+        reader["~token_indexers"] = None
     options = {"options_file": elmo["options"], "weight_file": elmo["weights"], "dropout": 0.0, "cache": cache}
     return json.dumps(
         {
+            "~model.text_field_embedder": None,
             "dataset_reader": config["dataset_reader"],
             "model.text_field_embedder": {"token_embedders": {"elmo": {"type": "hmtl_elmo", **options}}},
             **{f"trainer.{name}": value for name, value in trainer.items()},
@@ -48,7 +54,7 @@ def overrides(elmo: Dict[str, str], cache: Any = True, **trainer: Any) -> str:
 def config(elmo, tmp_path) -> str:
     """The configuration with ELMo, cached."""
     path = tmp_path / "config.json"
-    Params.from_file(TINY, overrides(elmo)).to_file(str(path))
+    configuration(TINY, overrides(elmo)).to_file(str(path))
     return str(path)
 
 
@@ -152,6 +158,30 @@ def test_a_recovered_run_is_the_same_and_predicts_without_the_folder(elmo, tmp_p
     main(["predict", str(tmp_path / "whole" / "model.tar.gz"), str(texts), "--output-file", str(output)])
     assert json.loads(output.read_text())
     assert not entries(folder)
+
+
+@pytest.mark.parametrize("why", ["bound", "disk"])
+def test_what_a_full_cache_does_not_take_is_not_counted_as_added(why, config, folder, capsys):
+    options = []
+    if why == "bound":
+        options = ["-o", "model.text_field_embedder.token_embedders.elmo.cache={gib: 2e-5}"]
+    else:
+        folder.mkdir(parents=True)
+        disk = ["mount", "-t", "tmpfs", "-o", "size=20k", "tmpfs", str(folder)]
+        if shutil.which("mount") is None or subprocess.run(disk, capture_output=True).returncode:
+            pytest.skip("may mount no file system here")
+    try:
+        main(["cache", "fill", config, *options])
+        (entry,) = entries(folder)
+    finally:
+        if why == "disk":
+            # Lazily: the environment stays open until the process ends.
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+    output = capsys.readouterr().out
+    said = re.fullmatch(r"elmo: (\d+) sentences added, (\d+) left out: the cache takes no more\n", output)
+    assert said is not None, output
+    added, left_out = map(int, said.groups())
+    assert (added, added + left_out) == (entry.num_sentences, len(sentences_of_training_and_validation()))
 
 
 def test_a_configuration_without_a_cache_is_refused(capsys):

@@ -1,0 +1,189 @@
+"""What can be said of a configuration before any data are read: of its keys, types, sizes, rates and devices."""
+
+import difflib
+import inspect
+import json
+import logging
+import traceback
+import warnings
+from collections.abc import Iterable as AbstractIterable
+from collections.abc import Mapping as AbstractMapping
+from typing import Any, Callable, Dict, List, Tuple, Union
+
+import torch
+from allennlp.commands.train import TrainModel
+from allennlp.common import FromParams, Lazy, Params, Registrable
+from allennlp.common.from_params import can_construct_from_params, infer_params, remove_optional
+from allennlp.data import DatasetReader
+from allennlp.models import Model
+from allennlp.modules import FeedForward, Seq2SeqEncoder, Seq2VecEncoder
+from allennlp.training.learning_rate_schedulers import LearningRateScheduler
+from allennlp.training.optimizers import MultiOptimizer, Optimizer
+
+from hmtl.errors import ConfigurationError, UserError
+from hmtl.models.hmtl import HMTL, bottom_up
+
+# Of the top level, what others read.
+_ELSEWHERE = ("distributed", "evaluation", "include_in_archive", "numpy_seed", "pytorch_seed", "random_seed")
+# The size of a vector that nobody knows yet: any usual number of attention heads divides it.
+_SOME_SIZE = 40320
+# Not for configurations.
+_SUPPLIED = {"self", "cls", "vocab", "kwargs", "serialization_dir", "local_rank", "model_parameters", "task_name"}
+_EXPECTED: Dict[Any, Tuple[str, Tuple[type, ...]]] = {
+    int: ("a whole number", (int, bool)),
+    bool: ("true or false", (int, bool)),
+    float: ("a number", (int, float)),
+    str: ("a string", (str,)),
+}
+
+
+def check_configuration(params: Params) -> None:
+    """Refuses what a configuration has wrong as far as that shows without data; nothing in it changes.
+
+    Keys and types are compared with the signatures of the classes that are named. Encoders, whose weights take no
+    memory here, optimizers and schedules are made with stand-ins for what only the data tell, and what torch says of
+    their values counts. Embedders are not made: they would load their weights.
+
+    # Raises
+
+    ConfigurationError
+        Names the key.
+    UserError
+        Where `trainer.cuda_device` is not there.
+    """
+    config = params.duplicate().as_dict(quiet=True)
+    for key in _ELSEWHERE:
+        config.pop(key, None)
+    trainer = config.get("trainer")
+    if isinstance(trainer, dict):
+        _check_device(trainer.get("cuda_device"))
+    _check_class(TrainModel, config, "")
+    levels = config["model"].get("levels") if isinstance(config.get("model"), dict) else None
+    if isinstance(levels, dict) and issubclass(_named_class(Model, config["model"])[0], HMTL):
+        bottom_up({task: level.get("reads") or [] for task, level in levels.items()})
+
+
+def _check_device(device: Any) -> None:
+    if type(device) is int and device >= torch.cuda.device_count():
+        raise UserError(
+            f"trainer.cuda_device: no GPU {device}, as PyTorch finds {torch.cuda.device_count()} CUDA devices; "
+            "-1 is the CPU"
+        )
+
+
+def _check(expected_type: Any, value: Any, path: str) -> None:
+    """Compares a value with what the constructor that gets it expects; `path` is that of the value."""
+    annotation: Any = remove_optional(expected_type)
+    origin: Any = getattr(annotation, "__origin__", None)
+    arguments: Tuple[Any, ...] = getattr(annotation, "__args__", ())
+    if value is None or isinstance(annotation, str) or origin is Union:
+        return
+    if origin is Lazy:
+        _check(arguments[0], value, path)
+    elif annotation in _EXPECTED:
+        expected, types = _EXPECTED[annotation]
+        if type(value) not in types:
+            raise ConfigurationError(f"{path}: expected {expected}, found {json.dumps(value)}")
+    elif inspect.isclass(annotation) and hasattr(annotation, "from_params"):
+        _check_class(annotation, value, f"{path}.")
+    elif not arguments or not can_construct_from_params(arguments[-1]):
+        return
+    elif origin in (dict, AbstractMapping) and isinstance(value, dict):
+        for key, inner in value.items():
+            _check(arguments[-1], inner, f"{path}.{key}")
+    elif origin in (list, set, AbstractIterable) and isinstance(value, list):
+        for number, inner in enumerate(value):
+            _check(arguments[-1], inner, f"{path}.{number}")
+
+
+def _check_class(base: Any, value: Any, place: str) -> None:
+    """Compares an object with the class that it names; `place` is its path, with a dot behind it."""
+    if isinstance(value, str):
+        value = {"type": value}
+    if _reads_by_itself(base) or isinstance(value, dict) and "_pretrained" in value:
+        return
+    if not isinstance(value, dict):
+        raise ConfigurationError(f"{place[:-1] or 'configuration'}: expected an object, found {json.dumps(value)}")
+    named, constructor = _named_class(base, value, place)
+    if not hasattr(named, "from_params") or _reads_by_itself(named):
+        return
+    parameters = {} if constructor is object.__init__ else infer_params(named, constructor)
+    for key, inner in value.items():
+        if key == "type" and base in Registrable._registry:
+            continue
+        if key in parameters and parameters[key].kind is not inspect.Parameter.VAR_KEYWORD:
+            _check(parameters[key].annotation, inner, f"{place}{key}")
+        elif not _takes_any_key(named, constructor):
+            known = [name for name in parameters if name not in _SUPPLIED]
+            raise ConfigurationError(f"{place}{key}: {named.__name__} has no such key; {_advice(key, known)}")
+    _try(base, named, value, place)
+
+
+def _named_class(base: Any, value: Dict[str, Any], place: str = "") -> Tuple[Any, Callable]:
+    """The class that an object names, and the constructor that it calls."""
+    if base not in Registrable._registry:
+        return base, base.__init__
+    has_default = base.default_implementation is not None
+    choice = Params({key: value[key] for key in ("type",) if key in value}, history=place).pop_choice(
+        "type", choices=base.list_available(), default_to_first_choice=has_default
+    )
+    named, constructor = base.resolve_class_name(choice)
+    return named, getattr(named, constructor or "__init__")
+
+
+def _reads_by_itself(cls: Any) -> bool:
+    """Whether a class does not leave it to AllenNLP to read its keys."""
+    return cls.from_params.__func__ is not FromParams.from_params.__func__  # type: ignore[attr-defined]
+
+
+def _takes_any_key(cls: Any, constructor: Callable) -> bool:
+    """Whether unknown keys may mean something: in `**kwargs`, unless these are known to go to the class above."""
+    kinds = [parameter.kind for parameter in inspect.signature(constructor).parameters.values()]
+    if constructor is object.__init__ or inspect.Parameter.VAR_KEYWORD not in kinds:
+        return False
+    is_known = issubclass(cls, (Model, DatasetReader)) and cls.__module__.split(".")[0] in ("allennlp", "hmtl")
+    return not is_known
+
+
+def _advice(key: str, known: List[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"it has {', '.join(known) or 'none'}"
+
+
+def _try(base: Any, named: Any, value: Dict[str, Any], place: str) -> None:
+    """Makes what needs no data, or only sizes; torch's objections to it are raised, with the path."""
+    params = Params(json.loads(json.dumps(value)), history=place)
+    sizes = {key: _SOME_SIZE for key in ("input_size", "input_dim", "embedding_dim") if key not in value}
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    if base in (Seq2SeqEncoder, Seq2VecEncoder, FeedForward):
+        with torch.device("meta"):
+            _raise_torch(lambda: base.from_params(params, **sizes), place)
+    elif base is Optimizer and not issubclass(named, MultiOptimizer):
+        params.pop("parameter_groups", None)
+        _raise_torch(lambda: Optimizer.from_params(params, model_parameters=[["some", parameter]]), place)
+    elif base is LearningRateScheduler:
+        optimizer = torch.optim.SGD([parameter], lr=0.1)
+        about: Dict[str, Any] = {"optimizer": optimizer, "num_epochs": 1, "num_steps_per_epoch": 1}
+        _raise_torch(lambda: LearningRateScheduler.from_params(params, **about), place)
+
+
+def _raise_torch(make: Callable[[], Any], place: str) -> None:
+    """Raises what torch says against values; what AllenNLP says against stand-ins is left for the real ones."""
+    logger = logging.getLogger("allennlp")
+    level = logger.level
+    try:
+        with warnings.catch_warnings():
+            # What there is to say is said of the real ones.
+            warnings.simplefilter("ignore")
+            logger.setLevel(logging.ERROR)
+            make()
+    except Exception as error:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        if str(frames[-1].f_globals.get("__name__")).startswith("torch.") and not _names_stand_in(error):
+            raise ConfigurationError(f"{place[:-1]}: {error}") from error
+    finally:
+        logger.setLevel(level)
+
+
+def _names_stand_in(error: Exception) -> bool:
+    return isinstance(error, NotImplementedError) or str(_SOME_SIZE) in str(error)
