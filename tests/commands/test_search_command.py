@@ -108,7 +108,7 @@ def test_a_mistake_in_the_space_can_be_mended(fixtures, tmp_path, capsys):
         (["--sampler", "grid"], "--sampler grid: 'trainer.optimizer.lr' has no finite values"),
         (["--resources", "{}"], "--resources is for --executor ray"),
         (["--executor", "ray", "--resources", "[2]"], "--resources [2]: expected a JSON object of numbers"),
-        (["-o", '{"no.such": 1}'], "unused keys"),
+        (["-o", '{"no.such": 1}'], "-o no.such: 'no' is not there"),
         (["-o", '{"validation_data_path": null}'], "no validation_data_path"),
     ],
 )

@@ -120,7 +120,7 @@ def test_a_run_out_of_patience_goes_on_with_more_of_it(fixtures: Path, tmp_path:
         ),
         (
             ["trainer.num_epochs=1", "trainer.grad_norm=2", "~trainer.optimizer.lr"],
-            "trainer.grad_norm was 1 and is 2; trainer.optimizer.lr was 0.001 and is not given; only ",
+            "trainer.grad_norm was 5 and is 2; trainer.optimizer.lr was 0.001 and is not given; only ",
         ),
         (["trainer.num_epochs=1", "evaluate_on_test=true"], "evaluate_on_test was not given and is true"),
         (["trainer.num_epochs=0"], "trainer.num_epochs was 1 and is 0, but the run has had 1 epochs already"),
