@@ -78,7 +78,7 @@ def test_table_on_stdout_progress_on_stderr(run, capsys):
 
 
 def test_options(run, capsys, tmp_path):
-    main(["-s", str(run), "--gold-mentions", "--no-baselines", "--weights", "best.th", "--batch-size", "1"])
+    main(["-s", str(run), "--gold-mentions", "--no-baselines", "--weights", "best.safetensors", "--batch-size", "1"])
     out = capsys.readouterr().out
     assert out.startswith(f"{run}: test F1 x 100, gold mentions given to coref\n")
     assert "baseline" not in out and "best_ner" not in out
@@ -86,11 +86,11 @@ def test_options(run, capsys, tmp_path):
     assert not (run / "evaluation.json").exists()
 
     target = tmp_path / "mine.json"
-    main(["-s", str(run), "--split", "validation", "--output", str(target), "--weights", "best.th"])
+    main(["-s", str(run), "--split", "validation", "--output", str(target), "--weights", "best.safetensors"])
     assert "validation F1 x 100" in capsys.readouterr().out
     assert json.loads(target.read_text())["data_path"]["ner"].endswith("dev.jsonl")
 
-    main(["-s", str(run), "--split", "validation", "--weights", "best.th"])
+    main(["-s", str(run), "--split", "validation", "--weights", "best.safetensors"])
     assert (run / "evaluation_validation.json").exists()
 
 
@@ -105,7 +105,7 @@ def test_a_directory_that_is_no_run(tmp_path, capsys):
 
 
 def test_an_unfinished_training(run, capsys):
-    for path in run.glob("best*.th"):
+    for path in run.glob("best*.safetensors"):
         path.unlink()
     assert "no best weights (best_*.safetensors, best.safetensors)" in error_of(capsys, "-s", str(run))
 
@@ -136,7 +136,10 @@ def test_a_configuration_that_is_no_json(run, capsys):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["--weights", "best_nre.th"], "best_nre.th: no such weights file; the directory has: best.th, best_coref.th"),
+        (
+            ["--weights", "best_nre.safetensors"],
+            "no such weights file; the directory has: best.safetensors, best_coref.s",
+        ),
         (["--output", "no/such/folder/x.json"], "there is no directory"),
         (["--batch-size", "0"], "--batch-size 0"),
         (["--include-package", "no_such_package"], "no_such_package"),
