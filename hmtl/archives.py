@@ -22,10 +22,11 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 from allennlp.common import Params
 from allennlp.common.meta import META_NAME
-from allennlp.common.params import parse_overrides, remove_keys_from_params, with_overrides
+from allennlp.common.params import remove_keys_from_params
 
 from hmtl.errors import UserError
 from hmtl.files import PathLike
+from hmtl.overrides import merged, parse_overrides
 from hmtl.weights import ARCHIVED, SUFFIX, SUFFIXES, UNPACKED, main_weights, place
 
 CONFIG_NAME = "config.json"
@@ -133,10 +134,7 @@ def read_config(directory: PathLike, overrides: Union[str, Dict[str, Any]] = "")
     _check_meta(path.with_name(META_NAME))
     if not is_trusted():
         _check_config(config)
-    if isinstance(overrides, dict):
-        overrides = json.dumps(overrides)
-    given = parse_overrides(overrides)
-    return Params(with_overrides(config, given) if given else config)
+    return Params(merged(config, parse_overrides(overrides) if isinstance(overrides, str) else overrides))
 
 
 def read_json_object(path: Path) -> Dict[str, Any]:
