@@ -49,51 +49,35 @@ class BratFormat(OutputFormat):
         for taken in (path, incomplete):
             if taken.exists():
                 raise UserError(f"{taken}: exists already; name a new folder for brat's files, or remove it")
+        types: Tuple[Set[str], Set[str]] = set(), set()
         with whole_directory(path) as folder:
             try:
-                self._write_files(outputs, folder, path)
+                self._write_texts(outputs, folder, path, types)
             except BaseException as error:
                 if any(folder.iterdir()):
+                    with suppress(UserError):
+                        _write(_configuration(*types), folder, path)
                     os.rename(folder, incomplete)
                     say_what_is_kept(error, incomplete)
                 raise
+            _write(_configuration(*types), folder, path)
 
     def standoff(self, output: JsonDict) -> str:
         """The `.ann` file of one text."""
         return "".join(f"{line}\n" for line in _Annotations(self, output).lines)
 
-    def _write_files(self, outputs: Iterable[JsonDict], folder: Path, path: Path) -> None:
-        types: Tuple[Set[str], Set[str]] = set(), set()
+    def _write_texts(
+        self, outputs: Iterable[JsonDict], folder: Path, path: Path, types: Tuple[Set[str], Set[str]]
+    ) -> None:
+        """The files of each text; `types` of entities and of relations are added to the sets."""
         taken: Set[str] = set()
-
-        def write(contents: Dict[str, str]) -> None:
-            """All of these files, or none."""
-            try:
-                for name, content in contents.items():
-                    # Bytes: the line breaks of the text stay as they are.
-                    (folder / name).write_bytes(content.encode())
-            except OSError as error:
-                for written in contents:
-                    (folder / written).unlink(missing_ok=True)
-                raise cannot_be_written(path / name, error) from error
-
-        def write_configuration() -> None:
-            write({"annotation.conf": "\n".join(_configuration(*map(sorted, types))) + "\n"})
-
-        try:
-            for output in outputs:
-                name = _file_name(output["doc_key"], taken)
-                annotations = _Annotations(self, output)
-                lines = "".join(f"{line}\n" for line in annotations.lines)
-                write({f"{name}.txt": output["text"], f"{name}.ann": lines})
-                types[0].update(annotations.entity_types)
-                types[1].update(annotations.relation_types)
-        except BaseException:
-            if any(folder.iterdir()):
-                with suppress(UserError):
-                    write_configuration()
-            raise
-        write_configuration()
+        for output in outputs:
+            name = _file_name(output["doc_key"], taken)
+            annotations = _Annotations(self, output)
+            lines = "".join(f"{line}\n" for line in annotations.lines)
+            _write({f"{name}.txt": output["text"], f"{name}.ann": lines}, folder, path)
+            types[0].update(annotations.entity_types)
+            types[1].update(annotations.relation_types)
 
 
 class _Annotations:
@@ -166,6 +150,19 @@ def _file_name(doc_key: str, taken: Set[str]) -> str:
     return name
 
 
-def _configuration(entity_types: List[str], relation_types: List[str]) -> List[str]:
-    relations = [f"{kind}\tArg1:<ENTITY>, Arg2:<ENTITY>" for kind in relation_types]
-    return ["[entities]", *entity_types, "", "[relations]", *relations, "", "[events]", "", "[attributes]"]
+def _configuration(entity_types: Set[str], relation_types: Set[str]) -> Dict[str, str]:
+    relations = [f"{kind}\tArg1:<ENTITY>, Arg2:<ENTITY>" for kind in sorted(relation_types)]
+    lines = ["[entities]", *sorted(entity_types), "", "[relations]", *relations, "", "[events]", "", "[attributes]"]
+    return {"annotation.conf": "\n".join(lines) + "\n"}
+
+
+def _write(contents: Dict[str, str], folder: Path, path: Path) -> None:
+    """Writes all of these files, or none, into a folder that is to be `path`."""
+    try:
+        for name, content in contents.items():
+            # Bytes: the line breaks of the text stay as they are.
+            (folder / name).write_bytes(content.encode())
+    except OSError as error:
+        for written in contents:
+            (folder / written).unlink(missing_ok=True)
+        raise cannot_be_written(path / name, error) from error
