@@ -145,8 +145,8 @@ class HMTLComponent(Pipe):
         - `spans_mentions_...`: the same of the mentions;
         - `relations_...`: the same, where both arguments have to be right, and `relations_last_tokens_f`, where their
           last tokens have to; see `RelationScores`;
-        - `clusters_p`, `clusters_r`, `clusters_f`, the averages of MUC, B-cubed and CEAF-phi4, and each score by itself,
-          such as `clusters_muc_f`; see `CoreferenceScores`.
+        - `clusters_p`, `clusters_r`, `clusters_f`, the averages of MUC, B-cubed and CEAF-phi4, and each score by
+          itself, such as `clusters_muc_f`; see `CoreferenceScores`.
         """
         examples = list(examples)
         validate_examples(examples, "HMTLComponent.score")

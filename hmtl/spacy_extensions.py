@@ -1,9 +1,10 @@
 """Relations and clusters of spaCy's documents: `doc._.relations` and `doc._.clusters`.
 
 Both can be read and set. They are kept in `doc.user_data` as plain values under a key of the form that spaCy uses for
-extensions of spans, so that they go wherever its user data go, and `Doc.from_docs` and `span.as_doc(copy_user_data=True)`
-move them along with their text. Each mention is kept with its characters and its text: one that another document no
-longer has is left out there, with the relations that name it, and so is a cluster of several of which one is left.
+extensions of spans, so that they go wherever its user data go, and `Doc.from_docs` and
+`span.as_doc(copy_user_data=True)` move them along with their text. Each mention is kept with its characters and its
+text: one that another document no longer has is left out there, with the relations that name it, and so is a cluster of
+several of which one is left.
 """
 
 from functools import partial
@@ -69,8 +70,8 @@ def set_extensions(
             Doc.set_extension(name, getter=partial(getter, name=name), setter=partial(setter, name=name))
         elif not only_free and not _is_ours(name, getter):
             raise UserError(
-                f"spaCy's documents already have an extension '{name}' of another's; name ours otherwise by '{option}', "
-                f"or remove the other (Doc.remove_extension('{name}'))"
+                f"spaCy's documents already have an extension '{name}' of another's; name ours otherwise by "
+                f"'{option}', or remove the other (Doc.remove_extension('{name}'))"
             )
 
 
@@ -182,8 +183,8 @@ def _span(doc: Doc, bounds: Bounds) -> Span:
 
 
 def relation_scores(examples: Iterable[Example], name: str) -> Dict[str, Any]:
-    """`{name}_p`, `_r`, `_f` and `_per_type` of relations whose arguments are right, and `_last_tokens_f` of those whose
-    arguments end where they should; `None` where no reference document has relations."""
+    """`{name}_p`, `_r`, `_f` and `_per_type` of relations whose arguments are right, and `_last_tokens_f` of those
+    whose arguments end where they should; `None` where no reference document has relations."""
     metric, by_last_tokens = LabelledF1(), LabelledF1()
     annotated = [example for example in examples if _keys(example.reference, name)]
     for example in annotated:
@@ -225,6 +226,6 @@ def cluster_scores(examples: Iterable[Example], name: str) -> Dict[str, Any]:
 
 
 def _places(doc: Doc) -> Callable[[Bounds], Bounds]:
-    """Counts characters that are no white space: of an example's two documents, which may differ in it, as in tokens."""
+    """Counts characters that are no white space: an example's two documents may differ in it, as in tokens."""
     counts = [0, *accumulate(not character.isspace() for character in doc.text)]
     return lambda bounds: (counts[bounds[0]], counts[bounds[1]])

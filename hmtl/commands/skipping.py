@@ -22,9 +22,9 @@ def add_on_error(parser: argparse.ArgumentParser) -> None:
         "--on-error",
         choices=["fail", "skip"],
         default="fail",
-        help="at a text that cannot be read: stop, and keep what was written before in OUTPUT.incomplete; or go on, with "
-        "a line for each such text in OUTPUT.errors.jsonl (on standard error where there is no output file) and exit "
-        "code 0",
+        help="at a text that cannot be read: stop, and keep what was written before in OUTPUT.incomplete; or go on, "
+        "with a line for each such text in OUTPUT.errors.jsonl (on standard error where there is no output file) and "
+        "exit code 0",
     )
 
 
@@ -39,8 +39,8 @@ def skipped_texts(program: str, choice: str, output: Optional[Path]) -> Iterator
     choice : `str`
         `"fail"` or `"skip"`, as the option has it.
     output : `Optional[Path]`
-        The file or the folder that is written; the lines stand beside it: `{"input": ..., "line": ..., "message": ...}`,
-        where `line` is `null` for a file that is one text. `None` is standard output.
+        The file or the folder that is written; beside it stand the lines, `{"input": ..., "line": ..., "message":
+        ...}`, where `line` is `null` for a file that is one text. `None` is standard output.
     """
     if choice == "fail":
         yield None

@@ -87,7 +87,8 @@ class Conll2012Format(OutputFormat):
 
     @property
     def notes(self) -> List[str]:
-        crossing = (
-            f"{self._num_left_out:,} names and mentions were left out that cross others; columns cannot hold them"
-        )
-        return [*super().notes, *([crossing] if self._num_left_out else [])]
+        notes = super().notes
+        if self._num_left_out:
+            count = f"{self._num_left_out:,}"
+            notes.append(f"{count} names and mentions were left out that cross others; columns cannot hold them")
+        return notes
