@@ -20,6 +20,10 @@ from spacy.language import Language
         "clusters": "coref",
         "save_model": False,
         "cuda_device": -1,
+        "overwrite_ents": False,
+        "spans_key": "mentions",
+        "relations_attr": "relations",
+        "clusters_attr": "clusters",
     },
 )
 def make_hmtl(
@@ -32,8 +36,25 @@ def make_hmtl(
     clusters: Optional[str],
     save_model: bool,
     cuda_device: int,
+    overwrite_ents: bool,
+    spans_key: str,
+    relations_attr: str,
+    clusters_attr: str,
 ) -> Any:
     """The component, whose options are those of `hmtl.spacy_component.HMTLComponent`."""
     from hmtl.spacy_component import HMTLComponent
 
-    return HMTLComponent(name, model, ents, mentions, relations, clusters, save_model, cuda_device)
+    return HMTLComponent(
+        name,
+        model,
+        ents,
+        mentions,
+        relations,
+        clusters,
+        save_model,
+        cuda_device,
+        overwrite_ents,
+        spans_key,
+        relations_attr,
+        clusters_attr,
+    )

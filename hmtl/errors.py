@@ -15,9 +15,11 @@ class UserError(Exception):
 class DataError(UserError):
     """A data file that cannot be used.
 
-    The message is led by the file and the line (from 1) where they are known: `path:line: message`.
+    The message is led by the file and the line (from 1) where they are known: `path:line: message`. The attributes
+    `message`, `path` and `line` have them apart.
     """
 
     def __init__(self, message: str, path: Optional[Union[str, PathLike]] = None, line: Optional[int] = None) -> None:
         place = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
         super().__init__(place + message)
+        self.message, self.path, self.line = message, path, line

@@ -4,6 +4,7 @@ import csv
 import errno
 import hashlib
 import json
+import logging
 import os
 import re
 import secrets
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 PathLike = Union[str, os.PathLike]
 # A file that is being written; one that no process writes to was left by a process that was killed.
 PARTIAL_SUFFIX = ".partial"
+# The records that were written before an error.
+INCOMPLETE_SUFFIX = ".incomplete"
+
+logger = logging.getLogger(__name__)
 
 _NUMPY_KINDS = [numpy.bool_, numpy.float16, numpy.float32, numpy.float64, numpy.int32, numpy.int64]
 _NUMPY_SCALARS: List[Union[Callable, Tuple[Callable, str]]] = [
@@ -78,8 +83,7 @@ def whole_file(path: PathLike) -> Iterator[Path]:
         # The block may read other files, whose errors name them.
         if error.filename not in (None, str(partial), str(path.parent)):
             raise
-        reason = error.strerror or str(error)
-        raise UserError(f"{path}: cannot be written: {reason[0].lower()}{reason[1:]}") from error
+        raise cannot_be_written(path, error) from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -104,6 +108,78 @@ def atomic_write(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
     """
     with whole_file(path) as partial, open(partial, mode, encoding=None if "b" in mode else "utf-8") as file:
         yield file
+
+
+class RecordWriter:
+    """Writes records, each of them whole or not at all, with no buffer in between."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.num_bytes = 0
+        self._file = file
+
+    def write(self, record: str) -> None:
+        data = record.encode("utf-8")
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        self.num_bytes += len(data)
+
+    def flush(self) -> None:
+        """There is nothing to do."""
+
+
+@contextmanager
+def record_file(path: PathLike) -> Iterator[RecordWriter]:
+    """A file of records, which takes its place at `path` when the block ends well, as `atomic_write` has it.
+
+    Where it does not, the records that were written until then stay, in a file of the same name with
+    `INCOMPLETE_SUFFIX`; a `UserError` says so, for others it is logged. The next run replaces that file or removes it.
+    What is no file, such as `/dev/null` or a pipe, is written to as it is.
+
+    # Raises
+
+    UserError
+        As `whole_file` does.
+    """
+    # Through a link to the file itself: the link stays one.
+    path = Path(os.path.realpath(path) if os.path.islink(path) else path)
+    if path.exists() and not path.is_file():
+        with open(path, "wb", buffering=0) as stream:
+            yield RecordWriter(stream)
+        return
+    incomplete = path.with_name(path.name + INCOMPLETE_SUFFIX)
+    kept = False
+    try:
+        with whole_file(path) as partial, open(partial, "wb", buffering=0) as file:
+            writer = RecordWriter(file)
+            try:
+                yield writer
+            except BaseException:
+                if writer.num_bytes:
+                    os.truncate(partial, writer.num_bytes)
+                    os.replace(partial, incomplete)
+                    kept = True
+                raise
+        incomplete.unlink(missing_ok=True)
+    except BaseException as error:
+        if kept:
+            say_what_is_kept(error, incomplete)
+        raise
+
+
+def say_what_is_kept(error: BaseException, incomplete: Path) -> None:
+    """Adds to a user's error where the output before it is; of another error it is logged."""
+    message = f"what was written before is in {incomplete}"
+    if isinstance(error, UserError):
+        error.args = (f"{error}; {message}",)
+    else:
+        logger.warning(message)
+
+
+def cannot_be_written(path: PathLike, error: OSError) -> UserError:
+    """The error that names the file: the system's own may not, as where a disk is full."""
+    reason = error.strerror or str(error)
+    return UserError(f"{path}: cannot be written: {reason[0].lower()}{reason[1:]}")
 
 
 def write_json(path: PathLike, value: Any) -> None:

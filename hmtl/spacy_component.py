@@ -1,14 +1,18 @@
 """A trained model as a component of spaCy pipelines: `nlp.add_pipe("hmtl", config={"model": "runs/gum"})`."""
 
+import os
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Union
 
 import srsly
+import torch
 from allennlp.common.util import JsonDict
 from spacy.pipeline import Pipe, Sentencizer
+from spacy.scorer import Scorer, get_ner_prf
 from spacy.tokens import Doc, Span, SpanGroup, Token
+from spacy.training import Example, validate_examples
 from spacy.util import ensure_path, filter_spans, minibatch
 
 import hmtl_spacy  # noqa: F401  (registers the component, also where hmtl is not installed but on the path)
@@ -18,31 +22,23 @@ from hmtl.errors import UserError
 from hmtl.models.heads.task_head import Layer
 from hmtl.predictors import HMTLPredictor
 from hmtl.predictors.text import tokens_by_sentence
+from hmtl.spacy_extensions import (
+    CLUSTERS,
+    RELATIONS,
+    DocCluster,
+    DocRelation,
+    cluster_scores,
+    relation_scores,
+    set_extensions,
+)
+
+__all__ = ["DocCluster", "DocRelation", "HMTLComponent", "set_extensions"]
 
 _ARCHIVE = "model.tar.gz"
-_USER_DATA = "hmtl"
-_MENTIONS = "mentions"
 
 # What the options are called, what the task has to predict, and the task that a model need not have.
 _OPTIONS: Dict[str, Layer] = {"ents": "spans", "mentions": "spans", "relations": "relations", "clusters": "clusters"}
 _DEFAULTS = {"ents": "ner", "mentions": "emd", "relations": "relation", "clusters": "coref"}
-
-
-class DocRelation(NamedTuple):
-    """A relation, with its probability."""
-
-    label: str
-    arg1: Span
-    arg2: Span
-    score: Optional[float]
-
-
-class DocCluster(NamedTuple):
-    """Mentions of one thing, the one that names it best (see `mark_heads`), and the probability of each one's link."""
-
-    head: Span
-    mentions: List[Span]
-    scores: List[Optional[float]]
 
 
 class HMTLComponent(Pipe):
@@ -51,10 +47,14 @@ class HMTLComponent(Pipe):
     The tokens are the document's own, and so are the sentences where a component before this one marks them; else they
     end at punctuation. Whitespace is no token to the model, and a blank line ends a sentence. It sets
 
-    - `doc.ents`: spans of one task, of which the longest stay where some overlap;
+    - `doc.ents`: spans of one task, of which the longest stay where some overlap. Entities that the document already
+      has stay, and spans that overlap them are dropped, as spaCy's own components have it; so are spans that hold a
+      blocked token;
     - `doc.spans["mentions"]`: spans of another task, with `attrs["scores"]`;
-    - `doc._.relations`, a `DocRelation` each, and `doc._.clusters`, a `DocCluster` each. They are kept in
-      `doc.user_data` as plain values, which go wherever a document is saved.
+    - `doc._.relations`, a `DocRelation` each, and `doc._.clusters`, a `DocCluster` each; see `hmtl.spacy_extensions`.
+
+    Where a batch fails, its documents are tried one by one, so that the pipeline's error handler gets those alone that
+    are to blame. `nlp.pipe(..., n_process=2)` works on CPUs: each process computes with one thread.
 
     # Parameters
 
@@ -64,6 +64,11 @@ class HMTLComponent(Pipe):
     ents, mentions, relations, clusters : `Optional[str]`
         The task that each is taken from; `None` leaves it as it is. By default `ner`, `emd`, `relation` and `coref`,
         as far as the model has them.
+    overwrite_ents : `bool`, optional (default = `False`)
+        Whether entities that the document already has give way to the spans that overlap them.
+    spans_key, relations_attr, clusters_attr : `str`
+        The names of `doc.spans[...]` and `doc._...`, by default as above. A component takes the place of what an
+        earlier one wrote under the same name.
     save_model : `bool`, optional (default = `False`)
         What `nlp.to_disk` and `nlp.to_bytes` store: by default the path of the model alone, which has to exist wherever
         the pipeline is loaded; or else the model itself, too.
@@ -73,7 +78,8 @@ class HMTLComponent(Pipe):
     # Raises
 
     UserError
-        Where there is no model, or it lacks a task that is asked for; with `save_model` at the first document.
+        Where there is no model, or it lacks a task that is asked for; with `save_model` at the first document. Where
+        an extension of another's has one of the names.
     """
 
     def __init__(
@@ -86,13 +92,26 @@ class HMTLComponent(Pipe):
         clusters: Optional[str] = "coref",
         save_model: bool = False,
         cuda_device: int = -1,
+        overwrite_ents: bool = False,
+        spans_key: str = "mentions",
+        relations_attr: str = RELATIONS,
+        clusters_attr: str = CLUSTERS,
     ) -> None:
         if not model:
             raise UserError(
                 f"the component '{name}' has no model: nlp.add_pipe('hmtl', config={{'model': 'PATH'}}), where PATH is "
                 "a model.tar.gz or the directory of a run"
             )
+        try:
+            set_extensions(relations_attr if relations else None, clusters_attr if clusters else None)
+        except UserError as error:
+            raise UserError(f"the component '{name}': {error}") from error
         self.name = name
+        self._overwrite_ents = overwrite_ents
+        self._spans_key = spans_key
+        self._relations_attr = relations_attr
+        self._clusters_attr = clusters_attr
+        self._process = os.getpid()
         self._archive = Path(model)
         self._wanted = {"ents": ents, "mentions": mentions, "relations": relations, "clusters": clusters}
         self._tasks: Dict[str, Optional[str]] = {}
@@ -117,12 +136,41 @@ class HMTLComponent(Pipe):
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 64) -> Iterator[Doc]:
         """Annotates a stream of documents, so many in one pass of the model."""
         for docs in minibatch(stream, size=batch_size):
-            try:
-                self._annotate(docs)
-            except Exception as error:
-                self.get_error_handler()(self.name, self, docs, error)
-            else:
-                yield from docs
+            yield from self._annotated(docs)
+
+    def score(self, examples: Iterable[Example], **_: Any) -> Dict[str, Any]:
+        """Scores for `nlp.evaluate`, of what the reference documents have; `None` where none has it.
+
+        - `ents_p`, `ents_r`, `ents_f`, `ents_per_type`, as spaCy's recognizer has them;
+        - `spans_mentions_...`: the same of the mentions;
+        - `relations_...`: the same, where both arguments have to be right, and `relations_last_tokens_f`, where their
+          last tokens have to; see `RelationScores`;
+        - `clusters_p`, `clusters_r`, `clusters_f`, the averages of MUC, B-cubed and CEAF-phi4, and each score by
+          itself, such as `clusters_muc_f`; see `CoreferenceScores`.
+        """
+        examples = list(examples)
+        validate_examples(examples, "HMTLComponent.score")
+        if self._predictor is None:
+            self._load()
+        scores: Dict[str, Any] = {}
+        key = self._spans_key
+        if self._tasks["ents"] is not None:
+            scores.update(get_ner_prf(examples))
+        if self._tasks["mentions"] is not None:
+            scores.update(
+                Scorer.score_spans(
+                    examples,
+                    f"spans_{key}",
+                    getter=lambda doc, _: doc.spans.get(key, []),
+                    has_annotation=lambda doc: key in doc.spans,
+                    allow_overlap=True,
+                )
+            )
+        if self._tasks["relations"] is not None:
+            scores.update(relation_scores(examples, self._relations_attr))
+        if self._tasks["clusters"] is not None:
+            scores.update(cluster_scores(examples, self._clusters_attr))
+        return scores
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
         """Writes the model into the folder `path`, where `save_model` is set."""
@@ -181,20 +229,41 @@ class HMTLComponent(Pipe):
         elif not (target.exists() and target.samefile(self._archive)):
             shutil.copyfile(self._archive, target)
 
+    def _annotated(self, docs: List[Doc]) -> Iterator[Doc]:
+        try:
+            self._annotate(docs)
+        except Exception as error:
+            if len(docs) == 1:
+                self.get_error_handler()(self.name, self, docs, error)
+                return
+            for doc in docs:
+                yield from self._annotated([doc])
+        else:
+            yield from docs
+
     def _annotate(self, docs: List[Doc]) -> None:
+        if os.getpid() != self._process:
+            self._begin_in_another_process()
         predictor = self._predictor or self._load()
         names = name_task(predictor.layers)
         sentences_of = [self._sentences(doc) for doc in docs]
         inputs = [
-            {"sentences": [[token.text for token in sentence] for sentence in sentences]}
-            for sentences in sentences_of
-            if sentences
+            {"sentences": [[token.text for token in sentence] for sentence in sentences]} for sentences in sentences_of
         ]
-        outputs = predictor.predict_many(inputs, batch_size=len(docs))
-        for doc, sentences in zip(docs, sentences_of):
-            output = next(outputs) if sentences else {**dict.fromkeys(predictor.layers, []), "sentences": []}
+        outputs = list(predictor.predict_many(inputs, batch_size=len(docs)))
+        for doc, sentences, output in zip(docs, sentences_of, outputs, strict=True):
             mark_heads(output, predictor.layers, names)
             self._set(doc, [token for sentence in sentences for token in sentence], output)
+
+    def _begin_in_another_process(self) -> None:
+        """Of a process that was forked, such as a worker of `nlp.pipe`, which has none of the threads of the first one:
+        OpenMP would wait for them for ever."""
+        if self._cuda_device >= 0:
+            raise UserError(
+                f"the component '{self.name}' computes on a GPU, which processes cannot share; leave n_process out"
+            )
+        torch.set_num_threads(1)
+        self._process = os.getpid()
 
     def _sentences(self, doc: Doc) -> List[List[Token]]:
         """The tokens that are more than whitespace, sentence by sentence; the document is left as it is."""
@@ -210,69 +279,41 @@ class HMTLComponent(Pipe):
         def span(row: JsonDict) -> Span:
             return Span(doc, tokens[row["start"]].i, tokens[row["end"]].i + 1, label=row.get("label", ""))
 
-        def characters(row: JsonDict) -> List[int]:
-            found = span(row)
-            return [found.start_char, found.end_char]
-
         ents, mentions, relations, clusters = (self._tasks[option] for option in _OPTIONS)
         if ents is not None:
-            doc.set_ents(filter_spans(span(row) for row in output[ents]))
+            self._set_ents(doc, [span(row) for row in output[ents]])
         if mentions is not None:
             rows = output[mentions]
             scores = [row.get("score") for row in rows]
-            doc.spans[_MENTIONS] = SpanGroup(
-                doc, name=_MENTIONS, spans=[span(row) for row in rows], attrs={"scores": scores}
+            doc.spans[self._spans_key] = SpanGroup(
+                doc, name=self._spans_key, spans=[span(row) for row in rows], attrs={"scores": scores}
             )
-        # Plain values in characters: they can be saved, and tokens may be merged later.
-        kept: Dict[str, List[JsonDict]] = {}
         if relations is not None:
-            kept["relations"] = [
-                {
-                    "label": row["label"],
-                    "arg1": characters(row["arg1"]),
-                    "arg2": characters(row["arg2"]),
-                    "score": row.get("score"),
-                }
+            found = [
+                DocRelation(row["label"], span(row["arg1"]), span(row["arg2"]), row.get("score"))
                 for row in output[relations]
             ]
+            doc._.set(self._relations_attr, found)
         if clusters is not None:
-            kept["clusters"] = [
-                {
-                    "head": next(number for number, row in enumerate(cluster) if row.get("head")),
-                    "mentions": [characters(row) for row in cluster],
-                    "scores": [row.get("score") for row in cluster],
-                }
-                for cluster in output[clusters]
-            ]
-        doc.user_data[_USER_DATA] = kept
+            doc._.set(self._clusters_attr, [_cluster(rows, [span(row) for row in rows]) for rows in output[clusters]])
+
+    def _set_ents(self, doc: Doc, found: List[Span]) -> None:
+        """Sets the entities; of those that were there, as `overwrite_ents` has it. Other tokens are outside."""
+        blocked = [token.i for token in doc if token.ent_iob_ == "B" and not token.ent_type]
+        preset = list(doc.ents)
+        closed = {*blocked}
+        if not self._overwrite_ents:
+            closed.update(token.i for entity in preset for token in entity)
+        new = filter_spans(span for span in found if closed.isdisjoint(range(span.start, span.end)))
+        taken = {token.i for span in new for token in span}
+        kept = [entity for entity in preset if taken.isdisjoint(range(entity.start, entity.end))]
+        doc.set_ents(sorted([*kept, *new]), blocked=[doc[number : number + 1] for number in blocked])
 
 
-def _kept(doc: Doc, key: str) -> List[JsonDict]:
-    return doc.user_data.get(_USER_DATA, {}).get(key, [])
+def _cluster(rows: List[JsonDict], mentions: List[Span]) -> DocCluster:
+    (head,) = [mention for row, mention in zip(rows, mentions) if row.get("head")]
+    return DocCluster(head, mentions, [row.get("score") for row in rows])
 
 
-def _span(doc: Doc, characters: Sequence[int]) -> Span:
-    start, end = characters
-    span = doc.char_span(start, end, alignment_mode="expand")
-    assert span is not None
-    return span
-
-
-def _relations(doc: Doc) -> List[DocRelation]:
-    return [
-        DocRelation(row["label"], _span(doc, row["arg1"]), _span(doc, row["arg2"]), row["score"])
-        for row in _kept(doc, "relations")
-    ]
-
-
-def _clusters(doc: Doc) -> List[DocCluster]:
-    clusters = []
-    for row in _kept(doc, "clusters"):
-        mentions = [_span(doc, characters) for characters in row["mentions"]]
-        clusters.append(DocCluster(mentions[row["head"]], mentions, list(row["scores"])))
-    return clusters
-
-
-# Importing the module is enough to read documents that were saved.
-Doc.set_extension("relations", getter=_relations, force=True)
-Doc.set_extension("clusters", getter=_clusters, force=True)
+# Importing the module is enough to read documents that were saved. Where the names are taken, a component says so.
+set_extensions(only_free=True)

@@ -8,6 +8,7 @@ from hmtl.annotation.head_mentions import mark_heads, name_task
 from hmtl.errors import UserError
 from hmtl.models.heads.task_head import Layer
 from hmtl.predictors import HMTLPredictor
+from hmtl.predictors.hmtl_predictor import OnError
 
 
 def annotate(
@@ -16,6 +17,7 @@ def annotate(
     tasks: Optional[Iterable[str]] = None,
     names: Optional[str] = None,
     batch_size: int = 64,
+    on_error: Optional[OnError] = None,
 ) -> Iterator[JsonDict]:
     """The annotated texts, one by one, in their order: outputs of the predictor in which clusters have a head mention.
 
@@ -30,6 +32,8 @@ def annotate(
         The span task that finds names, which the head mentions are chosen by; see `name_task` and `mark_heads`.
     batch_size : `int`, optional (default = `64`)
         The most texts in a batch.
+    on_error : `Callable[[int, UserError], None]`, optional (default = `None`)
+        Called for each text that is no input of the predictor's, which is then left out; see `predict_many`.
 
     # Raises
 
@@ -40,7 +44,7 @@ def annotate(
     left_out = predictor.layers.keys() - layers.keys()
     # Names help to choose the heads though they may not be wanted themselves.
     names = name_task(predictor.layers, names)
-    for output in predictor.predict_many(texts, batch_size):
+    for output in predictor.predict_many(texts, batch_size, on_error=on_error):
         mark_heads(output, predictor.layers, names)
         yield {key: value for key, value in output.items() if key not in left_out}
 

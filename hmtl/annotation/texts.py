@@ -3,7 +3,7 @@
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Any, Iterator, List, Sequence, TypeVar
+from typing import IO, Any, Callable, Iterator, List, Optional, Sequence
 
 from allennlp.common.util import JsonDict
 
@@ -15,15 +15,13 @@ KINDS = ("auto", "text", "lines", "jsonl")
 _STDIN = "-"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-_Output = TypeVar("_Output")
-
 
 class Texts:
     """The inputs of an `HMTLPredictor` in some files, read while they are iterated, with a `doc_key` for each.
 
     A `doc_key` is that of the JSON line, or else the name of the file without its suffix (`stdin`), followed by the
     number of the line where a file holds several texts. Line breaks stay as they are, so that offsets count the
-    characters of the file; a byte order mark is dropped. Empty lines hold no text.
+    characters of the file; a byte order mark is dropped. An empty file is an empty text; empty lines are none.
 
     # Parameters
 
@@ -32,6 +30,8 @@ class Texts:
     kind : `str`, optional (default = `"auto"`)
         `"text"`: each file is a text; `"lines"`: each line is one; `"jsonl"`: each line is a JSON object with `text` or
         `sentences`. By default files named `*.jsonl` are JSON lines, and others a text each.
+    on_error : `Callable[[DataError], None]`, optional (default = `None`)
+        Called for each text that cannot be read, which is then left out. By default, the error is raised.
 
     # Raises
 
@@ -39,55 +39,90 @@ class Texts:
         Where there is no such file.
     """
 
-    def __init__(self, paths: Sequence[str], kind: str = "auto") -> None:
+    def __init__(
+        self, paths: Sequence[str], kind: str = "auto", on_error: Optional[Callable[[DataError], None]] = None
+    ) -> None:
         for path in paths:
             if path != _STDIN and not Path(path).is_file():
                 raise DataError("no such file; expected text, JSON lines (*.jsonl), or - for standard input", path)
         self._paths = paths
         self._kind = kind
+        self._on_error = on_error
+        self._without_texts: List[str] = []
         self._place: List[Any] = []
 
     def __iter__(self) -> Iterator[JsonDict]:
-        """Yields the inputs; iterate it by `located`, which gives its errors their place."""
-        for path in self._paths:
-            is_stdin = path == _STDIN
-            name, stem = ("standard input", "stdin") if is_stdin else (path, Path(path).stem)
-            self._place = [name]
-            with nullcontext(sys.stdin.buffer) if is_stdin else open(path, "rb") as file:
-                if self._kind == "text" or (self._kind == "auto" and not path.endswith(".jsonl")):
-                    yield {"doc_key": stem, "text": _decoded(file.read(), 0)}
-                else:
-                    yield from self._lines(file, name, stem)
-
-    def located(self, outputs: Iterator[_Output]) -> Iterator[_Output]:
-        """Passes on what is made of these texts, and gives errors the place of the last text that was read.
+        """Yields the inputs.
 
         # Raises
 
         DataError
-            In place of any `UserError`.
+            Where a text cannot be read, unless `on_error` takes it.
         """
+        for path in self._paths:
+            is_stdin = path == _STDIN
+            name, stem = ("standard input", "stdin") if is_stdin else (path, Path(path).stem)
+            self._place = [name]
+            try:
+                with nullcontext(sys.stdin.buffer) if is_stdin else open(path, "rb") as file:
+                    if self._kind == "text" or (self._kind == "auto" and not path.endswith(".jsonl")):
+                        yield from self._whole(file, stem)
+                    else:
+                        yield from self._lines(file, name, stem)
+            except OSError as error:
+                self.refuse(UserError(f"cannot be read: {error.strerror or error}"))
+
+    def refuse(self, error: UserError) -> None:
+        """Hands an error on to `on_error`, with the place of the text that was read last.
+
+        # Raises
+
+        DataError
+            The error with its place, where there is no `on_error`.
+        """
+        located = DataError(str(error), *self._place)
+        if self._on_error is None:
+            raise located from error
+        self._on_error(located)
+
+    @property
+    def notes(self) -> List[str]:
+        """What the user is to know of what was read; a sentence each."""
+        return [f"{name} holds no text" for name in self._without_texts]
+
+    def _whole(self, file: IO[bytes], stem: str) -> Iterator[JsonDict]:
         try:
-            yield from outputs
+            text = _decoded(file.read(), 0)
         except UserError as error:
-            raise DataError(str(error), *self._place) from error
+            self.refuse(error)
+        else:
+            yield {"doc_key": stem, "text": text}
 
     def _lines(self, file: IO[bytes], name: str, stem: str) -> Iterator[JsonDict]:
-        first_byte, count = 0, 0
+        first_byte, is_empty = 0, True
         for number, raw in enumerate(file, start=1):
             self._place = [name, number]
-            line = _decoded(raw, first_byte).rstrip("\r\n")
+            try:
+                record = self._record(raw, first_byte)
+            except UserError as error:
+                is_empty = False
+                self.refuse(error)
+            else:
+                if record is not None:
+                    is_empty = False
+                    if record.get("doc_key") is None:
+                        record["doc_key"] = f"{stem}_{number}"
+                    yield record
             first_byte += len(raw)
-            if not line.strip():
-                continue
-            count += 1
-            record = {"text": line} if self._kind == "lines" else _json_object(line)
-            if record.get("doc_key") is None:
-                record["doc_key"] = f"{stem}_{number}"
-            yield record
-        if not count:
-            self._place = [name]
-            raise UserError("holds no text")
+        if is_empty:
+            self._without_texts.append(name)
+
+    def _record(self, raw: bytes, first_byte: int) -> Optional[JsonDict]:
+        """The input in a line, or `None` where it is empty."""
+        line = _decoded(raw, first_byte).rstrip("\r\n")
+        if not line.strip():
+            return None
+        return {"text": line} if self._kind == "lines" else _json_object(line)
 
 
 def _decoded(raw: bytes, first_byte: int) -> str:

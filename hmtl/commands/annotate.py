@@ -3,7 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Iterator, List
+from typing import Callable, Iterator, List, Optional
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Tqdm
@@ -12,6 +12,8 @@ from allennlp.common.util import JsonDict
 from hmtl.annotation import OutputFormat, Texts, annotate, annotated_layers
 from hmtl.annotation.texts import KINDS
 from hmtl.arguments import at_least
+from hmtl.commands.skipping import add_on_error, skipped_texts
+from hmtl.errors import DataError
 from hmtl.predictors import HMTLPredictor
 from hmtl.predictors.hmtl_predictor import PRECISIONS
 
@@ -26,7 +28,8 @@ Annotate texts with a trained model: every task in one pass. Files are plain tex
 Formats: jsonl has all: tokens, offsets in tokens and characters, labels, scores, relations, clusters with their head
 mentions. dygie is the layout in which hmtl reads corpora; conll2012 the columns of that shared task, with names of one
 task and clusters; brat a folder for the annotation tool; html a page to read. Texts are read and written as they come,
-however many; only a page is held in memory. A file appears once it is complete."""
+however many; only a page is held in memory. A file appears once it is complete. In an empty text nothing is found; an
+empty line is no text."""
 
 
 @Subcommand.register("annotate")
@@ -64,13 +67,19 @@ class Annotate(Subcommand):
             metavar="FILE",
             help="other weights than the best, such as a run's best_ner.safetensors",
         )
+        add_on_error(subparser)
         subparser.set_defaults(func=_annotate)
         return subparser
 
 
 def _annotate(arguments: argparse.Namespace) -> None:
+    with skipped_texts("hmtl annotate", arguments.on_error, arguments.output) as on_error:
+        _annotate_texts(arguments, on_error)
+
+
+def _annotate_texts(arguments: argparse.Namespace, on_error: Optional[Callable[[DataError], None]]) -> None:
     # First: a mistyped file need not wait for the model.
-    texts = Texts(arguments.files or ["-"], arguments.input)
+    texts = Texts(arguments.files or ["-"], arguments.input, on_error)
     predictor = HMTLPredictor.load(
         arguments.archive,
         arguments.spacy_model,
@@ -81,15 +90,22 @@ def _annotate(arguments: argparse.Namespace) -> None:
     )
     layers = annotated_layers(predictor, arguments.tasks)
     output_format = OutputFormat.by_name(arguments.format)(layers, arguments.names)
-    outputs = annotate(predictor, texts, arguments.tasks, arguments.names, arguments.batch_size)
+    outputs = annotate(
+        predictor,
+        texts,
+        arguments.tasks,
+        arguments.names,
+        arguments.batch_size,
+        on_error=lambda _, error: texts.refuse(error),
+    )
     # On a terminal the annotations themselves show the progress.
     hidden = not sys.stderr.isatty() or (arguments.output is None and sys.stdout.isatty())
-    shown = Tqdm.tqdm(texts.located(outputs), desc="annotating", unit=" texts", disable=hidden)
+    shown = Tqdm.tqdm(outputs, desc="annotating", unit=" texts", disable=hidden)
     kept: List[JsonDict] = []
     output_format.write(shown if arguments.html is None else _kept(shown, kept), arguments.output)
     if arguments.html is not None:
         OutputFormat.by_name("html")(layers).write(kept, arguments.html)
-    for note in output_format.notes:
+    for note in [*texts.notes, *output_format.notes]:
         print(f"hmtl annotate: {note}", file=sys.stderr)
 
 

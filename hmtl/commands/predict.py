@@ -3,9 +3,10 @@
 import argparse
 import json
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from itertools import tee
-from typing import IO, Iterator, Optional
+from pathlib import Path
+from typing import IO, Callable, ContextManager, Iterator, Optional
 
 from allennlp.commands import predict as allennlp_predict
 from allennlp.commands.subcommand import Subcommand
@@ -13,15 +14,20 @@ from allennlp.common import Tqdm
 from allennlp.common.file_utils import cached_path, open_compressed
 from allennlp.common.util import JsonDict
 
+from hmtl.commands.skipping import add_on_error, skipped_texts
+from hmtl.errors import DataError
+from hmtl.files import record_file
 from hmtl.predictors import HMTLPredictor
 
 
 @Subcommand.register("predict", exist_ok=True)
 class Predict(allennlp_predict.Predict):
-    """Inputs are read and outputs written as they come, however many there are; their order stays."""
+    """Inputs are read and outputs written as they come, however many there are; their order stays. The output file
+    appears once it is complete."""
 
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
         subparser = super().add_subparser(parser)
+        add_on_error(subparser)
         subparser.set_defaults(func=_predict, batch_size=64)
         return subparser
 
@@ -32,11 +38,11 @@ def _predict(arguments: argparse.Namespace) -> None:
         allennlp_predict._predict(arguments)
         return
     shows = not arguments.silent
+    path = Path(arguments.output_file) if arguments.output_file else None
     with ExitStack() as stack:
-        output: Optional[IO[str]] = None
-        if arguments.output_file:
-            output = stack.enter_context(open(arguments.output_file, "w", encoding="utf-8"))
-        inputs, kept = tee(_records(predictor, arguments.input_file))
+        on_error = stack.enter_context(skipped_texts("hmtl predict", arguments.on_error, path))
+        output = stack.enter_context(record_file(path)) if path else None
+        inputs, kept = tee(_records(predictor, arguments.input_file, on_error))
         # On a terminal the predictions themselves show the progress.
         hidden = not sys.stderr.isatty() or (shows and sys.stdout.isatty())
         bar = Tqdm.tqdm(desc="predicting", unit=" texts", disable=hidden)
@@ -53,9 +59,26 @@ def _predict(arguments: argparse.Namespace) -> None:
             bar.update()
 
 
-def _records(predictor: HMTLPredictor, path: str) -> Iterator[JsonDict]:
-    if path == "-":
-        yield from (predictor.load_line(line) for line in sys.stdin if not line.isspace())
-        return
-    with open_compressed(cached_path(path)) as file:
-        yield from (predictor.load_line(line) for line in file if not line.isspace())
+def _records(
+    predictor: HMTLPredictor, path: str, on_error: Optional[Callable[[DataError], None]]
+) -> Iterator[JsonDict]:
+    name, source = ("standard input", nullcontext(sys.stdin)) if path == "-" else (path, _opened(path))
+    with source as file:
+        for number, line in enumerate(file, start=1):
+            if line.isspace():
+                continue
+            try:
+                record = predictor.load_line(line)
+            except DataError as error:
+                if not line.isascii() and any("\udc80" <= character <= "\udcff" for character in line):
+                    error = DataError("not valid UTF-8; convert the input to UTF-8", error.path)
+                if on_error is None:
+                    raise error from None
+                on_error(DataError(error.message, name, number))
+            else:
+                yield record
+
+
+def _opened(path: str) -> ContextManager[IO[str]]:
+    # Bytes that are no UTF-8 become surrogates, so that they end their line alone.
+    return open_compressed(cached_path(path), errors="surrogateescape")

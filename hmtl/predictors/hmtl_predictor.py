@@ -2,7 +2,7 @@
 
 import os
 from itertools import repeat
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 import torch
 from allennlp.common.checks import check_for_gpu
@@ -16,7 +16,7 @@ from allennlp.predictors import Predictor
 from hmtl.data.checks import surrogate_fault
 from hmtl.data.dataset_readers import DocumentReader
 from hmtl.data.document import Bounds, Document, Relation, Span
-from hmtl.errors import UserError
+from hmtl.errors import DataError, UserError
 from hmtl.json_text import parse_json
 from hmtl.models.heads.task_head import Layer, Scope
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
@@ -44,6 +44,9 @@ PRECISIONS: Dict[str, Optional[torch.dtype]] = {
 KeyedText = Tuple[str, TokenizedText]
 ScoredRow = Tuple[Any, Any]
 
+# Takes the number of a text and what is wrong with it.
+OnError = Callable[[int, UserError], None]
+
 
 @Predictor.register("hmtl")
 class HMTLPredictor(Predictor):
@@ -64,6 +67,8 @@ class HMTLPredictor(Predictor):
       spans, `[{start, end, text, char_start, char_end, label}, ...]`;
       relations, `[{label, arg1: {start, end, text, char_start, char_end}, arg2: {...}}, ...]`;
       or clusters, `[[{start, end, text, char_start, char_end}, ...], ...]`.
+
+    A text that is empty, or white space alone, has no sentences, and nothing is found in it.
 
     The model finds the last token of a relation's argument, which stands for a predicted span; see `RelationHead`.
 
@@ -186,13 +191,19 @@ class HMTLPredictor(Predictor):
         return document.validate()
 
     def load_line(self, line: str) -> JsonDict:
-        """The object of one line, checked here, where the line's number is known."""
+        """The object of one line, checked here, where the line's number is known.
+
+        # Raises
+
+        DataError
+            Where it is no input of the predictor's.
+        """
         self._num_lines += 1
         try:
             record = parse_json(line, "one object a line")
             _check(record)
         except UserError as error:
-            raise UserError(f"line {self._num_lines} of the input, empty lines not counted: {error}") from error
+            raise DataError(str(error), f"line {self._num_lines} of the input, empty lines not counted") from error
         return record if record.get("doc_key") is not None else {**record, "doc_key": f"line_{self._num_lines}"}
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:
@@ -203,7 +214,11 @@ class HMTLPredictor(Predictor):
         return list(self.predict_many(inputs, batch_size=max(1, len(inputs))))
 
     def predict_many(
-        self, texts: Iterable[Union[str, JsonDict]], batch_size: int = 64, max_tokens: int = MAX_TOKENS
+        self,
+        texts: Iterable[Union[str, JsonDict]],
+        batch_size: int = 64,
+        max_tokens: int = MAX_TOKENS,
+        on_error: Optional[OnError] = None,
     ) -> Iterator[JsonDict]:
         """The predictions for any number of texts, also an endless stream, in their order.
 
@@ -218,19 +233,28 @@ class HMTLPredictor(Predictor):
             The most texts in a batch.
         max_tokens : `int`, optional
             The most tokens in a batch of several texts.
+        on_error : `Callable[[int, UserError], None]`, optional (default = `None`)
+            Called for each text that is no input of the predictor's, as soon as it is read, with its number (from 0)
+            and what is wrong with it. The text gets no output, unlike an empty one. By default, the error is raised.
 
         # Raises
 
         UserError
-            At the first text that is no input of the predictor's, when those before it have been yielded.
+            At the first text that is no input of the predictor's, when those before it have been yielded. The same goes
+            for whatever `texts` or `on_error` raise.
         """
         if batch_size < 1 or max_tokens < 1:
             raise UserError(f"a batch of {batch_size} texts and {max_tokens} tokens; expected at least 1 of each")
-        tokenized = (self._keyed({"text": text} if isinstance(text, str) else text) for text in texts)
-        for window in _windows(tokenized, WINDOW * batch_size, WINDOW * max_tokens):
-            outputs: List[Optional[JsonDict]] = [None] * len(window)
-            for batch in length_batches([len(text) for _, text in window], batch_size, max_tokens):
-                for number, output in zip(batch, self._predict_batch([window[number] for number in batch])):
+        for window in _windows(self._tokenized_texts(texts, on_error), WINDOW * batch_size, WINDOW * max_tokens):
+            outputs: List[Optional[JsonDict]] = [
+                None if len(text) else self._output(doc_key, text, dict.fromkeys(self.layers, []))
+                for doc_key, text in window
+            ]
+            with_tokens = [number for number, (_, text) in enumerate(window) if len(text)]
+            lengths = [len(window[number][1]) for number in with_tokens]
+            for batch in length_batches(lengths, batch_size, max_tokens):
+                numbers = [with_tokens[position] for position in batch]
+                for number, output in zip(numbers, self._predict_batch([window[number] for number in numbers])):
                     outputs[number] = output
             yield from outputs  # type: ignore[misc]
 
@@ -250,17 +274,23 @@ class HMTLPredictor(Predictor):
         """
         _check(inputs)
         if "sentences" in inputs:
-            text = TokenizedText.from_sentences(inputs["sentences"])
-        else:
-            text = self._split(inputs["text"])
-        if not len(text):
-            raise UserError(f"'text' holds nothing but white space; {_EXPECTED}")
-        return text
+            return TokenizedText.from_sentences(inputs["sentences"])
+        return self._split(inputs["text"])
 
-    def _keyed(self, inputs: JsonDict) -> KeyedText:
-        text = self.tokenized(inputs)
-        doc_key = inputs.get("doc_key")
-        return "document" if doc_key is None else str(doc_key), text
+    def _tokenized_texts(
+        self, texts: Iterable[Union[str, JsonDict]], on_error: Optional[OnError]
+    ) -> Iterator[KeyedText]:
+        for number, inputs in enumerate(texts):
+            try:
+                record = {"text": inputs} if isinstance(inputs, str) else inputs
+                text = self.tokenized(record)
+            except UserError as error:
+                if on_error is None:
+                    raise
+                on_error(number, error)
+            else:
+                doc_key = record.get("doc_key")
+                yield "document" if doc_key is None else str(doc_key), text
 
     def _predict_batch(self, texts: List[KeyedText]) -> List[JsonDict]:
         """One pass of the model over all sentences of all texts."""
@@ -374,7 +404,7 @@ def _windows(texts: Iterator[KeyedText], max_texts: int, max_tokens: int) -> Ite
             if len(window) == max_texts or num_tokens >= max_tokens:
                 yield window
                 window, num_tokens = [], 0
-    except UserError:
+    except Exception:
         if window:
             yield window
         raise
@@ -425,12 +455,12 @@ def _check(record: Any) -> None:
         sentences = record["sentences"]
         if not isinstance(sentences, list):
             raise UserError(f"'sentences' is {type(sentences).__name__}; {_EXPECTED}")
-        Document("document", sentences).validate()
+        # An output for an empty text holds no sentences; it is an input, too.
+        if sentences:
+            Document("document", sentences).validate()
     elif "text" in record:
         if not isinstance(record["text"], str):
             raise UserError(f"'text' is {type(record['text']).__name__}; {_EXPECTED}")
-        if not record["text"].strip():
-            raise UserError(f"'text' is empty; {_EXPECTED}")
     else:
         raise UserError(f"{_EXPECTED}, found the keys: {', '.join(map(str, record)) or 'none'}")
     for key in ("doc_key", "text"):

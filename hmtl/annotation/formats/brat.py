@@ -1,6 +1,8 @@
 """The standoff format of the annotation tool brat."""
 
+import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
@@ -10,6 +12,7 @@ from hmtl.annotation.formats.output_format import OutputFormat
 from hmtl.data.document import Bounds
 from hmtl.data.preparation.output import whole_directory
 from hmtl.errors import UserError
+from hmtl.files import INCOMPLETE_SUFFIX, cannot_be_written, say_what_is_kept
 
 _MENTION, _COREFERENCE = "Mention", "Coref"
 # A line of an annotation file ends at any of these, and its columns at tabs.
@@ -33,34 +36,48 @@ class BratFormat(OutputFormat):
     def write(self, outputs: Iterable[JsonDict], path: Optional[Path] = None) -> None:
         """Writes a folder, which appears only once it is complete.
 
+        Where the outputs end in an error, those before it stay in a folder of the same name with `INCOMPLETE_SUFFIX`.
+
         # Raises
 
         UserError
-            Where no folder is named, or it exists already.
+            Where no folder is named, it exists already, or a file cannot be written.
         """
         if path is None:
             raise UserError("brat has two files for each text; name a new folder for them by --output")
-        if path.exists():
-            raise UserError(f"{path}: exists already; name a new folder for brat's files, or remove it")
+        incomplete = path.with_name(path.name + INCOMPLETE_SUFFIX)
+        for taken in (path, incomplete):
+            if taken.exists():
+                raise UserError(f"{taken}: exists already; name a new folder for brat's files, or remove it")
+        types: Tuple[Set[str], Set[str]] = set(), set()
         with whole_directory(path) as folder:
-            self._write_files(outputs, folder)
+            try:
+                self._write_texts(outputs, folder, path, types)
+            except BaseException as error:
+                if any(folder.iterdir()):
+                    with suppress(UserError):
+                        _write(_configuration(*types), folder, path)
+                    os.rename(folder, incomplete)
+                    say_what_is_kept(error, incomplete)
+                raise
+            _write(_configuration(*types), folder, path)
 
     def standoff(self, output: JsonDict) -> str:
         """The `.ann` file of one text."""
         return "".join(f"{line}\n" for line in _Annotations(self, output).lines)
 
-    def _write_files(self, outputs: Iterable[JsonDict], folder: Path) -> None:
-        types: Tuple[Set[str], Set[str]] = set(), set()
+    def _write_texts(
+        self, outputs: Iterable[JsonDict], folder: Path, path: Path, types: Tuple[Set[str], Set[str]]
+    ) -> None:
+        """The files of each text; `types` of entities and of relations are added to the sets."""
         taken: Set[str] = set()
         for output in outputs:
             name = _file_name(output["doc_key"], taken)
             annotations = _Annotations(self, output)
-            # Bytes: the line breaks of the text stay as they are.
-            (folder / f"{name}.txt").write_bytes(output["text"].encode())
-            (folder / f"{name}.ann").write_bytes("".join(f"{line}\n" for line in annotations.lines).encode())
+            lines = "".join(f"{line}\n" for line in annotations.lines)
+            _write({f"{name}.txt": output["text"], f"{name}.ann": lines}, folder, path)
             types[0].update(annotations.entity_types)
             types[1].update(annotations.relation_types)
-        (folder / "annotation.conf").write_text("\n".join(_configuration(*map(sorted, types))) + "\n")
 
 
 class _Annotations:
@@ -133,6 +150,19 @@ def _file_name(doc_key: str, taken: Set[str]) -> str:
     return name
 
 
-def _configuration(entity_types: List[str], relation_types: List[str]) -> List[str]:
-    relations = [f"{kind}\tArg1:<ENTITY>, Arg2:<ENTITY>" for kind in relation_types]
-    return ["[entities]", *entity_types, "", "[relations]", *relations, "", "[events]", "", "[attributes]"]
+def _configuration(entity_types: Set[str], relation_types: Set[str]) -> Dict[str, str]:
+    relations = [f"{kind}\tArg1:<ENTITY>, Arg2:<ENTITY>" for kind in sorted(relation_types)]
+    lines = ["[entities]", *sorted(entity_types), "", "[relations]", *relations, "", "[events]", "", "[attributes]"]
+    return {"annotation.conf": "\n".join(lines) + "\n"}
+
+
+def _write(contents: Dict[str, str], folder: Path, path: Path) -> None:
+    """Writes all of these files, or none, into a folder that is to be `path`."""
+    try:
+        for name, content in contents.items():
+            # Bytes: the line breaks of the text stay as they are.
+            (folder / name).write_bytes(content.encode())
+    except OSError as error:
+        for written in contents:
+            (folder / written).unlink(missing_ok=True)
+        raise cannot_be_written(path / name, error) from error

@@ -22,7 +22,7 @@ class Conll2012Format(OutputFormat):
 
     A `doc_key` such as `bc/cctv_0001_002` becomes the document `bc/cctv_0001`, part 002; others are part 000. Brackets
     cannot say which of two crossing names, or crossing mentions of one cluster, ends first: the later one is left out,
-    and a note says how many.
+    and a note says how many. So are texts without a token.
     """
 
     def __init__(self, layers: Dict[str, Layer], names: Optional[str] = None) -> None:
@@ -31,6 +31,8 @@ class Conll2012Format(OutputFormat):
         self._num_left_out = 0
 
     def text(self, output: JsonDict) -> str:
+        if not self._has_tokens(output):
+            return ""
         match = _KEY_WITH_PART.fullmatch(output["doc_key"])
         doc_id, part = (match["id"], match["part"]) if match else (output["doc_key"], "000")
         doc_id = _NOT_IN_A_KEY.sub("_", doc_id)
@@ -85,6 +87,8 @@ class Conll2012Format(OutputFormat):
 
     @property
     def notes(self) -> List[str]:
-        if not self._num_left_out:
-            return []
-        return [f"{self._num_left_out:,} names and mentions were left out that cross others; columns cannot hold them"]
+        notes = super().notes
+        if self._num_left_out:
+            count = f"{self._num_left_out:,}"
+            notes.append(f"{count} names and mentions were left out that cross others; columns cannot hold them")
+        return notes

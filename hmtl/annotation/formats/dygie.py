@@ -12,7 +12,8 @@ from hmtl.models.heads.task_head import Layer
 
 @OutputFormat.register("dygie")
 class DygieFormat(OutputFormat):
-    """One `Document` a line: tokens and layers, which `corpus: 'jsonl'` reads. Characters and scores have no place."""
+    """One `Document` a line: tokens and layers, which `corpus: 'jsonl'` reads. Characters, scores and texts without a
+    token have no place."""
 
     def __init__(self, layers: Dict[str, Layer], names: Optional[str] = None) -> None:
         super().__init__(layers, names)
@@ -20,6 +21,8 @@ class DygieFormat(OutputFormat):
         self._clusters = self._only_task("clusters")
 
     def text(self, output: JsonDict) -> str:
+        if not self._has_tokens(output):
+            return ""
         document = Document(output["doc_key"], output["sentences"])
         for task in self.tasks("spans"):
             document.spans[task] = [Span(row["start"], row["end"], row["label"]) for row in output[task]]

@@ -10,7 +10,7 @@ from allennlp.common.util import JsonDict
 from hmtl.annotation.head_mentions import name_task
 from hmtl.characters import visible_lines
 from hmtl.errors import UserError
-from hmtl.files import atomic_write
+from hmtl.files import record_file
 from hmtl.models.heads.task_head import Layer
 
 
@@ -35,14 +35,19 @@ class OutputFormat(Registrable):
     def __init__(self, layers: Dict[str, Layer], names: Optional[str] = None) -> None:
         self.layers = layers
         self.names = name_task(layers, names)
+        self._num_without_tokens = 0
 
     @property
     def notes(self) -> List[str]:
         """What the user is to know of what was written; a sentence each."""
-        return []
+        if not self._num_without_tokens:
+            return []
+        return [f"texts without a token have no place in the format; left out: {self._num_without_tokens:,}"]
 
     def write(self, outputs: Iterable[JsonDict], path: Optional[Path] = None) -> None:
         """Writes outputs of `annotate` as they come: to a file, which appears only once it is complete, or to stdout.
+
+        Where the outputs end in an error, those before it stay in a file of another name; see `record_file`.
 
         # Raises
 
@@ -53,17 +58,22 @@ class OutputFormat(Registrable):
             # Programs get the text as it is, people what acts on no terminal.
             self._write_to(cast(IO[str], _Terminal()) if sys.stdout.isatty() else sys.stdout, outputs)
             return
-        with atomic_write(path) as file:
-            self._write_to(file, outputs)
+        with record_file(path) as file:
+            self._write_to(cast(IO[str], file), outputs)
 
     def text(self, output: JsonDict) -> str:
-        """One annotated text, as it stands in the file."""
+        """One annotated text, as it stands in the file; nothing where it has no place there."""
         raise NotImplementedError
 
     def _write_to(self, file: IO[str], outputs: Iterable[JsonDict]) -> None:
         for output in outputs:
             file.write(self.text(output))
             file.flush()
+
+    def _has_tokens(self, output: JsonDict) -> bool:
+        """Whether a text can stand in a format that has no place for one without tokens; counts those that cannot."""
+        self._num_without_tokens += not output["sentences"]
+        return bool(output["sentences"])
 
     def tasks(self, layer: Layer) -> List[str]:
         """Those that predict spans, relations or clusters, from the lowest level up."""
