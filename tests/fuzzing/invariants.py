@@ -205,9 +205,11 @@ def _rows(path: Path, separator: Optional[str] = None) -> List[List[str]]:
     """The rows of columns, without comments; blanks and tabs separate, as elsewhere."""
     lines = path.read_bytes().decode("utf-8-sig").split("\n")
     cells = [re.split(r"[ \t]+", line.strip(" \t\r")) if separator is None else line.split(separator) for line in lines]
-    comment = "\0" if path.suffix in (".txt", ".tags") else "#"
+    has_comments = path.suffix not in (".txt", ".tags")
     blanks = " \t\r" if separator is None else None
-    return [row for row, line in zip(cells, lines) if line.strip(blanks) and not line.startswith(comment)]
+    return [
+        row for row, line in zip(cells, lines) if line.strip(blanks) and not (has_comments and line.startswith("#"))
+    ]
 
 
 def _sorted(document: Document) -> Document:
