@@ -160,7 +160,7 @@ def test_a_wrong_configuration_file_names_file_and_line(
         (["trian"], "invalid choice: 'trian'"),
         (["train", "config.json", "-s", "run", "-o", "{"], "hmtl: error: "),
         (["train", "config.json", "-s", "tags.tsv"], "hmtl: error: tags.tsv: "),
-        (["evaluate", "tags.tsv", "tags.tsv"], "hmtl: error: the archive cannot be unpacked: "),
+        (["evaluate", "tags.tsv", "tags.tsv"], "hmtl: error: tags.tsv: the archive cannot be unpacked: "),
         (["evaluate", "nowhere.tar.gz", "tags.tsv"], "hmtl: error: file nowhere.tar.gz not found"),
         (["predict", "a", "b", "--cuda-device", "99"], "hmtl: error: --cuda-device 99: PyTorch finds "),
         (
