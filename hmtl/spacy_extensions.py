@@ -125,20 +125,25 @@ def _set_clusters(doc: Doc, clusters: Iterable[Union[DocCluster, Sequence[Span]]
 
 
 def _keep(doc: Doc, name: str, rows: List[Dict[str, Any]]) -> None:
-    for key in list(_keys(doc, name)):
-        del doc.user_data[key]
-    doc.user_data[_MARK, _PREFIX + name, 0, len(doc.text)] = rows
+    data = _user_data(doc)
+    for key in _keys(doc, name):
+        del data[key]
+    data[_MARK, _PREFIX + name, 0, len(doc.text)] = rows
+
+
+def _user_data(doc: Doc) -> Dict[Any, Any]:
+    return doc.user_data
 
 
 def _keys(doc: Doc, name: str) -> List[Tuple[Any, ...]]:
     """Those of the texts that the document was made of, in order of the text."""
-    keys = [key for key in doc.user_data if isinstance(key, tuple) and len(key) == 4]
+    keys = [key for key in _user_data(doc) if isinstance(key, tuple) and len(key) == 4]
     return sorted((key for key in keys if key[:2] == (_MARK, _PREFIX + name)), key=lambda key: key[2])
 
 
 def _rows(doc: Doc, name: str) -> Iterator[Tuple[int, Dict[str, Any]]]:
     """What is kept, and where the text that it counts from begins."""
-    return ((key[2], row) for key in _keys(doc, name) for row in doc.user_data[key])
+    return ((key[2], row) for key in _keys(doc, name) for row in _user_data(doc)[key])
 
 
 def _mention(span: Span) -> List[Any]:
