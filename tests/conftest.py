@@ -1,8 +1,10 @@
 """What the tests share: places, determinism, and one tiny trained model."""
 
 import random
+import resource
 import signal
 from pathlib import Path
+from typing import Iterator
 
 import numpy
 import pytest
@@ -32,6 +34,15 @@ def fixed_seeds() -> None:
 def progress_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """The modules of benchmarks turn progress bars off for their whole process when they are imported."""
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """No file may grow beyond 8 KiB: the system refuses the rest of a write, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture(scope="session")

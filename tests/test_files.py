@@ -2,30 +2,20 @@ import errno
 import hashlib
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 import torch
 
 from hmtl.errors import UserError
-from hmtl.files import atomic_write, fingerprint, remove_left_partials, save_state, write_json
+from hmtl.files import atomic_write, fingerprint, record_file, remove_left_partials, save_state, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture
-def small_disk() -> Iterator[None]:
-    """No file may grow beyond 8 KiB: the system refuses the rest of a write, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def names(directory: Path) -> Any:
@@ -149,3 +139,57 @@ def test_the_fingerprint_of_a_state_is_that_of_its_file(tmp_path: Path) -> None:
 def test_json_reads_back(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"b": [1, None, "ü"]})
     assert json.loads((tmp_path / "a.json").read_text()) == {"b": [1, None, "ü"]}
+
+
+def test_records_appear_once_they_are_complete(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    (tmp_path / "a.incomplete").write_text("of an earlier run")
+    with record_file(path) as file:
+        file.write("grün\n")
+        file.write("")
+        assert not path.exists()
+    assert path.read_bytes() == "grün\n".encode()
+    assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("error", [UserError("bad"), KeyboardInterrupt(), ZeroDivisionError("ours")])
+def test_records_before_an_error_stay(error: BaseException, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path, incomplete = tmp_path / "a", tmp_path / "a.incomplete"
+    path.write_text("old")
+    with pytest.raises(type(error)) as caught, record_file(path) as file:
+        file.write("one\n")
+        raise error
+    message = f"what was written before is in {incomplete}"
+    assert message in (str(caught.value) if isinstance(error, UserError) else caplog.text)
+    assert (path.read_text(), incomplete.read_text(), names(tmp_path)) == ("old", "one\n", ["a", "a.incomplete"])
+    with pytest.raises(UserError, match="^early$"), record_file(tmp_path / "b"):
+        raise UserError("early")
+    assert names(tmp_path) == ["a", "a.incomplete"]
+
+
+def test_of_a_full_disk_the_whole_records_stay(tmp_path: Path, small_disk: None) -> None:
+    path, incomplete = tmp_path / "a", tmp_path / "a.incomplete"
+    with pytest.raises(UserError) as caught, record_file(path) as file:
+        for number in range(10):
+            file.write(f"{number}{'x' * 1000}\n")
+    assert str(caught.value) == (
+        f"{path}: cannot be written: file too large; what was written before is in {incomplete}"
+    )
+    assert incomplete.read_text() == "".join(f"{number}{'x' * 1000}\n" for number in range(8))
+    assert names(tmp_path) == ["a.incomplete"]
+
+
+def test_records_to_what_is_no_file_and_through_links(tmp_path: Path) -> None:
+    fifo, link, target = tmp_path / "fifo", tmp_path / "link", tmp_path / "below" / "target"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    with record_file(fifo) as file:
+        file.write("one\n")
+    assert os.read(reader, 100) == b"one\n" and not fifo.is_file()
+    os.close(reader)
+    target.parent.mkdir()
+    target.write_text("old")
+    link.symlink_to(target)
+    with record_file(link) as file:
+        file.write("new")
+    assert link.is_symlink() and target.read_text() == "new" and names(target.parent) == ["target"]

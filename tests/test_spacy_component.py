@@ -1,6 +1,9 @@
 """The component as users of spaCy know it: `add_pipe`, `pipe`, `to_disk`, displaCy."""
 
+import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +12,8 @@ import pytest
 import spacy
 from odd_texts import odd_texts
 from spacy import displacy
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
 from spacy.util import filter_spans
 from talkative_run import write_talkative_run
 
@@ -218,7 +222,161 @@ def test_errors_go_to_the_pipelines_handler(run):
     nlp.set_error_handler(lambda name, component, docs, error: failed.append((name, len(docs), str(error))))
     nlp.get_pipe("hmtl")._predictor._hmtl.tasks = ["gone"]
     assert list(nlp.pipe(["Tom", "Mara", "Oslo"], batch_size=2)) == []
-    assert [(name, count) for name, count, _ in failed] == [("hmtl", 2), ("hmtl", 1)]
+    assert [(name, count) for name, count, _ in failed] == [("hmtl", 1)] * 3
+
+
+def test_of_a_batch_that_fails_the_others_survive(run, monkeypatch):
+    nlp = pipeline(run)
+    texts = ["Tom met Mara.", "a fault", "He left Oslo.", "Bergen"]
+    expected = [doc.to_json() for doc in nlp.pipe(texts)]
+    predict_batch = HMTLPredictor._predict_batch
+
+    def failing(self, batch):
+        if any(text.text == "a fault" for _, text in batch):
+            raise RuntimeError("out of memory")
+        return predict_batch(self, batch)
+
+    monkeypatch.setattr(HMTLPredictor, "_predict_batch", failing)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        list(nlp.pipe(texts))
+    failed = []
+    nlp.set_error_handler(lambda name, component, docs, error: failed.extend(doc.text for doc in docs))
+    assert [doc.to_json() for doc in nlp.pipe(texts)] == [expected[0], *expected[2:]]
+    assert failed == ["a fault"]
+
+
+def test_entities_that_are_there_stay(run, predictor):
+    (output,) = annotate(predictor, [TEXT])
+    nlp = pipeline(run)
+    plain = nlp(TEXT)
+    first, second = plain.ents[:2]
+    assert len(first) > 1, "so that a part of it can be there before"
+
+    def prepared():
+        doc = nlp.make_doc(TEXT)
+        mine = Span(doc, first.start, first.start + 1, label="MINE", kb_id="Q1")
+        blocked = Span(doc, second.start, second.start + 1)
+        doc.set_ents([mine], blocked=[blocked], default="missing")
+        return doc, mine
+
+    doc, mine = prepared()
+    doc = nlp.get_pipe("hmtl")(doc)
+    found = [(span.start, span.end, span.label_) for span in plain.spans["mentions"]]
+    assert [(span.start, span.end, span.label_) for span in doc.spans["mentions"]] == found
+    assert doc.ents[0] == mine and doc.ents[0].kb_id_ == "Q1"
+    candidates = [doc.char_span(*bounds(row), label=row["label"]) for row in output["ner"]]
+    closed = {mine.start, second.start}
+    expected = filter_spans(span for span in candidates if closed.isdisjoint(range(span.start, span.end)))
+    assert list(doc.ents[1:]) == expected and len(expected) > 1
+    assert doc[second.start].ent_iob_ == "B" and not doc[second.start].ent_type_, "it is still blocked"
+    assert {token.ent_iob_ for token in doc} == {"B", "I", "O"}
+    again = [(span.start, span.end, span.label_) for span in doc.ents]
+    assert [(span.start, span.end, span.label_) for span in nlp.get_pipe("hmtl")(doc).ents] == again
+
+    doc, _ = prepared()
+    doc = pipeline(run, overwrite_ents=True).get_pipe("hmtl")(doc)
+    assert doc.ents[0].label_ == first.label_ and doc.ents[0].end == first.end
+    doc = nlp.make_doc(TEXT)
+    # What overlaps none stays.
+    doc.set_ents([Span(doc, first.start, first.end - 1, label="MINE")], blocked=[doc[first.end - 1 : first.end]])
+    doc = pipeline(run, overwrite_ents=True).get_pipe("hmtl")(doc)
+    assert [span.label_ for span in doc.ents] == ["MINE", *(span.label_ for span in plain.ents[1:])]
+
+
+def test_scores(run):
+    nlp = pipeline(run)
+    gold = nlp(TEXT)
+    examples = [Example(nlp.make_doc(TEXT), gold), Example(nlp.make_doc("Tom"), nlp.make_doc("Tom"))]
+    scores = nlp.evaluate(examples)
+    for name in ("ents", "spans_mentions", "relations", "clusters"):
+        assert [scores[f"{name}_{number}"] for number in "prf"] == [1.0, 1.0, 1.0], name
+    assert set(scores["spans_mentions_per_type"]) == {span.label_ for span in gold.spans["mentions"]}
+    # Of each the reference holds one less.
+    gold.ents = gold.ents[1:]
+    gold.spans["mentions"] = list(gold.spans["mentions"])[1:]
+    gold._.relations = gold._.relations[1:]
+    gold._.clusters = gold._.clusters[1:]
+    scores = nlp.evaluate([Example(nlp.make_doc(TEXT), gold)])
+    for name, count in (
+        ("ents", len(gold.ents)),
+        ("spans_mentions", len(gold.spans["mentions"])),
+        ("relations", len(gold._.relations)),
+    ):
+        assert (scores[f"{name}_p"], scores[f"{name}_r"]) == (pytest.approx(count / (count + 1)), 1.0), name
+    links = sum(len(cluster.mentions) - 1 for cluster in gold._.clusters)
+    predicted = sum(len(cluster.mentions) - 1 for cluster in nlp(TEXT)._.clusters)
+    assert (scores["clusters_muc_p"], scores["clusters_muc_r"]) == (pytest.approx(links / predicted), 1.0)
+    scores = pipeline(run, relations=None, save_model=True).evaluate([Example(nlp.make_doc(TEXT), nlp.make_doc(TEXT))])
+    assert scores["clusters_f"] is None and scores["spans_mentions_f"] is None and "relations_f" not in scores
+
+
+def test_two_components_in_a_pipeline(run, predictor):
+    (output,) = annotate(predictor, [TEXT])
+    nlp = spacy.blank("en")
+    config = {"model": str(run), "ents": None}
+    nlp.add_pipe("hmtl", name="first", config={**config, "clusters": None})
+    options = {"mentions": "ner", "spans_key": "names", "relations": None, "clusters_attr": "chains"}
+    nlp.add_pipe("hmtl", name="second", config={**config, **options})
+    try:
+        doc = nlp(TEXT)
+        assert len(doc.spans["mentions"]) == len(output["emd"]) and len(doc.spans["names"]) == len(output["ner"])
+        assert len(doc._.relations) == len(output["relation"]) and len(doc._.chains) == len(output["coref"])
+        assert doc._.clusters == [] and doc.ents == ()
+    finally:
+        Doc.remove_extension("chains")
+    # The same twice: the same result.
+    nlp = pipeline(run)
+    nlp.add_pipe("hmtl", name="again", config={"model": str(run)})
+    check(nlp(TEXT), output)
+
+
+def test_extensions_of_others_are_not_overwritten(run):
+    getter, setter = Doc.get_extension("clusters")[2:]
+    Doc.remove_extension("clusters")
+    Doc.set_extension("clusters", default=7)
+    try:
+        with pytest.raises(UserError, match="component 'hmtl': spaCy's documents already have an extension 'clusters'"):
+            pipeline(run)
+        doc = pipeline(run, clusters=None)(TEXT)
+        assert doc._.clusters == 7 and doc._.relations
+    finally:
+        Doc.remove_extension("clusters")
+        Doc.set_extension("clusters", getter=getter, setter=setter)
+
+
+def test_worker_processes_end_with_the_same_result(run, tmp_path):
+    """Cold and warm, where torch computes with several threads, which a forked process does not have."""
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import json, spacy, torch, hmtl.spacy_component\n"
+        "torch.set_num_threads(max(2, torch.get_num_threads()))\n"
+        "nlp = spacy.blank('en')\n"
+        f"nlp.add_pipe('hmtl', config={{'model': {str(run)!r}}})\n"
+        f"texts = [{TEXT!r} * 20, 'Tom left Oslo.'] * 2\n"
+        "def found(docs):\n"
+        "    return [[len(d.ents), len(d.spans['mentions']), len(d._.relations) > 0] for d in docs]\n"
+        "cold = found(nlp.pipe(texts, n_process=2, batch_size=2))\n"
+        "alone = found(map(nlp, texts))\n"
+        "warm = found(nlp.pipe(texts, n_process=2, batch_size=1))\n"
+        "print(json.dumps([cold, alone, warm, torch.get_num_threads()]))\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    process = subprocess.Popen(
+        [sys.executable, str(program)],
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        out, _ = process.communicate(timeout=180)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    cold, alone, warm, num_threads = json.loads(out)
+    assert cold == alone == warm and all(map(all, alone))
+    assert num_threads >= 2, "the process itself keeps its threads"
 
 
 def test_found_by_its_entry_point_and_imported_only_where_it_is_used(run, tmp_path):

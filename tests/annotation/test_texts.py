@@ -9,8 +9,7 @@ from hmtl.errors import DataError, UserError
 
 
 def read(*paths, kind="auto"):
-    texts = Texts([str(path) for path in paths], kind)
-    return list(texts.located(iter(texts)))
+    return list(Texts([str(path) for path in paths], kind))
 
 
 def refused(path, kind="auto"):
@@ -72,8 +71,6 @@ def test_invalid_utf8_is_named_by_file_and_byte(file):
 @pytest.mark.parametrize(
     "content, message",
     [
-        ("\n \n", ": holds no text"),
-        ("", ": holds no text"),
         ('{"text": "a"}\n{"text": ', ":2: not valid JSON"),
         ("3", ':1: expected {"text": ...} or {"sentences": ...}, found int'),
         ("[" * 100_000, ":1: not valid JSON"),
@@ -91,17 +88,43 @@ def test_a_missing_file_is_named_at_once(tmp_path):
         Texts([str(tmp_path)])
 
 
+def test_an_empty_file_is_an_empty_text_and_an_empty_line_is_none(file):
+    assert read(file("")) == [{"doc_key": "a", "text": ""}]
+    for content in ("", "\n \n"):
+        for kind in ("lines", "jsonl"):
+            path = file(content)
+            texts = Texts([str(path)], kind)
+            assert list(texts) == [] and texts.notes == [f"{path} holds no text"]
+    texts = Texts([str(file("One", "b.txt"))], "lines")
+    assert len(list(texts)) == 1 and texts.notes == []
+    assert read(file('{"text": ""}', "b.jsonl")) == [{"text": "", "doc_key": "b_1"}]
+
+
 def test_errors_of_others_get_the_place_of_the_last_text(file):
-    path = file("One\ntwo\nthree")
-    texts = Texts([str(path)], "lines")
+    texts = Texts([str(file("One\ntwo\nthree"))], "lines")
+    records = iter(texts)
+    next(records), next(records)
+    with pytest.raises(DataError, match=r"a\.txt:2: too odd$") as caught:
+        texts.refuse(UserError("too odd"))
+    assert (caught.value.message, caught.value.line) == ("too odd", 2)
 
-    def refusing():
-        for number, record in enumerate(texts):
-            if number == 1:
-                raise UserError("too odd")
-            yield record
 
-    outputs = texts.located(refusing())
-    assert next(outputs)["text"] == "One"
-    with pytest.raises(DataError, match=r"a\.txt:2: too odd$"):
-        next(outputs)
+def test_what_cannot_be_read_is_handed_on_and_the_rest_is_read(file, tmp_path):
+    lines = file(
+        b'{"text": "One"}\nno JSON\n\n{"text": "\xff"}\n' + b"[" * 100_000 + b'\n7\n{"text": "two"}', "b.jsonl"
+    )
+    gone = file("gone", "gone.txt")
+    errors = []
+    texts = Texts(
+        [str(file(b"\xff", "a.txt")), str(lines), str(gone), str(file("end", "c.txt"))], on_error=errors.append
+    )
+    gone.unlink()
+    assert [record["text"] for record in texts] == ["One", "two", "end"]
+    assert [(str(error.path), error.line) for error in errors] == [
+        (str(tmp_path / "a.txt"), None),
+        *((str(lines), number) for number in (2, 4, 5, 6)),
+        (str(gone), None),
+    ]
+    assert errors[2].message.startswith("not valid UTF-8 at byte 35 ")
+    assert str(errors[-1]) == f"{gone}: cannot be read: No such file or directory"
+    assert texts.notes == []

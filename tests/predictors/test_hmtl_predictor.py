@@ -265,15 +265,14 @@ def test_a_task_may_not_be_called_like_a_key_of_the_output():
         ({"txt": "a"}, 'expected {"text": "..."} or {"sentences".*found the keys: txt'),
         (["a"], "found list"),
         ({"text": 3}, "'text' is int; expected"),
-        ({"text": ""}, "'text' is empty"),
-        ({"text": " \n\t"}, "'text' is empty"),
         ({"sentences": "a b"}, "'sentences' is str; expected"),
-        ({"sentences": []}, "no sentences"),
+        ({"sentences": [[]]}, "sentence 0 is empty"),
         ({"sentences": ["a b"]}, "sentence 0 is no list of tokens but str"),
         ({"sentences": [["a"], []]}, "sentence 1 is empty"),
         ({"sentences": [["a", 3]]}, "sentence 0 holds a token that is not a non-empty string"),
         ({"text": "ab \ud83d"}, "character 3 of .* is half of a surrogate pair"),
         ({"sentences": [["\udc00"]]}, "half of a surrogate pair"),
+        ({"text": "a", "doc_key": "\udc00"}, "half of a surrogate pair"),
     ],
 )
 def test_bad_input(predictor, record, message):
@@ -285,10 +284,12 @@ def test_bad_lines_are_named_by_their_number(tiny_run):
     predictor = HMTLPredictor.load(tiny_run)
     assert predictor.load_line('{"text": "a"}') == {"doc_key": "line_1", "text": "a"}
     assert predictor.load_line('{"text": "a", "doc_key": "b"}')["doc_key"] == "b"
-    with pytest.raises(UserError, match="^line 3 of the input, empty lines not counted: 'text' is empty"):
-        predictor.load_line('{"text": ""}')
-    with pytest.raises(UserError, match="^line 4 .*: not valid JSON"):
-        predictor.load_line('{"text": "a"')
+    assert predictor.load_line('{"text": ""}') == {"doc_key": "line_3", "text": ""}
+    with pytest.raises(UserError, match="^line 4 of the input, empty lines not counted: 'text' is int"):
+        predictor.load_line('{"text": 3}')
+    for number, line in enumerate(['{"text": "a"', "[" * 100_000, '{"text": ' + "1" * 5000 + "}"], start=5):
+        with pytest.raises(UserError, match=f"^line {number} .*: not valid JSON"):
+            predictor.load_line(line)
 
 
 def test_not_an_hmtl_model(predictor):

@@ -131,9 +131,18 @@ def test_an_endless_stream_is_read_as_far_as_needed(predictor: HMTLPredictor) ->
 
 
 def test_texts_before_a_bad_one_are_predicted(predictor: HMTLPredictor) -> None:
-    outputs = predictor.predict_many(["Tom met Mara.", "He left.", " ", "Never read."])
+    outputs = predictor.predict_many(["Tom met Mara.", "He left.", "\ud800", "Never read."])
     assert [next(outputs)["text"], next(outputs)["text"]] == ["Tom met Mara.", "He left."]
-    with pytest.raises(UserError, match="'text' is empty"):
+    with pytest.raises(UserError, match="half of a surrogate pair"):
+        next(outputs)
+
+    def failing() -> Iterator[str]:
+        yield "Tom met Mara."
+        raise OSError("the disk is gone")
+
+    outputs = predictor.predict_many(failing())
+    assert next(outputs)["text"] == "Tom met Mara."
+    with pytest.raises(OSError, match="the disk is gone"):
         next(outputs)
     with pytest.raises(UserError, match="a batch of 0 texts"):
         next(predictor.predict_many(["a"], batch_size=0))
@@ -143,10 +152,51 @@ def test_no_texts(predictor: HMTLPredictor) -> None:
     assert predictor.predict_batch_json([]) == list(predictor.predict_many([])) == []
 
 
-def test_a_text_without_tokens(predictor: HMTLPredictor, monkeypatch: pytest.MonkeyPatch) -> None:
+EMPTY = ["", " \n\t\u00a0\u2003", {"sentences": []}, {"text": "", "doc_key": "e"}, {"text": " ", "sentences": []}]
+
+
+def test_nothing_is_found_in_empty_texts_and_the_others_do_not_notice(
+    predictor: HMTLPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = random_texts(len(EMPTY) + 1)
+    expected = predictor.predict_batch_json(texts)
+    seen = batches_seen(predictor, monkeypatch)
+    mixed = [item for pair in zip(texts, EMPTY) for item in pair] + texts[-1:]
+    for batch_size in (1, 3, 64):
+        outputs = list(predictor.predict_many(mixed, batch_size=batch_size))
+        assert outputs[::2] == expected
+        nothing = {"sentences": [], "token_offsets": [], **{task: [] for task in predictor.layers}}
+        assert outputs[1::2] == [
+            {"doc_key": key, "text": text, **nothing}
+            for key, text in [("document", ""), ("document", EMPTY[1]), ("document", ""), ("e", ""), ("document", "")]
+        ]
+    assert list(predictor.predict_many(EMPTY)) == outputs[1::2]
+    assert all(0 not in batch for batch in seen), "the model sees none of them"
+
+
+def test_a_text_in_which_no_token_is_found(predictor: HMTLPredictor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictor, "_split", lambda text: TokenizedText(text, [], []))
-    with pytest.raises(UserError, match="nothing but white space"):
-        predictor.predict("a")
+    assert predictor.predict("a")["sentences"] == [] and predictor.predict("a")["text"] == "a"
+
+
+def test_what_is_no_text_is_handed_on_and_the_others_are_predicted(predictor: HMTLPredictor) -> None:
+    good = random_texts(3)
+    bad = [3, {"sentences": [["a", ""]]}, {"text": "b\udc00"}, {"text": "c", "doc_key": "\ud83d"}, {}]
+    texts = [bad[0], good[0], bad[1], bad[2], good[1], bad[3], good[2], bad[4]]
+    errors: List[Any] = []
+    outputs = list(predictor.predict_many(texts, on_error=lambda number, error: errors.append((number, error))))
+    assert outputs == predictor.predict_batch_json(good)
+    assert [number for number, _ in errors] == [0, 2, 3, 5, 7]
+    assert all(isinstance(error, UserError) for _, error in errors)
+    assert "found int" in str(errors[0][1]) and "half of a surrogate pair" in str(errors[3][1])
+
+    def refuse(number: int, error: UserError) -> None:
+        raise UserError(f"text {number}") from error
+
+    some = predictor.predict_many(texts[1:], on_error=refuse)
+    assert next(some) == outputs[0]
+    with pytest.raises(UserError, match="^text 1$"):
+        next(some)
 
 
 # ---------------------------------------------------------------------------------------------- scores

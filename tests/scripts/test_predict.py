@@ -112,6 +112,13 @@ def test_other_weights(script, tiny_run, capsys, tmp_path):
     assert "relation: 200 relations" in capsys.readouterr().out
 
 
+def test_an_empty_text(script, tiny_run, capsys):
+    script.main([str(tiny_run), " "])
+    assert capsys.readouterr().out.split("\n\n")[0].rstrip() == "ner: no spans"
+    script.main([str(tiny_run), "", "--json"])
+    assert json.loads(capsys.readouterr().out)["token_offsets"] == []
+
+
 def test_as_a_program(tiny_run, tmp_path):
     done = run_command(SCRIPT, tiny_run, "-", input=TEXT, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -130,7 +137,7 @@ def test_another_model(other_run):
         (["nowhere.tar.gz", TEXT], "nowhere.tar.gz: no such archive"),
         ([str(ROOT / "pyproject.toml"), TEXT], "cannot be unpacked"),
         ([str(ROOT / "tests"), TEXT], "holds neither best.safetensors nor model.tar.gz"),
-        (["RUN", " "], "'text' is empty"),
+        (["RUN", "\udcff"], "half of a surrogate pair"),
         (["RUN", "no_such_file.txt", "--lines"], "no_such_file.txt"),
         (["RUN", TEXT, "--batch-size", "0"], "a batch of 0 texts"),
         (["RUN", TEXT, "--precision", "fp16"], "fp16 is for GPUs"),

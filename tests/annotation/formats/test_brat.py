@@ -127,6 +127,34 @@ def test_the_folder_is_new_and_complete_or_not_there(tmp_path):
         yield {"doc_key": "a", "text": "a", "ner": [], "emd": [], "relation": [], "coref": []}
         raise UserError("no more")
 
-    with pytest.raises(UserError, match="no more"):
+    incomplete = tmp_path / "new.incomplete"
+    with pytest.raises(UserError) as caught:
         form.write(failing(), tmp_path / "new")
-    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert str(caught.value) == f"no more; what was written before is in {incomplete}"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.incomplete", "old"]
+    assert sorted(path.name for path in incomplete.iterdir()) == ["a.ann", "a.txt", "annotation.conf"]
+    # Somebody may work on it.
+    with pytest.raises(UserError, match="new.incomplete: exists already"):
+        form.write([], tmp_path / "new")
+
+    def empty():
+        raise UserError("no more")
+        yield
+
+    with pytest.raises(UserError, match="^no more$"):
+        form.write(empty(), tmp_path / "other")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new.incomplete", "old"]
+
+
+def test_a_full_disk_names_the_file_and_keeps_the_texts_before_it(tmp_path, small_disk):
+    outputs = [
+        {"doc_key": key, "text": "a" * length, "ner": [], "emd": [], "relation": [], "coref": []}
+        for key, length in [("a", 1), ("b", 10_000), ("c", 1)]
+    ]
+    with pytest.raises(UserError) as caught:
+        OutputFormat.by_name("brat")(LAYERS).write(outputs, tmp_path / "out")
+    incomplete = tmp_path / "out.incomplete"
+    assert str(caught.value) == (
+        f"{tmp_path}/out/b.txt: cannot be written: file too large; what was written before is in {incomplete}"
+    )
+    assert sorted(path.name for path in incomplete.iterdir()) == ["a.ann", "a.txt", "annotation.conf"]

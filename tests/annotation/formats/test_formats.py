@@ -180,3 +180,58 @@ def test_odd_texts_in_every_format(talkative, shared_data, tmp_path):
         ]
     with open(tmp_path / "jsonl", encoding="utf-8", newline="\n") as file:
         assert [json.loads(line)["text"] for line in file] == texts
+
+
+EMPTY = {"doc_key": "empty", "text": " \n", "sentences": [], "token_offsets": [], **{task: [] for task in LAYERS}}
+
+
+@pytest.mark.parametrize(("name", "corpus"), [("dygie", JsonlCorpus()), ("conll2012", OntonotesCorpus())])
+def test_texts_without_a_token_have_no_place_in_what_is_read_as_a_corpus(name, corpus, outputs, tmp_path):
+    path = tmp_path / "a.v4_gold_conll"
+    form = written(name, [EMPTY, outputs[0], EMPTY, outputs[1]], path)
+    expected = tmp_path / "b.v4_gold_conll"
+    assert written(name, outputs, expected).notes == form.notes[1:]
+    assert path.read_text() == expected.read_text() and len(list(corpus.documents(str(path)))) == 2
+    assert form.notes[0] == "texts without a token have no place in the format; left out: 2"
+
+
+def test_texts_without_a_token_elsewhere(outputs, tmp_path):
+    texts = [EMPTY, outputs[0]]
+    assert written("jsonl", texts, tmp_path / "a").notes == []
+    assert [json.loads(line) for line in (tmp_path / "a").read_text().split("\n")[:-1]] == texts
+    written("html", texts, tmp_path / "a.html")
+    parser = DataOfPage()
+    parser.feed((tmp_path / "a.html").read_text(encoding="utf-8"))
+    assert json.loads(parser.data)["outputs"] == texts
+    assert written("brat", texts, tmp_path / "brat").notes == []
+    assert (tmp_path / "brat" / "empty.txt").read_text() == EMPTY["text"]
+    assert (tmp_path / "brat" / "empty.ann").read_text() == ""
+
+
+def failing(outputs):
+    yield from outputs
+    raise UserError("no more")
+
+
+@pytest.mark.parametrize("name", ["jsonl", "dygie", "conll2012", "html"])
+def test_what_was_written_before_an_error_stays(name, outputs, tmp_path):
+    path, incomplete = tmp_path / "out", tmp_path / "out.incomplete"
+    written(name, outputs, path)
+    whole = path.read_bytes()
+    with pytest.raises(UserError) as caught:
+        written(name, failing(outputs), path)
+    assert str(caught.value) == f"no more; what was written before is in {incomplete}"
+    assert path.read_bytes() == incomplete.read_bytes() == whole
+    with pytest.raises(UserError, match="^no more$"):
+        written(name, failing([]), path)
+    written(name, outputs[:1], path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"], "it is gone with the next that is complete"
+
+
+def test_on_standard_output_it_is_there_as_well(outputs, capsys):
+    for name in ("jsonl", "html"):
+        written(name, outputs, None)
+        whole = capsys.readouterr().out
+        with pytest.raises(UserError, match="^no more$"):
+            written(name, failing(outputs), None)
+        assert capsys.readouterr().out == whole
