@@ -3,7 +3,7 @@
 import json
 import os
 from itertools import repeat
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import torch
 from allennlp.common.checks import check_for_gpu
@@ -109,9 +109,10 @@ class HMTLPredictor(Predictor):
         super().__init__(model, reader, frozen)
         heads = {task: model.head(task) for task in model.tasks}
         self.layers: Dict[str, Layer] = {task: head.predicts for task, head in heads.items()}
+        self.labels: Dict[str, List[str]] = {task: list(head.labels or []) for task, head in heads.items()}
         self._scopes = {task: head.scope for task, head in heads.items()}
         self._split = SentenceSplitter(spacy_model)
-        self._hmtl = model
+        self.model = self._hmtl = model
         self._index = SentenceIndexer(reader.token_indexers, model.vocab)
         self._with_scores = with_scores
         self._dtype = PRECISIONS[precision]
@@ -196,12 +197,15 @@ class HMTLPredictor(Predictor):
     def predict_json(self, inputs: JsonDict) -> JsonDict:
         return self.predict_batch_json([inputs])[0]
 
-    def predict_batch_json(self, inputs: List[JsonDict]) -> List[JsonDict]:
+    def predict_batch_json(self, inputs: Sequence[Union[JsonDict, TokenizedText]]) -> List[JsonDict]:
         """The predictions for some texts, which are batched by `max_tokens` alone; see `predict_many`."""
         return list(self.predict_many(inputs, batch_size=max(1, len(inputs))))
 
     def predict_many(
-        self, texts: Iterable[Union[str, JsonDict]], batch_size: int = 64, max_tokens: int = MAX_TOKENS
+        self,
+        texts: Iterable[Union[str, JsonDict, TokenizedText]],
+        batch_size: int = 64,
+        max_tokens: int = MAX_TOKENS,
     ) -> Iterator[JsonDict]:
         """The predictions for any number of texts, also an endless stream, in their order.
 
@@ -210,8 +214,8 @@ class HMTLPredictor(Predictor):
 
         # Parameters
 
-        texts : `Iterable[Union[str, JsonDict]]`
-            Raw texts, or objects in the layout that the class describes.
+        texts : `Iterable[Union[str, JsonDict, TokenizedText]]`
+            Raw texts, objects in the layout that the class describes, or what `tokenized` made of such.
         batch_size : `int`, optional (default = `64`)
             The most texts in a batch.
         max_tokens : `int`, optional
@@ -255,7 +259,9 @@ class HMTLPredictor(Predictor):
             raise UserError(f"'text' holds nothing but white space; {_EXPECTED}")
         return text
 
-    def _keyed(self, inputs: JsonDict) -> KeyedText:
+    def _keyed(self, inputs: Union[JsonDict, TokenizedText]) -> KeyedText:
+        if isinstance(inputs, TokenizedText):
+            return "document", inputs
         text = self.tokenized(inputs)
         doc_key = inputs.get("doc_key")
         return "document" if doc_key is None else str(doc_key), text

@@ -8,6 +8,7 @@ from itertools import accumulate, pairwise
 from typing import Any, ContextManager, Dict, Iterable, List, Optional, Tuple
 
 import spacy
+from spacy.language import Language
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc, Token
 
@@ -27,6 +28,8 @@ _LONG_RUN = re.compile(rf"\S{{{_WINDOW + 1},}}")
 # Strings that a splitter's pipeline learns for good. Later ones it forgets after each text: a server would fill the
 # memory with the words of its clients.
 _MAX_STRINGS = 2**15
+# Of a forgotten word spaCy's tables keep an empty row, so that in the end they are made anew.
+_MAX_WORDS = 2**18
 # What a text added is freed at its end, and must not be in use by another thread.
 _SPLITTING = threading.Lock()
 
@@ -73,8 +76,9 @@ class SentenceSplitter:
 
     The work grows with the length of the text and no faster, whatever it holds: a run of characters without white
     space is cut where spaCy has split off 16 affixes, and a token where it has `MAX_TOKEN` characters; a sentence
-    ends at `MAX_SENTENCE` tokens at the latest. The memory does not grow with the texts (with spaCy 3.8 or later).
-    Threads may share a splitter.
+    ends at `MAX_SENTENCE` tokens at the latest. The memory does not grow with the words of the texts; that of a
+    pipeline that is named grows by some 20 bytes a new word, with spaCy before 3.8 by ten times as much. Threads may
+    share a splitter.
 
     # Parameters
 
@@ -89,8 +93,9 @@ class SentenceSplitter:
     """
 
     def __init__(self, spacy_model: str = None) -> None:
+        self._is_blank = spacy_model is None
         if spacy_model is None:
-            self._nlp = spacy.blank("en")
+            self._nlp = _blank()
         else:
             try:
                 self._nlp = spacy.load(spacy_model, exclude=["ner", "lemmatizer"])
@@ -104,8 +109,11 @@ class SentenceSplitter:
         self._max_strings = len(self._nlp.vocab.strings) + _MAX_STRINGS
 
     def __call__(self, text: str) -> TokenizedText:
-        with _SPLITTING, self._zone():
-            return self._split(text)
+        with _SPLITTING:
+            if self._is_blank and len(self._nlp.vocab) > _MAX_WORDS:
+                self._nlp = _blank()
+            with self._zone():
+                return self._split(text)
 
     def _zone(self) -> ContextManager[Any]:
         # Outside a zone spaCy remembers how it split a word, which is faster.
@@ -143,6 +151,12 @@ class SentenceSplitter:
         if not isinstance(tokenizer, Tokenizer):
             return []
         return [cut for run in _LONG_RUN.finditer(text) for cut in _cuts_of_run(tokenizer, text, *run.span())]
+
+
+def _blank() -> Language:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    return nlp
 
 
 def _cuts_of_run(tokenizer: Tokenizer, text: str, start: int, end: int) -> List[int]:
