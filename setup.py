@@ -44,7 +44,7 @@ EXTRAS = {
     "conflicts": ["torchjd[cagrad,quadprog-projector]>=0.18,<0.19"],  # gradient aggregators
     "plots": ["matplotlib>=3.7"],  # learning curves as images
     "search": ["optuna>=5,<6"],  # hmtl search
-    "serve": ["fastapi>=0.110,<1", "prometheus-client>=0.20", "uvicorn>=0.30,<1"],  # hmtl serve
+    "serve": ["fastapi>=0.110,<1", "prometheus-client>=0.20", "pydantic>=2,<3", "uvicorn>=0.30,<1"],  # hmtl serve
     "wandb": ["wandb>=0.17"],  # the callback hmtl_wandb
 }
 

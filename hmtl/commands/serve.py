@@ -1,8 +1,10 @@
 """`hmtl serve`: a trained model behind HTTP, with a page for people."""
 
 import argparse
+import os
 from dataclasses import fields
 from pathlib import Path
+from typing import List, Optional, Tuple
 
 from allennlp.commands.subcommand import Subcommand
 
@@ -10,13 +12,17 @@ from hmtl.errors import UserError
 from hmtl.server.limits import Limits
 
 DESCRIPTION = """\
-Serve a trained model: a page at /, POST /predict for programs, /health, /ready and /metrics for those who run it, and
-/docs, which describes them. Texts of different requests are read together. SIGTERM and Ctrl-C stop the server once what
-it took is answered. The log, one JSON object a line on stderr, holds no texts.
+Serve a trained model: a page at /, POST /predict for programs, /health, /ready, /info and /metrics for those who run
+it, and /docs, which describes them. Texts of different requests are read together. SIGTERM and Ctrl-C stop the server
+once what it took is answered. The log, one JSON object a line on stderr, holds no texts.
 
   hmtl serve runs/quickstart
   curl -s localhost:8000/predict -d '{"text": "Ada Lovelace lived in London."}'"""
 
+
+# So that the key stands in no list of processes.
+API_KEY = "HMTL_API_KEY"
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 _PACKAGES = ("fastapi", "prometheus_client", "uvicorn")
 
@@ -43,6 +49,29 @@ class Serve(Subcommand):
         )
         add("--spacy-model", metavar="NAME", help="the spaCy pipeline that splits texts (default: built-in rules)")
         add("--no-scores", action="store_true", help="answers without probabilities, in about half the time")
+        add("--metrics-port", type=int, metavar="N", help="shows /metrics at this port, and not at the other")
+        access = subparser.add_argument_group("access").add_argument
+        access(
+            "--allowed-host",
+            action="append",
+            metavar="NAME",
+            help="answers requests under this name alone; may be repeated (default: localhost, 127.0.0.1 and [::1] "
+            "where the server listens at one of them, else all)",
+        )
+        access("--api-key", metavar="KEY", help=f"asked of every request but /health and /ready (default: ${API_KEY})")
+        access(
+            "--trusted-proxies",
+            type=int,
+            default=0,
+            metavar="N",
+            help="proxies before the server, whose X-Forwarded-For names the clients (default: 0)",
+        )
+        access(
+            "--frame-ancestors",
+            default="'none'",
+            metavar="SOURCES",
+            help="whose pages may show the page in a frame (default: 'none')",
+        )
         limits = subparser.add_argument_group("limits")
         for limit in fields(Limits):
             limits.add_argument(
@@ -58,6 +87,7 @@ class Serve(Subcommand):
 
 def _serve(arguments: argparse.Namespace) -> None:
     try:
+        from hmtl.server.access import Access
         from hmtl.server.application import create_app
         from hmtl.server.run import run
     except ImportError as error:
@@ -67,6 +97,12 @@ def _serve(arguments: argparse.Namespace) -> None:
     from hmtl.predictors import HMTLPredictor
 
     limits = Limits(**{limit.name: getattr(arguments, limit.name) for limit in fields(Limits)})
+    access = Access(
+        _allowed_hosts(arguments.allowed_host, arguments.host),
+        arguments.api_key if arguments.api_key is not None else os.environ.get(API_KEY),
+        arguments.trusted_proxies,
+        arguments.frame_ancestors,
+    )
     predictor = HMTLPredictor.load(
         arguments.archive,
         arguments.spacy_model,
@@ -74,4 +110,14 @@ def _serve(arguments: argparse.Namespace) -> None:
         arguments.weights_file,
         with_scores=not arguments.no_scores,
     )
-    run(create_app(predictor, limits, arguments.title), arguments.host, arguments.port, limits)
+    archive = arguments.archive.resolve()
+    name = archive.parent.name if archive.name == "model.tar.gz" else archive.name
+    app = create_app(predictor, limits, arguments.title, access, name, arguments.metrics_port is None)
+    behind_proxy = arguments.trusted_proxies > 0
+    run(app, arguments.host, arguments.port, limits, arguments.metrics_port, behind_proxy)
+
+
+def _allowed_hosts(given: Optional[List[str]], host: str) -> Tuple[str, ...]:
+    if given is not None:
+        return tuple(given)
+    return _LOOPBACK if host in ("localhost", "127.0.0.1", "::1") else ()

@@ -1,5 +1,5 @@
 """Predictions as a page that needs nothing else."""
 
-from hmtl.page.page import document, page, server_page
+from hmtl.page.page import document, page, policy_of, server_page
 
-__all__ = ["document", "page", "server_page"]
+__all__ = ["document", "page", "policy_of", "server_page"]

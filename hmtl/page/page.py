@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from functools import lru_cache
 from html import escape
 from importlib.resources import files
@@ -58,6 +59,13 @@ def document(title: str, body: str, script: str = "") -> str:
         + (f"<script>{script}</script>\n" if script else "")
         + "</body>\n</html>\n"
     )
+
+
+def policy_of(html: str) -> str:
+    """The policy that a document of this module states, for a server to state as well."""
+    found = re.search(r'<meta http-equiv="Content-Security-Policy" content="([^"]*)">', html)
+    assert found is not None
+    return found[1]
 
 
 def _application(title: str, data: Dict[str, Any]) -> str:

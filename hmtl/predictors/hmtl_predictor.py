@@ -2,7 +2,7 @@
 
 import os
 from itertools import repeat
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import torch
 from allennlp.common.checks import check_for_gpu
@@ -115,9 +115,10 @@ class HMTLPredictor(Predictor):
         super().__init__(model, reader, frozen)
         heads = {task: model.head(task) for task in model.tasks}
         self.layers: Dict[str, Layer] = {task: head.predicts for task, head in heads.items()}
+        self.labels: Dict[str, List[str]] = {task: list(head.labels or []) for task, head in heads.items()}
         self._scopes = {task: head.scope for task, head in heads.items()}
         self._split = SentenceSplitter(spacy_model)
-        self._hmtl = model
+        self.model = self._hmtl = model
         self._index = SentenceIndexer(reader.token_indexers, model.vocab)
         self._with_scores = with_scores
         self._dtype = PRECISIONS[precision]
@@ -209,13 +210,13 @@ class HMTLPredictor(Predictor):
     def predict_json(self, inputs: JsonDict) -> JsonDict:
         return self.predict_batch_json([inputs])[0]
 
-    def predict_batch_json(self, inputs: List[JsonDict]) -> List[JsonDict]:
+    def predict_batch_json(self, inputs: Sequence[Union[JsonDict, TokenizedText]]) -> List[JsonDict]:
         """The predictions for some texts, which are batched by `max_tokens` alone; see `predict_many`."""
         return list(self.predict_many(inputs, batch_size=max(1, len(inputs))))
 
     def predict_many(
         self,
-        texts: Iterable[Union[str, JsonDict]],
+        texts: Iterable[Union[str, JsonDict, TokenizedText]],
         batch_size: int = 64,
         max_tokens: int = MAX_TOKENS,
         on_error: Optional[OnError] = None,
@@ -227,8 +228,8 @@ class HMTLPredictor(Predictor):
 
         # Parameters
 
-        texts : `Iterable[Union[str, JsonDict]]`
-            Raw texts, or objects in the layout that the class describes.
+        texts : `Iterable[Union[str, JsonDict, TokenizedText]]`
+            Raw texts, objects in the layout that the class describes, or what `tokenized` made of such.
         batch_size : `int`, optional (default = `64`)
             The most texts in a batch.
         max_tokens : `int`, optional
@@ -278,9 +279,12 @@ class HMTLPredictor(Predictor):
         return self._split(inputs["text"])
 
     def _tokenized_texts(
-        self, texts: Iterable[Union[str, JsonDict]], on_error: Optional[OnError]
+        self, texts: Iterable[Union[str, JsonDict, TokenizedText]], on_error: Optional[OnError]
     ) -> Iterator[KeyedText]:
         for number, inputs in enumerate(texts):
+            if isinstance(inputs, TokenizedText):
+                yield "document", inputs
+                continue
             try:
                 record = {"text": inputs} if isinstance(inputs, str) else inputs
                 text = self.tokenized(record)

@@ -11,35 +11,48 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import ClientDisconnect, Request
 
 from hmtl.errors import UserError
-from hmtl.page import server_page
+from hmtl.page import policy_of, server_page
 from hmtl.predictors import HMTLPredictor
+from hmtl.server.access import Access
 from hmtl.server.batcher import Closed, QueueFull
 from hmtl.server.body import read_body
 from hmtl.server.documentation import documentation
+from hmtl.server.info import describe
 from hmtl.server.limits import Limits
 from hmtl.server.messages import BadRequest, PredictRequest, PredictResponse, Reason
-from hmtl.server.metrics import Metrics
 from hmtl.server.service import PredictionService, encoded
 from hmtl.server.watch import Watch
 from hmtl.version import VERSION
 
 _WARM_UP = "Ada Lovelace lived in London. She wrote programs."
 
+_CLOSE_SECONDS = 1.0
+
 # As web servers log a client that went before its answer.
 _CLIENT_GONE = 499
 
 _REASONS = {
+    401: "The server asks for an API key",
+    403: "A page of another site asks",
     408: "The request did not come in time",
     413: "The body is too large",
     422: "Not a request of the server's, or too much in it",
-    429: "Too many texts wait; Retry-After says when to try again",
+    421: "The server is asked under another name than its own",
+    429: "Too many texts wait, or too many requests of this address are open; Retry-After says when to try again",
     503: "Too many requests are open, the answer took too long, or the server stops",
 }
 
 
-def create_app(predictor: HMTLPredictor, limits: Optional[Limits] = None, title: str = "hmtl") -> FastAPI:
-    """The ASGI application that serves a predictor: the page at `/`, `/predict`, `/health`, `/ready`, `/metrics`,
-    `/docs` and `/openapi.json`.
+def create_app(
+    predictor: HMTLPredictor,
+    limits: Optional[Limits] = None,
+    title: str = "hmtl",
+    access: Optional[Access] = None,
+    name: str = "hmtl",
+    with_metrics: bool = True,
+) -> FastAPI:
+    """The ASGI application that serves a predictor: the page at `/`, `/predict`, `/health`, `/ready`, `/info`,
+    `/metrics`, `/docs` and `/openapi.json`. Its `state.service` is the `PredictionService`.
 
     # Parameters
 
@@ -47,17 +60,24 @@ def create_app(predictor: HMTLPredictor, limits: Optional[Limits] = None, title:
     limits : `Limits`, optional
     title : `str`, optional (default = `"hmtl"`)
         The heading of the page.
+    access : `Access`, optional
+    name : `str`, optional (default = `"hmtl"`)
+        The name of the model, for `/info`.
+    with_metrics : `bool`, optional (default = `True`)
+        Whether `/metrics` is one of the routes.
     """
     limits = limits or Limits()
-    metrics = Metrics()
-    service = PredictionService(predictor, limits, metrics)
+    access = access or Access()
+    service = PredictionService(predictor, limits)
+    info = describe(predictor, name, limits)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # A first prediction takes longer than the others.
         await asyncio.wrap_future(service.submit([{"text": _WARM_UP}])[0])
         yield
-        await asyncio.to_thread(service.batcher.close)
+        # Whoever asked was answered by now.
+        await asyncio.to_thread(service.batcher.close, _CLOSE_SECONDS)
 
     app = FastAPI(
         title=title,
@@ -67,8 +87,12 @@ def create_app(predictor: HMTLPredictor, limits: Optional[Limits] = None, title:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.add_middleware(Watch, limits=limits, metrics=metrics)
+    app.state.service = service
+    app.add_middleware(Watch, limits=limits, metrics=service.metrics, access=access)
     page = server_page(title, predictor.layers, limits.max_characters)
+
+    def html(document: str) -> HTMLResponse:
+        return HTMLResponse(document, headers=access.headers(policy_of(document)))
 
     @app.post(
         "/predict",
@@ -86,11 +110,15 @@ def create_app(predictor: HMTLPredictor, limits: Optional[Limits] = None, title:
         try:
             records = PredictRequest.read(await read_body(request, limits)).records(limits)
             request.state.log.update(texts=len(records))
-            answers = await _answers(request, service.submit(records), limits.answer_seconds)
+            futures = service.submit(records, request.state.client)
+            answers = await _answers(request, futures, limits.answer_seconds)
         except (BadRequest, UserError) as error:
             raise HTTPException(422, str(error)) from None
-        except QueueFull:
+        except QueueFull as full:
             detail = f"too many texts wait for the model, of at most {limits.max_queue:,}; try again"
+            if full.of_client:
+                limit = limits.of_client(limits.max_queue)
+                detail = f"too many texts of this address wait for the model, of at most {limit:,}; try again"
             raise HTTPException(429, detail, {"Retry-After": "1"}) from None
         except Closed:
             raise HTTPException(503, "the server stops", {"Retry-After": "10"}) from None
@@ -113,18 +141,23 @@ def create_app(predictor: HMTLPredictor, limits: Optional[Limits] = None, title:
             return JSONResponse({"detail": "the server is busy, or stops"}, 503, {"Retry-After": "1"})
         return {"status": "ready"}
 
-    @app.get("/metrics", summary="Counters for Prometheus", response_class=Response)
-    async def show_metrics() -> Response:
-        metrics.waiting_texts.set(service.batcher.num_waiting)
-        return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    @app.get("/info", summary="Which model this is, and the limits")
+    async def show_info() -> Any:
+        return info
+
+    if with_metrics:
+
+        @app.get("/metrics", summary="Counters for Prometheus", response_class=Response)
+        async def show_metrics() -> Response:
+            return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return HTMLResponse(documentation(app.openapi()))
+        return html(documentation(app.openapi()))
 
     @app.get("/", include_in_schema=False)
     async def root() -> HTMLResponse:
-        return HTMLResponse(page)
+        return html(page)
 
     return app
 

@@ -2,16 +2,22 @@
 
 import threading
 import time
-from collections import deque
-from concurrent.futures import Future
-from typing import Callable, Deque, Generic, List, NamedTuple, Sequence, TypeVar
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from typing import Callable, Generic, List, NamedTuple, Optional, Sequence, TypeVar, Union
+
+from hmtl.server.fair_queue import FairQueue
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
 class QueueFull(Exception):
-    """More items wait than may."""
+    """More items wait than may; `of_client` where they are the client's own."""
+
+    def __init__(self, of_client: bool) -> None:
+        super().__init__()
+        self.of_client = of_client
 
 
 class Closed(Exception):
@@ -27,40 +33,44 @@ class _Waiting(NamedTuple):
 class Batcher(Generic[Item, Answer]):
     """Does work in batches, in one thread, while other threads go on handing in items.
 
-    Items are taken in the order in which they came. A batch starts at once when the thread is free, but after a batch
-    of several it waits a moment for as many again: clients that were answered together tend to return together. A
-    client alone never waits.
+    Clients have their turns, and so have the requests of each; see `FairQueue`. A batch starts at once when the thread
+    is free, but after a batch of several it waits a moment for as many again: clients that were answered together tend
+    to return together. A client alone never waits.
 
     # Parameters
 
-    work : `Callable[[List[Item]], Sequence[Answer]]`
-        Gives one answer an item. Where it raises, or gives more or fewer, its items are tried one by one, so that each
-        answers for itself.
+    work : `Callable[[List[Item]], Sequence[Union[Answer, Exception]]]`
+        Gives one answer an item, or why there is none. Where it raises, or gives more or fewer, its items are tried one
+        by one, so that each answers for itself.
     max_queue : `int`
         How many items may wait.
+    max_client_queue : `int`
+        How many of one client.
     max_batch : `int`
         How many are worked on together.
     max_batch_size : `int`
-        The largest number of items in a batch times the largest of their sizes: padding counts. A larger item goes
-        alone.
+        The largest sum of sizes in a batch. A larger item goes alone.
     wait_seconds : `float`
         How long a batch waits for others at most.
     """
 
     def __init__(
         self,
-        work: Callable[[List[Item]], Sequence[Answer]],
+        work: Callable[[List[Item]], Sequence[Union[Answer, Exception]]],
         max_queue: int,
+        max_client_queue: int,
         max_batch: int,
         max_batch_size: int,
         wait_seconds: float,
     ) -> None:
         self._work = work
         self._max_queue = max_queue
+        self._max_client_queue = max_client_queue
         self._max_batch = max_batch
         self._max_batch_size = max_batch_size
         self._wait_seconds = wait_seconds
-        self._queue: Deque[_Waiting] = deque()
+        self._queue: FairQueue[_Waiting] = FairQueue()
+        self._batch: List[_Waiting] = []
         self._changed = threading.Condition()
         self._closed = False
         self._num_expected = 1
@@ -77,8 +87,8 @@ class Batcher(Generic[Item, Answer]):
         """Whether items will be worked on."""
         return self._thread.is_alive() and not self._closed
 
-    def submit(self, items: Sequence[Item], sizes: Sequence[int]) -> "List[Future[Answer]]":
-        """The answers to come. A future that is cancelled before its turn costs nothing.
+    def submit(self, items: Sequence[Item], sizes: Sequence[int], client: str = "") -> "List[Future[Answer]]":
+        """The answers to come to a client's request. A future that is cancelled before its turn costs nothing.
 
         # Raises
 
@@ -90,18 +100,43 @@ class Batcher(Generic[Item, Answer]):
         with self._changed:
             if self._closed:
                 raise Closed
-            if len(self._queue) + len(waiting) > self._max_queue:
-                raise QueueFull
-            self._queue.extend(waiting)
+            if not self._has_room(client, len(waiting)):
+                # What nobody awaits any more takes no room.
+                self._queue.remove(lambda entry: entry.future.cancelled())
+            if not self._has_room(client, len(waiting)):
+                raise QueueFull(of_client=len(self._queue) + len(waiting) <= self._max_queue)
+            if waiting:
+                self._queue.add(client, waiting)
             self._changed.notify()
         return [entry.future for entry in waiting]  # type: ignore[misc]
 
-    def close(self) -> None:
-        """Finishes what was taken, and takes no more."""
+    def close(self, seconds: Optional[float] = None) -> bool:
+        """Finishes what was taken, and takes no more; after so many seconds it abandons the rest.
+
+        Whether the thread has ended: a batch that it works on cannot be stopped.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify()
-        self._thread.join()
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self.abandon()
+        return not self._thread.is_alive()
+
+    def abandon(self) -> None:
+        """Takes no more, and answers what was taken, what it works on included, by `Closed`."""
+        with self._changed:
+            self._closed = True
+            waiting = [*self._batch, *(self._queue.take() for _ in range(len(self._queue)))]
+            self._changed.notify()
+        for entry in waiting:
+            _settle(entry.future, Closed())
+
+    def _has_room(self, client: str, number: int) -> bool:
+        return (
+            len(self._queue) + number <= self._max_queue
+            and self._queue.num_of(client) + number <= self._max_client_queue
+        )
 
     def _run(self) -> None:
         while True:
@@ -110,7 +145,7 @@ class Batcher(Generic[Item, Answer]):
                 if not self._queue:
                     return
                 self._await_more()
-                batch = self._next_batch()
+                batch = self._batch = self._next_batch()
             if batch:
                 self._num_expected = len(batch)
                 self._answer(batch)
@@ -125,14 +160,17 @@ class Batcher(Generic[Item, Answer]):
 
     def _next_batch(self) -> List[_Waiting]:
         batch: List[_Waiting] = []
-        largest = 0
+        size = 0
         while self._queue and len(batch) < self._max_batch:
-            largest = max(largest, self._queue[0].size)
-            if batch and largest * (len(batch) + 1) > self._max_batch_size:
+            if self._queue.first().future.cancelled():
+                self._queue.take()
+                continue
+            if batch and size + self._queue.first().size > self._max_batch_size:
                 break
-            entry = self._queue.popleft()
+            entry = self._queue.take()
             if entry.future.set_running_or_notify_cancel():
                 batch.append(entry)
+                size += entry.size
         return batch
 
     def _answer(self, batch: List[_Waiting]) -> None:
@@ -143,10 +181,19 @@ class Batcher(Generic[Item, Answer]):
                 raise RuntimeError(f"expected an answer for each of {len(batch)} items, got {len(answers)}")
         except Exception as error:
             if len(batch) == 1:
-                batch[0].future.set_exception(error)
+                _settle(batch[0].future, error)
                 return
             for entry in batch:
                 self._answer([entry])
             return
         for entry, answer in zip(batch, answers, strict=True):
-            entry.future.set_result(answer)
+            _settle(entry.future, answer)
+
+
+def _settle(future: "Future[object]", answer: object) -> None:
+    # It may have been abandoned meanwhile.
+    with suppress(InvalidStateError):
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

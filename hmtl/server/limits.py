@@ -1,5 +1,6 @@
 """What a server takes on."""
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -17,7 +18,7 @@ class Limits:
     # Raises
 
     UserError
-        Where a limit is not positive; `wait_seconds` may be 0.
+        Where a limit is not positive; `wait_seconds` may be 0. Where the share of a client is more than 1.
     """
 
     max_body_bytes: int = _limit(1_000_000, "the body of a request; more is answered by 413")
@@ -27,14 +28,22 @@ class Limits:
     max_queue: int = _limit(512, "texts that wait for the model; more are answered by 429")
     max_requests: int = _limit(256, "requests that are open at once; more are answered by 503")
     max_connections: int = _limit(512, "connections that are open at once; more are closed")
+    client_share: float = _limit(0.5, "the part of the last three that one client's address may take, up to 1")
     max_batch_texts: int = _limit(32, "texts that the model reads together")
-    max_batch_characters: int = _limit(40_000, "the same in characters, each text counted as the longest of them")
+    max_batch_characters: int = _limit(40_000, "the same in characters; a longer text is read alone")
     wait_seconds: float = _limit(0.01, "how long a text waits for as many others as came with the last ones")
     read_seconds: float = _limit(10.0, "how long a client may take to send a request, or to read a part of the answer")
     answer_seconds: float = _limit(30.0, "how long a request may wait for its answer; then it gets 503")
+    stop_seconds: float = _limit(25.0, "how long SIGTERM waits for the answers to what was taken; the rest gets 503")
 
     def __post_init__(self) -> None:
         for limit in fields(self):
             value = getattr(self, limit.name)
-            if value < 0 or (value == 0 and limit.name != "wait_seconds"):
+            if not 0 <= value < math.inf or (value == 0 and limit.name != "wait_seconds"):
                 raise UserError(f"{limit.name} is {value}; expected a positive number")
+        if not self.client_share <= 1:
+            raise UserError(f"client_share is {self.client_share}; expected a part of 1")
+
+    def of_client(self, limit: int) -> int:
+        """The part of a limit that one client may take."""
+        return math.ceil(limit * self.client_share)

@@ -1,12 +1,18 @@
 """What a request may say, and what it is told."""
 
+import difflib
 from typing import Any, Dict, List, Literal, Optional
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import from_json
 
+from hmtl.predictors.text import MAX_TOKEN
 from hmtl.server.limits import Limits
 
 EXPECTED = 'expected {"text": "..."}, {"texts": ["...", ...]} or {"sentences": [["a", "token", ...], ...]}'
+
+# Of each key, in how many lists its strings stand.
+_DEPTHS = {"text": 0, "texts": 1, "sentences": 2}
 
 
 class BadRequest(Exception):
@@ -14,9 +20,9 @@ class BadRequest(Exception):
 
 
 class PredictRequest(BaseModel):
-    """One of `text`, `texts` and `sentences`. Other keys are ignored."""
+    """One of `text`, `texts` and `sentences`, and nothing else."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True, extra="forbid")
 
     text: Optional[str] = Field(None, description="one raw text")
     texts: Optional[List[str]] = Field(None, description="several raw texts")
@@ -29,15 +35,23 @@ class PredictRequest(BaseModel):
         # Raises
 
         BadRequest
-            Where it is not valid UTF-8, not valid JSON, too deeply nested, or its values have other types.
+            Where it is not valid UTF-8, not valid JSON, too deeply nested, has other keys, or its values other types.
         """
         try:
-            return cls.model_validate_json(body)
-        except ValidationError as error:
-            # The first one: an array of a million wrong values has a million. Never the values: they are the client's.
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(map(str, first["loc"]))
-            raise BadRequest(f"{place + ': ' if place else ''}{first['msg']}; {EXPECTED}") from None
+            values = from_json(body)
+        except ValueError as error:
+            raise BadRequest(f"not valid JSON: {error}; {EXPECTED}") from None
+        if not isinstance(values, dict):
+            raise BadRequest(f"found no JSON object; {EXPECTED}")
+        unknown = next((key for key in values if key not in cls.model_fields), None)
+        if unknown is not None:
+            near = difflib.get_close_matches(unknown[:20], cls.model_fields, n=1)
+            advice = f"did you mean '{near[0]}'?" if near else EXPECTED
+            raise BadRequest(f"unknown key {unknown[:40]!r}; {advice}")
+        for key, value in values.items():
+            if value is not None:
+                _check_strings(key, value, _DEPTHS[key])
+        return cls(**values)
 
     def records(self, limits: Limits) -> List[Dict[str, Any]]:
         """The inputs of the predictor.
@@ -50,6 +64,8 @@ class PredictRequest(BaseModel):
         if sum(value is not None for value in (self.text, self.texts, self.sentences)) != 1:
             raise BadRequest(f"{EXPECTED}, and one of them alone")
         if self.sentences is not None:
+            if any(len(token) > MAX_TOKEN for sentence in self.sentences for token in sentence):
+                raise BadRequest(f"a token has more than {MAX_TOKEN} characters")
             _check_length("the text", sum(len(token) + 1 for sentence in self.sentences for token in sentence), limits)
             return [{"sentences": self.sentences}]
         if self.texts is None:
@@ -73,6 +89,16 @@ class Reason(BaseModel):
     """Why a request was not answered."""
 
     detail: str
+
+
+def _check_strings(place: str, value: Any, depth: int) -> None:
+    """Raises `BadRequest` at the first that is none; of a million pydantic would list each, for seconds."""
+    if not isinstance(value, list if depth else str):
+        raise BadRequest(f"{place}: Input should be a valid {'list' if depth else 'string'}; {EXPECTED}")
+    if depth:
+        for number, item in enumerate(value):
+            if depth > 1 or not isinstance(item, str):
+                _check_strings(f"{place}.{number}", item, depth - 1)
 
 
 def _record(name: str, text: str, limits: Limits) -> Dict[str, Any]:

@@ -1,5 +1,7 @@
 """What Prometheus asks a server for."""
 
+from typing import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -7,9 +9,9 @@ _TEXTS = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
-    """The counters of one application."""
+    """The counters of one application; `num_waiting` counts the texts that wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, num_waiting: Callable[[], int]) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.requests = Counter(
@@ -23,7 +25,8 @@ class Metrics:
             registry=self.registry,
         )
         self.open_requests = Gauge("hmtl_open_requests", "Requests not answered yet", registry=self.registry)
-        self.waiting_texts = Gauge("hmtl_waiting_texts", "Texts that wait for the model", registry=self.registry)
+        waiting = Gauge("hmtl_waiting_texts", "Texts that wait for the model", registry=self.registry)
+        waiting.set_function(num_waiting)
         self.batch_texts = Histogram(
             "hmtl_batch_texts", "Texts that the model read together", buckets=_TEXTS, registry=self.registry
         )

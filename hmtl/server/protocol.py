@@ -11,13 +11,15 @@ from hmtl.server.limits import Limits
 
 
 class GuardedProtocol(H11Protocol):
-    """Uvicorn's HTTP with limits that it lacks: on the number of connections, on the time for a request's headers, and
-    on the time for which a client may leave an answer unread. The time for a body is the application's.
+    """Uvicorn's HTTP with limits that it lacks: on the number of connections, in all and of one address, on the time
+    for a request's headers, and on the time for which a client may leave an answer unread. The time for a body is the
+    application's.
 
     A subclass for one set of `Limits` is made by `guarded`.
     """
 
     limits = Limits()
+    max_of_address = limits.of_client(limits.max_connections)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -26,7 +28,8 @@ class GuardedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.limits.max_connections:
+        num_of_address = sum(other.client[:1] == self.client[:1] for other in self.connections if other.client)
+        if len(self.connections) > self.limits.max_connections or num_of_address > self.max_of_address:
             transport.abort()
             return
         self._header_timer = self._abort_later()
@@ -66,9 +69,9 @@ class GuardedProtocol(H11Protocol):
         return self.loop.call_later(self.limits.read_seconds, self.transport.abort)
 
 
-def guarded(of_limits: Limits) -> type:
+def guarded(of_limits: Limits, max_of_address: int) -> type:
     """The protocol with these limits, in the form that uvicorn takes."""
-    return type("GuardedProtocol", (GuardedProtocol,), {"limits": of_limits})
+    return type("GuardedProtocol", (GuardedProtocol,), {"limits": of_limits, "max_of_address": max_of_address})
 
 
 def _cancel(timer: Optional[asyncio.TimerHandle]) -> None:

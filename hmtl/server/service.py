@@ -2,9 +2,11 @@
 
 import json
 from concurrent.futures import Future
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Union
 
+from hmtl.errors import UserError
 from hmtl.predictors import HMTLPredictor
+from hmtl.predictors.text import TokenizedText
 from hmtl.server.batcher import Batcher
 from hmtl.server.limits import Limits
 from hmtl.server.messages import BadRequest
@@ -18,40 +20,48 @@ class PredictionService:
 
     predictor : `HMTLPredictor`
     limits : `Limits`
-    metrics : `Metrics`
     """
 
-    def __init__(self, predictor: HMTLPredictor, limits: Limits, metrics: Metrics) -> None:
+    def __init__(self, predictor: HMTLPredictor, limits: Limits) -> None:
         self.layers = predictor.layers
         self._predictor = predictor
         self._limits = limits
-        self._metrics = metrics
         self.batcher: "Batcher[Dict[str, Any], bytes]" = Batcher(
-            self._work, limits.max_queue, limits.max_batch_texts, limits.max_batch_characters, limits.wait_seconds
+            self._work,
+            limits.max_queue,
+            limits.of_client(limits.max_queue),
+            limits.max_batch_texts,
+            limits.max_batch_characters,
+            limits.wait_seconds,
         )
+        self.metrics = Metrics(lambda: self.batcher.num_waiting)
 
-    def submit(self, records: List[Dict[str, Any]]) -> "List[Future[bytes]]":
+    def submit(self, records: List[Dict[str, Any]], client: str = "") -> "List[Future[bytes]]":
         """The predictor's outputs to come, as JSON; their errors are `BadRequest` and the predictor's `UserError`."""
-        return self.batcher.submit(records, [_num_characters(record) for record in records])
+        return self.batcher.submit(records, [_num_characters(record) for record in records], client)
 
-    def _work(self, records: List[Dict[str, Any]]) -> List[bytes]:
-        for record in records:
-            self._check_sentences(record)
-        with self._metrics.batch_seconds.time():
-            outputs = self._predictor.predict_batch_json(records)
-        self._metrics.batch_texts.observe(len(outputs))
-        self._metrics.tokens.inc(sum(len(output["token_offsets"]) for output in outputs))
+    def _work(self, records: List[Dict[str, Any]]) -> "List[Union[bytes, Exception]]":
+        # Texts are split here, by the one thread that waits for nobody and for which nobody but texts waits.
+        texts = [self._tokenized(record) for record in records]
+        good = [text for text in texts if not isinstance(text, Exception)]
+        with self.metrics.batch_seconds.time():
+            outputs = self._predictor.predict_batch_json(good) if good else []
+        self.metrics.batch_texts.observe(len(outputs))
+        self.metrics.tokens.inc(sum(map(len, good)))
         # Here and not where requests are read: a long answer would hold the others up.
-        return [encoded(output) for output in outputs]
+        answers = iter([encoded(output) for output in outputs])
+        return [text if isinstance(text, Exception) else next(answers) for text in texts]
 
-    def _check_sentences(self, record: Dict[str, Any]) -> None:
-        """Relations are scored for all pairs of tokens in a sentence: the memory grows with the square of that."""
-        limit = self._limits.max_sentence_tokens
-        if _num_characters(record) <= limit:
-            return
-        longest = max(map(len, self._predictor.tokenized(record).sentences))
+    def _tokenized(self, record: Dict[str, Any]) -> Union[TokenizedText, Exception]:
+        try:
+            text = self._predictor.tokenized(record)
+        except UserError as error:
+            return error
+        # Relations are scored for all pairs of tokens in a sentence: the memory grows with the square of that.
+        longest, limit = max(map(len, text.sentences), default=0), self._limits.max_sentence_tokens
         if longest > limit:
-            raise BadRequest(f"a sentence has {longest:,} tokens; at most {limit:,} are allowed")
+            return BadRequest(f"a sentence has {longest:,} tokens; at most {limit:,} are allowed")
+        return text
 
 
 def encoded(value: Any) -> bytes:

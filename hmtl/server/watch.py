@@ -1,12 +1,15 @@
-"""Every request, counted and logged; those beyond the limit, and what nobody expected, answered."""
+"""Every request, counted and logged; what is refused, beyond the limit, or unexpected, answered."""
 
 import logging
 import time
+from collections import Counter
 from typing import Any, Dict, MutableMapping, Optional
 
+from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hmtl.server.access import PROBES, Access
 from hmtl.server.limits import Limits
 from hmtl.server.logs import places
 from hmtl.server.metrics import Metrics
@@ -17,15 +20,19 @@ _LOGGER = logging.getLogger("hmtl.server")
 class Watch:
     """ASGI middleware around a server's application.
 
-    A log line has what `scope["state"]` collected under `log`, and never a text, a query or a name of a path that is
+    A request by HEAD gets the head of the answer to GET. `scope["state"]["client"]` is the address of who asks. A log
+    line has what `scope["state"]` collected under `log`, and never a text, a query or a name of a path that is
     none of the application's.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, limits: Limits, metrics: Metrics, access: Access) -> None:
         self._app = app
         self._limits = limits
         self._metrics = metrics
+        self._access = access
+        self._headers = access.headers("default-src 'none'")
         self._num_open = 0
+        self._num_of_client: Counter = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -34,24 +41,29 @@ class Watch:
         start = time.perf_counter()
         status: Optional[int] = None
         log: Dict[str, Any] = {}
-        scope.setdefault("state", {})["log"] = log
+        client = self._access.client(scope)
+        scope.setdefault("state", {}).update(log=log, client=client)
+        is_head = scope["method"] == "HEAD"
+        if is_head:
+            scope = {**scope, "method": "GET"}
 
         async def watched_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            elif is_head:
+                message = {**message, "body": b""}
             await send(message)
 
         self._num_open += 1
+        self._num_of_client[client] += 1
         self._metrics.open_requests.inc()
         try:
-            if self._num_open > self._limits.max_requests:
-                busy = {"detail": f"more than {self._limits.max_requests:,} requests are open; try again"}
-                # The body may not have been read.
-                headers = {"Retry-After": "1", "Connection": "close"}
-                await JSONResponse(busy, 503, headers)(scope, receive, watched_send)
-            else:
-                await self._app(scope, receive, watched_send)
+            refusal = self._access.refusal(scope) or self._beyond_limits(scope, client)
+            await (refusal or self._app)(scope, receive, watched_send)
         except Exception as error:
             # The message of an error may quote a text, its place does not.
             log["error"] = type(error).__name__
@@ -61,8 +73,24 @@ class Watch:
                 await JSONResponse(fault, 500)(scope, receive, watched_send)
         finally:
             self._num_open -= 1
+            self._num_of_client[client] -= 1
+            if not self._num_of_client[client]:
+                del self._num_of_client[client]
             self._metrics.open_requests.dec()
             self._record(scope, status, time.perf_counter() - start, log)
+
+    def _beyond_limits(self, scope: Scope, client: str) -> Optional[JSONResponse]:
+        limit = self._limits.max_requests
+        if scope["path"] in PROBES:
+            return None
+        # The body may not have been read.
+        headers = {"Retry-After": "1", "Connection": "close"}
+        if self._num_open > limit:
+            return JSONResponse({"detail": f"more than {limit:,} requests are open; try again"}, 503, headers)
+        if self._num_of_client[client] > self._limits.of_client(limit):
+            detail = f"more than {self._limits.of_client(limit):,} requests of this address are open; try again"
+            return JSONResponse({"detail": detail}, 429, headers)
+        return None
 
     def _record(self, scope: MutableMapping[str, Any], status: Optional[int], seconds: float, log: Any) -> None:
         route = scope.get("route")

@@ -1,15 +1,25 @@
 """What the server answers, by the ASGI application itself."""
 
+import base64
+import hashlib
 import json
+import struct
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Iterator, List
 
 import pytest
+import torch
 from fastapi.testclient import TestClient
 
+from hmtl.errors import UserError
 from hmtl.server import Limits
+from hmtl.server.access import Access
 from hmtl.server.application import create_app
+from hmtl.server.info import weights_digest
+from hmtl.server.messages import BadRequest, PredictRequest
+from hmtl.version import VERSION
 
 TEXTS = [
     "Mara Lind, a baker from Oslo, met her brother Tom. He works for Fjord Bakeries in Bergen.",
@@ -51,7 +61,7 @@ def test_answers_equal_offline_prediction(client, predictor):
 
 
 def test_one_text_and_tokens(client, predictor):
-    one = post(client, {"text": TEXTS[0], "something": "else"})
+    one = post(client, {"text": TEXTS[0]})
     assert one.status_code == 200
     assert one.json()["outputs"] == [rounded(predictor.predict_json({"text": TEXTS[0]}))]
     sentences = [["Mara", "Lind", "left", "Oslo", "."], ["She", "met", "Tom"]]
@@ -94,7 +104,11 @@ BAD = [
     ([], 422, "object"),
     ([{"text": "a"}], 422, "object"),
     ({}, 422, '{"text": "..."}'),
-    ({"txt": "a"}, 422, '{"text": "..."}'),
+    ({"txt": "a"}, 422, "unknown key 'txt'; did you mean 'text'?"),
+    ({"text": "a", "tasks": ["ner"]}, 422, "unknown key 'tasks'"),
+    ({"text": "a", "sentence": []}, 422, "did you mean 'sentences'?"),
+    ({"text": "a", "x" * 1000: 1}, 422, "unknown key 'xxx"),
+    ({"sentences": [["a", "b" * 513]]}, 422, "a token has more than 512 characters"),
     ({"text": None}, 422, '{"text": "..."}'),
     ({"text": "a", "texts": ["b"]}, 422, "one of them alone"),
     ({"text": 3}, 422, "text: Input should be a valid string"),
@@ -114,7 +128,7 @@ BAD = [
     ({"texts": ["a", "b " * 251]}, 422, "text 2 of 'texts' has 502 characters"),
     ({"text": "a " * 60}, 422, "a sentence has 60 tokens; at most 50"),
     ({"sentences": [["a"] * 51]}, 422, "a sentence has 51 tokens; at most 50"),
-    ({"sentences": [["a" * 600]]}, 422, "601 characters; at most 500"),
+    ({"sentences": [["a" * 400, "b" * 200]]}, 422, "602 characters; at most 500"),
     ({"sentences": "abc"}, 422, "sentences: "),
     ({"sentences": ["abc"]}, 422, "sentences.0: "),
     ({"sentences": [["a", 3]]}, 422, "sentences.0.1: "),
@@ -134,6 +148,17 @@ def test_what_is_no_request(client, body, status, reason):
     assert isinstance(detail, str) and detail and "\n" not in detail and len(detail) < 300
     assert reason in detail
     assert post(client, {"text": "Yes"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "wrong", [b'"texts":[%b]' % b",".join([b"1"] * 300_000), b'"sentences":[%b]' % b",".join([b"[1]"] * 200_000)]
+)
+def test_the_first_of_many_wrong_values_is_told_at_once(wrong):
+    start = time.process_time()
+    with pytest.raises(BadRequest, match="valid string"):
+        PredictRequest.read(b"{%b}" % wrong)
+    # With a list of all errors it were seconds, in which nobody else is answered.
+    assert time.process_time() - start < 1
 
 
 def test_the_reason_does_not_repeat_the_text(client):
@@ -203,19 +228,21 @@ class HeldUp:
 
     def __init__(self, predictor: Any) -> None:
         self._predictor = predictor
-        self.layers = predictor.layers
         self.may_go_on = threading.Event()
         self.waits = threading.Event()
         self.seen: List[str] = []
 
-    def predict_batch_json(self, records: List[Any]) -> Any:
-        self.seen += [record["text"] for record in records]
-        if any("wait" in record["text"] for record in records):
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._predictor, name)
+
+    def predict_batch_json(self, texts: List[Any]) -> Any:
+        self.seen += [text.text for text in texts]
+        if any("wait" in text.text for text in texts):
             self.waits.set()
             assert self.may_go_on.wait(60)
-        if any("fault" in record["text"] for record in records):
+        if any("fault" in text.text for text in texts):
             raise RuntimeError("a secret")
-        return self._predictor.predict_batch_json(records)
+        return self._predictor.predict_batch_json(texts)
 
 
 @pytest.fixture
@@ -224,7 +251,8 @@ def held_up(predictor) -> HeldUp:
 
 
 def test_a_full_queue(held_up):
-    with TestClient(create_app(held_up, Limits(max_queue=2))) as client, ThreadPoolExecutor(3) as pool:
+    limits = Limits(max_queue=2, client_share=1.0)
+    with TestClient(create_app(held_up, limits)) as client, ThreadPoolExecutor(3) as pool:
         first = pool.submit(post, client, {"text": "wait"})
         assert held_up.waits.wait(30)
         too_many = post(client, {"texts": ["a", "b", "c"]})
@@ -260,6 +288,7 @@ def test_too_many_open_requests(held_up):
         refused = post(client, {"text": "Yes"})
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
         assert "1 requests are open" in refused.json()["detail"]
+        assert client.get("/health").status_code == client.get("/ready").status_code == 200
         held_up.may_go_on.set()
         assert first.result(60).status_code == 200
 
@@ -275,3 +304,183 @@ def test_a_fault_of_the_model_costs_one_answer(held_up, caplog):
     assert [fault["error"] for fault in faults] == ["RuntimeError"]
     assert any("test_application.py" in place for place in faults[0]["traceback"])
     assert "secret" not in caplog.text
+
+
+def waits_for(client: TestClient, number: int) -> bool:
+    """Whether so many texts wait for the model within half a minute."""
+    deadline = time.monotonic() + 30
+    while client.app.state.service.batcher.num_waiting != number and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return client.app.state.service.batcher.num_waiting == number
+
+
+def test_the_limits_of_one_address(held_up):
+    limits = Limits(max_queue=4, max_requests=4, client_share=0.5)
+    access = Access(trusted_proxies=1)
+    with TestClient(create_app(held_up, limits, access=access)) as client, ThreadPoolExecutor(4) as pool:
+
+        def ask(address: str, *texts: str) -> Any:
+            # The first is what the client claims, the last what the proxy saw.
+            return client.post("/predict", json={"texts": texts}, headers={"X-Forwarded-For": f"9.9.9.9, {address}"})
+
+        first = pool.submit(ask, "10.0.0.1", "wait")
+        assert held_up.waits.wait(30)
+        refused = ask("10.0.0.1", "a", "b", "c")
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+        assert "of this address wait for the model, of at most 2" in refused.json()["detail"]
+        second = pool.submit(ask, "10.0.0.1", "a", "b")
+        assert waits_for(client, 2)
+        refused = ask("10.0.0.1", "d")
+        assert refused.status_code == 429
+        assert "more than 2 requests of this address" in refused.json()["detail"]
+        other = pool.submit(ask, "10.0.0.2", "e")
+        assert waits_for(client, 3)
+        held_up.may_go_on.set()
+        assert [answer.result(60).status_code for answer in (first, second, other)] == [200] * 3
+
+
+def test_without_a_trusted_proxy_nobody_can_claim_an_address():
+    def client_of(access: Access, *forwarded: str) -> str:
+        headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
+        return access.client({"type": "http", "headers": headers, "client": ("127.0.0.1", 1)})
+
+    assert client_of(Access(), "10.0.0.1") == "127.0.0.1"
+    assert client_of(Access(trusted_proxies=1), "9.9.9.9, 10.0.0.1") == "10.0.0.1"
+    assert client_of(Access(trusted_proxies=2), "9.9.9.9, 10.0.0.1", "10.0.0.2") == "10.0.0.1"
+    assert client_of(Access(trusted_proxies=2), "10.0.0.1") == "127.0.0.1"
+    assert client_of(Access(trusted_proxies=1)) == "127.0.0.1"
+
+
+def test_texts_are_split_once(predictor, monkeypatch):
+    split: List[str] = []
+    whole = predictor._split
+    monkeypatch.setattr(predictor, "_split", lambda text: split.append(text) or whole(text))
+    with TestClient(create_app(predictor, LIMITS)) as client:
+        split.clear()
+        texts = [TEXTS[0], "a " * 60, TEXTS[1]]
+        assert post(client, {"texts": texts}).status_code == 422
+        assert split == texts
+        split.clear()
+        assert post(client, {"texts": texts[::2]}).status_code == 200
+        assert split == texts[::2]
+
+
+def test_info(client, predictor):
+    info = client.get("/info").json()
+    assert (info["model"], info["version"]) == ("hmtl", VERSION)
+    assert info["tasks"]["ner"] == {"predicts": "spans", "labels": predictor.labels["ner"]}
+    assert {task: entry["predicts"] for task, entry in info["tasks"].items()} == predictor.layers
+    found = {row["label"] for text in TEXTS for row in predictor.predict(text)["ner"]}
+    assert found <= set(info["tasks"]["ner"]["labels"])
+    assert info["limits"]["max_texts"] == 8
+    assert info["weights_sha256"] == weights_digest(predictor.model)
+
+
+def test_the_digest_is_that_of_the_values_alone():
+    layer = torch.nn.Linear(2, 1)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[1.0, -2.0]]))
+        layer.bias.fill_(0.5)
+    # By hand: sorted names, types, shapes, and the bytes of little-endian floats.
+    expected = hashlib.sha256(
+        b"bias torch.float32 (1,)\n"
+        + struct.pack("<f", 0.5)
+        + b"weight torch.float32 (1, 2)\n"
+        + struct.pack("<2f", 1.0, -2.0)
+    ).hexdigest()
+    assert weights_digest(layer) == expected
+    layer.weight.data[0, 1] = -2.0000002
+    assert weights_digest(layer) != expected
+
+
+def test_head_answers_as_get_without_a_body(client):
+    for path in ("/", "/health", "/ready", "/info", "/metrics", "/docs", "/nothing"):
+        head, get = client.head(path), client.get(path)
+        assert head.status_code == get.status_code
+        assert head.content == b"" and get.content
+        assert head.headers["content-type"] == get.headers["content-type"]
+    assert client.head("/predict").status_code == 405
+
+
+def test_what_browsers_are_told(client):
+    for answer in (client.get("/"), client.get("/docs"), client.get("/nothing"), post(client, {"text": "Yes"})):
+        policy = answer.headers["content-security-policy"]
+        assert policy.endswith("; frame-ancestors 'none'")
+        assert policy.startswith("default-src 'none'")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+    page = client.get("/")
+    # What the page states itself: the header must not forbid the page its own script.
+    stated = page.text.partition('http-equiv="Content-Security-Policy" content="')[2].partition('"')[0]
+    assert "script-src 'sha256-" in stated
+    assert page.headers["content-security-policy"] == f"{stated}; frame-ancestors 'none'"
+
+
+def test_hosts(predictor):
+    access = Access(allowed_hosts=("example.org", "[::1]"), frame_ancestors="'self' https://example.org")
+    with TestClient(create_app(predictor, access=access)) as client:
+
+        def status(path: str, host: str) -> int:
+            return client.get(path, headers={"Host": host}).status_code
+
+        for host in ("example.org", "example.org:8000", "EXAMPLE.org", "[::1]:8000"):
+            assert status("/info", host) == 200, host
+        for host in ("evil.test", "example.org.evil.test", "evil.example.org", "", "[::1", "::1", "[::2]"):
+            assert status("/info", host) == 421, host
+        # Probes know addresses alone.
+        assert status("/health", "10.1.2.3:8000") == 200
+        answer = client.get("/", headers={"Host": "example.org"})
+        assert answer.headers["content-security-policy"].endswith("; frame-ancestors 'self' https://example.org")
+
+
+def test_pages_of_other_sites(client):
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    assert client.post("/predict", json={"text": "Yes"}, headers=headers).status_code == 403
+    for site in ("same-origin", "none"):
+        headers = {"Sec-Fetch-Site": site}
+        assert client.post("/predict", json={"text": "Yes"}, headers=headers).status_code == 200
+
+
+def test_an_api_key(predictor, caplog):
+    key = "a-key-of-18-letters"
+    caplog.set_level("DEBUG")
+    with TestClient(create_app(predictor, access=Access(api_key=key))) as client:
+
+        def status(authorization: str) -> int:
+            headers = {"Authorization": authorization} if authorization else {}
+            return client.post("/predict", json={"text": "Yes"}, headers=headers).status_code
+
+        def basic(text: str) -> str:
+            return "Basic " + base64.b64encode(text.encode()).decode()
+
+        for right in (f"Bearer {key}", f"bearer {key}", basic(f":{key}"), basic(f"anybody:{key}")):
+            assert status(right) == 200, right
+        wrong = ["", key, "Bearer", f"Bearer {key}x", f"Bearer {key[:-1]}", f"Bearer x{key}", f"Digest {key}"]
+        for authorization in [*wrong, basic(key), basic(f"{key}:"), "Basic ?", "Basic", "Bearer \u00e9"]:
+            assert status(authorization.encode("latin-1")) == 401, authorization  # type: ignore[arg-type]
+        for path in ("/", "/info", "/metrics", "/docs", "/openapi.json", "/nothing"):
+            answer = client.get(path)
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"] == 'Basic realm="hmtl"'
+        assert client.get("/health").status_code == client.get("/ready").status_code == 200
+        assert key not in client.get("/info", headers={"Authorization": f"Bearer {key}"}).text
+    assert key not in caplog.text
+    assert key not in repr(Access(api_key=key))
+
+
+def test_rules_that_cannot_be_meant():
+    for wrong in (
+        {"api_key": ""},
+        {"api_key": "short"},
+        {"api_key": "with a blank in it"},
+        {"trusted_proxies": -1},
+        {"frame_ancestors": "'self'; script-src *"},
+        {"frame_ancestors": ""},
+        {"allowed_hosts": ("example.org:80",)},
+        {"allowed_hosts": ("https://example.org",)},
+    ):
+        with pytest.raises(UserError):
+            Access(**wrong)  # type: ignore[arg-type]
+    for share in (0.0, 1.5, float("nan")):
+        with pytest.raises(UserError, match="client_share"):
+            Limits(client_share=share)

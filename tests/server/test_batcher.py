@@ -32,7 +32,7 @@ def work() -> Work:
 
 
 def batcher_of(work: Work, **options: Any) -> "Batcher[int, int]":
-    defaults = {"max_queue": 100, "max_batch": 4, "max_batch_size": 100, "wait_seconds": 0.0}
+    defaults = {"max_queue": 100, "max_client_queue": 100, "max_batch": 4, "max_batch_size": 100, "wait_seconds": 0.0}
     return Batcher(work, **{**defaults, **options})
 
 
@@ -53,13 +53,13 @@ def test_what_waits_is_worked_on_together_and_in_order(work):
     assert work.batches == [[0], [5, 3, 8, 2], [9]]
 
 
-def test_a_batch_is_bounded_by_its_size_with_padding(work):
+def test_a_batch_is_bounded_by_the_sum_of_sizes(work):
     batcher = busy(work, max_batch_size=10)
-    # 2 * 5 is 10; a third, as long as the longest, would make 15. 11 alone is more than 10, and goes alone.
-    futures = batcher.submit([1, 2, 3, 4, 5], [2, 5, 1, 11, 1])
+    # 2 + 5 + 3 is 10. 11 alone is more than 10, and goes alone.
+    futures = batcher.submit([1, 2, 3, 4, 5], [2, 5, 3, 11, 1])
     work.may_go_on.set()
     assert [future.result(30) for future in futures] == [1, 4, 9, 16, 25]
-    assert work.batches == [[0], [1, 2], [3], [4], [5]]
+    assert work.batches == [[0], [1, 2, 3], [4], [5]]
 
 
 def test_a_full_queue_takes_all_or_nothing(work):
@@ -153,3 +153,65 @@ def test_closing_finishes_what_was_taken(work):
     assert not batcher.alive
     with pytest.raises(Closed):
         batcher.submit([6], [1])
+
+
+def test_clients_and_their_requests_have_their_turns(work):
+    batcher = busy(work, max_batch=3)
+    futures = batcher.submit(list(range(50, 60)), [1] * 10, "greedy")
+    futures += batcher.submit([20, 21], [1, 1], "greedy")
+    futures += batcher.submit([30, 31], [1, 1], "modest")
+    futures += batcher.submit([40], [1], "third")
+    work.may_go_on.set()
+    assert [future.result(30) for future in futures] == [item**2 for item in (*range(50, 60), 20, 21, 30, 31, 40)]
+    assert work.batches[1:4] == [[50, 30, 40], [20, 31, 51], [21, 52, 53]]
+
+
+def test_a_client_leaves_room_for_others(work):
+    batcher = busy(work, max_queue=4, max_client_queue=2)
+    batcher.submit([1, 2], [1, 1], "greedy")
+    with pytest.raises(QueueFull) as full:
+        batcher.submit([3], [1], "greedy")
+    assert full.value.of_client
+    batcher.submit([4, 5], [1, 1], "modest")
+    with pytest.raises(QueueFull) as full:
+        batcher.submit([6], [1], "third")
+    assert not full.value.of_client
+    work.may_go_on.set()
+
+
+def test_what_nobody_awaits_takes_no_room(work):
+    batcher = busy(work, max_queue=3)
+    dropped = batcher.submit([1, 2, 3], [1] * 3, "gone")
+    assert [future.cancel() for future in dropped] == [True] * 3
+    futures = batcher.submit([4, 5, 6], [1] * 3)
+    work.may_go_on.set()
+    assert [future.result(30) for future in futures] == [16, 25, 36]
+    assert work.batches == [[0], [4, 5, 6]]
+
+
+def test_an_answer_may_be_an_exception(work):
+    work.may_go_on.set()
+    batcher = batcher_of(lambda items: [ValueError("odd") if item % 2 else item for item in items])  # type: ignore
+    even, odd = batcher.submit([2, 3], [1, 1])
+    assert even.result(30) == 2
+    with pytest.raises(ValueError, match="odd"):
+        odd.result(30)
+
+
+def test_what_is_abandoned_is_told_so(work):
+    batcher = busy(work)
+    running = batcher.submit([1], [1])
+    work.may_go_on.set()
+    assert running[0].result(30) == 1
+    work.may_go_on.clear()
+    work.started.clear()
+    running, waiting = batcher.submit([2], [1]), batcher.submit([3], [20])
+    assert work.started.wait(30)
+    assert not batcher.close(0.1)
+    for future in (*running, *waiting):
+        with pytest.raises(Closed):
+            future.result(0)
+    # What it works on comes to its end all the same, and nothing else is begun.
+    work.may_go_on.set()
+    assert batcher.close(30)
+    assert [3] not in work.batches

@@ -1,12 +1,15 @@
 """`hmtl serve` as users start it: slow, silent and vanishing clients, the log, and the end."""
 
 import json
+import os
+import random
 import signal
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Tuple
+from typing import Any, Dict, List, Tuple
 
 import httpx
 import pytest
@@ -142,7 +145,7 @@ def test_an_answer_that_nobody_reads(start):
 
 
 def test_sigterm_finishes_what_was_taken(start, predictor):
-    server = start("--max-batch-texts", "1")
+    server = start("--max-batch-texts", "1", "--stop-seconds", "60")
     texts = [f"{SECRET} It was day {number}." * 20 for number in range(12)]
     with ThreadPoolExecutor(len(texts)) as pool:
         answers = [pool.submit(httpx.post, server.url + "/predict", json={"text": text}, timeout=60) for text in texts]
@@ -204,3 +207,151 @@ def test_mistakes_on_the_command_line(tiny_run: Path, tmp_path: Path, capsys):
         assert "name another --host or --port" in error
     assert "nowhere.invalid:8000" in error_of(capsys, ["serve", str(tiny_run), "--host", "nowhere.invalid"])
     assert "--port 70000: expected" in error_of(capsys, ["serve", str(tiny_run), "--port", "70000"])
+
+
+# Of which spaCy's tokeniser would make minutes of work.
+HOSTILE = ["=" * 20_000, "[" * 19_999, "'s" * 10_000, "a" + "(*" * 9_999, ":" * 20_000, "a" * 20_000]
+MARKS = "=()[]{}*#_!?+<>'\""
+
+
+def texts_of(chosen: random.Random) -> Dict[str, List[str]]:
+    """New texts of each kind; every word of them is new."""
+    new = [f"W{chosen.getrandbits(60):x}" for _ in range(40)]
+    mixed = "".join(chosen.choice(MARKS) for _ in range(15_000))
+    return {
+        "small": [f"Mara {new[0]} lives in {new[1]}."],
+        "large": [" ".join(f"{word} met {word[::-1]} in Oslo." for word in new * 3)],
+        "many": [f"{word} left Bergen." for word in new[:20]],
+        "hostile": [chosen.choice([*HOSTILE, mixed])],
+        "split": [f"{mixed[:2_000]}. " * 3],
+    }
+
+
+def ask_all(url: str, kinds: List[str], num_requests: int, seed: int = 0) -> List[Tuple[str, int, float]]:
+    """Kind, status and seconds of the requests that one thread for each of `kinds` sends, one after the other."""
+
+    def ask(number: int) -> List[Tuple[str, int, float]]:
+        chosen, kind = random.Random(100 * seed + number), kinds[number]
+        with httpx.Client(base_url=url, timeout=60) as client:
+            answers = []
+            for _ in range(num_requests):
+                start = time.monotonic()
+                answer = client.post("/predict", json={"texts": texts_of(chosen)[kind]})
+                answers.append((kind, answer.status_code, time.monotonic() - start))
+        return answers
+
+    with ThreadPoolExecutor(len(kinds)) as pool:
+        return [answer for answers in pool.map(ask, range(len(kinds))) for answer in answers]
+
+
+class Probe(threading.Thread):
+    """Asks `/health` again and again, until `stop`."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.seconds: List[float] = []
+        self._url = url
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        with httpx.Client(base_url=self._url, timeout=30) as client:
+            while not self._stopped.wait(0.1):
+                start = time.monotonic()
+                assert client.get("/health").status_code == 200
+                self.seconds.append(time.monotonic() - start)
+
+    def stop(self) -> float:
+        """The longest time of an answer."""
+        self._stopped.set()
+        self.join(60)
+        return max(self.seconds)
+
+
+def resident_mb(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
+
+
+def test_hostile_texts_among_sixteen_clients(start):
+    server = start("--answer-seconds", "30")
+    probe = Probe(server.url)
+    probe.start()
+    kinds = ["small"] * 8 + ["large", "large", "many", "many", "hostile", "hostile", "split", "split"]
+    answers = ask_all(server.url, kinds, 4)
+    slowest = probe.stop()
+    # A run of 20,000 marks is one sentence of too many tokens; one of letters is cut and read.
+    assert {status for kind, status, _ in answers if kind in ("small", "large", "many")} == {200}
+    assert {status for kind, status, _ in answers if kind == "hostile"} <= {200, 422}
+    assert 422 in {status for kind, status, _ in answers if kind == "hostile"}
+    assert max(seconds for kind, _, seconds in answers if kind == "small") < 30
+    assert slowest < 1, slowest
+    assert server.stop() == 0
+
+
+def test_sigterm_ends_a_server_under_load_in_time(start):
+    server = start("--stop-seconds", "2", "--max-sentence-tokens", "20000", "--answer-seconds", "60")
+    # Each keeps the model busy for many seconds: a sentence of thousands of tokens.
+    text = "a " * 8_000
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(httpx.post, f"{server.url}/predict", json={"text": text}, timeout=60) for _ in range(4)]
+        taken = httpx.Client(base_url=server.url)
+        deadline = time.monotonic() + 30
+        while "hmtl_open_requests 5.0" not in taken.get("/metrics").text and time.monotonic() < deadline:
+            time.sleep(0.05)
+        begun = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        statuses = [answer.result(60).status_code for answer in asked]
+        assert server.process.wait(30) == 0
+    # Two seconds, and a little for the process itself.
+    assert time.monotonic() - begun < 2 + 5
+    assert 503 in statuses
+    assert set(statuses) <= {200, 503}
+    assert server.lines()[-1]["event"] == "stopped"
+
+
+def test_metrics_at_a_port_of_their_own(start):
+    server = start("--metrics-port", "0")
+    port = next(line["metrics_port"] for line in server.lines() if line["event"] == "metrics")
+    assert httpx.get(f"{server.url}/metrics").status_code == 404
+    httpx.post(f"{server.url}/predict", json={"text": "Yes"})
+    metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    assert 'hmtl_requests_total{method="POST",path="/predict",status="200"} 1.0' in metrics
+    assert "hmtl_waiting_texts 0.0" in metrics
+    assert server.stop() == 0
+
+
+def test_who_may_ask(start, monkeypatch, tiny_run):
+    monkeypatch.setenv("HMTL_API_KEY", "a-key-from-outside")
+    server = start()
+    key = {"Authorization": "Bearer a-key-from-outside"}
+    # A name that an attacker made to point here.
+    assert httpx.get(f"{server.url}/info", headers={**key, "Host": "evil.test"}).status_code == 421
+    assert httpx.get(f"{server.url}/info").status_code == 401
+    info = httpx.get(f"{server.url}/info", headers=key)
+    assert info.json()["model"] == tiny_run.name
+    assert httpx.head(f"{server.url}/health").status_code == 200
+    assert server.stop() == 0
+    assert "a-key-from-outside" not in "".join(server.log)
+
+
+def memory_over(server: Any, num_requests: int) -> Tuple[float, float]:
+    """Of the server's process, in MB, after a first fifth of the requests and after all, each with new words."""
+    per_thread, first = num_requests // (5 * 8), 0.0
+    for seed in range(5):
+        answers = ask_all(server.url, ["small"] * 7 + ["many"], per_thread, seed)
+        first = first or resident_mb(server.process.pid)
+        assert {status for _, status, _ in answers} == {200}
+    return first, resident_mb(server.process.pid)
+
+
+def test_memory_does_not_grow_with_new_words(start):
+    server = start()
+    first, last = memory_over(server, 400)
+    assert last < first + 40, (first, last)
+
+
+@pytest.mark.slow
+def test_memory_is_flat_over_ten_thousand_requests(start):
+    server = start()
+    first, last = memory_over(server, 10_000)
+    print(f"memory of the server: {first:,.0f} MB after 2,000 requests, {last:,.0f} MB after 10,000")
+    assert last < first + 40, (first, last)
