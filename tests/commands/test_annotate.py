@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import sys
 
 import pytest
@@ -11,6 +12,7 @@ from terminals import Terminal
 
 from hmtl.annotation import annotate
 from hmtl.cli import main
+from hmtl.data.corpora import JsonlCorpus, OntonotesCorpus
 from hmtl.data.document import read_jsonl
 from hmtl.predictors import HMTLPredictor
 
@@ -156,9 +158,6 @@ def test_bad_input_ends_in_one_line(run, text_file, tmp_path, capsys, monkeypatc
     assert "the model has no task 'x'" in refused(capsys, run, text_file, "--tasks", "x")
     give_stdin(monkeypatch, b"abc \xff")
     assert refused(capsys, run, "-").startswith("standard input: not valid UTF-8 at byte 4")
-    empty = tmp_path / "empty.txt"
-    empty.write_text(" \n")
-    assert refused(capsys, run, empty).startswith(f"{empty}: 'text' is empty")
     lines = tmp_path / "b.jsonl"
     lines.write_text('\n{"sentences": [["a"], []]}\n')
     assert refused(capsys, run, lines) == f"{lines}:2: document 'b_2': sentence 1 is empty; remove it"
@@ -169,9 +168,121 @@ def test_an_older_output_stays_where_the_input_is_bad(run, text_file, tmp_path, 
     bad.write_bytes(b"\xff")
     output.write_text("older")
     before = sorted(path.name for path in tmp_path.iterdir())
-    assert refused(capsys, run, text_file, bad, "--output", output).startswith(f"{bad}: not valid UTF-8 at byte 0")
+    message = refused(capsys, run, bad, text_file, "--output", output)
+    assert message == f"{bad}: not valid UTF-8 at byte 0 (invalid start byte); convert the file to UTF-8"
     assert output.read_text() == "older"
     assert sorted(path.name for path in tmp_path.iterdir()) == before
+    # The text before it is kept, and a line says where.
+    message = refused(capsys, run, text_file, bad, "--output", output)
+    assert message.endswith(f"; what was written before is in {output}.incomplete")
+    assert output.read_text() == "older"
+    assert [json.loads(line)["doc_key"] for line in (tmp_path / "out.jsonl.incomplete").read_text().splitlines()] == [
+        "a"
+    ]
+
+
+@pytest.fixture
+def batch(tmp_path, text_file):
+    """Files of which some are empty and some hold what is no text; the keys of the texts, and the places of errors."""
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "blank.txt").write_text(" \n\t")
+    (tmp_path / "none.jsonl").write_text("\n")
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    lines = tmp_path / "b.jsonl"
+    good = [{"text": "Tom met Mara.", "doc_key": "x"}, {"text": ""}, {"sentences": []}, {"text": "Oslo."}]
+    bad = ["no JSON", "[" * 100_000, '{"text": 3}', '{"sentences": [["a", ""]]}', '{"text": "\\ud83d"}', "7"]
+    lines.write_text("\n".join([json.dumps(good[0]), *bad, "", *map(json.dumps, good[1:])]))
+    names = ["empty.txt", "latin.txt", "a.txt", "b.jsonl", "none.jsonl", "blank.txt"]
+    return (
+        [tmp_path / name for name in names],
+        ["empty", "a", "x", "b_9", "b_10", "b_11", "blank"],
+        [(str(tmp_path / "latin.txt"), None), *((str(lines), number) for number in range(2, 8))],
+    )
+
+
+def test_bad_texts_are_skipped_on_request_with_a_line_for_each(run, batch, expected, tmp_path, capsys):
+    files, keys, places = batch
+    output, errors = tmp_path / "out.jsonl", tmp_path / "out.jsonl.errors.jsonl"
+    call(run, *files, "--output", output, "--on-error", "skip", "--batch-size", "2")
+    outputs = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [row["doc_key"] for row in outputs] == keys
+    assert outputs[1] == {**expected, "doc_key": "a"}
+    assert [row["text"] for row in outputs if not row["sentences"]] == ["", "", "", " \n\t"]
+    assert all(
+        row[task] == [] for row in outputs if not row["sentences"] for task in ("ner", "emd", "relation", "coref")
+    )
+    rows = [json.loads(line) for line in errors.read_text().splitlines()]
+    assert [(row["input"], row["line"]) for row in rows] == places
+    assert all(set(row) == {"input", "line", "message"} and row["message"] for row in rows)
+    assert rows[3]["message"].startswith("'text' is int; expected")
+    assert capsys.readouterr() == (
+        "",
+        f"hmtl annotate: {tmp_path}/none.jsonl holds no text\nhmtl annotate: skipped 7 texts; {errors} says why\n",
+    )
+    # Nothing was skipped: nothing says why.
+    call(run, files[0], files[2], "--output", output, "--on-error", "skip")
+    assert not errors.exists() and len(output.read_text().splitlines()) == 2
+    assert capsys.readouterr() == ("", "")
+
+
+def test_to_standard_output_the_lines_are_on_standard_error(run, batch, capsys):
+    files, keys, places = batch
+    call(run, *files, "--on-error", "skip")
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["doc_key"] for line in out.splitlines()] == keys
+    lines = err.splitlines()
+    assert [line.startswith("hmtl annotate: skipped: ") for line in lines] == [True] * 7 + [False] * 2
+    for line, (path, number) in zip(lines, places):
+        assert line.split(": ")[2] == (path if number is None else f"{path}:{number}")
+    assert lines[-1] == "hmtl annotate: skipped 7 texts"
+
+
+def test_by_default_the_first_bad_text_ends_it_and_what_was_written_is_kept(run, batch, tmp_path, capsys):
+    files, _, _ = batch
+    incomplete = tmp_path / "out.incomplete"
+    message = refused(capsys, run, files[0], files[2], files[3], files[5], "--output", tmp_path / "out")
+    assert message.startswith(f"{files[3]}:2: not valid JSON")
+    assert message.endswith(f"; what was written before is in {incomplete}")
+    assert [json.loads(line)["doc_key"] for line in incomplete.read_text().splitlines()] == ["empty", "a", "x"]
+    assert not (tmp_path / "out").exists() and not (tmp_path / "out.errors.jsonl").exists()
+
+
+@pytest.mark.parametrize("name", ["brat", "conll2012", "dygie", "html"])
+def test_every_format_survives_a_batch(name, run, batch, tmp_path, capsys):
+    files, keys, _ = batch
+    output = tmp_path / "out"
+    call(run, *files, "--format", name, "--output", output, "--on-error", "skip")
+    err = capsys.readouterr().err
+    assert f"hmtl annotate: skipped 7 texts; {output}.errors.jsonl says why" in err
+    if name == "brat":
+        assert {path.stem for path in output.glob("*.txt")} == set(keys)
+        assert (output / "empty.ann").read_bytes() == b"" and (output / "blank.txt").read_bytes() == b" \n\t"
+    elif name == "html":
+        assert all(f'"doc_key":"{key}"' in output.read_text() for key in keys)
+    else:
+        assert "texts without a token have no place in the format; left out: 4" in err
+        reader = {"dygie": JsonlCorpus, "conll2012": OntonotesCorpus}[name]()
+        found = [document.doc_key.removesuffix("_000") for document in reader.documents(str(output))]
+        assert found == ["a", "x", "b_11"]
+
+
+def test_an_empty_file_alone_and_the_device_of_nothing(run, tmp_path, capsys):
+    (tmp_path / "empty.txt").write_text("")
+    call(run, tmp_path / "empty.txt")
+    assert json.loads(capsys.readouterr().out)["sentences"] == []
+    call(run, tmp_path / "empty.txt", "--output", "/dev/null", "--on-error", "skip")
+    assert not os.path.isfile("/dev/null") and capsys.readouterr() == ("", "")
+
+
+def test_files_of_a_public_report(run, tmp_path, capsys):
+    """A file with carriage returns beside an empty one and one of white space."""
+    for name, content in [("crlf", "Ann met Bo.\r\n\r\nShe left.\r\n"), ("empty", ""), ("ws", " \n ")]:
+        (tmp_path / f"{name}.txt").write_bytes(content.encode())
+    files = [tmp_path / f"{name}.txt" for name in ("crlf", "empty", "ws")]
+    call(run, *files, "--output", tmp_path / "o.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "o.jsonl").read_text().splitlines()]
+    assert [(row["doc_key"], len(row["sentences"])) for row in rows] == [("crlf", 2), ("empty", 0), ("ws", 0)]
+    assert capsys.readouterr() == ("", "")
 
 
 def test_progress_in_a_terminal(run, text_file, tmp_path, monkeypatch):

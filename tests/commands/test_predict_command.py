@@ -88,3 +88,80 @@ def test_it_takes_the_place_of_allennlps() -> None:
     from allennlp.commands.subcommand import Subcommand
 
     assert Subcommand.by_name("predict") is predict_command.Predict
+
+
+BAD = ["no JSON", '{"text": 3}', '{"text": "\\ud83d"}', "[" * 100_000]
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """Texts and empty ones, an empty line, and on the lines 2 to 6 what is no text."""
+    lines = ['{"text": "Tom met Mara."}', *BAD, "CAF\xc9", "", '{"text": ""}', '{"text": "No.", "doc_key": "x"}']
+    path = tmp_path / "in.jsonl"
+    path.write_bytes("\n".join(lines).encode("latin-1"))
+    return path
+
+
+def test_the_output_appears_once_it_is_complete(
+    tiny_run: Path, tmp_path: Path, mixed: Path, capsys: pytest.CaptureFixture
+) -> None:
+    output = tmp_path / "out.jsonl"
+    output.write_text("older")
+    command = ["predict", str(tiny_run / "model.tar.gz"), str(mixed), "--silent", "--output-file", str(output)]
+    with pytest.raises(SystemExit) as stopped:
+        main(command)
+    assert stopped.value.code == 2 and output.read_text() == "older"
+    err = capsys.readouterr().err
+    assert err.startswith("hmtl: error: line 2 of the input, empty lines not counted: not valid JSON")
+    assert err.endswith(f"; what was written before is in {output}.incomplete\n") and err.count("\n") == 1
+    (row,) = map(json.loads, (tmp_path / "out.jsonl.incomplete").read_text().splitlines())
+    assert (row["doc_key"], row["text"]) == ("line_1", "Tom met Mara.")
+
+
+def test_bad_lines_are_skipped_on_request(
+    tiny_run: Path, tmp_path: Path, mixed: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, errors = tmp_path / "out.jsonl", tmp_path / "out.jsonl.errors.jsonl"
+    command = ["predict", str(tiny_run / "model.tar.gz"), str(mixed), "--on-error", "skip"]
+    main([*command, "--silent", "--output-file", str(output)])
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [(row["doc_key"], row["text"]) for row in rows] == [
+        ("line_1", "Tom met Mara."),
+        ("line_7", ""),
+        ("x", "No."),
+    ]
+    assert rows[1]["sentences"] == rows[1]["ner"] == rows[1]["coref"] == []
+    found = [json.loads(line) for line in errors.read_text().splitlines()]
+    assert [(row["input"], row["line"]) for row in found] == [(str(mixed), number) for number in range(2, 7)]
+    assert found[1]["message"].startswith("'text' is int")
+    assert found[4]["message"] == "not valid UTF-8; convert the input to UTF-8"
+    assert capsys.readouterr().err == f"hmtl predict: skipped 5 texts; {errors} says why\n"
+    # What is shown of each belongs together.
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join([*BAD, '{"text": "Yes."}', "", '{"text": "No."}'])))
+    main([*command[:2], "-", *command[3:]])
+    out, err = capsys.readouterr()
+    lines = [line.split(":", 1)[1] for line in out.splitlines() if line.startswith(("input", "prediction"))]
+    assert [json.loads(line)["text"] for line in lines] == ["Yes.", "Yes.", "No.", "No."]
+    assert err.startswith("hmtl predict: skipped: standard input:1: not valid JSON") and err.count("\n") == 5
+
+
+def test_a_full_disk_names_the_file_and_keeps_whole_lines(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture, request: pytest.FixtureRequest
+) -> None:
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": "Tom met Mara."}) + "\n" for _ in range(99)))
+    output = tmp_path / "out.jsonl"
+    archive = str(tiny_run / "model.tar.gz")
+    predictor = HMTLPredictor.load(archive)
+    # Unpacking an archive needs a larger disk.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predict_command.allennlp_predict, "_get_predictor", lambda arguments: predictor)
+        request.getfixturevalue("small_disk")
+        with pytest.raises(SystemExit):
+            main(["predict", archive, str(tmp_path / "in.jsonl"), "--silent", "--output-file", str(output)])
+    err = capsys.readouterr().err
+    assert err == (
+        f"hmtl: error: {output}: cannot be written: file too large; what was written before is in {output}.incomplete\n"
+    )
+    kept = (tmp_path / "out.jsonl.incomplete").read_text().splitlines()
+    assert 0 < len(kept) < 99 and all(json.loads(line)["token_offsets"] for line in kept)
+    assert not output.exists()
