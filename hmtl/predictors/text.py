@@ -119,7 +119,7 @@ class SentenceSplitter:
         # Outside a zone spaCy remembers how it split a word, which is faster.
         if len(self._nlp.vocab.strings) < self._max_strings or not hasattr(self._nlp, "memory_zone"):
             return nullcontext()
-        return self._nlp.memory_zone()  # type: ignore[no-any-return]
+        return self._nlp.memory_zone()
 
     def _split(self, text: str) -> TokenizedText:
         # Within a zone: nothing of spaCy's may be returned.

@@ -25,10 +25,13 @@ class Limits:
     max_texts: int = _limit(64, "texts in a request; more are answered by 422")
     max_characters: int = _limit(20_000, "characters of a text; more are answered by 422")
     max_sentence_tokens: int = _limit(1_000, "tokens of a sentence; more are answered by 422")
+    max_answer_rows: int = _limit(50_000, "spans, relations and mentions found in a text; more are answered by 422")
     max_queue: int = _limit(512, "texts that wait for the model; more are answered by 429")
     max_requests: int = _limit(256, "requests that are open at once; more are answered by 503")
     max_connections: int = _limit(512, "connections that are open at once; more are closed")
-    client_share: float = _limit(0.5, "the part of the last three that one client's address may take, up to 1")
+    client_share: float = _limit(
+        0.5, "the part of the queue, the requests and the connections that one address may take"
+    )
     max_batch_texts: int = _limit(32, "texts that the model reads together")
     max_batch_characters: int = _limit(40_000, "the same in characters; a longer text is read alone")
     wait_seconds: float = _limit(0.01, "how long a text waits for as many others as came with the last ones")

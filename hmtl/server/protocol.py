@@ -28,7 +28,8 @@ class GuardedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        num_of_address = sum(other.client[:1] == self.client[:1] for other in self.connections if other.client)
+        address = _address(self)
+        num_of_address = sum(_address(other) == address for other in self.connections)
         if len(self.connections) > self.limits.max_connections or num_of_address > self.max_of_address:
             transport.abort()
             return
@@ -72,6 +73,11 @@ class GuardedProtocol(H11Protocol):
 def guarded(of_limits: Limits, max_of_address: int) -> type:
     """The protocol with these limits, in the form that uvicorn takes."""
     return type("GuardedProtocol", (GuardedProtocol,), {"limits": of_limits, "max_of_address": max_of_address})
+
+
+def _address(connection: Any) -> Any:
+    client = connection.client
+    return client and client[0]
 
 
 def _cancel(timer: Optional[asyncio.TimerHandle]) -> None:

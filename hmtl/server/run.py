@@ -56,8 +56,6 @@ def run(
     """
     service: PredictionService = app.state.service
     listening = _listen(host, port, "--port")
-    if metrics_port is not None:
-        _show_metrics(service, host, metrics_port)
     max_of_address = limits.max_connections if behind_proxy else limits.of_client(limits.max_connections)
     config = uvicorn.Config(
         app,
@@ -71,6 +69,8 @@ def run(
         lifespan="on",
         timeout_graceful_shutdown=math.ceil(limits.stop_seconds + _LAST_SECONDS),
     )
+    if metrics_port is not None:
+        _show_metrics(service, host, metrics_port)
     address, number = listening.getsockname()[:2]
     url = f"http://[{address}]:{number}" if ":" in address else f"http://{address}:{number}"
     _LOGGER.info("serving", extra={"fields": {"url": url}})

@@ -49,8 +49,18 @@ class PredictionService:
         self.metrics.batch_texts.observe(len(outputs))
         self.metrics.tokens.inc(sum(map(len, good)))
         # Here and not where requests are read: a long answer would hold the others up.
-        answers = iter([encoded(output) for output in outputs])
+        answers = iter([self._answer(output) for output in outputs])
         return [text if isinstance(text, Exception) else next(answers) for text in texts]
+
+    def _answer(self, output: Dict[str, Any]) -> Union[bytes, Exception]:
+        # Nonsense may be full of findings: some thousand brackets gave a hundred megabytes.
+        rows = [row for task in self.layers for row in output[task]]
+        number, limit = sum(len(row) if isinstance(row, list) else 1 for row in rows), self._limits.max_answer_rows
+        if number > limit:
+            return BadRequest(
+                f"{number:,} spans, relations and mentions were found in a text; at most {limit:,} are sent"
+            )
+        return encoded(output)
 
     def _tokenized(self, record: Dict[str, Any]) -> Union[TokenizedText, Exception]:
         try:

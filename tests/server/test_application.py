@@ -351,6 +351,23 @@ def test_without_a_trusted_proxy_nobody_can_claim_an_address():
     assert client_of(Access(trusted_proxies=1)) == "127.0.0.1"
 
 
+def test_an_answer_with_too_many_rows(predictor):
+    def rows_of(text: str) -> int:
+        output = predictor.predict(text)
+        clusters = sum(map(len, output["coref"]))
+        return clusters + sum(len(output[task]) for task in predictor.layers if task != "coref")
+
+    number = rows_of(TEXTS[0])
+    assert number > rows_of("Yes") >= 0
+    with TestClient(create_app(predictor, Limits(max_answer_rows=number))) as client:
+        assert post(client, {"text": TEXTS[0]}).status_code == 200
+    with TestClient(create_app(predictor, Limits(max_answer_rows=number - 1))) as client:
+        answer = post(client, {"text": TEXTS[0]})
+        assert answer.status_code == 422
+        assert f"{number:,} spans, relations and mentions were found" in answer.json()["detail"]
+        assert post(client, {"text": "Yes"}).status_code == 200
+
+
 def test_texts_are_split_once(predictor, monkeypatch):
     split: List[str] = []
     whole = predictor._split

@@ -217,13 +217,13 @@ MARKS = "=()[]{}*#_!?+<>'\""
 def texts_of(chosen: random.Random) -> Dict[str, List[str]]:
     """New texts of each kind; every word of them is new."""
     new = [f"W{chosen.getrandbits(60):x}" for _ in range(40)]
-    mixed = "".join(chosen.choice(MARKS) for _ in range(15_000))
+    mixed = "".join(chosen.choice(MARKS) for _ in range(3_000))
     return {
         "small": [f"Mara {new[0]} lives in {new[1]}."],
         "large": [" ".join(f"{word} met {word[::-1]} in Oslo." for word in new * 3)],
         "many": [f"{word} left Bergen." for word in new[:20]],
         "hostile": [chosen.choice([*HOSTILE, mixed])],
-        "split": [f"{mixed[:2_000]}. " * 3],
+        "split": [f"{mixed[:1_000]}. " * 3],
     }
 
 
@@ -272,27 +272,29 @@ def resident_mb(pid: int) -> float:
 
 
 def test_hostile_texts_among_sixteen_clients(start):
-    server = start("--answer-seconds", "30")
+    server = start("--answer-seconds", "30", "--max-answer-rows", "20000")
     probe = Probe(server.url)
     probe.start()
     kinds = ["small"] * 8 + ["large", "large", "many", "many", "hostile", "hostile", "split", "split"]
-    answers = ask_all(server.url, kinds, 4)
+    answers = ask_all(server.url, kinds, 2)
     slowest = probe.stop()
+    waited = max(seconds for kind, _, seconds in answers if kind == "small")
+    print(f"longest answers: small {waited:.2f} s, health {slowest:.2f} s")
     # A run of 20,000 marks is one sentence of too many tokens; one of letters is cut and read.
     assert {status for kind, status, _ in answers if kind in ("small", "large", "many")} == {200}
     assert {status for kind, status, _ in answers if kind == "hostile"} <= {200, 422}
     assert 422 in {status for kind, status, _ in answers if kind == "hostile"}
-    assert max(seconds for kind, _, seconds in answers if kind == "small") < 30
+    assert waited < 30
     assert slowest < 1, slowest
     assert server.stop() == 0
 
 
 def test_sigterm_ends_a_server_under_load_in_time(start):
-    server = start("--stop-seconds", "2", "--max-sentence-tokens", "20000", "--answer-seconds", "60")
-    # Each keeps the model busy for many seconds: a sentence of thousands of tokens.
-    text = "a " * 8_000
+    server = start("--stop-seconds", "2", "--answer-seconds", "60")
+    # Each keeps the model busy for many seconds.
+    texts = ["Mara met Tom in Oslo. " * 850] * 10
     with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(httpx.post, f"{server.url}/predict", json={"text": text}, timeout=60) for _ in range(4)]
+        asked = [pool.submit(httpx.post, f"{server.url}/predict", json={"texts": texts}, timeout=60) for _ in range(4)]
         taken = httpx.Client(base_url=server.url)
         deadline = time.monotonic() + 30
         while "hmtl_open_requests 5.0" not in taken.get("/metrics").text and time.monotonic() < deadline:
