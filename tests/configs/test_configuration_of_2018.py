@@ -195,6 +195,7 @@ def trainer_facts(trainer: Dict[str, Any]) -> Facts:
     build = MultiTaskTrainer.from_partial_objects
     return {
         **{key: trainer[key] for key in ("sampler", "grad_norm", "grad_clipping", "patience")},
+        "relation.validation_metric": trainer["validation_metric"]["relation"],
         "optimizer": trainer["optimizer"]["type"],
         "learning_rate": trainer["optimizer"]["lr"],
         "schedule.mode": "min" if is_faithful else schedule["mode"],
