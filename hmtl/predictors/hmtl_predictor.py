@@ -461,7 +461,7 @@ def _check(record: Any) -> None:
             raise UserError(f"'sentences' is {type(sentences).__name__}; {_EXPECTED}")
         # An output for an empty text holds no sentences; it is an input, too.
         if sentences:
-            Document("document", sentences).validate()
+            Document(str(record.get("doc_key", "document")), sentences).validate()
     elif "text" in record:
         if not isinstance(record["text"], str):
             raise UserError(f"'text' is {type(record['text']).__name__}; {_EXPECTED}")

@@ -79,7 +79,7 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Path]:
 
 def table_of(capsys: pytest.CaptureFixture, run: Path) -> List[List[str]]:
     """The rows of `scripts/evaluate.py`'s table, cell by cell, and its notes."""
-    evaluate(["-s", str(run), "--device", "cpu", "--weights", "best_coref.th"])
+    evaluate(["-s", str(run), "--device", "cpu", "--weights", "best_coref.safetensors"])
     lines = capsys.readouterr().out.splitlines()
     # A training in the same process leaves a log that is written to stdout.
     (title,) = (number for number, line in enumerate(lines) if line.startswith(f"{run}: test F1"))

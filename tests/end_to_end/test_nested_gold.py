@@ -15,6 +15,7 @@ from hmtl.data.dataset_readers import TaggingReader
 from hmtl.data.document import Document, Span, write_jsonl
 from hmtl.evaluation import evaluate_run, load_run
 from hmtl.experiments.counts import Counting
+from hmtl.weights import SUFFIX, save_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = {name: runpy.run_path(str(ROOT / "scripts" / f"{name}.py"))["main"] for name in ("evaluate", "errors")}
@@ -96,8 +97,8 @@ def run(policy: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Within a person `Lund` ends it.
     embedding[words["lund"], tags["L-PER"]] = 1.0
     projection.copy_(10 * torch.eye(13))
-    for name in ("best_ner.th", "best.th"):
-        torch.save(weights, folder / "run" / name)
+    for name in ("best_ner", "best"):
+        save_weights(folder / "run" / f"{name}{SUFFIX}", weights)
     return folder / "run"
 
 
@@ -121,7 +122,7 @@ def output_of(capsys: pytest.CaptureFixture, script: str, *arguments: str) -> Li
 
 
 def test_the_weights_find_what_they_were_made_to_find(run):
-    trained = load_run(run, ["best.th"])
+    trained = load_run(run, ["best.safetensors"])
     reader = trained.reader.readers["ner"].inner
     instance = reader.text_to_instance(TEST.sentences)
     reader.apply_token_indexers(instance)

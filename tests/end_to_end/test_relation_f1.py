@@ -53,7 +53,7 @@ def predict(run: Path, gold: Path, output: Path) -> None:
     texts = output.with_name("texts.jsonl")
     bare = [{"doc_key": document.doc_key, "sentences": document.sentences} for document in read_jsonl(gold)]
     texts.write_text("".join(json.dumps(text) + "\n" for text in bare), encoding="utf-8")
-    weights = str(run / "best_relation.th")
+    weights = str(run / "best_relation.safetensors")
     main(["predict", str(run), str(texts), "--output-file", str(output), "--weights-file", weights, "--silent"])
 
 

@@ -15,6 +15,7 @@ from hmtl.cli import main
 from hmtl.data.document import Document, Relation, Span, read_jsonl, write_jsonl
 from hmtl.evaluation import load_run
 from hmtl.predictors import HMTLPredictor
+from hmtl.weights import SUFFIX, save_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -97,7 +98,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     configuration.write_text(evaluate_snippet(str(ROOT / "configs" / "snippet.jsonnet"), SNIPPET % values))
     torch.manual_seed(1)
     main(["train", str(configuration), "-s", str(folder / "run")])
-    fitted = load_run(folder / "run", ["best.th"])
+    fitted = load_run(folder / "run", ["best.safetensors"])
     batches = list(fitted.data_loader("train"))
     optimizer = torch.optim.Adam(fitted.model.parameters(), lr=0.02)
     fitted.model.train()
@@ -106,8 +107,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             optimizer.zero_grad()
             fitted.model(**batch)["loss"].backward()
             optimizer.step()
-    for name in ("best_emd.th", "best_relation.th", "best.th"):
-        torch.save(fitted.model.state_dict(), folder / "run" / name)
+    for name in ("best_emd", "best_relation", "best"):
+        save_weights(folder / "run" / f"{name}{SUFFIX}", fitted.model.state_dict())
     return folder / "run"
 
 
@@ -154,7 +155,7 @@ def test_relations_by_spans_by_last_tokens_and_with_types(run: Path, evaluate: M
 
 
 def test_what_can_be_found_of_the_gold_relations(run: Path) -> None:
-    loaded = load_run(run, ["best.th"])
+    loaded = load_run(run, ["best.safetensors"])
     rows = loaded.data_loader("test").batches_of("relation")
     counts = [loaded.model.head("relation").findable(row) for batch in rows for row in batch["metadata"]]
     # Of the mayor's two relations one.

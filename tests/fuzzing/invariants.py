@@ -255,7 +255,9 @@ def _check_preparation(arguments: List[str], folder: Path, output: Path) -> str:
 def _check_prediction(folder: Path, predictor: HMTLPredictor) -> str:
     file = str(folder / "in.jsonl")
     texts = Texts([file])
-    outputs, refused = _refusal(lambda: list(texts.located(predictor.predict_many(texts))))
+    outputs, refused = _refusal(
+        lambda: list(predictor.predict_many(texts, on_error=lambda _, error: texts.refuse(error)))
+    )
 
     def by_lines() -> List[Any]:
         lines = Path(file).read_text("utf-8").split("\n")
