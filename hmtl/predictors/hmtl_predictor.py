@@ -455,19 +455,19 @@ def _check(record: Any) -> None:
     """Raises `UserError` where the record is no input of the predictor's."""
     if not isinstance(record, dict):
         raise UserError(f"{_EXPECTED}, found {type(record).__name__}")
+    for key in ("doc_key", "text"):
+        fault = surrogate_fault(str(record.get(key, "")))
+        if fault:
+            raise UserError(f"'{key}': {fault}")
     if "sentences" in record:
         sentences = record["sentences"]
         if not isinstance(sentences, list):
             raise UserError(f"'sentences' is {type(sentences).__name__}; {_EXPECTED}")
         # An output for an empty text holds no sentences; it is an input, too.
         if sentences:
-            Document("document", sentences).validate()
+            Document(str(record.get("doc_key", "document")), sentences).validate()
     elif "text" in record:
         if not isinstance(record["text"], str):
             raise UserError(f"'text' is {type(record['text']).__name__}; {_EXPECTED}")
     else:
         raise UserError(f"{_EXPECTED}, found the keys: {', '.join(map(str, record)) or 'none'}")
-    for key in ("doc_key", "text"):
-        fault = surrogate_fault(str(record.get(key, "")))
-        if fault:
-            raise UserError(f"'{key}': {fault}")
