@@ -455,6 +455,10 @@ def _check(record: Any) -> None:
     """Raises `UserError` where the record is no input of the predictor's."""
     if not isinstance(record, dict):
         raise UserError(f"{_EXPECTED}, found {type(record).__name__}")
+    for key in ("doc_key", "text"):
+        fault = surrogate_fault(str(record.get(key, "")))
+        if fault:
+            raise UserError(f"'{key}': {fault}")
     if "sentences" in record:
         sentences = record["sentences"]
         if not isinstance(sentences, list):
@@ -467,7 +471,3 @@ def _check(record: Any) -> None:
             raise UserError(f"'text' is {type(record['text']).__name__}; {_EXPECTED}")
     else:
         raise UserError(f"{_EXPECTED}, found the keys: {', '.join(map(str, record)) or 'none'}")
-    for key in ("doc_key", "text"):
-        fault = surrogate_fault(str(record.get(key, "")))
-        if fault:
-            raise UserError(f"'{key}': {fault}")

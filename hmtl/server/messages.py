@@ -102,8 +102,6 @@ def _check_strings(place: str, value: Any, depth: int) -> None:
 
 
 def _record(name: str, text: str, limits: Limits) -> Dict[str, Any]:
-    if not text.strip():
-        raise BadRequest(f"{name} is empty")
     _check_length(name, len(text), limits)
     return {"text": text}
 

@@ -121,9 +121,6 @@ BAD = [
     ({"texts": []}, 422, "0 texts; expected 1 to 8"),
     ({"texts": ["a"] * 9}, 422, "9 texts; expected 1 to 8"),
     ({"texts": [1] * 1000}, 422, "texts.0: "),
-    ({"text": ""}, 422, "'text' is empty"),
-    ({"text": " \n\t\u00a0\u2003"}, 422, "'text' is empty"),
-    ({"texts": ["a", " "]}, 422, "text 2 of 'texts' is empty"),
     ({"text": "a" * 501}, 422, "501 characters; at most 500"),
     ({"texts": ["a", "b " * 251]}, 422, "text 2 of 'texts' has 502 characters"),
     ({"text": "a " * 60}, 422, "a sentence has 60 tokens; at most 50"),
@@ -159,6 +156,17 @@ def test_the_first_of_many_wrong_values_is_told_at_once(wrong):
         PredictRequest.read(b"{%b}" % wrong)
     # With a list of all errors it were seconds, in which nobody else is answered.
     assert time.process_time() - start < 1
+
+
+def test_nothing_is_found_in_an_empty_text(client, predictor):
+    nothing = {"sentences": [], "token_offsets": [], **{task: [] for task in predictor.layers}}
+    for body in ({"text": ""}, {"text": " \n\t\u00a0\u2003"}, {"sentences": []}):
+        (output,) = post(client, body).json()["outputs"]
+        assert output == {"doc_key": "document", "text": body.get("text", ""), **nothing}
+    answers = post(client, {"texts": ["", "Tom met Mara.", " " * 400, "Yes."]}).json()["outputs"]
+    assert [answer["text"] for answer in answers] == ["", "Tom met Mara.", " " * 400, "Yes."]
+    assert [len(answer["sentences"]) for answer in answers] == [0, 1, 0, 1]
+    assert answers[1] == post(client, {"text": "Tom met Mara."}).json()["outputs"][0]
 
 
 def test_the_reason_does_not_repeat_the_text(client):
@@ -202,7 +210,7 @@ def test_unknown_paths_and_methods_have_a_reason(client):
 def test_health_and_metrics(client):
     assert client.get("/health").json() == {"status": "ok"}
     assert client.get("/ready").json() == {"status": "ready"}
-    post(client, {"text": ""})
+    post(client, {"text": 3})
     metrics = client.get("/metrics").text
     assert 'hmtl_requests_total{method="POST",path="/predict",status="422"}' in metrics
     assert "process_resident_memory_bytes" in metrics
