@@ -40,12 +40,12 @@ from allennlp.common import Params  # noqa: E402
 from allennlp.common.util import int_to_device, prepare_environment  # noqa: E402
 from allennlp.data import Batch, DataLoader, DatasetReader, Instance, Token, Vocabulary  # noqa: E402
 from allennlp.data.fields import TextField  # noqa: E402
-from allennlp.data.token_indexers import PretrainedTransformerMismatchedIndexer  # noqa: E402
 from allennlp.models import Model  # noqa: E402
 from allennlp.nn.util import move_to_device  # noqa: E402
 from allennlp.training import Trainer  # noqa: E402
 
 from hmtl.data.data_loaders import PerTaskDataLoader  # noqa: E402
+from hmtl.data.token_indexers import TransformerIndexer  # noqa: E402
 from hmtl.modules import TransformerEmbedder  # noqa: E402
 from hmtl.training.precision import Precision  # noqa: E402
 from hmtl.training.trainer import MultiTaskTrainer  # noqa: E402
@@ -280,7 +280,7 @@ def _sentences(experiment: Experiment, count: int) -> List[List[Token]]:
 
 
 def _word_pieces(sentences: List[List[Token]], model_name: str, device: torch.device) -> Dict[str, torch.Tensor]:
-    indexer = PretrainedTransformerMismatchedIndexer(model_name, max_length=MAX_WORD_PIECES)
+    indexer = TransformerIndexer(model_name, max_length=MAX_WORD_PIECES)
     batch = Batch([Instance({"text": TextField(tokens, {"transformer": indexer})}) for tokens in sentences])
     batch.index_instances(Vocabulary())
     return move_to_device(batch.as_tensor_dict()["text"]["transformer"], device)  # type: ignore[index]

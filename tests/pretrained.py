@@ -2,12 +2,14 @@
 
 import json
 import string
-from typing import Dict
+from pathlib import Path
+from typing import Dict, Optional
 
 import h5py
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 
@@ -30,6 +32,35 @@ def transformer(tmp_path_factory: pytest.TempPathFactory) -> str:
     )
     BertModel(config).save_pretrained(folder)
     return str(folder)
+
+
+BYTE_LEVEL_TEXT = "the director lives in Dublin . the director of the theatre met the lives of Dublin in 2019 ."
+
+
+def write_byte_level_tokenizer(folder: Path, tokenizer_class: Optional[str] = None) -> int:
+    """A byte-level BPE, as RoBERTa's, learned from `BYTE_LEVEL_TEXT`; returns how many pieces it has.
+
+    It is loaded as transformers' class of this name, else as its general one, as that of ModernBERT is.
+    """
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        show_progress=False,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    tokenizer.train_from_iterator([BYTE_LEVEL_TEXT] * 5, trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    names = {"bos": "<s>", "eos": "</s>", "cls": "<s>", "sep": "</s>", "pad": "<pad>", "unk": "<unk>", "mask": "<mask>"}
+    options = {f"{name}_token": piece for name, piece in names.items()}
+    options["tokenizer_class"] = tokenizer_class or "PreTrainedTokenizerFast"
+    (folder / "tokenizer_config.json").write_text(json.dumps(options))
+    # AutoTokenizer asks for it.
+    (folder / "config.json").write_text(json.dumps({"model_type": "roberta"}))
+    return tokenizer.get_vocab_size()
 
 
 @pytest.fixture(scope="session")

@@ -61,23 +61,30 @@ local cached(cache) = if cache == false then {} else { cache: cache };
 
   // Any encoder of the transformers library, by its name on the hub or its folder. Frozen, it runs without dropout and a
   // trained scalar mix weighs its layers; trained, its last layer is used.
-  // `cache_gib` is the memory in which a frozen one keeps the vectors of sentences that it has seen, where `cache` does
-  // not keep them on disk; `gradient_checkpointing` makes the training of one need less memory and more time; `compile`
-  // runs it faster once the first batches have waited for a compiler.
+  // A text of more than `max_length` word pieces is read in parts, of which each repeats the last `stride` pieces of the
+  // one before. `cache_gib` is the memory in which a frozen one keeps the vectors of sentences that it has seen, where
+  // `cache` does not keep them on disk; `gradient_checkpointing` makes the training of one need less memory and more
+  // time; `compile` runs it faster once the first batches have waited for a compiler. `attn_implementation` names the
+  // attention of transformers that computes it ('eager', 'sdpa', 'flash_attention_2'), and `sub_module` the part of it
+  // that is used: 'encoder' where there is a decoder, too, as in BART.
   transformer(
     model_name,
     train=false,
     max_length=512,
+    stride=0,
     cache_gib=0.0,
     gradient_checkpointing=false,
     compile=false,
     cache=false,
+    attn_implementation=null,
+    sub_module=null,
   ): {
     indexers: {
       transformer: {
-        type: 'pretrained_transformer_mismatched',
+        type: 'hmtl_transformer',
         model_name: model_name,
         max_length: max_length,
+        [if stride != 0 then 'stride']: stride,
       },
     },
     embedders: {
@@ -89,6 +96,8 @@ local cached(cache) = if cache == false then {} else { cache: cache };
         cache_gib: cache_gib,
         gradient_checkpointing: gradient_checkpointing,
         compile: compile,
+        [if attn_implementation != null then 'attn_implementation']: attn_implementation,
+        [if sub_module != null then 'sub_module']: sub_module,
       } + cached(cache),
     },
   },

@@ -10,9 +10,9 @@ import pytest
 import torch
 from allennlp.common import Params
 from allennlp.data import Batch, Vocabulary
-from allennlp.data.token_indexers import PretrainedTransformerMismatchedIndexer
 
 from hmtl.data.dataset_readers import TaggingReader
+from hmtl.data.token_indexers import TransformerIndexer
 from hmtl.errors import UserError
 from hmtl.models import HMTL
 from hmtl.predictors import HMTLPredictor, hmtl_predictor
@@ -279,7 +279,7 @@ def test_integers_in_the_linear_layers_of_a_transformer(transformer: str) -> Non
         "levels": {"names": {"encoder": {"type": "pass_through"}, "head": {"type": "hmtl_crf"}}},
     }
     model = HMTL.from_params(Params(config), vocab=Vocabulary(tokens_to_add={"names_labels": ["A", "B"]}))
-    indexer = PretrainedTransformerMismatchedIndexer(transformer)
+    indexer = TransformerIndexer(transformer)
     plain, integers = (
         HMTLPredictor(model, TaggingReader("names", token_indexers={"tokens": indexer}), precision=precision)
         for precision in ("fp32", "int8")

@@ -1,6 +1,6 @@
 """The reference is what AllenNLP makes of a `TextField` for each sentence."""
 
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Type
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ from allennlp.data.token_indexers import (
 )
 from allennlp.data.tokenizers import CharacterTokenizer
 
+from hmtl.data.token_indexers import TransformerIndexer
 from hmtl.predictors import sentence_indexer
 from hmtl.predictors.sentence_indexer import SentenceIndexer
 
@@ -78,9 +79,10 @@ def test_tensors_are_those_of_text_fields(name: str) -> None:
             assert_equal(found, reference(indexers, sentences, vocab))
 
 
-def test_a_transformer_indexes_sentences(transformer: str) -> None:
+@pytest.mark.parametrize("kind", [PretrainedTransformerMismatchedIndexer, TransformerIndexer])
+def test_a_transformer_indexes_sentences(transformer: str, kind: Type[TokenIndexer]) -> None:
     indexers = {
-        "transformer": PretrainedTransformerMismatchedIndexer(transformer),
+        "transformer": kind(transformer),
         "token_characters": TokenCharactersIndexer(min_padding_length=3),
     }
     index = SentenceIndexer(indexers, vocabulary())

