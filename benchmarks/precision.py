@@ -54,7 +54,7 @@ MAX_WORD_PIECES = 512
 # Of a batch for a transformer.
 SENTENCES = 32
 # What a transformer is compared in: by name, whether it is trained, and its options.
-TRANSFORMERS: Dict[str, Dict[str, bool]] = {
+TRANSFORMERS: Dict[str, Dict[str, Any]] = {
     "trained": {"train_parameters": True},
     "trained, checkpointing": {"train_parameters": True, "gradient_checkpointing": True},
     "trained, compiled": {"train_parameters": True, "compile": True},

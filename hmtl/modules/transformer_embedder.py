@@ -141,7 +141,7 @@ class TransformerEmbedder(TokenEmbedder):
             self.transformer_model.eval()
         return self
 
-    def forward(self, token_ids: torch.Tensor, mask: torch.Tensor, **tensors: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(self, token_ids: torch.Tensor, mask: torch.Tensor, **tensors: torch.Tensor) -> torch.Tensor:
         """The tensors of the indexer, each (batch_size, ...) -> (batch_size, num_words, dim)."""
         inputs = {"token_ids": token_ids, "mask": mask, **tensors}
         if self.cache is not None and self.cache.is_in_use(self.training):

@@ -1,5 +1,7 @@
 """Words as the word pieces of an encoder of the transformers library."""
 
+from functools import partial
+from itertools import repeat
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import torch
@@ -98,8 +100,8 @@ class TransformerIndexer(TokenIndexer):
         tensors: Dict[str, torch.Tensor] = {}
         for name, values in tokens.items():
             is_mask = name in ("mask", "wordpiece_mask")
-            padding = self._cutter.pad_id if name == "token_ids" else 0
-            padded = pad_sequence_to_length(values, padding_lengths[name], default_value=lambda value=padding: value)
+            padding = repeat(self._cutter.pad_id if name == "token_ids" else 0)
+            padded = pad_sequence_to_length(values, padding_lengths[name], default_value=partial(next, padding))
             # Shape: (padding_lengths[name],)
             tensors[name] = torch.tensor(padded, dtype=torch.bool if is_mask else torch.long)
         return tensors

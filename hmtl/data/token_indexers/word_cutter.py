@@ -75,8 +75,8 @@ class WordCutter:
 
     def cut(self, texts: Sequence[Sequence[str]]) -> List[Pieces]:
         """The pieces of each text."""
-        texts = [[self._space + word if word else word for word in text] for text in texts]
-        return self._cut_quickly(texts) if self._tokenizer.is_fast else self._cut_word_by_word(texts)
+        spaced = [[self._space + word if word else word for word in text] for text in texts]
+        return self._cut_quickly(spaced) if self._tokenizer.is_fast else self._cut_word_by_word(spaced)
 
     def _cut_quickly(self, texts: List[List[str]]) -> List[Pieces]:
         filled = [text for text in texts if text]
