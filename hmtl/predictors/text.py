@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Dict, Iterable, List, Optional, Tuple
-
-import spacy
-from spacy.tokens import Token
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Tuple
 
 from hmtl.errors import UserError
 
+if TYPE_CHECKING:
+    from spacy.tokens import Token
+
+_NO_SPACY = (
+    "spaCy, which splits raw text, is not installed: pip install 'hmtl[text]'; sentences that are lists of tokens need "
+    "none"
+)
 _MARK_SENTENCES = ("parser", "senter", "sentencizer")
 
 
@@ -61,10 +65,20 @@ class SentenceSplitter:
     # Raises
 
     UserError
-        Where spaCy finds no such pipeline.
+        Where spaCy finds no such pipeline. Where spaCy is not installed: at once if a pipeline is named, otherwise for
+        the first text, since sentences of tokens need none.
     """
 
     def __init__(self, spacy_model: str = None) -> None:
+        self._nlp: Any = None
+        try:
+            import spacy
+        except ModuleNotFoundError as error:
+            if error.name != "spacy":
+                raise
+            if spacy_model is not None:
+                raise UserError(_NO_SPACY) from None
+            return
         if spacy_model is None:
             self._nlp = spacy.blank("en")
         else:
@@ -79,6 +93,8 @@ class SentenceSplitter:
             self._nlp.add_pipe("sentencizer")
 
     def __call__(self, text: str) -> TokenizedText:
+        if self._nlp is None:
+            raise UserError(_NO_SPACY)
         # spaCy refuses longer texts than this by default.
         self._nlp.max_length = max(self._nlp.max_length, len(text))
         doc = self._nlp(text)
@@ -90,9 +106,9 @@ class SentenceSplitter:
         )
 
 
-def tokens_by_sentence(tokens: Iterable[Token], starts: Iterable[Optional[bool]]) -> List[List[Token]]:
+def tokens_by_sentence(tokens: Iterable["Token"], starts: Iterable[Optional[bool]]) -> List[List["Token"]]:
     """The tokens that are more than whitespace, in sentences that begin where `starts` says or behind a blank line."""
-    sentences: List[List[Token]] = [[]]
+    sentences: List[List["Token"]] = [[]]
     for token, is_start in zip(tokens, starts):
         if is_start or (token.is_space and token.text.count("\n") > 1):
             sentences.append([])
