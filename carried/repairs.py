@@ -346,7 +346,8 @@ else:
         "common/util.py",
         "spaCy is imported where a pipeline is loaded, and `file_utils.before_fetching` is asked before one is "
         "downloaded; dill and base58 made only the key of a cache; device 0 is GPU 0, where torch now takes the number "
-        "for whatever accelerator there is and raises where there is none; the package checklist is not looked for",
+        "for whatever accelerator there is and raises where there is none; the package checklist is not looked for; a package "
+        "that says so (IMPORTS_ALL_IT_REGISTERS) is included without importing each of its modules, some of which need extras",
         (
             ("import hashlib\nimport io\n", "import hashlib\n"),
             ("import dill\nimport numpy\nimport spacy\n", "import numpy\n"),
@@ -392,6 +393,14 @@ LOADED_SPACY_MODELS: Dict[''',
             file_utils.before_fetching(f"the spaCy pipeline {spacy_model_name!r}")
             download(spacy_model_name)
 """,
+            ),
+            (
+                """        module = importlib.import_module(package_name)
+        path =""",
+                """        module = importlib.import_module(package_name)
+        if getattr(module, "IMPORTS_ALL_IT_REGISTERS", False):
+            return
+        path =""",
             ),
             (
                 """    try:
