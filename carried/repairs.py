@@ -346,8 +346,9 @@ else:
         "common/util.py",
         "spaCy is imported where a pipeline is loaded, and `file_utils.before_fetching` is asked before one is "
         "downloaded; dill and base58 made only the key of a cache; device 0 is GPU 0, where torch now takes the number "
-        "for whatever accelerator there is and raises where there is none; the package checklist is not looked for; a package "
-        "that says so (IMPORTS_ALL_IT_REGISTERS) is included without importing each of its modules, some of which need extras",
+        "for whatever accelerator there is and raises where there is none; the package checklist is not looked for; a "
+        "package that says so (IMPORTS_ALL_IT_REGISTERS) is included without importing each of its modules, some of "
+        "which need extras",
         (
             ("import hashlib\nimport io\n", "import hashlib\n"),
             ("import dill\nimport numpy\nimport spacy\n", "import numpy\n"),
