@@ -5,6 +5,7 @@ already; its SHA-256 is pinned. The code of AllenNLP stands in no repository of 
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -72,7 +73,12 @@ def released_wheel() -> Path:
             requirements.write_text(f"{RELEASE} --hash=sha256:{SHA256}\n", encoding="utf-8")
             options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
             options += ["--only-binary", ":all:", "--dest", temporary, "--requirement", str(requirements)]
-            done = subprocess.run([sys.executable, "-m", "pip", "download", *options], capture_output=True, text=True)
+            command = [sys.executable, "-m", "pip", "download", *options]
+            environment = dict(os.environ)
+            # Under uv the index is named by a variable of its own.
+            if uvs_index := environment.get("UV_DEFAULT_INDEX") or environment.get("UV_INDEX_URL"):
+                environment.setdefault("PIP_INDEX_URL", uvs_index)
+            done = subprocess.run(command, env=environment, capture_output=True, text=True)
             if done.returncode != 0:
                 lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["pip failed"]
                 raise CarryError(
