@@ -9,7 +9,7 @@ several of which one is left.
 
 from functools import partial
 from itertools import accumulate
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union, cast
 
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -126,19 +126,24 @@ def _set_clusters(doc: Doc, clusters: Iterable[Union[DocCluster, Sequence[Span]]
 
 def _keep(doc: Doc, name: str, rows: List[Dict[str, Any]]) -> None:
     for key in list(_keys(doc, name)):
-        del doc.user_data[key]
-    doc.user_data[_MARK, _PREFIX + name, 0, len(doc.text)] = rows
+        del _data(doc)[key]
+    _data(doc)[_MARK, _PREFIX + name, 0, len(doc.text)] = rows
+
+
+def _data(doc: Doc) -> Dict[Any, Any]:
+    """spaCy's own keys are tuples, too, whatever its type says."""
+    return cast(Dict[Any, Any], doc.user_data)
 
 
 def _keys(doc: Doc, name: str) -> List[Tuple[Any, ...]]:
     """Those of the texts that the document was made of, in order of the text."""
-    keys = [key for key in doc.user_data if isinstance(key, tuple) and len(key) == 4]
+    keys = [key for key in _data(doc) if isinstance(key, tuple) and len(key) == 4]
     return sorted((key for key in keys if key[:2] == (_MARK, _PREFIX + name)), key=lambda key: key[2])
 
 
 def _rows(doc: Doc, name: str) -> Iterator[Tuple[int, Dict[str, Any]]]:
     """What is kept, and where the text that it counts from begins."""
-    return ((key[2], row) for key in _keys(doc, name) for row in doc.user_data[key])
+    return ((key[2], row) for key in _keys(doc, name) for row in _data(doc)[key])
 
 
 def _mention(span: Span) -> List[Any]:
