@@ -122,7 +122,7 @@ setup(
         "dev": [
             "httpx>=0.27",
             "mypy",
-            "nltk",  # for allennlp-models, with which three tests compare; it is installed apart (make develop)
+            "nltk",  # a reference of tests, as is allennlp-models, which needs it and is installed apart (make develop)
             "pip-audit>=2.7",
             "playwright>=1.40",  # drives the system's Chromium, where there is one
             "pytest",
