@@ -1,11 +1,15 @@
 import re
 import shutil
+import sys
 from pathlib import Path
+from typing import List
 
 from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "carried"))  # PEP 517 leaves the folder of setup.py out
+from carry import CarryError, carry  # noqa: E402
 
 
 def read_version() -> str:
@@ -19,6 +23,15 @@ def read_version() -> str:
 def read_readme() -> str:
     readme = ROOT / "README.md"
     return readme.read_text(encoding="utf-8") if readme.exists() else ""
+
+
+def carried_packages() -> List[str]:
+    """The packages of the repaired AllenNLP, which is made here; see carried/carry.py."""
+    try:
+        folder = carry()
+    except CarryError as error:
+        raise SystemExit(f"hmtl: error: {error}") from None
+    return ["allennlp", *(f"allennlp.{name}" for name in find_packages(str(folder)))]
 
 
 class BuildWithShipped(build_py):
@@ -40,11 +53,16 @@ class BuildWithShipped(build_py):
 
 
 EXTRAS = {
+    "analysis": ["scikit-learn>=1.3"],  # hmtl probe and hmtl advise
+    "cache": ["lmdb>=1.4"],  # embeddings on disk
     "cluster": ["ray>=2.40,<3"],  # --executor ray of hmtl search and reproduce.py
     "conflicts": ["torchjd[cagrad,quadprog-projector]>=0.18,<0.19"],  # gradient aggregators
+    "elmo": ["h5py>=3.10"],  # ELMo's weights
     "plots": ["matplotlib>=3.7"],  # learning curves as images
+    "remote": ["cached_path>=1.6,<2"],  # files named by https, s3, gs and hf addresses
     "search": ["optuna>=5,<6"],  # hmtl search
     "serve": ["fastapi>=0.110,<1", "prometheus-client>=0.20", "pydantic>=2,<3", "uvicorn>=0.30,<1"],  # hmtl serve
+    "text": ["spacy>=3.7,<4"],  # raw text: sentences and tokens
     "wandb": ["wandb>=0.17"],  # the callback hmtl_wandb
 }
 
@@ -67,51 +85,45 @@ setup(
     long_description=read_readme(),
     long_description_content_type="text/markdown",
     author="The hmtl authors",
-    license="MIT",
-    packages=find_packages(include=["hmtl", "hmtl.*"]),
+    # hmtl, and the AllenNLP that it carries.
+    license="MIT AND Apache-2.0",
+    packages=[*find_packages(include=["hmtl", "hmtl.*"]), *carried_packages()],
+    package_dir={"allennlp": "carried/allennlp"},
     py_modules=["hmtl_spacy"],
     package_data={
+        "allennlp": ["LICENSE", "NOTICE", "py.typed"],
         "hmtl": [
             "py.typed",
             "data/ace/splits/*.txt",
             "data/ontonotes_release/splits/*.id",
             "page/assets/*",
-        ]
+        ],
     },
     cmdclass={"build_py": BuildWithShipped},
     entry_points={
-        "console_scripts": ["hmtl=hmtl.cli:main"],
+        "console_scripts": ["allennlp=allennlp.__main__:run", "hmtl=hmtl.cli:main"],
         "spacy_factories": ["hmtl=hmtl_spacy:make_hmtl"],
     },
-    python_requires=">=3.10,<3.13",
-    # AllenNLP itself stands in requirements-allennlp.txt: its pins exclude every torch that knows a current GPU.
+    python_requires=">=3.11",
     install_requires=[
-        "torch>=2.6,<2.14",
-        "transformers>=4.43,<4.44",  # 4.42 wants numpy<2; from 4.44 on AllenNLP's tokenizers break
-        "spacy>=3.7,<4",
-        "cached_path>=1.6,<2",
-        "fairscale==0.4.13",
+        "torch>=2.10",  # CVE-2026-24747 before
+        "transformers>=4.43,!=4.56.*,!=4.57.*,!=5.0.*,!=5.1.*,!=5.2.*,<6",  # CVE-2026-4372 in those left out
+        "defusedxml>=0.7",
+        "filelock>=3.12",
         "jsonnet>=0.20",
-        "numpy",
-        "base58",
-        "defusedxml",
-        "dill",
-        "h5py",
-        "lmdb",
-        "more-itertools",
-        "nltk",
-        "pillow",
+        "numpy>=1.26",
         "safetensors>=0.4.1",
-        "scikit-learn",
-        "scipy",
-        "tensorboardX",
-        "termcolor",
+        "scipy>=1.11",
+        "tensorboardX>=2.6",
+        "tqdm>=4.62",
     ],
     extras_require={
         **EXTRAS,
         "dev": [
             "httpx>=0.27",
             "mypy",
+            "nltk",  # a reference of tests, as is allennlp-models, which needs it and is installed apart (make develop)
+            "pip-audit>=2.7",
             "playwright>=1.40",  # drives the system's Chromium, where there is one
             "pytest",
             "pytest-timeout",

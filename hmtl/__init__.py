@@ -7,15 +7,17 @@ configuration can name. It changes nothing else in the process.
 # isort: off
 from hmtl import requirements
 
-requirements.check()  # what pip cannot be asked for by setup.py
+requirements.check()  # that the AllenNLP in place is ours
 
 from hmtl import compat  # noqa: E402
 
-with compat.known_warnings_silenced():
-    compat.apply()  # before anything else of AllenNLP is imported
+compat.apply()  # before anything else of AllenNLP is imported
 
-    from hmtl import data, models, predictors
-    from hmtl.training import trainer
-    from hmtl.version import VERSION as __version__
+from hmtl import data, models, predictors  # noqa: E402
+from hmtl.training import trainer  # noqa: E402
+from hmtl.version import VERSION as __version__  # noqa: E402
+
+# For --include-package: no other module registers anything, and some need extras.
+IMPORTS_ALL_IT_REGISTERS = True
 
 # isort: on

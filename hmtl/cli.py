@@ -19,7 +19,6 @@ from torch import cuda
 
 import hmtl.commands  # noqa: F401  (registers them)
 from hmtl.characters import VisibleFormatter, visible
-from hmtl.compat import known_warnings_silenced
 from hmtl.environment import onednn_cache_limited
 from hmtl.errors import UserError
 from hmtl.explain import user_errors
@@ -49,7 +48,6 @@ def main(argv: Optional[List[str]] = None) -> None:
     arguments = [argument for argument in arguments if argument != "--debug"]
     with (
         onednn_cache_limited(),
-        known_warnings_silenced(),
         _process_as_found(),
         user_errors(debug=debug),
         _command_line(arguments),

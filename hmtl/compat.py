@@ -1,26 +1,26 @@
-"""Repairs that let AllenNLP 2.10.1 run on, and safely load archives with, releases newer than its pins.
+"""What `import hmtl` changes in AllenNLP while it runs: how archives are loaded, and how a run's files are written.
 
-`import hmtl` applies them, once. Each is one function that says what breaks without it. They change AllenNLP alone:
-what else is in the process (torch, the environment, warnings) stays as it is.
+What AllenNLP needs in order to run on current releases is repaired in its source when hmtl is built (carried/repairs.py
+in a checkout; the list is in allennlp/NOTICE of an installed hmtl). What is left here calls hmtl's own code:
+
+- `write_whole_files` writes by `hmtl.files`, whose errors are a user's;
+- `define_variables_of_configurations` knows the variables of hmtl's configurations;
+- `refuse_fetching_for_archives` and `read_archives_as_data` load archives as `hmtl.archives` does;
+- `resolve_known_classes_only` keeps the list of packages whose classes a configuration may name by their path.
+
+Each is one function, applied once. They change AllenNLP alone: what else is in the process (torch, the environment,
+warnings) stays as it is.
 """
 
 import functools
-import inspect
 import json
 import os
 import sys
-import warnings
-from contextlib import contextmanager
-from types import SimpleNamespace
-from typing import Any, Dict, Iterator, List, Optional, Set, Tuple, Type, Union
+from typing import Any, Dict, List, Optional, Set, Tuple, Type
 
-import torch
 from allennlp.common import Params, Registrable, file_utils
 from allennlp.common import params as allennlp_params
-from allennlp.common import tqdm as allennlp_tqdm
 from allennlp.common import util as allennlp_util
-from torch.optim.lr_scheduler import ReduceLROnPlateau
-from tqdm import tqdm
 
 from hmtl import archives
 from hmtl.environment import VARIABLES
@@ -33,15 +33,11 @@ _allowed_packages: Set[str] = {"allennlp", "allennlp_models", "hmtl"}
 def apply() -> None:
     """Applies every repair; a second call changes nothing."""
     # First what other modules of AllenNLP take by name once they are imported.
-    name_cuda_devices()
     write_whole_files()
     define_variables_of_configurations()
     refuse_fetching_for_archives()
     resolve_known_classes_only()
-    show_progress_as_text()
-    accept_verbose_plateau_schedule()
     read_archives_as_data()
-    convolve_in_float32()
 
 
 def allow_packages(*names: str) -> None:
@@ -50,58 +46,6 @@ def allow_packages(*names: str) -> None:
     Classes that are registered, as every class of a package given by `--include-package` can be, need no such leave.
     """
     _allowed_packages.update(names)
-
-
-@contextmanager
-def known_warnings_silenced() -> Iterator[None]:
-    """AllenNLP imports torchvision, which misses an image library that text never needs, and AMP by its old name.
-
-    Around imports, and around a command of hmtl's: what filters the imported packages set for themselves stay.
-    """
-    with warnings.catch_warnings():
-        before = list(warnings.filters)
-        warnings.filterwarnings("ignore", message="Failed to load image Python extension", category=UserWarning)
-        warnings.filterwarnings("ignore", message=r"`torch\.cuda\.amp\.\w+\(args\.\.\.\)`", category=FutureWarning)
-        ours = [each for each in warnings.filters if each not in before]
-        try:
-            yield
-        finally:
-            others = [each for each in warnings.filters if each not in ours]
-    warnings.filters[:] = others  # type: ignore[index]
-
-
-@functools.cache
-def accept_verbose_plateau_schedule() -> None:
-    """AllenNLP's "reduce_on_plateau" passes `verbose`, which torch has dropped."""
-    from allennlp.training.learning_rate_schedulers import pytorch_lr_schedulers as schedulers
-
-    scheduler = schedulers.ReduceOnPlateauLearningRateScheduler
-    original = scheduler.__init__
-    signature = inspect.signature(original)
-
-    @functools.wraps(original)
-    def construct_without_verbose(*args: Any, **kwargs: Any) -> None:
-        given = dict(signature.bind(*args, **kwargs).arguments)
-        given.pop("verbose", None)
-        wrapper = given.pop("self")
-        super(scheduler, wrapper).__init__(ReduceLROnPlateau(**given))
-
-    scheduler.__init__ = construct_without_verbose  # type: ignore[method-assign]
-
-
-@functools.cache
-def name_cuda_devices() -> None:
-    """`torch.device(0)` was GPU 0; now it is whatever accelerator there is, and raises where there is none.
-
-    AllenNLP's check for a missing GPU stumbles over that before it can tell the user.
-    """
-
-    def int_to_device(device: Union[int, torch.device]) -> torch.device:
-        if isinstance(device, torch.device):
-            return device
-        return torch.device("cpu") if device < 0 else torch.device("cuda", device)
-
-    allennlp_util.int_to_device = int_to_device
 
 
 @functools.cache
@@ -159,20 +103,7 @@ def read_archives_as_data() -> None:
 @functools.cache
 def refuse_fetching_for_archives() -> None:
     """What is not in an archive's configuration may stand in AllenNLP's code: addresses, spaCy's downloads."""
-    cached_path, download = file_utils._cached_path.cached_path, allennlp_util.spacy_download
-
-    def checked_path(url_or_filename: Any, *args: Any, **kwargs: Any) -> Any:
-        if "://" in os.fspath(url_or_filename):
-            archives.refuse_fetching(f"{os.fspath(url_or_filename)!r}")
-        return cached_path(url_or_filename, *args, **kwargs)
-
-    def checked_download(model: str, *args: Any, **kwargs: Any) -> Any:
-        archives.refuse_fetching(f"the spaCy pipeline {model!r}")
-        return download(model, *args, **kwargs)
-
-    names = {**vars(file_utils._cached_path), "cached_path": checked_path}
-    file_utils._cached_path = SimpleNamespace(**names)  # the package itself serves others too
-    allennlp_util.spacy_download = checked_download
+    file_utils.before_fetching = archives.refuse_fetching
 
 
 @functools.cache
@@ -198,25 +129,3 @@ def resolve_known_classes_only() -> None:
         return subclass, constructor
 
     Registrable.resolve_class_name = classmethod(resolve_known_class)  # type: ignore[assignment, method-assign]
-
-
-@functools.cache
-def convolve_in_float32() -> None:
-    """AllenNLP's "cnn" encoder knows padding by the smallest number of its dtype, and so misses it under autocast."""
-    from allennlp.modules.seq2vec_encoders import CnnEncoder
-
-    forward = CnnEncoder.forward
-
-    def forward_in_float32(self: CnnEncoder, tokens: torch.Tensor, mask: torch.BoolTensor) -> torch.Tensor:
-        if not torch.is_autocast_enabled(tokens.device.type):
-            return forward(self, tokens, mask)
-        with torch.autocast(tokens.device.type, enabled=False):
-            return forward(self, tokens.float(), mask)
-
-    CnnEncoder.forward = forward_in_float32  # type: ignore[method-assign]
-
-
-@functools.cache
-def show_progress_as_text() -> None:
-    """In a notebook AllenNLP shows progress by widgets, and everything that has a bar fails without ipywidgets."""
-    allennlp_tqdm._tqdm = tqdm

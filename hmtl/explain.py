@@ -19,6 +19,7 @@ from torch.multiprocessing import ProcessRaisedException
 
 from hmtl.characters import visible
 from hmtl.errors import ConfigurationError, UserError
+from hmtl.requirements import missing_extra
 from hmtl.training.stop_signals import TrainingStopped
 from hmtl.weights import refused_content
 
@@ -77,6 +78,8 @@ def _explain(error: BaseException) -> Optional[str]:
         return str(error)
     if isinstance(error, ConfigurationError):
         return _of_unknown_name(str(error)) or _with_alternatives(error)
+    if isinstance(error, ModuleNotFoundError):
+        return missing_extra(error)
     if isinstance(error, json.JSONDecodeError):
         return f"not valid JSON: {error}"
     if isinstance(error, UnicodeDecodeError):

@@ -18,14 +18,9 @@ import torch
 from allennlp.common import Params, Registrable
 from allennlp.common import params as allennlp_params
 from allennlp.common import util as allennlp_util
-from allennlp.common.checks import check_for_gpu
 from allennlp.data import DatasetReader
 from allennlp.models import archival
 from allennlp.models.archival import load_archive
-from allennlp.modules.seq2vec_encoders import CnnEncoder
-from allennlp.training.learning_rate_schedulers import LearningRateScheduler
-from allennlp.training.learning_rate_schedulers.pytorch_lr_schedulers import ReduceOnPlateauLearningRateScheduler
-from allennlp.training.optimizers import Optimizer
 
 from hmtl import compat
 from hmtl.errors import ConfigurationError, UserError
@@ -38,11 +33,7 @@ from pathlib import Path
 warnings.simplefilter("ignore")
 import torch
 from allennlp.common import Params
-from allennlp.common.util import int_to_device
 from allennlp.models.archival import load_archive
-from allennlp.modules.seq2vec_encoders import CnnEncoder
-from allennlp.training.learning_rate_schedulers import LearningRateScheduler
-from allennlp.training.optimizers import Optimizer
 
 folder = Path(sys.argv[1])
 assert "hmtl" not in sys.modules
@@ -55,26 +46,8 @@ def outcome(action):
         return f"{type(error).__name__}: {error}"
 
 
-def plateau():
-    optimizer = Optimizer.from_params(
-        Params({"type": "adam"}), model_parameters=list(torch.nn.Linear(2, 2).named_parameters())
-    )
-    LearningRateScheduler.from_params(Params({"type": "reduce_on_plateau"}), optimizer=optimizer)
-
-
-def padding():
-    encoder = CnnEncoder(embedding_dim=3, num_filters=4, ngram_filter_sizes=(2,))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        vectors = encoder(torch.randn(1, 5, 3), torch.zeros(1, 5, dtype=torch.bool))
-    if vectors.any():
-        raise ValueError(f"padding is {vectors.flatten()[0]}")
-
-
 actions = {
-    "padding": padding,
     "numpy": lambda: torch.load(folder / "numbers.th"),
-    "plateau": plateau,
-    "device": lambda: int_to_device(0),
     "in_place": lambda: Params({"first": 1, "second": object()}).to_file(folder / "config.json"),
     **{name: lambda name=name: load_archive(folder / f"{name}.tar.gz") for name in ("escape", "program", "remote")},
 }
@@ -163,33 +136,6 @@ def test_states_that_run_code_stay_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "made").exists()
 
 
-def test_plateau_schedule(unrepaired: Dict[str, Any]) -> None:
-    # The oldest releases that we support only deprecate the argument.
-    assert unrepaired["plateau"] is None or "unexpected keyword argument 'verbose'" in unrepaired["plateau"]
-    optimizer = Optimizer.from_params(
-        Params({"type": "adam", "lr": 1.0}), model_parameters=list(torch.nn.Linear(2, 2).named_parameters())
-    )
-    scheduler = LearningRateScheduler.from_params(
-        Params({"type": "reduce_on_plateau", "patience": 0, "factor": 0.1, "verbose": True}), optimizer=optimizer
-    )
-
-    for metric in (1.0, 2.0):
-        scheduler.step(metric)
-
-    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1)
-
-
-def test_a_device_number_is_a_gpu(unrepaired: Dict[str, Any]) -> None:
-    if not torch.accelerator.is_available():
-        assert unrepaired["device"].startswith("RuntimeError")
-
-    assert allennlp_util.int_to_device(1) == torch.device("cuda", 1)
-    assert allennlp_util.int_to_device(-1) == torch.device("cpu")
-    assert allennlp_util.int_to_device(torch.device("cpu")) == torch.device("cpu")
-    with pytest.raises(ConfigurationError, match="GPU"):
-        check_for_gpu(torch.cuda.device_count())
-
-
 def test_files_of_a_run_are_written_whole(unrepaired: Dict[str, Any], tmp_path: Path) -> None:
     assert unrepaired["in_place"].startswith("TypeError")
     assert "first" in (unrepaired["folder"] / "config.json").read_text()
@@ -275,7 +221,6 @@ def test_a_second_application_changes_nothing() -> None:
     def state() -> Any:
         return (
             Registrable.resolve_class_name.__func__,
-            ReduceOnPlateauLearningRateScheduler.__init__,
             archival.extracted_archive,
             allennlp_params._environment_variables,
         )
@@ -283,34 +228,3 @@ def test_a_second_application_changes_nothing() -> None:
     before = state()
     compat.apply()
     assert state() == before
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_words_of_padding_have_zeros_under_autocast(dtype: torch.dtype, unrepaired: Dict[str, Any]) -> None:
-    assert unrepaired["padding"].startswith("ValueError: padding is -3.38")
-    encoder = CnnEncoder(embedding_dim=3, num_filters=4, ngram_filter_sizes=(2,))
-    characters = torch.randn(3, 5, 3)
-    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]], dtype=torch.bool)
-    expected = encoder(characters, mask)
-    with torch.autocast("cpu", dtype=dtype):
-        found = encoder(characters, mask)
-    assert torch.equal(found, expected)
-    assert not found[2].any() and found[:2].any()
-
-
-@pytest.mark.parametrize(
-    "repair,runs", [("", False), ("from hmtl import compat; compat.show_progress_as_text()", True)]
-)
-def test_progress_in_a_notebook_needs_no_widgets(repair, runs):
-    code = f"""
-        import builtins, sys
-        sys.modules["ipywidgets"] = None  # not installed
-        shell = type("ZMQInteractiveShell", (), {{"__module__": "ipykernel.zmqshell"}})
-        builtins.get_ipython = shell
-        from allennlp.common import Tqdm
-        {repair}
-        list(Tqdm.tqdm([1, 2]))
-    """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
-    assert (done.returncode == 0) == runs, done.stderr
-    assert runs or "IProgress not found" in done.stderr

@@ -5,15 +5,19 @@ import threading
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any, ContextManager, Dict, Iterable, List, Optional, Tuple
-
-import spacy
-from spacy.language import Language
-from spacy.tokenizer import Tokenizer
-from spacy.tokens import Doc, Token
+from typing import TYPE_CHECKING, Any, ContextManager, Dict, Iterable, List, Optional, Tuple
 
 from hmtl.errors import UserError
 
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokenizer import Tokenizer
+    from spacy.tokens import Doc, Token
+
+_NO_SPACY = (
+    "spaCy, which splits raw text, is not installed: pip install 'hmtl[text]'; sentences that are lists of tokens need "
+    "none"
+)
 _MARK_SENTENCES = ("parser", "senter", "sentencizer")
 
 # The longest token of a raw text, in characters, and the longest sentence, in tokens. What is longer is no language,
@@ -89,11 +93,21 @@ class SentenceSplitter:
     # Raises
 
     UserError
-        Where spaCy finds no such pipeline.
+        Where spaCy finds no such pipeline. Where spaCy is not installed: at once if a pipeline is named, otherwise for
+        the first text, since sentences of tokens need none.
     """
 
     def __init__(self, spacy_model: str = None) -> None:
         self._is_blank = spacy_model is None
+        self._nlp: Any = None
+        try:
+            import spacy
+        except ModuleNotFoundError as error:
+            if error.name != "spacy":
+                raise
+            if spacy_model is not None:
+                raise UserError(_NO_SPACY) from None
+            return
         if spacy_model is None:
             self._nlp = _blank()
         else:
@@ -109,6 +123,8 @@ class SentenceSplitter:
         self._max_strings = len(self._nlp.vocab.strings) + _MAX_STRINGS
 
     def __call__(self, text: str) -> TokenizedText:
+        if self._nlp is None:
+            raise UserError(_NO_SPACY)
         with _SPLITTING:
             if self._is_blank and len(self._nlp.vocab) > _MAX_WORDS:
                 self._nlp = _blank()
@@ -131,8 +147,10 @@ class SentenceSplitter:
             [(token.idx, token.idx + len(token)) for sentence in sentences for token in sentence],
         )
 
-    def _unsplit(self, text: str) -> Doc:
+    def _unsplit(self, text: str) -> "Doc":
         """The tokens of a text, without sentences."""
+        from spacy.tokens import Doc
+
         cuts = self._cuts(text)
         # SpaCy refuses longer texts than this by default.
         self._nlp.max_length = max(self._nlp.max_length, len(text) + len(cuts))
@@ -146,6 +164,8 @@ class SentenceSplitter:
         return Doc(self._nlp.vocab, words=[token.text for token in spaced], spaces=spaces)
 
     def _cuts(self, text: str) -> List[int]:
+        from spacy.tokenizer import Tokenizer
+
         tokenizer = self._nlp.tokenizer
         # Others, such as those for Chinese, are not known to be slow, and know words in what looks like a run.
         if not isinstance(tokenizer, Tokenizer):
@@ -153,13 +173,15 @@ class SentenceSplitter:
         return [cut for run in _LONG_RUN.finditer(text) for cut in _cuts_of_run(tokenizer, text, *run.span())]
 
 
-def _blank() -> Language:
+def _blank() -> "Language":
+    import spacy
+
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     return nlp
 
 
-def _cuts_of_run(tokenizer: Tokenizer, text: str, start: int, end: int) -> List[int]:
+def _cuts_of_run(tokenizer: "Tokenizer", text: str, start: int, end: int) -> List[int]:
     """Where `text[start:end]`, without white space, is cut, in ascending order."""
     before: List[int] = []
     number = 0
@@ -181,10 +203,10 @@ def _cuts_of_run(tokenizer: Tokenizer, text: str, start: int, end: int) -> List[
     return [*before, *between, *reversed(behind)]
 
 
-def tokens_by_sentence(tokens: Iterable[Token], starts: Iterable[Optional[bool]]) -> List[List[Token]]:
+def tokens_by_sentence(tokens: Iterable["Token"], starts: Iterable[Optional[bool]]) -> List[List["Token"]]:
     """The tokens that are more than whitespace, in sentences that begin where `starts` says, behind a blank line, or
     after `MAX_SENTENCE` tokens."""
-    sentences: List[List[Token]] = [[]]
+    sentences: List[List["Token"]] = [[]]
     for token, is_start in zip(tokens, starts):
         if is_start or len(sentences[-1]) == MAX_SENTENCE or (token.is_space and token.text.count("\n") > 1):
             sentences.append([])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from hmtl.requirements import INSTALL
+from hmtl.requirements import EXTRAS
 from hmtl.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,9 +18,12 @@ def test_the_citation_is_of_this_version():
     assert [author["family-names"] for author in citation["references"][0]["authors"]] == ["Sanh", "Wolf", "Ruder"]
 
 
-def test_the_advice_of_how_to_install_allennlp_is_that_of_the_requirements():
-    lines = (ROOT / "requirements-allennlp.txt").read_text(encoding="utf-8").splitlines()
-    assert INSTALL.split()[3:] == [line for line in lines if line and not line.startswith("#")]
+def test_the_extras_that_are_advised_are_those_of_the_package():
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    extras = re.search(r"^EXTRAS = {\n(.*?)^}", setup, re.MULTILINE | re.DOTALL)
+    assert set(EXTRAS.values()) == set(re.findall(r'^    "(\w+)":', extras[1], re.MULTILINE))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert set(re.search(r"^EXTRAS \?= (.*)$", makefile, re.MULTILINE)[1].split(",")) <= set(EXTRAS.values())
 
 
 def test_the_workflow_calls_targets_that_make_has():
@@ -29,7 +32,11 @@ def test_the_workflow_calls_targets_that_make_has():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(called) <= targets
     assert {"test", "lint", "docs"} <= set(called)
-    # Every Python that the package allows.
-    tested = workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
-    assert tested == ["3.10", "3.11", "3.12"]
-    assert 'python_requires=">=3.10,<3.13"' in (ROOT / "setup.py").read_text(encoding="utf-8")
+    # The oldest of all, which the package allows, and the newest of all.
+    oldest, *_, newest = workflow["jobs"]["test"]["strategy"]["matrix"]["include"]
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    assert f'python_requires=">={oldest["python"]}"' in setup
+    assert f'"torch>={oldest["torch"].partition("==")[2].removesuffix(".0")}"' in setup
+    assert newest["torch"] == "torch" and newest["constraints"] == ""
+    pins = dict(line.split("==") for line in (ROOT / oldest["constraints"]).read_text(encoding="utf-8").splitlines())
+    assert pins and all(f'"{name}>={version}' in setup for name, version in pins.items())

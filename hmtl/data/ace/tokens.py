@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Collection, Dict, Iterable, List, Optional, Set, cast
 
-import spacy
-
 from hmtl.data.ace.sgml import Passage, Range
 from hmtl.data.document import Bounds
 
@@ -97,6 +95,8 @@ class Tokenizer:
 
 def describe_tokenizer(spacy_model: Optional[str]) -> Dict[str, Any]:
     """Which tokeniser, in which version: different versions give different tokens."""
+    import spacy
+
     if spacy_model is None:
         return {"pipeline": "blank English with sentencizer", "spacy": spacy.__version__}
     meta = cast(Dict[str, Any], spacy.info(spacy_model, silent=True))

@@ -8,9 +8,9 @@ import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
+from allennlp.models import Model
 from allennlp.modules import FeedForward, Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.nn import Activation
-from allennlp_models.coref.models.coref import CoreferenceResolver
 
 from hmtl.models.heads import CorefHead, coref
 from hmtl.models.heads.coref import Tokens, tokens_of
@@ -120,14 +120,14 @@ class GivenEncoding(Seq2SeqEncoder):
         return self.vectors
 
 
-def resolver_like(head: CorefHead, document: Dict[str, Any]) -> Tuple[CoreferenceResolver, Dict[str, str]]:
+def resolver_like(head: CorefHead, document: Dict[str, Any]) -> Tuple[Model, Dict[str, str]]:
     """AllenNLP's model with the head's weights on the document's vectors, and the names of their parameters in both."""
     span_dim = 2 * ENCODING_DIM + FEATURES + INPUT_DIM
 
     def feedforward(input_dim: int) -> FeedForward:
         return FeedForward(input_dim, 2, HIDDEN, Activation.by_name("relu")(), 0.0)
 
-    resolver = CoreferenceResolver(
+    resolver = pytest.importorskip("allennlp_models.coref.models.coref").CoreferenceResolver(
         Vocabulary(),
         GivenVectors(document["encoder_input"]),
         GivenEncoding(document["encoding"]),
@@ -159,7 +159,7 @@ def resolver_like(head: CorefHead, document: Dict[str, Any]) -> Tuple[Coreferenc
     return resolver, pairs
 
 
-def run_resolver(resolver: CoreferenceResolver, document: Dict[str, Any]) -> Dict[str, Any]:
+def run_resolver(resolver: Model, document: Dict[str, Any]) -> Dict[str, Any]:
     ids = document["sentence_ids"][0].tolist()
     lengths = [ids.count(number) for number in sorted(set(ids))]
     spans = loop_over_spans(lengths, WIDTH)
