@@ -39,8 +39,8 @@ def skipped_texts(program: str, choice: str, output: Optional[Path]) -> Iterator
     choice : `str`
         `"fail"` or `"skip"`, as the option has it.
     output : `Optional[Path]`
-        The file or the folder that is written; beside it stand the lines, `{"input": ..., "line": ..., "message":
-        ...}`, where `line` is `null` for a file that is one text. `None` is standard output.
+        The file or the folder that is written; beside it stand the lines, JSON objects with `input`, `line` and
+        `message`, where `line` is `null` for a file that is one text. `None` is standard output.
     """
     if choice == "fail":
         yield None
