@@ -121,6 +121,7 @@ setup(
         **EXTRAS,
         "dev": [
             "httpx>=0.27",
+            "more-itertools",
             "mypy",
             "nltk",  # a reference of tests, as is allennlp-models, which needs it and is installed apart (make develop)
             "pip-audit>=2.7",

@@ -49,9 +49,15 @@ def test_the_data_of_tasks_are_measured_where_a_study_names_them(tmp_path, monke
 
 
 def test_affinities_are_measured_in_one_joint_run(tmp_path, monkeypatch, capsys):
-    document = {"doc_key": "a", "sentences": [["Ada", "met", "Bob"]] * 20, "ner": [[[0, 0, "PER"]]] * 20}
+    firsts = range(0, 60, 3)
+    document = {
+        "doc_key": "a",
+        "sentences": [["Ada", "met", "Bob"] for _ in firsts],
+        "ner": [[[first, first, "PER"]] for first in firsts],
+        "emd": [[[first + 2, first + 2, "PER"]] for first in firsts],
+    }
     path = tmp_path / "data.jsonl"
-    path.write_text(json.dumps({**document, "emd": [[[2, 2, "PER"]]] * 20}) + "\n")
+    path.write_text(json.dumps(document) + "\n")
     tasks = {}
     for layer in ("ner", "emd"):
         reader = {"type": "hmtl_token_labels", "corpus": "jsonl", "layer": layer, "scheme": "bio"}
