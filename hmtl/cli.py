@@ -22,7 +22,7 @@ from hmtl.characters import VisibleFormatter, visible
 from hmtl.environment import onednn_cache_limited
 from hmtl.errors import UserError
 from hmtl.explain import user_errors
-from hmtl.overrides import OverridesAction, merging
+from hmtl.overrides import OverridesAction
 from hmtl.packages import include_package, include_packages_of_run
 from hmtl.training.launch import train_model
 from hmtl.version import VERSION
@@ -51,7 +51,6 @@ def main(argv: Optional[List[str]] = None) -> None:
         _process_as_found(),
         user_errors(debug=debug),
         _command_line(arguments),
-        merging(),
     ):
         _start_logging()
         parser, parsed = commands.parse_args(prog="hmtl")

@@ -22,7 +22,7 @@ from allennlp.common import Params, Registrable, file_utils
 from allennlp.common import params as allennlp_params
 from allennlp.common import util as allennlp_util
 
-from hmtl import archives
+from hmtl import archives, overrides
 from hmtl.environment import VARIABLES
 from hmtl.errors import ConfigurationError
 from hmtl.files import write_json
@@ -38,6 +38,7 @@ def apply() -> None:
     refuse_fetching_for_archives()
     resolve_known_classes_only()
     read_archives_as_data()
+    merge_overrides()
 
 
 def allow_packages(*names: str) -> None:
@@ -73,6 +74,13 @@ def define_variables_of_configurations() -> None:
     """Jsonnet cannot ask whether a variable exists: those that the shipped configurations read are '' where unset."""
     of_environment = allennlp_params._environment_variables
     allennlp_params._environment_variables = lambda: {**dict.fromkeys(VARIABLES, ""), **of_environment()}
+
+
+@functools.cache
+def merge_overrides() -> None:
+    """AllenNLP's overrides replace an object as a whole: `{"trainer": {"num_epochs": 3}}` leaves nothing else of it."""
+    allennlp_params.parse_overrides = overrides.parse_overrides  # type: ignore[assignment]
+    allennlp_params.with_overrides = overrides.merged  # type: ignore[assignment]
 
 
 @functools.cache

@@ -11,9 +11,8 @@ import copy
 import difflib
 import json
 import re
-from contextlib import contextmanager
 from os import PathLike
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 from allennlp.common import Params
 from allennlp.common import params as allennlp_params
@@ -26,7 +25,7 @@ REMOVED = "~"
 _NAMED = re.compile(r"(?P<key>[\w*-]+(?:\.[\w*-]+)*)=(?P<value>.*)", re.DOTALL)
 _REMOVAL = re.compile(r"~[\w*-]+(?:\.[\w*-]+)*")
 _EXPECTED = """'{"trainer.num_epochs": 3}', trainer.num_epochs=3, or ~KEY to remove a key"""
-# As long as AllenNLP's is replaced by ours.
+# `hmtl.compat` puts ours in its place.
 _parse_jsonnet = allennlp_params.parse_overrides
 
 
@@ -94,19 +93,7 @@ def configuration(path: Union[str, PathLike], overrides: str = "") -> Params:
     UserError
         As `read_overrides` and `merged` do.
     """
-    with merging():
-        return Params.from_file(path, overrides)
-
-
-@contextmanager
-def merging() -> Iterator[None]:
-    """Lets AllenNLP's commands read and merge overrides as this module does; theirs replace whole objects."""
-    before = allennlp_params.parse_overrides, allennlp_params.with_overrides
-    allennlp_params.parse_overrides, allennlp_params.with_overrides = parse_overrides, merged  # type: ignore
-    try:
-        yield
-    finally:
-        allennlp_params.parse_overrides, allennlp_params.with_overrides = before
+    return Params.from_file(path, overrides)
 
 
 def joined(overrides: Sequence[Overrides]) -> Overrides:

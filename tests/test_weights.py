@@ -1,9 +1,7 @@
 """Files of weights, against what safetensors itself reads."""
 
-import resource
 import stat
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 import torch
@@ -93,15 +91,6 @@ def test_the_newer_format_comes_first(tmp_path: Path) -> None:
     assert all_weights(tmp_path, "best_*") == {"best_ner": tmp_path / "best_ner.safetensors"}
     (tmp_path / "weights.th").touch()
     assert main_weights(tmp_path) == tmp_path / "weights.th"
-
-
-@pytest.fixture
-def small_disk() -> Iterator[None]:
-    """No file may grow beyond 8 KiB: the system refuses the rest of a write, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path, small_disk: None) -> None:
