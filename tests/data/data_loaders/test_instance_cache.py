@@ -278,6 +278,13 @@ def plant(folder: Path, trace: Path) -> None:
         file.write_bytes(pickle.dumps(Planted(trace)))
 
 
+def planted(path: Path, folder: Path, trace: Path) -> Dict[str, List[Path]]:
+    """The folder, its entries and their files, once instances are kept there and code stands in their place."""
+    loader_of(path)
+    plant(folder, trace)
+    return {"folder": [folder], "entry": list(folder.iterdir()), "file": list(folder.glob("*/*"))}
+
+
 def test_the_folder_is_the_users_alone(path: Path, folder: Path) -> None:
     loader_of(path)
     assert [stat.S_IMODE(each.stat().st_mode) for each in (folder, *folder.iterdir())] == [0o700, 0o700]
@@ -287,10 +294,7 @@ def test_the_folder_is_the_users_alone(path: Path, folder: Path) -> None:
 def test_nothing_is_opened_that_others_can_write(
     path: Path, folder: Path, tmp_path: Path, which: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    loader_of(path)
-    plant(folder, tmp_path / "trace")
-    places = {"folder": [folder], "entry": list(folder.iterdir()), "file": list(folder.glob("*/*"))}
-    for place in places[which]:
+    for place in planted(path, folder, tmp_path / "trace")[which]:
         place.chmod(0o777)
     with caplog.at_level(logging.WARNING):
         again = loader_of(path)
@@ -299,7 +303,8 @@ def test_nothing_is_opened_that_others_can_write(
     assert_alike(loader_of(path, cache=False), again)
     # What was made anew serves from here on.
     caplog.clear()
-    loader_of(path)
+    with caplog.at_level(logging.INFO):
+        loader_of(path)
     # Nothing is read again, which readers would log, and nothing is complained of.
     assert not any(record.levelno > logging.INFO for record in caplog.records)
     assert DocumentReader.__module__ not in {record.name for record in caplog.records}
@@ -311,10 +316,7 @@ def test_nothing_is_opened_that_others_can_write(
 def test_nothing_is_opened_that_belongs_to_another_user(
     path: Path, folder: Path, tmp_path: Path, which: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    loader_of(path)
-    plant(folder, tmp_path / "trace")
-    places = {"folder": [folder], "entry": list(folder.iterdir()), "file": list(folder.glob("*/*"))}
-    for place in places[which]:
+    for place in planted(path, folder, tmp_path / "trace")[which]:
         os.chown(place, 12345, 12345)
     with caplog.at_level(logging.WARNING):
         again = loader_of(path)
