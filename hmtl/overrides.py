@@ -11,10 +11,8 @@ import copy
 import difflib
 import json
 import re
-from os import PathLike
 from typing import Any, Dict, List, Optional, Sequence, Union
 
-from allennlp.common import Params
 from allennlp.common import params as allennlp_params
 
 from hmtl.errors import UserError
@@ -25,7 +23,7 @@ REMOVED = "~"
 _NAMED = re.compile(r"(?P<key>[\w*-]+(?:\.[\w*-]+)*)=(?P<value>.*)", re.DOTALL)
 _REMOVAL = re.compile(r"~[\w*-]+(?:\.[\w*-]+)*")
 _EXPECTED = """'{"trainer.num_epochs": 3}', trainer.num_epochs=3, or ~KEY to remove a key"""
-# `hmtl.compat` puts ours in its place.
+# `hmtl.compat` puts ours in its place, so that `Params.from_file` reads and merges overrides as this module does.
 _parse_jsonnet = allennlp_params.parse_overrides
 
 
@@ -83,17 +81,6 @@ def merged(config: Dict[str, Any], overrides: Union[Overrides, Sequence[Override
     for each in [overrides] if isinstance(overrides, dict) else overrides:
         _merge(config, each, "")
     return config
-
-
-def configuration(path: Union[str, PathLike], overrides: str = "") -> Params:
-    """The configuration in a file, with overrides as a command has them from `OverridesAction`.
-
-    # Raises
-
-    UserError
-        As `read_overrides` and `merged` do.
-    """
-    return Params.from_file(path, overrides)
 
 
 def joined(overrides: Sequence[Overrides]) -> Overrides:

@@ -8,7 +8,7 @@ import pytest
 from allennlp.common import Params
 
 from hmtl.errors import UserError
-from hmtl.overrides import OverridesAction, configuration, joined, merged, parse_overrides, read_overrides
+from hmtl.overrides import OverridesAction, joined, merged, parse_overrides, read_overrides
 
 CONFIG: Dict[str, Any] = {
     "trainer": {
@@ -169,7 +169,7 @@ def test_the_option_may_be_given_several_times(tmp_path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(CONFIG))
     expected = {**CONFIG, "trainer": {**CONFIG["trainer"], "num_epochs": 4}}
-    assert configuration(path, overrides).as_dict(quiet=True) == expected
+    assert Params.from_file(path, overrides).as_dict(quiet=True) == expected
     # AllenNLP's own way to read a configuration merges, too.
     merged_by_allennlp = Params.from_file(path, {"trainer": {"num_epochs": 3}}).as_dict(quiet=True)["trainer"]
     assert merged_by_allennlp == {**CONFIG["trainer"], "num_epochs": 3}

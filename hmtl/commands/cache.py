@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import List
 
 from allennlp.commands.subcommand import Subcommand
+from allennlp.common import Params
 
 from hmtl.cache_folder import instances_folder, probing_folder
 from hmtl.errors import UserError
-from hmtl.overrides import OverridesAction, configuration
+from hmtl.overrides import OverridesAction
 
 DESCRIPTION = """\
 Inspect, fill or clear what is kept for later runs: the vectors of frozen encoders, which embedders with 'cache: true'
@@ -107,7 +108,7 @@ def _fill(arguments: argparse.Namespace) -> None:
 
     if not arguments.config.is_file():
         raise UserError(f"{arguments.config}: expected a configuration file")
-    params = configuration(arguments.config, arguments.overrides)
+    params = Params.from_file(arguments.config, arguments.overrides)
     # What concerns runs alone.
     for key in ("distributed", "include_in_archive", "evaluation"):
         params.pop(key, None)

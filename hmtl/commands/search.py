@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List
 
 from allennlp.commands.subcommand import Subcommand
+from allennlp.common import Params
 
 from hmtl.arguments import at_least
 from hmtl.characters import visible_lines
 from hmtl.errors import UserError
-from hmtl.overrides import OverridesAction, configuration, joined, parse_overrides
+from hmtl.overrides import OverridesAction, joined, parse_overrides
 from hmtl.search.executor_arguments import add_executor_arguments, checked_resources
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _configuration(arguments: argparse.Namespace) -> Dict[str, Any]:
     """The configuration of all trials, evaluated: what changes in its files from here on changes no trial."""
     if not arguments.config.is_file():
         raise UserError(f"{arguments.config}: expected a configuration file")
-    described = configuration(arguments.config, arguments.overrides).as_dict(quiet=True)
+    described = Params.from_file(arguments.config, arguments.overrides).as_dict(quiet=True)
     if not described.get("validation_data_path"):
         raise UserError(f"{arguments.config}: no validation_data_path, and so nothing to choose by")
     return described

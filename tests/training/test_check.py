@@ -10,7 +10,7 @@ from allennlp.common import Params
 
 import hmtl  # noqa: F401
 from hmtl.explain import explain
-from hmtl.overrides import configuration, read_overrides
+from hmtl.overrides import read_overrides
 from hmtl.training.check import check_configuration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +19,7 @@ CONFIGURATIONS = sorted(path for path in (ROOT / "configs").rglob("*.jsonnet") i
 
 def checked(fixtures: Path, override: str) -> str:
     """What is said of the tiny configuration with an override; nothing where it passes."""
-    params = configuration(fixtures / "tiny.jsonnet", json.dumps([read_overrides(override)]))
+    params = Params.from_file(fixtures / "tiny.jsonnet", json.dumps([read_overrides(override)]))
     before = json.dumps(params.as_dict(quiet=True))
     try:
         check_configuration(params)

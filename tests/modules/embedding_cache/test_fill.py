@@ -17,7 +17,6 @@ from hmtl.cli import main
 from hmtl.data.corpora import Corpus
 from hmtl.modules import ElmoEmbedder
 from hmtl.modules.embedding_cache import entries
-from hmtl.overrides import configuration
 from hmtl.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -54,7 +53,7 @@ def overrides(elmo: Dict[str, str], cache: Any = True, **trainer: Any) -> str:
 def config(elmo, tmp_path) -> str:
     """The configuration with ELMo, cached."""
     path = tmp_path / "config.json"
-    configuration(TINY, overrides(elmo)).to_file(str(path))
+    Params.from_file(TINY, overrides(elmo)).to_file(str(path))
     return str(path)
 
 
