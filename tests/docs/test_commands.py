@@ -11,10 +11,11 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 from allennlp.commands.subcommand import Subcommand
+from allennlp.common import Params
 from documentation import PAGES, ROOT, commands, mentions
 
 from hmtl.cli import main
-from hmtl.overrides import configuration, merged, read_overrides
+from hmtl.overrides import merged, read_overrides
 from hmtl.training.check import check_configuration
 
 # Their configurations are at hand; $(cat ...) is what a search found.
@@ -86,7 +87,7 @@ def test_the_overrides_of_a_page_fit_their_configuration(words, monkeypatch):
     for variable in ("HMTL_DATA", "HMTL_TRANSFORMER", "HMTL_ARCHIVE"):
         monkeypatch.setenv(variable, "somewhere")
     given = [read_overrides(words[number + 1]) for number, word in enumerate(words) if word == "-o"]
-    plain, changed = configuration(words[2]), configuration(words[2], json.dumps(given))
+    plain, changed = Params.from_file(words[2]), Params.from_file(words[2], json.dumps(given))
     assert changed.as_dict(quiet=True) == merged(plain.as_dict(quiet=True), given) != plain.as_dict(quiet=True)
     # What is not named stays.
     named = {key for overrides in given for key in flat(overrides)}

@@ -11,7 +11,7 @@ from allennlp.common import Params
 from documentation import PAGES, ROOT, Block, blocks, commands
 
 from hmtl.cli import main
-from hmtl.overrides import configuration, read_overrides
+from hmtl.overrides import read_overrides
 from hmtl.shipped import copy_shipped
 
 CONFIGURATIONS = [block for page in PAGES for block in blocks(page, "jsonnet")]
@@ -83,7 +83,7 @@ def test_a_command_of_a_page_trains_with_its_overrides(words, workplace, monkeyp
     run = Path(words[words.index("-s") + 1])
     given = [option for number, word in enumerate(words) if word == "-o" for option in ("-o", words[number + 1])]
     overrides = [read_overrides(text) for text in [*given, *options] if text != "-o"]
-    expected = configuration(words[2], json.dumps(overrides)).as_dict(quiet=True)
+    expected = Params.from_file(words[2], json.dumps(overrides)).as_dict(quiet=True)
     assert json.loads((run / "config.json").read_text()) == expected
     assert (run / "model.tar.gz").is_file()
 
