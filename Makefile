@@ -94,10 +94,11 @@ torture: develop ## kill tiny runs eighty times, recover them each time; they mu
 fuzz: develop ## spoil small corpora and texts 10,000 times; each is read rightly or refused in one line
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzzing/fuzz.py --inputs 10000
 
-lint: develop ## style and types
+lint: develop ## style, types, and which package may import which
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 docs: develop ## build the documentation into docs/_build/html; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

@@ -42,7 +42,7 @@ class BuildWithShipped(build_py):
         if self.editable_mode:  # the checkout has them
             return
         shutil.rmtree(Path(self.build_lib) / "hmtl" / "shipped", ignore_errors=True)  # of an earlier build
-        # As in hmtl/shipped.py.
+        # As in hmtl/common/shipped.py.
         for part in ("configs", "data/sample", "data/README.md", "scripts"):
             copy = Path(self.build_lib) / "hmtl" / "shipped" / part
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -94,8 +94,8 @@ setup(
         "allennlp": ["LICENSE", "NOTICE", "py.typed"],
         "hmtl": [
             "py.typed",
-            "data/ace/splits/*.txt",
-            "data/ontonotes_release/splits/*.id",
+            "corpora/ace/splits/*.txt",
+            "corpora/ontonotes_release/splits/*.id",
             "page/assets/*",
         ],
     },
@@ -121,6 +121,7 @@ setup(
         **EXTRAS,
         "dev": [
             "httpx>=0.27",
+            "import-linter>=2.1",
             "more-itertools",
             "mypy",
             "nltk",  # a reference of tests, as is allennlp-models, which needs it and is installed apart (make develop)

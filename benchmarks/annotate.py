@@ -28,7 +28,6 @@ import torch  # noqa: E402
 from allennlp.data import TensorDict  # noqa: E402
 from allennlp.data.batch import Batch  # noqa: E402
 
-from hmtl.annotation import annotate  # noqa: E402
 from hmtl.page.examples import EXAMPLES  # noqa: E402
 from hmtl.predictors import HMTLPredictor  # noqa: E402
 
@@ -47,7 +46,7 @@ def texts_of(words: int) -> Iterator[str]:
 
 def end_to_end(predictor: HMTLPredictor, text: str) -> str:
     """From characters to JSON."""
-    (output,) = annotate(predictor, [text])
+    (output,) = predictor.annotate([text])
     return json.dumps(output)
 
 

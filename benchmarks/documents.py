@@ -26,7 +26,7 @@ import phases  # noqa: E402
 from calibration import Meter  # noqa: E402
 from processes import in_fresh_process  # noqa: E402
 
-from hmtl.data.corpora import Corpus  # noqa: E402
+from hmtl.corpora import Corpus  # noqa: E402
 from hmtl.predictors import HMTLPredictor  # noqa: E402
 
 LENGTHS = (580, 2000, 20000)

@@ -36,8 +36,8 @@ from calibration import Meter, Readings
 from phases import UPDATES, Experiment, Result, batches_of, reading, skip, stride_of, update
 
 from hmtl.models import HMTL
-from hmtl.models.heads import CorefHead, CrfHead, RelationHead
 from hmtl.modules import PaddedLstmEncoder
+from hmtl.tasks import CorefHead, CrfHead, RelationHead
 
 Work = Callable[[], object]
 # Runs forward, and returns the way back.

@@ -33,9 +33,9 @@ from calibration import Meter  # noqa: E402
 from phases import Experiment, Result, peak_gb, update  # noqa: E402
 from processes import in_fresh_process  # noqa: E402
 
-from hmtl.data.corpora import Corpus  # noqa: E402
+from hmtl.corpora import Corpus  # noqa: E402
 from hmtl.data.data_loaders import PerTaskDataLoader  # noqa: E402
-from hmtl.data.document import Document  # noqa: E402
+from hmtl.document import Document  # noqa: E402
 
 FACTOR = 10
 QUICK_DOCUMENTS = 30

@@ -26,10 +26,10 @@ import hmtl  # noqa: E402, F401  (first: it silences warnings that AllenNLP's im
 # isort: split
 import torch  # noqa: E402
 
-from hmtl.data.document import Document, read_jsonl  # noqa: E402
+from hmtl.document import Document, read_jsonl  # noqa: E402
 from hmtl.errors import UserError  # noqa: E402
+from hmtl.metrics import CoreferenceScores, LabelledF1  # noqa: E402
 from hmtl.predictors import HMTLPredictor  # noqa: E402
-from hmtl.training.metrics import CoreferenceScores, LabelledF1  # noqa: E402
 
 ROUNDS, QUICK_ROUNDS = 5, 1
 BATCH_SIZE = 64

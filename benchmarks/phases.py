@@ -20,7 +20,7 @@ from allennlp.training import Trainer
 from calibration import Meter, Readings
 from processes import gigabytes
 
-from hmtl.data.corpora import Corpus
+from hmtl.corpora import Corpus
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.predictors import HMTLPredictor
 from hmtl.training.task_state import OptimizerState

@@ -24,11 +24,11 @@ import hmtl  # noqa: E402, F401  (first: it silences warnings that AllenNLP's im
 # isort: split
 import torch  # noqa: E402
 
-from hmtl.analysis.probing import LevelVectors  # noqa: E402
-from hmtl.data.document import read_jsonl  # noqa: E402
+from hmtl.document import read_jsonl  # noqa: E402
 from hmtl.modules.token_rows import TokenRows  # noqa: E402
 from hmtl.predictors.hmtl_predictor import MAX_TOKENS, length_batches  # noqa: E402
 from hmtl.predictors.sentence_indexer import SentenceIndexer  # noqa: E402
+from hmtl.probing import LevelVectors  # noqa: E402
 
 ROUNDS, QUICK_ROUNDS = 5, 1
 BATCH_SIZE = 256

@@ -1,15 +1,15 @@
 """Hierarchical multi-task learning for information extraction, on AllenNLP.
 
-Importing the package repairs AllenNLP for current releases (`hmtl.compat`) and registers every class that a
+Importing the package repairs AllenNLP for current releases (`hmtl.common.compat`) and registers every class that a
 configuration can name. It changes nothing else in the process.
 """
 
 # isort: off
-from hmtl import requirements
+from hmtl.common import requirements
 
 requirements.check()  # that the AllenNLP in place is ours
 
-from hmtl import compat  # noqa: E402
+from hmtl.common import compat  # noqa: E402
 
 compat.apply()  # before anything else of AllenNLP is imported
 

@@ -18,12 +18,12 @@ from allennlp.common.util import install_sigterm_handler
 from torch import cuda
 
 import hmtl.commands  # noqa: F401  (registers them)
-from hmtl.characters import VisibleFormatter, visible
-from hmtl.environment import onednn_cache_limited
+from hmtl.common.characters import VisibleFormatter, visible
+from hmtl.common.environment import onednn_cache_limited
+from hmtl.common.explain import user_errors
+from hmtl.common.overrides import OverridesAction
+from hmtl.common.packages import include_package, include_packages_of_run
 from hmtl.errors import UserError
-from hmtl.explain import user_errors
-from hmtl.overrides import OverridesAction
-from hmtl.packages import include_package, include_packages_of_run
 from hmtl.training.launch import train_model
 from hmtl.version import VERSION
 
@@ -130,7 +130,7 @@ def _imports_left_alone() -> Iterator[None]:
 
 
 class _Parser(commands.ArgumentParserWithDefaults):
-    """AllenNLP's parser; files may stand behind options, and overrides are those of `hmtl.overrides`."""
+    """AllenNLP's parser; files may stand behind options, and overrides are those of `hmtl.common.overrides`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

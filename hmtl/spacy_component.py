@@ -16,12 +16,9 @@ from spacy.training import Example, validate_examples
 from spacy.util import ensure_path, filter_spans, minibatch
 
 import hmtl_spacy  # noqa: F401  (registers the component, also where hmtl is not installed but on the path)
-from hmtl.annotation import mark_heads, name_task
-from hmtl.archives import archive_model
+from hmtl.common.archives import archive_model
 from hmtl.errors import UserError
-from hmtl.models.heads.task_head import Layer
-from hmtl.predictors import HMTLPredictor
-from hmtl.predictors.text import tokens_by_sentence
+from hmtl.predictors import HMTLPredictor, mark_heads, name_task
 from hmtl.spacy_extensions import (
     CLUSTERS,
     RELATIONS,
@@ -31,6 +28,8 @@ from hmtl.spacy_extensions import (
     relation_scores,
     set_extensions,
 )
+from hmtl.tasks.task_head import Layer
+from hmtl.text import tokens_by_sentence
 
 __all__ = ["DocCluster", "DocRelation", "HMTLComponent", "set_extensions"]
 

@@ -14,9 +14,9 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Op
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from hmtl.data.document import Bounds
+from hmtl.document import Bounds
 from hmtl.errors import UserError
-from hmtl.training.metrics import CoreferenceScores, LabelledF1
+from hmtl.metrics import CoreferenceScores, LabelledF1
 
 RELATIONS, CLUSTERS = "relations", "clusters"
 

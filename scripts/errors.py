@@ -17,13 +17,13 @@ from typing import List, Optional
 import torch
 
 import hmtl  # noqa: F401  registers what a configuration can name
-from hmtl.analysis.errors import analyse_run, errors_as_page, errors_as_text
-from hmtl.characters import visible_lines
+from hmtl.common.characters import visible_lines
+from hmtl.common.explain import user_errors
+from hmtl.common.files import atomic_write
+from hmtl.common.packages import include_package
 from hmtl.errors import UserError
-from hmtl.evaluation import load_run
-from hmtl.explain import user_errors
-from hmtl.files import atomic_write
-from hmtl.packages import include_package
+from hmtl.evaluation.error_analysis import analyse_run, errors_as_page, errors_as_text
+from hmtl.evaluation.evaluate import load_run
 
 
 def _parser() -> argparse.ArgumentParser:

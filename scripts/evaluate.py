@@ -16,11 +16,11 @@ from typing import List, Optional
 import torch
 
 import hmtl  # noqa: F401  registers what a configuration can name
-from hmtl.characters import visible_lines
+from hmtl.common.characters import visible_lines
+from hmtl.common.explain import user_errors
+from hmtl.common.packages import include_package
 from hmtl.errors import UserError
-from hmtl.evaluation import evaluate_run, load_run
-from hmtl.explain import user_errors
-from hmtl.packages import include_package
+from hmtl.evaluation.evaluate import evaluate_run, load_run
 
 
 def _parser() -> argparse.ArgumentParser:

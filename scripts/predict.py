@@ -18,8 +18,8 @@ from typing import Iterator, List, Optional
 
 from allennlp.common import Tqdm
 
-from hmtl.explain import user_errors
-from hmtl.packages import include_package
+from hmtl.common.explain import user_errors
+from hmtl.common.packages import include_package
 from hmtl.predictors import HMTLPredictor
 from hmtl.predictors.hmtl_predictor import PRECISIONS
 from hmtl.predictors.render import render

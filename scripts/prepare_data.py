@@ -13,7 +13,7 @@ from typing import List, Optional
 from allennlp.common.util import install_sigterm_handler
 
 from hmtl.commands.prepare import add_corpora
-from hmtl.explain import user_errors
+from hmtl.common.explain import user_errors
 
 
 def main(argv: Optional[List[str]] = None) -> None:

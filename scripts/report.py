@@ -15,11 +15,11 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
-from hmtl.characters import visible_lines
+from hmtl.common.characters import visible_lines
+from hmtl.common.explain import user_errors
 from hmtl.errors import UserError
-from hmtl.experiments.report import REPORT, write_report
-from hmtl.experiments.tables import Bootstrap
-from hmtl.explain import user_errors
+from research.paper.report import REPORT, write_report
+from research.paper.tables import Bootstrap
 
 
 def _parser() -> argparse.ArgumentParser:

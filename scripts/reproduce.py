@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import List, Optional
 
 import hmtl  # noqa: F401  defines the environment variables that configurations read
-from hmtl.arguments import at_least
+from hmtl.common.arguments import at_least
+from hmtl.common.explain import user_errors
+from hmtl.common.locks import locked
+from hmtl.common.overrides import OverridesAction, joined, parse_overrides
 from hmtl.errors import UserError
-from hmtl.experiments.experiment import Experiment
-from hmtl.experiments.runner import Runner
-from hmtl.explain import user_errors
-from hmtl.locks import locked
-from hmtl.overrides import OverridesAction, joined, parse_overrides
-from hmtl.search.executor_arguments import add_executor_arguments, checked_resources, executor_of
+from hmtl.jobs.executor_arguments import add_executor_arguments, checked_resources, executor_of
+from research.paper.experiment import Experiment
+from research.paper.runner import Runner
 
-MODULE = "hmtl.experiments.run"
+MODULE = "research.paper.run"
 LOCK = "reproduce.lock"
 PRESETS = {"paper": "", "fast": "fast", "faithful": "faithful"}
 

@@ -18,10 +18,10 @@ import sys
 from pathlib import Path
 from typing import Any, Iterable, List, Optional
 
-from hmtl.analysis.task_relations.cross_validation import FOLDS, REPEATS
-from hmtl.analysis.task_relations.features import FEATURES
-from hmtl.arguments import at_least
-from hmtl.explain import user_errors
+from hmtl.common.arguments import at_least
+from hmtl.common.explain import user_errors
+from research.task_relations.cross_validation import FOLDS, REPEATS
+from research.task_relations.features import FEATURES
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_run(commands: Any) -> None:
-    from hmtl.analysis.task_relations import run
+    from research.task_relations import run
 
     parser = commands.add_parser(
         "run",
@@ -84,14 +84,14 @@ def _affinity(arguments: argparse.Namespace) -> None:
     """Trains all tasks of a study together, briefly, and writes affinity.csv. The same again goes on where it was
     interrupted; to begin anew with other options, remove STUDY/affinity. Where affinity.csv is there for the same
     tasks, nothing is trained."""
-    from hmtl.analysis.task_relations.affinity import AFFINITIES
-    from hmtl.analysis.task_relations.run.affinity import measure
-    from hmtl.analysis.task_relations.run.command import LOCK
-    from hmtl.analysis.task_relations.run.plan import Plan, Settings
-    from hmtl.analysis.task_relations.run.tasks import read_tasks
-    from hmtl.analysis.task_relations.study import SETTINGS, TASKS
-    from hmtl.locks import locked
-    from hmtl.training.stop_signals import TrainingStopped
+    from hmtl.common.locks import locked
+    from hmtl.common.stop_signals import TrainingStopped
+    from research.task_relations.affinity import AFFINITIES
+    from research.task_relations.run.affinity import measure
+    from research.task_relations.run.command import LOCK
+    from research.task_relations.run.plan import Plan, Settings
+    from research.task_relations.run.tasks import read_tasks
+    from research.task_relations.study import SETTINGS, TASKS
 
     study = arguments.study
     tasks = read_tasks(study / TASKS)
@@ -107,7 +107,7 @@ def _affinity(arguments: argparse.Namespace) -> None:
 
 def _features(arguments: argparse.Namespace) -> None:
     """Writes features.csv into a study: of the learning curves, and of the data where tasks.json tells them."""
-    from hmtl.analysis.task_relations.task_data import write_features
+    from research.task_relations.task_data import write_features
 
     features = write_features(arguments.study)
     _tell(features.notes)
@@ -116,7 +116,7 @@ def _features(arguments: argparse.Namespace) -> None:
 
 def _fit(arguments: argparse.Namespace) -> None:
     """Fits the logistic regression to studies; writes a model card, coefficients and cross-validated performance."""
-    from hmtl.analysis.task_relations.fit import CARD, Fit
+    from research.task_relations.fit import CARD, Fit
 
     output = arguments.output or arguments.studies[0] / "fit"
     fit = Fit(arguments.studies, arguments.repeats, arguments.folds, arguments.seed, arguments.faithful)
@@ -127,7 +127,7 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 def _report(arguments: argparse.Namespace) -> None:
     """Writes report.md, the heat map gains.png, CSV files of all tables, and the model card."""
-    from hmtl.analysis.task_relations.report import REPORT, write_report
+    from research.task_relations.report import REPORT, write_report
 
     output = arguments.output or arguments.study / "report"
     _tell(write_report(arguments.study, output, arguments.repeats, arguments.folds, arguments.seed, arguments.faithful))

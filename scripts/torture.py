@@ -29,7 +29,7 @@ from typing import Any, Dict, List, Optional
 import torch
 from allennlp.common.util import find_open_port
 
-from hmtl.weights import load_weights
+from hmtl.common.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = ROOT / "tests" / "fixtures" / "tiny.jsonnet"

@@ -12,8 +12,8 @@ import argparse
 import sys
 from typing import List, Optional
 
-from hmtl.data.validation import validate_corpus
-from hmtl.explain import explain
+from hmtl.common.explain import explain
+from hmtl.corpora.validation import validate_corpus
 from hmtl.inspection import corpus_format
 
 

@@ -10,6 +10,7 @@ import numpy
 import pytest
 import torch
 from pretrained import elmo, transformer  # noqa: F401  (fixtures)
+from talkative_run import talkative  # noqa: F401  (a fixture)
 
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "tests" / "fixtures"

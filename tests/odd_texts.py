@@ -5,8 +5,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Iterator, List
 
-from hmtl.data.corpora import GumCorpus, RedocredCorpus
-from hmtl.data.document import Document
+from hmtl.corpora import GumCorpus, RedocredCorpus
+from hmtl.document import Document
 
 _BLANKS = (
     " ",

@@ -4,9 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 import torch
 
 from hmtl.models import HMTL
+from hmtl.predictors import HMTLPredictor
 
 
 def write_talkative_run(tiny_run: Path, directory: Path) -> Path:
@@ -24,3 +26,11 @@ def write_talkative_run(tiny_run: Path, directory: Path) -> Path:
         torch.nn.init.normal_(parameter, std=0.6)
     torch.save(model.state_dict(), directory / "best.th")
     return directory
+
+
+@pytest.fixture(scope="session")
+def talkative(tiny_run, tmp_path_factory) -> HMTLPredictor:
+    """A predictor that finds much in any text, of each task."""
+    return HMTLPredictor.load(
+        write_talkative_run(tiny_run, tmp_path_factory.mktemp("talkative") / "run"), with_scores=True
+    )

@@ -7,9 +7,9 @@ from typing import Any, Dict
 import pytest
 from test_evaluation import fitted_run as fitted_run
 
-from hmtl.archives import archive_model
 from hmtl.cli import main
-from hmtl.evaluation import Evaluation, evaluate_run, load_run
+from hmtl.common.archives import archive_model
+from hmtl.evaluation.evaluate import Evaluation, evaluate_run, load_run
 
 
 @pytest.fixture(scope="module")

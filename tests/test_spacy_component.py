@@ -18,7 +18,6 @@ from spacy.util import filter_spans
 from talkative_run import write_talkative_run
 
 import hmtl.spacy_component
-from hmtl.annotation import annotate
 from hmtl.errors import UserError
 from hmtl.predictors import HMTLPredictor
 
@@ -80,7 +79,7 @@ def check(doc, output):
 
 
 def test_it_says_what_the_predictor_says(nlp, predictor):
-    (output,) = annotate(predictor, [TEXT])
+    (output,) = predictor.annotate([TEXT])
     assert all(output[task] for task in predictor.layers)
     doc = nlp(TEXT)
     check(doc, output)
@@ -92,7 +91,7 @@ def test_odd_texts_in_batches(nlp, predictor, shared_data):
     docs = list(nlp.pipe(texts, batch_size=16))
     assert [doc.text for doc in docs] == texts
     for doc, text in zip(docs, texts):
-        (output,) = annotate(predictor, [text])
+        (output,) = predictor.annotate([text])
         same_but_scores(doc, output)
 
 
@@ -122,13 +121,13 @@ def test_the_documents_own_tokens_and_sentences(run, predictor):
     nlp = pipeline(run)
     nlp.add_pipe("sentencizer", first=True)
     doc = nlp.get_pipe("hmtl")(Doc(nlp.vocab, words=words, sent_starts=starts))
-    (output,) = annotate(predictor, [{"sentences": [words[:4], words[4:]]}])
+    (output,) = predictor.annotate([{"sentences": [words[:4], words[4:]]}])
     assert [(span.start, span.end - 1, span.label_) for span in doc.spans["mentions"]] == [
         (row["start"], row["end"], row["label"]) for row in output["emd"]
     ]
     # Without a sentence end anywhere, all of it is one sentence.
     doc = nlp.get_pipe("hmtl")(Doc(nlp.vocab, words=words))
-    (output,) = annotate(predictor, [{"sentences": [words]}])
+    (output,) = predictor.annotate([{"sentences": [words]}])
     assert [(r.label, r.arg1.end - 1, r.arg2.end - 1) for r in doc._.relations] == [
         (row["label"], row["arg1"]["end"], row["arg2"]["end"]) for row in output["relation"]
     ]
@@ -137,7 +136,7 @@ def test_the_documents_own_tokens_and_sentences(run, predictor):
 def test_options(run, predictor):
     nlp = pipeline(run, ents="emd", mentions=None, relations=None)
     doc = nlp(TEXT)
-    (output,) = annotate(predictor, [TEXT])
+    (output,) = predictor.annotate([TEXT])
     spans = [doc.char_span(*bounds(row), label=row["label"]) for row in output["emd"]]
     assert list(doc.ents) == filter_spans(spans)
     assert "mentions" not in doc.spans and doc._.relations == [] and len(doc._.clusters) == len(output["coref"])
@@ -246,7 +245,7 @@ def test_of_a_batch_that_fails_the_others_survive(run, monkeypatch):
 
 
 def test_entities_that_are_there_stay(run, predictor):
-    (output,) = annotate(predictor, [TEXT])
+    (output,) = predictor.annotate([TEXT])
     nlp = pipeline(run)
     plain = nlp(TEXT)
     first, second = plain.ents[:2]
@@ -311,7 +310,7 @@ def test_scores(run):
 
 
 def test_two_components_in_a_pipeline(run, predictor):
-    (output,) = annotate(predictor, [TEXT])
+    (output,) = predictor.annotate([TEXT])
     nlp = spacy.blank("en")
     config = {"model": str(run), "ents": None}
     nlp.add_pipe("hmtl", name="first", config={**config, "clusters": None})

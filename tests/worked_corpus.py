@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import List
 
-from hmtl.data.document import Document, Relation, Span, write_jsonl
+from hmtl.document import Document, Relation, Span, write_jsonl
 
 BO_SLEPT = [["Bo", "slept", "."]]
 

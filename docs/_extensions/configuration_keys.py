@@ -1,6 +1,6 @@
 """Pages that explain configurations, written from the code that they explain.
 
-A line of a page, `{{ registered("hmtl.models.heads:TaskHead") }}`, becomes the classes of hmtl that a configuration can
+A line of a page, `{{ registered("hmtl.tasks:TaskHead") }}`, becomes the classes of hmtl that a configuration can
 name in that place, each with its keys: names, types and defaults from the signature of its constructor, descriptions
 from its docstring. `{{ described("hmtl.models.hmtl:Level") }}` becomes the keys of a class that needs no `type`,
 `{{ library("levels") }}` the functions of `configs/lib/levels.libsonnet`, each with the comment above it, and
@@ -22,7 +22,7 @@ from docstrings import Entry, entries, split_sections
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from hmtl.experiments.paper import TEST_F1
+from research.paper.paper import TEST_F1
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import IO, Any, Callable, Iterator, List, Optional, Sequence
 
 from allennlp.common.util import JsonDict
 
+from hmtl.common.json_text import parse_json
 from hmtl.errors import DataError, UserError
-from hmtl.json_text import parse_json
 
 # What a file is read as: by its name, as one text, as one text a line, as JSON lines.
 KINDS = ("auto", "text", "lines", "jsonl")

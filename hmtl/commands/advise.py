@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Iterable, List, Sequence
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.arguments import at_least
-from hmtl.characters import visible_lines
+from hmtl.common.arguments import at_least
+from hmtl.common.characters import visible_lines
 from hmtl.errors import UserError
 
 if TYPE_CHECKING:
-    from hmtl.analysis.task_relations.pair_data import PairData
+    from research.task_relations.pair_data import PairData
 
 DESCRIPTION = """\
 Advice before training: which auxiliary task may help a main task, predicted from runs of each task alone, after Bingel
@@ -95,13 +95,13 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _main_task(arguments: argparse.Namespace) -> None:
-    from hmtl.analysis.task_relations.advice import Advice, advice_as_text, rows_of
-    from hmtl.analysis.task_relations.affinity import read_affinities
-    from hmtl.analysis.task_relations.missing_runs import run_alone
-    from hmtl.analysis.task_relations.pair_data import read_pair_data
-    from hmtl.analysis.task_relations.prediction import predict
-    from hmtl.analysis.task_relations.study import read_study
-    from hmtl.analysis.task_relations.writing import write_rows
+    from research.task_relations.advice import Advice, advice_as_text, rows_of
+    from research.task_relations.affinity import read_affinities
+    from research.task_relations.missing_runs import run_alone
+    from research.task_relations.pair_data import read_pair_data
+    from research.task_relations.prediction import predict
+    from research.task_relations.study import read_study
+    from research.task_relations.writing import write_rows
 
     study: Path = arguments.study
     known = read_study(study)
@@ -123,8 +123,8 @@ def _main_task(arguments: argparse.Namespace) -> None:
 
 
 def _print_groups(data: "PairData", tasks: Sequence[str], models: int) -> None:
-    from hmtl.analysis.task_relations.grouping import best_groups
-    from hmtl.analysis.task_relations.prediction import predicted_gains
+    from research.task_relations.grouping import best_groups
+    from research.task_relations.prediction import predicted_gains
 
     total, groups = best_groups(predicted_gains(data, tasks), tasks, models)
     print(f"\nAt most {models} models, predicted gains of all tasks together {total:+.1f} %:")
@@ -133,11 +133,11 @@ def _print_groups(data: "PairData", tasks: Sequence[str], models: int) -> None:
 
 
 def _order(arguments: argparse.Namespace) -> None:
-    from hmtl.analysis.task_relations.order_runs import OrderRuns
-    from hmtl.analysis.task_relations.orders import ranked_orders
-    from hmtl.analysis.task_relations.pair_data import read_pair_data
-    from hmtl.analysis.task_relations.prediction import predicted_gains
-    from hmtl.analysis.task_relations.study import read_study
+    from research.task_relations.order_runs import OrderRuns
+    from research.task_relations.orders import ranked_orders
+    from research.task_relations.pair_data import read_pair_data
+    from research.task_relations.prediction import predicted_gains
+    from research.task_relations.study import read_study
 
     runs = OrderRuns(arguments.order, arguments.directory, arguments.updates, arguments.include_package)
     study = arguments.study

@@ -9,10 +9,10 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Tqdm
 from allennlp.common.util import JsonDict
 
-from hmtl.annotation import OutputFormat, Texts, annotate, annotated_layers
+from hmtl.annotation import OutputFormat, Texts
 from hmtl.annotation.texts import KINDS
-from hmtl.arguments import at_least
 from hmtl.commands.skipping import add_on_error, skipped_texts
+from hmtl.common.arguments import at_least
 from hmtl.errors import DataError
 from hmtl.predictors import HMTLPredictor
 from hmtl.predictors.hmtl_predictor import PRECISIONS
@@ -88,10 +88,9 @@ def _annotate_texts(arguments: argparse.Namespace, on_error: Optional[Callable[[
         with_scores=True,
         precision=arguments.precision,
     )
-    layers = annotated_layers(predictor, arguments.tasks)
+    layers = predictor.annotated_layers(arguments.tasks)
     output_format = OutputFormat.by_name(arguments.format)(layers, arguments.names)
-    outputs = annotate(
-        predictor,
+    outputs = predictor.annotate(
         texts,
         arguments.tasks,
         arguments.names,

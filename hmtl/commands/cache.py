@@ -10,9 +10,9 @@ from typing import List
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 
-from hmtl.cache_folder import instances_folder, probing_folder
+from hmtl.common.cache_folder import instances_folder, probing_folder
+from hmtl.common.overrides import OverridesAction
 from hmtl.errors import UserError
-from hmtl.overrides import OverridesAction
 
 DESCRIPTION = """\
 Inspect, fill or clear what is kept for later runs: the vectors of frozen encoders, which embedders with 'cache: true'

@@ -6,7 +6,7 @@ from typing import Iterator, Optional, Tuple
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.shipped import copy_shipped, shipped_folder
+from hmtl.common.shipped import copy_shipped, shipped_folder
 
 
 @Subcommand.register("configs")

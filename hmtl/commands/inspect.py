@@ -10,10 +10,10 @@ from typing import Any, Dict, List
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.arguments import at_least
-from hmtl.characters import visible
-from hmtl.data.corpora import Corpus
-from hmtl.files import atomic_write
+from hmtl.common.arguments import at_least
+from hmtl.common.characters import visible
+from hmtl.common.files import atomic_write
+from hmtl.corpora import Corpus
 from hmtl.inspection import (
     DocumentPrinter,
     ShownDocument,

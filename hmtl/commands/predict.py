@@ -15,8 +15,8 @@ from allennlp.common.file_utils import cached_path, open_compressed
 from allennlp.common.util import JsonDict
 
 from hmtl.commands.skipping import add_on_error, skipped_texts
+from hmtl.common.files import record_file
 from hmtl.errors import DataError
-from hmtl.files import record_file
 from hmtl.predictors import HMTLPredictor
 
 

@@ -7,7 +7,7 @@ from typing import Type, cast
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.arguments import at_least
+from hmtl.common.arguments import at_least
 
 DESCRIPTION = """\
 Convert a corpus, as its publisher ships it, to training data: one document a line in OUTPUT/train.jsonl, dev.jsonl and
@@ -35,8 +35,8 @@ class Prepare(Subcommand):
 
 def add_corpora(parser: argparse.ArgumentParser) -> None:
     """Adds a command for each corpus, with its own options and those that all have."""
-    from hmtl.data.preparation import sources  # noqa: F401  (registers them)
-    from hmtl.data.preparation.source import Source
+    from hmtl.corpora.preparation import sources  # noqa: F401  (registers them)
+    from hmtl.corpora.preparation.source import Source
 
     corpora = parser.add_subparsers(title="corpora", metavar="NAME", required=True)
     for name in sorted(Source.list_available()):
@@ -59,7 +59,7 @@ def add_corpora(parser: argparse.ArgumentParser) -> None:
 
 def prepare_corpus(arguments: argparse.Namespace) -> None:
     """Runs the command line; exits with 1 where anything was left out."""
-    from hmtl.data.preparation.prepare import NothingPrepared, prepare
+    from hmtl.corpora.preparation.prepare import NothingPrepared, prepare
 
     try:
         source = arguments.corpus_class.from_arguments(arguments)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.arguments import at_least
+from hmtl.common.arguments import at_least
 from hmtl.errors import UserError
 
 if TYPE_CHECKING:
-    from hmtl.analysis.probing.run import Plan
-    from hmtl.analysis.probing.vectors import LevelVectors
+    from hmtl.probing.run import Plan
+    from hmtl.probing.vectors import LevelVectors
 
 # What stands in place of MODEL to build the tasks.
 MAKE_DATA = "make-data"
-# As in hmtl.analysis.probing, whose import takes its time.
+# As in hmtl.probing, whose import takes its time.
 TRAINED, RANDOM, WORDS = "trained", "random", "words"
 
 DESCRIPTION = """\
@@ -91,7 +91,7 @@ def _hand_over(subparser: argparse.ArgumentParser) -> None:
 
 def _make_data_parser(prog: str) -> argparse.ArgumentParser:
     # Only here: other commands need not wait for it.
-    from hmtl.analysis.probing import make_data
+    from research import probing_data as make_data
 
     parser = argparse.ArgumentParser(prog=prog, formatter_class=argparse.RawDescriptionHelpFormatter)
     make_data.add_arguments(parser)
@@ -100,10 +100,10 @@ def _make_data_parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _probe(arguments: argparse.Namespace) -> None:
-    from hmtl.analysis.probing.baselines import random_vectors
-    from hmtl.analysis.probing.vector_store import chosen_directory
-    from hmtl.analysis.probing.vectors import LevelVectors
-    from hmtl.locks import locked
+    from hmtl.common.locks import locked
+    from hmtl.probing.baselines import random_vectors
+    from hmtl.probing.vector_store import chosen_directory
+    from hmtl.probing.vectors import LevelVectors
 
     if arguments.data is None and arguments.tokens is None:
         raise UserError("nothing to probe: name the folder of the ten tasks by --data, or a treebank by --tokens")
@@ -129,10 +129,10 @@ def _probe(arguments: argparse.Namespace) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> "Plan":
-    from hmtl.analysis.probing.pooling import known_poolings
-    from hmtl.analysis.probing.probes import ProbeSettings
-    from hmtl.analysis.probing.run import MEASURES, Plan
-    from hmtl.analysis.probing.senteval import read_tasks
+    from hmtl.probing.pooling import known_poolings
+    from hmtl.probing.probes import ProbeSettings
+    from hmtl.probing.run import MEASURES, Plan
+    from hmtl.probing.senteval import read_tasks
 
     settings = ProbeSettings(arguments.classifier, arguments.hidden_units, seed=arguments.seed)
     poolings = known_poolings(arguments.pooling)
@@ -143,8 +143,8 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
 def _probe_sentences(
     plan: "Plan", models: Dict[str, "LevelVectors"], levels: Sequence[str], model: str, output: Path, cache: Path
 ) -> None:
-    from hmtl.analysis.probing.report import write_report
-    from hmtl.analysis.probing.run import run_probes
+    from hmtl.probing.report import write_report
+    from hmtl.probing.run import run_probes
 
     results = [
         result
@@ -158,8 +158,8 @@ def _probe_sentences(
 def _probe_tokens(
     arguments: argparse.Namespace, models: Dict[str, "LevelVectors"], levels: Sequence[str], output: Path
 ) -> None:
-    from hmtl.analysis.probing import tokens
-    from hmtl.analysis.probing.report import write_token_report
+    from hmtl.probing import tokens
+    from hmtl.probing.report import write_token_report
 
     results = [
         result

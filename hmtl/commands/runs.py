@@ -9,10 +9,10 @@ from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.analysis.curves import CURVES_IMAGE, WITHOUT_MATPLOTLIB, write_curves
-from hmtl.analysis.runs import find_runs, summarize
-from hmtl.analysis.side_by_side import side_by_side
-from hmtl.characters import visible_lines
+from hmtl.common.characters import visible_lines
+from hmtl.runs.curves import CURVES_IMAGE, WITHOUT_MATPLOTLIB, write_curves
+from hmtl.runs.side_by_side import side_by_side
+from hmtl.runs.summaries import find_runs, summarize
 
 
 @Subcommand.register("runs")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Dict, List
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 
-from hmtl.arguments import at_least
-from hmtl.characters import visible_lines
+from hmtl.common.arguments import at_least
+from hmtl.common.characters import visible_lines
+from hmtl.common.overrides import OverridesAction, joined, parse_overrides
 from hmtl.errors import UserError
-from hmtl.overrides import OverridesAction, joined, parse_overrides
-from hmtl.search.executor_arguments import add_executor_arguments, checked_resources
+from hmtl.jobs.executor_arguments import add_executor_arguments, checked_resources
 
 if TYPE_CHECKING:
-    from hmtl.search.executor import Executor
+    from hmtl.jobs.executor import Executor
 
 DESCRIPTION = """\
 Search over any values of a configuration with Optuna. Each trial is an ordinary run, DIRECTORY/trial_0000 and so on, in
@@ -166,17 +166,17 @@ def _executor(
     arguments: argparse.Namespace, configuration: Dict[str, Any], resources: Dict[str, float], lock: int
 ) -> "Executor":
     if arguments.executor == "ray":
-        from hmtl.search.ray_executor import RayExecutor
+        from hmtl.jobs.ray_executor import RayExecutor
 
         return RayExecutor(resources, arguments.ray_address)
-    from hmtl.search.executor import LocalExecutor
+    from hmtl.jobs.executor import LocalExecutor
 
     return LocalExecutor(arguments.jobs, _devices(arguments.jobs, configuration), lock)
 
 
 def _devices(jobs: int, configuration: Dict[str, Any]) -> List[str]:
     """The GPUs to deal out to trials that run at once; none where the configuration itself chooses among them."""
-    from hmtl.search.executor import devices_to_deal_out
+    from hmtl.jobs.executor import devices_to_deal_out
 
     chosen = "distributed" in configuration or _section(configuration, "trainer").get("cuda_device", 0) not in (0, None)
     return [] if chosen else devices_to_deal_out(jobs)

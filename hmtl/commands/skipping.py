@@ -9,9 +9,9 @@ from typing import Callable, Iterator, Optional
 
 from tqdm import tqdm
 
+from hmtl.common.explain import explain
+from hmtl.common.files import record_file
 from hmtl.errors import DataError
-from hmtl.explain import explain
-from hmtl.files import record_file
 
 _SUFFIX = ".errors.jsonl"
 

@@ -1,1 +1,1 @@
-from hmtl.data import corpora, data_loaders, dataset_readers
+from hmtl.data import data_loaders, dataset_readers

@@ -5,9 +5,9 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from typing import Any, DefaultDict, Dict, List, Optional
 
+from hmtl.corpora.validation import count_nested, crossing_pairs
 from hmtl.data.dataset_readers.tagging import flatten_spans
-from hmtl.data.document import MENTION_LAYERS, Bounds, Document, Relation, Span
-from hmtl.data.validation import count_nested, crossing_pairs
+from hmtl.document import MENTION_LAYERS, Bounds, Document, Relation, Span
 from hmtl.inspection.distribution import Distribution
 from hmtl.inspection.nesting import covered_tokens, nesting_depth
 
@@ -42,8 +42,8 @@ def label_figures(labels: Counter) -> Dict[str, Any]:
 
 
 class SpanStatistics:
-    """A layer of labelled spans. Its labels and nested spans are counted by `hmtl.data.validation.SplitCounts`, which
-    takes spans of the same tokens for one that is nested or not. `taggable` counts the distinct spans that are targets
+    """A layer of labelled spans. Its labels and nested spans are counted by `SplitCounts` of hmtl.corpora, which takes
+    spans of the same tokens for one that is nested or not. `taggable` counts the distinct spans that are targets
     of a tagger, by the defaults of `TaggingReader`: the others it can only miss.
 
     Holds each distinct string with its label.
@@ -102,7 +102,7 @@ class SpanStatistics:
 
 
 class RelationStatistics:
-    """Relations. Their labels are counted by `hmtl.data.validation.SplitCounts`.
+    """Relations. Their labels are counted by `hmtl.corpora.validation.SplitCounts`.
 
     Holds each distinct triple of strings.
 
@@ -154,7 +154,7 @@ class RelationStatistics:
 
 
 class ClusterStatistics:
-    """Coreference. Clusters, mentions and clusters of one are counted by `hmtl.data.validation.SplitCounts`.
+    """Coreference. Clusters, mentions and clusters of one are counted by `hmtl.corpora.validation.SplitCounts`.
 
     Successive mentions of a cluster, in the order of the text, make a link; its length is from start to start.
     """

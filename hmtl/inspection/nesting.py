@@ -2,7 +2,7 @@
 
 from typing import Iterable, List, Set, Tuple
 
-from hmtl.data.document import Bounds
+from hmtl.document import Bounds
 
 
 def nesting_depth(bounds: Iterable[Bounds]) -> int:

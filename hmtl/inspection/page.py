@@ -3,15 +3,15 @@
 from html import escape
 from typing import Any, Dict, Iterable, Iterator, List, Sequence
 
-from hmtl.characters import visible
-from hmtl.data.document import Relation, Span
-from hmtl.data.validation import ordered_union
+from hmtl.common.characters import visible
+from hmtl.corpora.validation import ordered_union
+from hmtl.document import Relation, Span
 from hmtl.inspection.layers import sentence_of, text_of
-from hmtl.inspection.marks import Annotated, nested_marks
-from hmtl.inspection.page_style import HIDE_LAYER, SCRIPT, STYLE
 from hmtl.inspection.plain_text import cluster_mentions, counted
 from hmtl.inspection.sections import Cell, notes, sections
 from hmtl.inspection.splits import ShownDocument
+from hmtl.page.marks import Annotated, nested_marks
+from hmtl.page.page_style import HIDE_LAYER, SCRIPT, STYLE
 
 # Multiples of this angle, in degrees, stay apart from one another around the circle of hues.
 _GOLDEN_ANGLE = 137.508

@@ -5,9 +5,9 @@ from collections import defaultdict
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 from zlib import crc32
 
-from hmtl.characters import visible
-from hmtl.data.document import Document, Span
-from hmtl.data.validation import crossing_pairs
+from hmtl.common.characters import visible
+from hmtl.corpora.validation import crossing_pairs
+from hmtl.document import Document, Span
 from hmtl.inspection.layers import sentence_of, text_of
 from hmtl.inspection.splits import ShownDocument
 

@@ -2,8 +2,8 @@
 
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
-from hmtl.characters import visible
-from hmtl.data.validation import MIN_LEAK_TOKENS, ordered_union
+from hmtl.common.characters import visible
+from hmtl.corpora.validation import MIN_LEAK_TOKENS, ordered_union
 
 Figures = Dict[str, Any]
 

@@ -7,13 +7,13 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
 
 from allennlp.common import Params
 
-from hmtl.data.checks import shown
-from hmtl.data.corpora import Corpus, JsonlCorpus
-from hmtl.data.corpora.corpus import files_below
-from hmtl.data.document import Document
-from hmtl.data.validation import without_common_folder
+from hmtl.common.checks import shown
+from hmtl.common.json_text import parse_json
+from hmtl.corpora import Corpus, JsonlCorpus
+from hmtl.corpora.corpus import files_below
+from hmtl.corpora.validation import without_common_folder
+from hmtl.document import Document
 from hmtl.errors import DataError, UserError
-from hmtl.json_text import parse_json
 
 # By these names the files or folders of a corpus are taken for its splits, in this order.
 _SPLIT_ORDER = {"train": 0, "training": 0, "dev": 1, "development": 1, "val": 1, "valid": 1, "validation": 1, "test": 2}

@@ -4,9 +4,9 @@ import hashlib
 from collections import Counter
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
-from hmtl.data.corpora import Corpus
-from hmtl.data.document import Document
-from hmtl.data.validation import MIN_LEAK_TOKENS, SplitCounts
+from hmtl.corpora import Corpus
+from hmtl.corpora.validation import MIN_LEAK_TOKENS, SplitCounts
+from hmtl.document import Document
 from hmtl.inspection.distribution import Distribution
 from hmtl.inspection.layers import ClusterStatistics, RelationStatistics, SpanStatistics, share
 from hmtl.inspection.splits import Split, training_split

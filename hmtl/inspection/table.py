@@ -2,8 +2,8 @@
 
 from typing import Any, Dict, List, Tuple
 
-from hmtl.characters import visible
-from hmtl.data.validation import format_table
+from hmtl.common.characters import visible
+from hmtl.corpora.validation import format_table
 from hmtl.inspection.sections import Row, notes, sections
 
 # Of the labels of a layer the most frequent are shown, and of the pairs of argument types.

@@ -4,9 +4,9 @@ from typing import Any, Dict, List, NamedTuple, Protocol
 
 import torch
 
-from hmtl.models.heads.task_head import Scope
 from hmtl.modules.document_layout import DocumentLayout
 from hmtl.modules.token_rows import TokenRows
+from hmtl.tasks.task_head import Scope
 
 # One tensor for each group of rows that are padded alike. Shape (each): (num_rows, length, ...)
 Groups = List[torch.Tensor]

@@ -14,16 +14,17 @@ from allennlp.models.archival import Archive, load_archive
 from allennlp.models.heads import Head
 from allennlp.modules import Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
+from allennlp.predictors import Predictor
 
-from hmtl.archives import VOCABULARY_NAME, trusting, weights_path
+from hmtl.common.archives import VOCABULARY_NAME, trusting, weights_path
+from hmtl.common.packages import include_packages_of_run
+from hmtl.common.weights import BEST, SUFFIX, load_into, main_weights
 from hmtl.errors import UserError
 from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, GroupedEncodings, Layout, TextLayout
-from hmtl.models.heads.arguments import span_tasks_for
-from hmtl.models.heads.task_head import TaskHead
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.token_rows import TokenRows
-from hmtl.packages import include_packages_of_run
-from hmtl.weights import BEST, SUFFIX, load_into, main_weights
+from hmtl.tasks.relations.arguments import span_tasks_for
+from hmtl.tasks.task_head import TaskHead
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
@@ -153,7 +154,7 @@ class HMTL(Model):
         cuda_device : `int`, optional (default = `-1`)
             The GPU, -1 for the CPU.
         trust : `bool`, optional (default = `False`)
-            Whether you vouch for whoever made the archive: see `hmtl.archives`.
+            Whether you vouch for whoever made the archive: see `hmtl.common.archives`.
 
         # Raises
 
@@ -176,7 +177,7 @@ class HMTL(Model):
         weights_file: Union[str, os.PathLike] = None,
         cuda_device: int = -1,
     ) -> "Model":
-        """What `Model.load` does for models of this class: AllenNLP's, with weights as `hmtl.weights` reads them."""
+        """What `Model.load` does for models of this class: AllenNLP's, with weights read by `hmtl.common.weights`."""
         folder = os.path.join(serialization_dir, VOCABULARY_NAME)
         if not os.path.isdir(folder):
             raise UserError("the archive holds no vocabulary; expected a model.tar.gz or the directory of a run")
@@ -208,7 +209,7 @@ class HMTL(Model):
 
         texts : `Union[str, Iterable[Union[str, JsonDict]]]`
             A text or many, each raw or an input of `HMTLPredictor`, whose docstring describes the output, too; in each
-            cluster of it one mention has `"head": true` (see `hmtl.annotation.mark_heads`).
+            cluster of it one mention has `"head": true` (see `hmtl.predictors.mark_heads`).
         spacy_model : `str`, optional (default = `None`)
             The spaCy pipeline that splits texts into sentences and tokens. By default its rules for English.
         batch_size : `int`, optional (default = `64`)
@@ -219,14 +220,11 @@ class HMTL(Model):
         UserError
             Where the model is not from an archive, spaCy finds no such pipeline, or a text is no text.
         """
-        # They import this module.
-        from hmtl.annotation import annotate
-        from hmtl.predictors import HMTLPredictor
-
         if self._reader is None:
             raise UserError("this model does not know how words are indexed; load it by HMTL.from_archive")
-        predictor = HMTLPredictor(self, self._reader, spacy_model=spacy_model, with_scores=True)
-        return annotate(predictor, [texts] if isinstance(texts, str) else texts, batch_size=batch_size)
+        # By its name: predictors stand above models.
+        predictor: Any = Predictor.by_name("hmtl")(self, self._reader, spacy_model=spacy_model, with_scores=True)
+        return predictor.annotate([texts] if isinstance(texts, str) else texts, batch_size=batch_size)
 
     def forward(  # type: ignore[override]
         self,
@@ -499,7 +497,7 @@ def load_hmtl_archive(
     """The archive at `path`: a `model.tar.gz`, or the directory of a run, finished or not.
 
     It may come from anybody: unless `trust` says that you vouch for it, or `HMTL_TRUST_ARCHIVE=1` in the environment,
-    nothing is run, fetched or written on its behalf (see `hmtl.archives`).
+    nothing is run, fetched or written on its behalf (see `hmtl.common.archives`).
 
     # Raises
 

@@ -12,9 +12,9 @@ from allennlp.modules.scalar_mix import ScalarMix
 from allennlp.modules.token_embedders import TokenEmbedder
 from transformers import AutoConfig, AutoModel
 
+from hmtl.common.weights import load_weights as read_weights
 from hmtl.data.token_indexers.word_cutter import WordCutter, word_cutter
 from hmtl.modules.embedding_cache import CacheSettings, cache_of, mixed_layers
-from hmtl.weights import load_weights as read_weights
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from typing import Any, Dict, List, Sequence
 
 from allennlp.common.util import JsonDict
 
-from hmtl.models.heads.task_head import Layer
 from hmtl.page.examples import EXAMPLES
+from hmtl.tasks.task_head import Layer
 
 # In this order they are one script.
 _SCRIPTS = ("elements.js", "colours.js", "marks.js", "arcs.js", "tables.js", "text_view.js", "state.js", "main.js")

@@ -13,17 +13,18 @@ from allennlp.models import Model
 from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
-from hmtl.data.checks import surrogate_fault
+from hmtl.common.checks import surrogate_fault
+from hmtl.common.json_text import parse_json
 from hmtl.data.dataset_readers import DocumentReader
-from hmtl.data.document import Bounds, Document, Relation, Span
+from hmtl.document import Bounds, Document, Relation, Span
 from hmtl.errors import DataError, UserError
-from hmtl.json_text import parse_json
-from hmtl.models.heads.task_head import Layer, Scope
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
-from hmtl.modules.quantisation import quantised
 from hmtl.modules.token_rows import TokenRows
+from hmtl.predictors.head_mentions import mark_heads, name_task
+from hmtl.predictors.quantisation import quantised
 from hmtl.predictors.sentence_indexer import SentenceIndexer
-from hmtl.predictors.text import SentenceSplitter, TokenizedText
+from hmtl.tasks.task_head import Layer, Scope
+from hmtl.text import SentenceSplitter, TokenizedText
 
 _EXPECTED = 'expected {"text": "..."} or {"sentences": [["a", "token", ...], ...]}'
 _TEXT_KEYS = ("doc_key", "text", "sentences", "token_offsets")
@@ -138,7 +139,7 @@ class HMTLPredictor(Predictor):
         """The predictor of an archive (`model.tar.gz`) or of a serialization directory.
 
         `weights_file` names other weights than the best ones, such as a run's `best_ner.safetensors`; `trust`
-        vouches for the archive (see `hmtl.archives`).
+        vouches for the archive (see `hmtl.common.archives`).
 
         # Raises
 
@@ -258,6 +259,54 @@ class HMTLPredictor(Predictor):
                 for number, output in zip(numbers, self._predict_batch([window[number] for number in numbers])):
                     outputs[number] = output
             yield from outputs  # type: ignore[misc]
+
+    def annotate(
+        self,
+        texts: Iterable[Union[str, JsonDict]],
+        tasks: Optional[Iterable[str]] = None,
+        names: Optional[str] = None,
+        batch_size: int = 64,
+        on_error: Optional[OnError] = None,
+    ) -> Iterator[JsonDict]:
+        """The annotated texts, one by one, in their order: outputs of `predict_many` in which clusters have a head.
+
+        # Parameters
+
+        texts : `Iterable[Union[str, JsonDict]]`
+            Raw texts or the predictor's inputs, any number, also an endless stream; see `predict_many`.
+        tasks : `Iterable[str]`, optional (default = `None`)
+            Those to keep. By default all.
+        names : `str`, optional (default = `None`)
+            The span task that finds names, which the head mentions are chosen by; see `name_task` and `mark_heads`.
+        batch_size : `int`, optional (default = `64`)
+            The most texts in a batch.
+        on_error : `Callable[[int, UserError], None]`, optional (default = `None`)
+            Called for each text that is no input of the predictor's, which is then left out; see `predict_many`.
+
+        # Raises
+
+        UserError
+            Where the model has no such task, and as `predict_many` does.
+        """
+        left_out = self.layers.keys() - self.annotated_layers(tasks).keys()
+        # Names help to choose the heads though they may not be wanted themselves.
+        names = name_task(self.layers, names)
+        for output in self.predict_many(texts, batch_size, on_error=on_error):
+            mark_heads(output, self.layers, names)
+            yield {key: value for key, value in output.items() if key not in left_out}
+
+    def annotated_layers(self, tasks: Optional[Iterable[str]] = None) -> Dict[str, Layer]:
+        """What each of the tasks, or of all, predicts; in the order of the model's levels.
+
+        # Raises
+
+        UserError
+            Where the model has no such task.
+        """
+        wanted = set(self.layers if tasks is None else tasks)
+        for task in sorted(wanted - self.layers.keys()):
+            raise UserError(f"the model has no task '{task}'; it has: {', '.join(self.layers)}")
+        return {task: layer for task, layer in self.layers.items() if task in wanted}
 
     def predict_instance(self, instance: Instance) -> JsonDict:
         return self.predict_batch_instance([instance])[0]

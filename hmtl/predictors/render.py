@@ -5,8 +5,8 @@ from typing import Dict, List
 
 from allennlp.common.util import JsonDict
 
-from hmtl.characters import visible
-from hmtl.models.heads.task_head import Layer
+from hmtl.common.characters import visible
+from hmtl.tasks.task_head import Layer
 
 _BOLD, _COLOUR, _RESET = "\x1b[1m", "\x1b[36m", "\x1b[0m"
 

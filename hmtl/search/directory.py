@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator
 
+from hmtl.common.files import write_json
+from hmtl.common.locks import locked as lock_of
 from hmtl.errors import UserError
-from hmtl.files import write_json
-from hmtl.locks import locked as lock_of
 
 CONFIGURATION, SEARCH, STUDY, LOCK, LOGS = "configuration.json", "search.json", "study.db", "search.lock", "logs"
 

@@ -7,8 +7,8 @@ from typing import Any, Dict, List, Optional, Tuple
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hmtl.files import atomic_write, write_json
-from hmtl.overrides import joined
+from hmtl.common.files import atomic_write, write_json
+from hmtl.common.overrides import joined
 from hmtl.search.space import SearchSpace, label
 from hmtl.search.study import best_trial, importances
 

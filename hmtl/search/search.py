@@ -12,14 +12,14 @@ from typing import Any, Dict, List, Optional, Sequence
 from optuna.trial import Trial, TrialState
 from tqdm import tqdm
 
+from hmtl.common.stop_signals import StopSignals, TrainingStopped
 from hmtl.errors import UserError
+from hmtl.jobs.executor import Executor, TrialProcess, failure_reason
 from hmtl.search.directory import CONFIGURATION, LOGS
-from hmtl.search.executor import Executor, TrialProcess, failure_reason
 from hmtl.search.metric import Metric
 from hmtl.search.report import Report, name_of
 from hmtl.search.space import SearchSpace
 from hmtl.search.study import Trials, best_trial
-from hmtl.training.stop_signals import StopSignals, TrainingStopped
 
 SECONDS_BETWEEN_LOOKS = 0.5
 # For a trial to finish its update and write a checkpoint.

@@ -6,8 +6,8 @@ from typing import Any, Dict, List, Literal, Optional
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 
-from hmtl.predictors.text import MAX_TOKEN
 from hmtl.server.limits import Limits
+from hmtl.text import MAX_TOKEN
 
 EXPECTED = 'expected {"text": "..."}, {"texts": ["...", ...]} or {"sentences": [["a", "token", ...], ...]}'
 

@@ -6,11 +6,11 @@ from typing import Any, Dict, List, Union
 
 from hmtl.errors import UserError
 from hmtl.predictors import HMTLPredictor
-from hmtl.predictors.text import TokenizedText
 from hmtl.server.batcher import Batcher
 from hmtl.server.limits import Limits
 from hmtl.server.messages import BadRequest
 from hmtl.server.metrics import Metrics
+from hmtl.text import TokenizedText
 
 
 class PredictionService:

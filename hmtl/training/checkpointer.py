@@ -11,8 +11,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple, Union
 from allennlp.training.checkpointer import Checkpointer
 from allennlp.training.trainer import Trainer, TrainerCheckpoint
 
+from hmtl.common.files import fingerprint, load_state, save_state, write_json
 from hmtl.errors import ConfigurationError, UserError
-from hmtl.files import fingerprint, load_state, save_state, write_json
 from hmtl.training.run_directory import forget
 
 logger = logging.getLogger(__name__)

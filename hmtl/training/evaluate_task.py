@@ -5,9 +5,9 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 import torch
 from allennlp.common import Tqdm
 
+from hmtl.common.distributed import sum_over_workers
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.models.hmtl import HMTL
-from hmtl.training.distributed import sum_over_workers
 
 
 def evaluate_task(

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Dict, Optional
 
 from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.models.heads.task_head import Layer
 from hmtl.models.hmtl import HMTL
+from hmtl.tasks.task_head import Layer
 
 _ITEMS: Dict[Layer, str] = {"spans": "spans", "relations": "relations", "clusters": "mentions"}
 

@@ -24,13 +24,13 @@ from allennlp.models import Model
 from allennlp.models.archival import verify_include_in_archive
 from torch import distributed
 
-from hmtl.archives import CONFIG_NAME, archive_model
+from hmtl.common.archives import CONFIG_NAME, archive_model
+from hmtl.common.distributed import from_primary, leave, limit_waiting, wait_for_all
+from hmtl.common.files import whole_file, write_json
+from hmtl.common.packages import COMMAND_NAME, include_packages_of_run, packages_of_run
+from hmtl.common.packages import include_package as import_package
 from hmtl.errors import ConfigurationError, UserError
-from hmtl.files import whole_file, write_json
-from hmtl.packages import COMMAND_NAME, include_packages_of_run, packages_of_run
-from hmtl.packages import include_package as import_package
 from hmtl.training.check import check_configuration
-from hmtl.training.distributed import from_primary, leave, limit_waiting, wait_for_all
 from hmtl.training.recovery import check_recoverable, read_back_vocabulary
 from hmtl.training.run_directory import RunLock, claimed, entries, is_trained, set_aside
 from hmtl.training.supervisor import LostWorker, how_to_go_on, run_workers

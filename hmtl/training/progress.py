@@ -10,7 +10,7 @@ from allennlp.common import Tqdm
 from allennlp.common.tqdm import logger
 from tqdm import tqdm
 
-from hmtl.training.terminal import LinesBelowBar, is_terminal
+from hmtl.common.terminal import LinesBelowBar, is_terminal
 
 # To show losses they are read from the device, which then waits.
 SECONDS_BETWEEN_READINGS = 1.0

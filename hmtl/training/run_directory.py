@@ -14,10 +14,10 @@ from multiprocessing import reduction
 from pathlib import Path
 from typing import Any, Iterator, List, Optional, Tuple, Union
 
+from hmtl.common.explain import explain
+from hmtl.common.files import remove_left_partials
+from hmtl.common.locks import SECONDS_FOR_THE_OTHERS, is_running, take
 from hmtl.errors import UserError
-from hmtl.explain import explain
-from hmtl.files import remove_left_partials
-from hmtl.locks import SECONDS_FOR_THE_OTHERS, is_running, take
 
 Directory = Union[str, os.PathLike]
 

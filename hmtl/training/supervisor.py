@@ -14,9 +14,9 @@ from typing import Callable, Iterator, List, Mapping, NamedTuple, Optional
 from allennlp.common import Tqdm, util
 from torch import multiprocessing
 
+from hmtl.common.explain import explain
+from hmtl.common.stop_signals import TrainingStopped
 from hmtl.errors import UserError
-from hmtl.explain import explain
-from hmtl.training.stop_signals import TrainingStopped
 
 # So long the others may take to end by themselves once one worker has failed.
 GRACE_SECONDS = 10.0

@@ -22,15 +22,7 @@ from allennlp.training.optimizers import Optimizer
 from allennlp.training.trainer import Trainer, TrainerCheckpoint
 from allennlp.training.util import get_batch_size
 
-from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.errors import UserError
-from hmtl.files import write_json
-from hmtl.models.heads.task_head import TaskHead
-from hmtl.models.hmtl import HMTL
-from hmtl.modules.embedding_cache import FillEmbeddingCaches
-from hmtl.training.callbacks import LearningCurves
-from hmtl.training.checkpointer import VerifiedCheckpointer
-from hmtl.training.distributed import (
+from hmtl.common.distributed import (
     copy_from_primary,
     from_primary,
     largest,
@@ -39,6 +31,16 @@ from hmtl.training.distributed import (
     rank,
     wait_for_all,
 )
+from hmtl.common.files import write_json
+from hmtl.common.stop_signals import StopSignals, TrainingStopped
+from hmtl.common.weights import BEST, SUFFIX, find_weights, load_into, save_weights
+from hmtl.data.data_loaders import PerTaskDataLoader
+from hmtl.errors import UserError
+from hmtl.models.hmtl import HMTL
+from hmtl.tasks.task_head import TaskHead
+from hmtl.training.callbacks import LearningCurves
+from hmtl.training.callbacks.embedding_cache import FillEmbeddingCaches
+from hmtl.training.checkpointer import VerifiedCheckpointer
 from hmtl.training.epoch_losses import EpochLosses, LazyMetrics
 from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.findable_gold import findable_gold
@@ -47,12 +49,10 @@ from hmtl.training.objectives import Objective
 from hmtl.training.optimizers import use_fused_kernels
 from hmtl.training.precision import Precision
 from hmtl.training.progress import TrainingProgress
-from hmtl.training.stop_signals import StopSignals, TrainingStopped
 from hmtl.training.successive_regularization import SuccessiveRegularization
 from hmtl.training.task_samplers import ProportionalSampler, TaskSampler, number_of_updates
 from hmtl.training.task_state import OptimizerState, ScoreTracker, tracker_for
 from hmtl.training.update import Updater
-from hmtl.weights import BEST, SUFFIX, find_weights, load_into, save_weights
 
 logger = logging.getLogger(__name__)
 

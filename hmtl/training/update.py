@@ -6,8 +6,8 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 import torch
 from torch.nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 
+from hmtl.common import distributed
 from hmtl.models.hmtl import HMTL
-from hmtl.training import distributed
 from hmtl.training.gradient_aggregators import GradientAggregator
 from hmtl.training.objectives import Objective
 from hmtl.training.precision import Precision

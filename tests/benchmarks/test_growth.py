@@ -8,8 +8,8 @@ import pytest
 from allennlp.data import Vocabulary
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 
-from hmtl.data.corpora import Corpus
-from hmtl.data.corpora.ontonotes import OntonotesCorpus
+from hmtl.corpora import Corpus
+from hmtl.corpora.ontonotes import OntonotesCorpus
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.dataset_readers import CorefReader, TaggingReader
 

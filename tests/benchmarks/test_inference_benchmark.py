@@ -9,7 +9,7 @@ from typing import Any, Dict
 import pytest
 from test_run import corpus  # noqa: F401  (fixture)
 
-from hmtl.data.document import read_jsonl, write_jsonl
+from hmtl.document import read_jsonl, write_jsonl
 from hmtl.predictors import HMTLPredictor
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"

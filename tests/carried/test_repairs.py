@@ -83,7 +83,7 @@ def test_all_that_is_left_can_be_imported_without_any_extra() -> None:
 def test_including_hmtl_needs_no_extra() -> None:
     code = """
         import sys
-        from hmtl.requirements import EXTRAS
+        from hmtl.common.requirements import EXTRAS
         for name in EXTRAS:
             sys.modules[name] = None
         from allennlp.common.util import import_module_and_submodules

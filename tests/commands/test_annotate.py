@@ -10,10 +10,9 @@ import pytest
 from talkative_run import write_talkative_run
 from terminals import Terminal
 
-from hmtl.annotation import annotate
 from hmtl.cli import main
-from hmtl.data.corpora import JsonlCorpus, OntonotesCorpus
-from hmtl.data.document import read_jsonl
+from hmtl.corpora import JsonlCorpus, OntonotesCorpus
+from hmtl.document import read_jsonl
 from hmtl.predictors import HMTLPredictor
 
 TEXT = "Mara Lind, a baker from Oslo, met her brother Tom. He works for Fjord\r\nBakeries in Bergen."
@@ -27,7 +26,7 @@ def run(tiny_run, tmp_path_factory):
 @pytest.fixture(scope="module")
 def expected(run):
     """What the library says of the text."""
-    (output,) = annotate(HMTLPredictor.load(run, with_scores=True), [TEXT])
+    (output,) = HMTLPredictor.load(run, with_scores=True).annotate([TEXT])
     assert all(output[task] for task in ("ner", "emd", "relation", "coref"))
     return output
 

@@ -9,7 +9,7 @@ from terminals import Terminal
 from worked_corpus import write_corpus
 
 from hmtl.cli import main
-from hmtl.data.document import Document
+from hmtl.document import Document
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any, Dict, List
 
 import pytest
 
-from hmtl.analysis.probing import linear_probe
 from hmtl.cli import main
+from hmtl.probing import linear_probe
 
 WORDS = ["London", "Ada", "Oslo", "firm", "They", "joined", "hired", "Monday"]
 

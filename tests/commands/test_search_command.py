@@ -13,10 +13,10 @@ import optuna
 import pytest
 from allennlp.common import Params
 
-from hmtl.analysis.runs import metrics_by_epoch, summarize
 from hmtl.cli import main
-from hmtl.search import launch
-from hmtl.search.ray_executor import RayExecutor
+from hmtl.jobs import launch
+from hmtl.jobs.ray_executor import RayExecutor
+from hmtl.runs.summaries import metrics_by_epoch, summarize
 
 SPACE = {
     "trainer.optimizer.lr": {"type": "float", "low": 0.001, "high": 0.1, "log": True},

@@ -18,9 +18,9 @@ from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import Optimizer
 from allennlp.training.trainer import Trainer
 
-from hmtl.data.corpora import Corpus
-from hmtl.environment import VARIABLES
-from hmtl.explain import explain
+from hmtl.common.environment import VARIABLES
+from hmtl.common.explain import explain
+from hmtl.corpora import Corpus
 from hmtl.models import HMTL
 from hmtl.training.task_samplers import TaskSampler
 from hmtl.training.task_state import OptimizerState

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Tuple
 import pytest
 from allennlp.common import Params
 
-from hmtl.explain import explain
+from hmtl.common.explain import explain
 
 SETUPS = Path(__file__).resolve().parents[2] / "configs" / "setups"
 

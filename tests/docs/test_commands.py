@@ -15,7 +15,7 @@ from allennlp.common import Params
 from documentation import PAGES, ROOT, commands, mentions
 
 from hmtl.cli import main
-from hmtl.overrides import merged, read_overrides
+from hmtl.common.overrides import merged, read_overrides
 from hmtl.training.check import check_configuration
 
 # Their configurations are at hand; $(cat ...) is what a search found.

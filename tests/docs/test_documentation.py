@@ -9,7 +9,7 @@ from allennlp.common import Registrable
 from documentation import ROOT
 
 import hmtl  # noqa: F401  (registers the classes)
-from hmtl.environment import VARIABLES
+from hmtl.common.environment import VARIABLES
 
 DOCS = ROOT / "docs"
 # Named on the command line, or by the code alone.

@@ -11,8 +11,8 @@ from allennlp.common import Params
 from documentation import PAGES, ROOT, Block, blocks, commands
 
 from hmtl.cli import main
-from hmtl.overrides import read_overrides
-from hmtl.shipped import copy_shipped
+from hmtl.common.overrides import read_overrides
+from hmtl.common.shipped import copy_shipped
 
 CONFIGURATIONS = [block for page in PAGES for block in blocks(page, "jsonnet")]
 # These train on what is at hand.

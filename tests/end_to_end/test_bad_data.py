@@ -14,7 +14,7 @@ from typing import Any, List, Tuple
 import pytest
 
 from hmtl.cli import main
-from hmtl.data.corpora import JsonlCorpus
+from hmtl.corpora import JsonlCorpus
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = ROOT.parent / "shared" / "cases"

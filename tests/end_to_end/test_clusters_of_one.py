@@ -10,16 +10,15 @@ from typing import Any, Callable, Dict, List
 import pytest
 import spacy
 
-from hmtl.analysis.errors import analyse_run
-from hmtl.analysis.errors.text import errors_as_text
-from hmtl.annotation import annotate
 from hmtl.annotation.formats import BratFormat, Conll2012Format
 from hmtl.cli import main
-from hmtl.data.corpora.ontonotes import OntonotesCorpus
-from hmtl.data.document import Document, write_jsonl
-from hmtl.evaluation import evaluate_run, load_run
-from hmtl.experiments.counts import Counting
+from hmtl.corpora.ontonotes import OntonotesCorpus
+from hmtl.document import Document, write_jsonl
+from hmtl.evaluation.error_analysis import analyse_run
+from hmtl.evaluation.error_analysis.text import errors_as_text
+from hmtl.evaluation.evaluate import evaluate_run, load_run
 from hmtl.predictors import HMTLPredictor
+from research.paper.counts import Counting
 
 ROOT = Path(__file__).resolve().parents[2]
 evaluate: Callable[[List[str]], None] = runpy.run_path(str(ROOT / "scripts" / "evaluate.py"))["main"]
@@ -212,7 +211,7 @@ def test_predictions_hold_them(predictor):
 
 
 def test_formats_hold_them(predictor, tmp_path):
-    (output,) = annotate(predictor, [{"sentences": SENTENCES}])
+    (output,) = predictor.annotate([{"sentences": SENTENCES}])
     assert all(sum("head" in row for row in cluster) == 1 for cluster in output["coref"])
     conll = Conll2012Format(predictor.layers)
     conll.write([output], tmp_path / "d.gold_conll")

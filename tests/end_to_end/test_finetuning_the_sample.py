@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from hmtl.cli import main
-from hmtl.evaluation import evaluate_run, load_run
-from hmtl.weights import load_weights
+from hmtl.common.weights import load_weights
+from hmtl.evaluation.evaluate import evaluate_run, load_run
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = ["ner", "emd", "relation", "coref"]

@@ -22,12 +22,12 @@ import pytest
 import spacy
 import torch
 
-from hmtl import archives
 from hmtl.cli import main
+from hmtl.common import archives
+from hmtl.common.weights import load_weights, save_weights
 from hmtl.errors import UserError
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.predictors import HMTLPredictor
-from hmtl.weights import load_weights, save_weights
 
 SECRET = "s3cr3t-of-the-environment"
 TEXT = "Ada Lovelace lived in London."
@@ -285,7 +285,7 @@ FORBIDDEN: Dict[str, Any] = {
     ),
     "a program": (change_model({"type": "subprocess.Popen"}), "'subprocess.Popen' is refused"),
     "a class of this package of another kind": (
-        change_model({"type": "hmtl.files.write_json"}),
+        change_model({"type": "hmtl.common.files.write_json"}),
         "is refused: it is not a",
     ),
 }

@@ -8,14 +8,14 @@ from typing import Any, Callable, Dict, List
 import pytest
 import torch
 
-from hmtl.analysis.errors import analyse_run
 from hmtl.cli import main
-from hmtl.data.corpora import GumCorpus
+from hmtl.common.weights import SUFFIX, save_weights
+from hmtl.corpora import GumCorpus
 from hmtl.data.dataset_readers import TaggingReader
-from hmtl.data.document import Document, Span, write_jsonl
-from hmtl.evaluation import evaluate_run, load_run
-from hmtl.experiments.counts import Counting
-from hmtl.weights import SUFFIX, save_weights
+from hmtl.document import Document, Span, write_jsonl
+from hmtl.evaluation.error_analysis import analyse_run
+from hmtl.evaluation.evaluate import evaluate_run, load_run
+from research.paper.counts import Counting
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = {name: runpy.run_path(str(ROOT / "scripts" / f"{name}.py"))["main"] for name in ("evaluate", "errors")}

@@ -11,9 +11,9 @@ from _jsonnet import evaluate_snippet
 from independent_relation_f1 import gold_relations, predicted_relations, strict_f1
 
 from hmtl.cli import main
-from hmtl.data.corpora import Corpus
-from hmtl.data.document import read_jsonl, write_jsonl
-from hmtl.evaluation import evaluate_run, load_run
+from hmtl.corpora import Corpus
+from hmtl.document import read_jsonl, write_jsonl
+from hmtl.evaluation.evaluate import evaluate_run, load_run
 
 ROOT = Path(__file__).resolve().parents[2]
 

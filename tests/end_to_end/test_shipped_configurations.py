@@ -9,7 +9,7 @@ import pytest
 from allennlp.common import Params
 
 from hmtl.cli import main
-from hmtl.evaluation import evaluate_run, load_run
+from hmtl.evaluation.evaluate import evaluate_run, load_run
 from hmtl.predictors import HMTLPredictor
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hmtl.cli import main
-from hmtl.data.corpora import GumCorpus
-from hmtl.evaluation import evaluate_run, load_run
+from hmtl.corpora import GumCorpus
+from hmtl.evaluation.evaluate import evaluate_run, load_run
 from hmtl.predictors import HMTLPredictor
 
 ROOT = Path(__file__).resolve().parents[2]

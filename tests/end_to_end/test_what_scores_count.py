@@ -12,10 +12,10 @@ import torch
 from _jsonnet import evaluate_snippet
 
 from hmtl.cli import main
-from hmtl.data.document import Document, Relation, Span, read_jsonl, write_jsonl
-from hmtl.evaluation import load_run
+from hmtl.common.weights import SUFFIX, save_weights
+from hmtl.document import Document, Relation, Span, read_jsonl, write_jsonl
+from hmtl.evaluation.evaluate import load_run
 from hmtl.predictors import HMTLPredictor
-from hmtl.weights import SUFFIX, save_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hmtl.data.dataset_readers import CorefReader, TaggingReader
-from hmtl.data.document import Document, Span, write_jsonl
+from hmtl.document import Document, Span, write_jsonl
 
 SENTENCES = [["Yes", "/."], ["Why", "/?", "/-", "/.."]]
 

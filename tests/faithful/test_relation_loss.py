@@ -12,7 +12,7 @@ import pytest
 import torch
 from allennlp.data import Vocabulary
 
-from hmtl.models.heads import RelationHead
+from hmtl.tasks import RelationHead
 
 TYPES = ["ORG-AFF", "PHYS", "ART"]
 Row = Tuple[int, int, int]

@@ -8,8 +8,8 @@ import torch
 from allennlp.data import Instance, Vocabulary
 
 from hmtl.data.dataset_readers import RelationReader
-from hmtl.data.document import Document, Relation, write_jsonl
-from hmtl.models.heads import RelationHead
+from hmtl.document import Document, Relation, write_jsonl
+from hmtl.tasks import RelationHead
 
 # The first sentence holds a relation; the second looks like one that does.
 SENTENCES = [["from", "x", "to"], ["from", "to"], ["x", "x"]]

@@ -34,8 +34,8 @@ from invariants import Hang, check  # noqa: E402
 from mutations import mutate  # noqa: E402
 
 from hmtl.cli import main as hmtl  # noqa: E402
-from hmtl.data.ace import converter  # noqa: E402
-from hmtl.files import write_json  # noqa: E402
+from hmtl.common.files import write_json  # noqa: E402
+from hmtl.corpora.ace import converter  # noqa: E402
 from hmtl.predictors import HMTLPredictor  # noqa: E402
 
 TARGETS = list(MAKERS)

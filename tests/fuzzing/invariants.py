@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type, cast
 
 from hmtl.annotation.texts import Texts
-from hmtl.characters import visible_lines
-from hmtl.data.corpora import Corpus
-from hmtl.data.document import Document, read_jsonl, write_jsonl
-from hmtl.data.preparation.prepare import prepare
-from hmtl.data.preparation.source import Source
-from hmtl.data.validation import validate_corpus
-from hmtl.explain import explain
+from hmtl.common.characters import visible_lines
+from hmtl.common.explain import explain
+from hmtl.corpora import Corpus
+from hmtl.corpora.preparation.prepare import prepare
+from hmtl.corpora.preparation.source import Source
+from hmtl.corpora.validation import validate_corpus
+from hmtl.document import Document, read_jsonl, write_jsonl
 from hmtl.inspection import corpus_statistics, find_splits
 from hmtl.inspection.plain_text import DocumentPrinter
 from hmtl.inspection.splits import ShownDocument

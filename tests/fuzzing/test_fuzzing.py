@@ -49,7 +49,7 @@ def test_a_hang_is_found():
 
 def test_what_is_lost_is_found(tmp_path, monkeypatch, predictor):
     """The oracle counts rows itself: a reader that loses a token is found out."""
-    from hmtl.data.corpora import conll2003
+    from hmtl.corpora import conll2003
 
     monkeypatch.setattr(conll2003, "split_cells", lambda line: [] if line.startswith("Mara") else line.split())
     outcome = try_input(0, 0, tmp_path, lambda: predictor, ["conll2003"])

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import pytest
 from worked_corpus import write_corpus, write_records
 
-from hmtl.data.document import Document, Span, write_jsonl
+from hmtl.document import Document, Span, write_jsonl
 from hmtl.inspection import corpus_format, corpus_statistics, find_splits, first_documents, statistics_table, write_page
 from hmtl.inspection.sections import sections
 

@@ -3,7 +3,7 @@ import re
 import pytest
 from worked_corpus import training_documents
 
-from hmtl.data.document import Document, Span
+from hmtl.document import Document, Span
 from hmtl.inspection import DocumentPrinter, ShownDocument
 
 CODE = re.compile(r"\x1b\[\d+m")

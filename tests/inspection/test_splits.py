@@ -1,7 +1,7 @@
 import pytest
 from worked_corpus import write_corpus, write_records
 
-from hmtl.data.corpora import Corpus, JsonlCorpus, OntonotesCorpus
+from hmtl.corpora import Corpus, JsonlCorpus, OntonotesCorpus
 from hmtl.errors import ConfigurationError, DataError, UserError
 from hmtl.inspection import Split, corpus_format, documents_by_key, find_splits, first_documents, training_split
 

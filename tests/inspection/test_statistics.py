@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from worked_corpus import BO_SLEPT, write_corpus, write_records
 
-from hmtl.data.corpora import Corpus
-from hmtl.data.document import Document, Span, write_jsonl
+from hmtl.corpora import Corpus
+from hmtl.document import Document, Span, write_jsonl
 from hmtl.errors import DataError
 from hmtl.inspection import Split, corpus_format, corpus_statistics, find_splits
 

@@ -3,8 +3,8 @@
 import pytest
 from worked_corpus import write_corpus
 
-from hmtl.data.corpora import JsonlCorpus
-from hmtl.data.document import Document, Span, write_jsonl
+from hmtl.corpora import JsonlCorpus
+from hmtl.document import Document, Span, write_jsonl
 from hmtl.inspection import corpus_statistics, find_splits, statistics_table
 
 

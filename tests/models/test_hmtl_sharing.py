@@ -14,14 +14,14 @@ from allennlp.data import Batch, DataLoader, DatasetReader, Vocabulary
 from allennlp.models import Model
 
 from hmtl.cli import main
+from hmtl.common.explain import explain
+from hmtl.common.weights import load_weights
 from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.evaluation import evaluate_run, load_run
-from hmtl.explain import explain
+from hmtl.evaluation.evaluate import evaluate_run, load_run
 from hmtl.models import HMTL
-from hmtl.models.heads import CorefHead
 from hmtl.modules import SluiceEncoder, token_rows
 from hmtl.predictors import HMTLPredictor
-from hmtl.weights import load_weights
+from hmtl.tasks import CorefHead
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"

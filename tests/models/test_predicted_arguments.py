@@ -13,7 +13,7 @@ from allennlp.data import DataLoader, DatasetReader, Vocabulary
 from allennlp.models import Model
 
 from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.data.document import read_jsonl
+from hmtl.document import read_jsonl
 from hmtl.models import HMTL
 from hmtl.predictors import HMTLPredictor
 from hmtl.training.evaluate_task import evaluate_task

@@ -20,12 +20,12 @@ from pretrained import BYTE_LEVEL_TEXT, write_byte_level_tokenizer
 from safetensors.torch import save_file
 from transformers import AutoTokenizer, BertConfig, BertModel, BertTokenizerFast, CTRLConfig, CTRLModel
 
+from hmtl.common.weights import load_into, save_weights
 from hmtl.data.dataset_readers import TaggingReader
 from hmtl.data.token_indexers import TransformerIndexer
 from hmtl.models import HMTL
 from hmtl.modules import TransformerEmbedder
 from hmtl.predictors import HMTLPredictor
-from hmtl.weights import load_into, save_weights
 
 
 @pytest.fixture(scope="module")

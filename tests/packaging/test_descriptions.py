@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from hmtl.requirements import EXTRAS
+from hmtl.common.requirements import EXTRAS
 from hmtl.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -79,7 +79,7 @@ def test_the_wheel_holds_the_package_and_what_it_ships(distributions, checkout):
     (wheel,) = distributions.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-        shipped = {f"hmtl/shipped/{path}": checkout / path for path in files_below(checkout, *SHIPPED)}
+        shipped = {f"hmtl/common/shipped/{path}": checkout / path for path in files_below(checkout, *SHIPPED)}
         # The repaired AllenNLP, and the one module that spaCy imports; see there.
         carried = files_below(checkout / "carried", "allennlp")
         assert {"allennlp/LICENSE", "allennlp/NOTICE", "allennlp/commands/train.py"} <= carried

@@ -12,7 +12,7 @@ from allennlp.models.archival import archive_model
 from allennlp.predictors import Predictor
 
 from hmtl.data.dataset_readers import RelationReader
-from hmtl.data.document import Document, read_jsonl
+from hmtl.document import Document, read_jsonl
 from hmtl.errors import UserError
 from hmtl.models import HMTL
 from hmtl.predictors import HMTLPredictor

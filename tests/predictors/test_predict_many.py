@@ -16,7 +16,7 @@ from hmtl.data.token_indexers import TransformerIndexer
 from hmtl.errors import UserError
 from hmtl.models import HMTL
 from hmtl.predictors import HMTLPredictor, hmtl_predictor
-from hmtl.predictors.text import TokenizedText
+from hmtl.text import TokenizedText
 
 WORDS = ["Mara", "Lind", "Tom", "met", "her", "brother", "in", "Oslo", "works", "for", "Fjord", "Bakeries", "He", "it"]
 

@@ -1,5 +1,5 @@
 from hmtl.predictors.render import render
-from hmtl.predictors.text import SentenceSplitter
+from hmtl.text import SentenceSplitter
 
 TEXT = SentenceSplitter()("Tom of\nNew York left. No")
 LAYERS = {"names": "spans", "links": "relations", "groups": "clusters"}

@@ -7,9 +7,17 @@ from typing import Callable, List
 
 import pytest
 
-from hmtl.analysis.errors import Example, RunErrors, Section, TaskErrors, analyse_run, errors_as_page, errors_as_text
-from hmtl.data.document import Span
-from hmtl.evaluation import evaluate_run, load_run
+from hmtl.document import Span
+from hmtl.evaluation.error_analysis import (
+    Example,
+    RunErrors,
+    Section,
+    TaskErrors,
+    analyse_run,
+    errors_as_page,
+    errors_as_text,
+)
+from hmtl.evaluation.evaluate import evaluate_run, load_run
 
 ROOT = Path(__file__).resolve().parents[2]
 main: Callable[[List[str]], None] = runpy.run_path(str(ROOT / "scripts" / "errors.py"))["main"]

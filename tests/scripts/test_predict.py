@@ -12,8 +12,8 @@ from allennlp.common import Params
 from allennlp.data import Vocabulary
 from allennlp.models import Model
 
+from hmtl.common.weights import load_weights
 from hmtl.predictors import HMTLPredictor
-from hmtl.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "predict.py"

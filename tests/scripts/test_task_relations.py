@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from relation_study import TASKS, steeper_helps, write_study
 
-from hmtl.analysis.task_relations.affinity import read_affinities
+from research.task_relations.affinity import read_affinities
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "task_relations.py"
 

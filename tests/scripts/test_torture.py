@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hmtl.weights import load_weights, save_weights
+from hmtl.common.weights import load_weights, save_weights
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "torture.py"
 

@@ -13,8 +13,8 @@ from typing import Any, Callable, Dict, List
 import pytest
 
 from hmtl.errors import UserError
+from hmtl.jobs.executor import LocalExecutor
 from hmtl.search.directory import CONFIGURATION
-from hmtl.search.executor import LocalExecutor
 from hmtl.search.metric import Metric
 from hmtl.search.report import Report
 from hmtl.search.search import Search, SearchStopped

@@ -9,8 +9,8 @@ import torch
 from allennlp.common import Params
 
 import hmtl  # noqa: F401
-from hmtl.explain import explain
-from hmtl.overrides import read_overrides
+from hmtl.common.explain import explain
+from hmtl.common.overrides import read_overrides
 from hmtl.training.check import check_configuration
 
 ROOT = Path(__file__).resolve().parents[2]

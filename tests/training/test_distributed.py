@@ -14,7 +14,7 @@ from test_trainer import TASKS, assert_same_results, last_weights, tiny_params, 
 from workers import environments, processes, run_workers
 
 from hmtl.cli import main
-from hmtl.training.distributed import copy_from_primary, from_primary, largest, num_workers, rank, sum_over_workers
+from hmtl.common.distributed import copy_from_primary, from_primary, largest, num_workers, rank, sum_over_workers
 
 
 def talk():

@@ -9,10 +9,10 @@ from allennlp.common import Params
 from allennlp.data import Vocabulary
 
 from hmtl.cli import main
+from hmtl.common.files import write_json
+from hmtl.common.weights import load_weights
 from hmtl.errors import UserError
-from hmtl.files import write_json
 from hmtl.training.recovery import RunVocabulary, check_recoverable, read_back_vocabulary
-from hmtl.weights import load_weights
 
 
 def vocabulary_files(run: Path) -> Dict[str, bytes]:

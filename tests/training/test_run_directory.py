@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict
 
 import pytest
 
-from hmtl import locks
+from hmtl.common import locks
 from hmtl.errors import UserError
 from hmtl.training import run_directory
 from hmtl.training.run_directory import REPLACED, RunLock, bring_back, claimed, entries, forget, set_aside

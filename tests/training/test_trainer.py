@@ -17,12 +17,12 @@ from allennlp.models.archival import load_archive
 from allennlp.training.callbacks import TrainerCallback
 
 from hmtl.cli import main
+from hmtl.common.stop_signals import TrainingStopped
+from hmtl.common.weights import load_weights
 from hmtl.errors import UserError
 from hmtl.training import trainer as trainer_module
 from hmtl.training.evaluate_task import evaluate_task
-from hmtl.training.stop_signals import TrainingStopped
 from hmtl.training.trainer import MultiTaskTrainer, best_weights_name
-from hmtl.weights import load_weights
 
 TASKS = ["coref", "emd", "ner", "relation"]
 EXTRA_LEVEL = {

@@ -9,10 +9,10 @@ from test_trainer import TASKS, assert_same_results, build, train
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hmtl.models.heads import RelationHead
+from hmtl.metrics import LabelledF1
 from hmtl.modules import ConditionalRandomField, padded_lstm_encoder
+from hmtl.tasks import RelationHead
 from hmtl.training.gradient_aggregators import GradientAggregator
-from hmtl.training.metrics import LabelledF1
 
 WITHOUT_DROPOUT = {f"levels.{task}.{where}": 0.0 for task in TASKS for where in ("input_dropout", "head.dropout")}
 SGD = {"optimizer": {"type": "sgd", "lr": 1.0}, "shared_optimizer": True, "grad_norm": None, "grad_clipping": None}

@@ -9,10 +9,10 @@ from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
 from allennlp.common.util import JsonDict
 
 from hmtl.annotation.formats.output_format import OutputFormat
-from hmtl.data.document import Bounds
-from hmtl.data.preparation.output import whole_directory
+from hmtl.common.files import INCOMPLETE_SUFFIX, cannot_be_written, say_what_is_kept
+from hmtl.corpora.preparation.output import whole_directory
+from hmtl.document import Bounds
 from hmtl.errors import UserError
-from hmtl.files import INCOMPLETE_SUFFIX, cannot_be_written, say_what_is_kept
 
 _MENTION, _COREFERENCE = "Mention", "Coref"
 # A line of an annotation file ends at any of these, and its columns at tabs.

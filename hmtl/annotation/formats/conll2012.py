@@ -6,9 +6,9 @@ from typing import Dict, List, Optional
 from allennlp.common.util import JsonDict
 
 from hmtl.annotation.formats.output_format import OutputFormat
-from hmtl.data.document import Bounds
+from hmtl.document import Bounds
 from hmtl.errors import UserError
-from hmtl.models.heads.task_head import Layer
+from hmtl.tasks.task_head import Layer
 
 _KEY_WITH_PART = re.compile(r"(?P<id>.+)_(?P<part>\d{3})", re.DOTALL)
 # What would end a cell or a bracket, or begin a comment.

@@ -6,8 +6,8 @@ from typing import Dict, Optional
 from allennlp.common.util import JsonDict
 
 from hmtl.annotation.formats.output_format import OutputFormat
-from hmtl.data.document import Document, Relation, Span
-from hmtl.models.heads.task_head import Layer
+from hmtl.document import Document, Relation, Span
+from hmtl.tasks.task_head import Layer
 
 
 @OutputFormat.register("dygie")

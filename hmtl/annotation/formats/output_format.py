@@ -7,11 +7,11 @@ from typing import IO, Dict, Iterable, List, Optional, cast
 from allennlp.common import Registrable
 from allennlp.common.util import JsonDict
 
-from hmtl.annotation.head_mentions import name_task
-from hmtl.characters import visible_lines
+from hmtl.common.characters import visible_lines
+from hmtl.common.files import record_file
 from hmtl.errors import UserError
-from hmtl.files import record_file
-from hmtl.models.heads.task_head import Layer
+from hmtl.predictors.head_mentions import name_task
+from hmtl.tasks.task_head import Layer
 
 
 class OutputFormat(Registrable):
@@ -20,7 +20,7 @@ class OutputFormat(Registrable):
     # Parameters
 
     layers : `Dict[str, Layer]`
-        The tasks to write, and what each predicts, as `annotated_layers` has them.
+        The tasks to write, and what each predicts, as `HMTLPredictor.annotated_layers` has them.
     names : `str`, optional (default = `None`)
         The span task that finds names, for formats that have room for one; see `name_task`.
 

@@ -14,11 +14,13 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set
 
 from allennlp.data import DatasetReader, Instance, Vocabulary
 
+import hmtl.corpora
 import hmtl.data
-from hmtl.cache_folder import instances_folder
+import hmtl.document
+from hmtl.common.cache_folder import instances_folder
+from hmtl.common.files import atomic_write
 from hmtl.data.data_loaders.indexed_instances import IndexedInstances
 from hmtl.data.dataset_readers import DocumentReader
-from hmtl.files import atomic_write
 
 logger = logging.getLogger(__name__)
 
@@ -196,7 +198,8 @@ def _add(digest: "hashlib.blake2b", files: Iterable[Path]) -> None:
 
 def _sources(readers: List[Any]) -> List[Path]:
     """The code that makes instances: hmtl's, and that of readers and corpora from elsewhere."""
-    found: Set[Path] = set(Path(hmtl.data.__path__[0]).rglob("*.py"))
+    found: Set[Path] = {path for room in (hmtl.corpora, hmtl.data) for path in Path(room.__path__[0]).rglob("*.py")}
+    found.add(Path(hmtl.document.__file__))
     for reader in readers:
         for part in (reader, reader.corpus, *reader.token_indexers.values()):
             for kind in type(part).__mro__:

@@ -12,7 +12,7 @@ from allennlp.data import DataLoader, Instance, Vocabulary
 from allennlp.data.dataset_readers import DatasetReader, MultiTaskDatasetReader
 from allennlp.nn import util
 
-from hmtl.data.corpora.corpus import documents_shared
+from hmtl.corpora.corpus import documents_shared
 from hmtl.data.data_loaders.buckets import as_they_stand, in_order, shuffled
 from hmtl.data.data_loaders.columns import ColumnBuilder
 from hmtl.data.data_loaders.indexed_instances import IndexedInstances, batch_of

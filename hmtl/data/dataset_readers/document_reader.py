@@ -8,9 +8,9 @@ from allennlp.data import DatasetReader, Instance, TokenIndexer
 from allennlp.data.fields import ListField, TextField
 from allennlp.data.token_indexers import SingleIdTokenIndexer
 
-from hmtl.data.corpora import Corpus
-from hmtl.data.document import Document
+from hmtl.corpora import Corpus
 from hmtl.data.fields import WordsField
+from hmtl.document import Document
 from hmtl.errors import DataError
 
 logger = logging.getLogger(__name__)

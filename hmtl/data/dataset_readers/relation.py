@@ -6,8 +6,8 @@ from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import MetadataField
 
 from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
-from hmtl.data.document import MENTION_LAYERS, Document
 from hmtl.data.fields import LabelledIndicesField
+from hmtl.document import MENTION_LAYERS, Document
 
 
 @DatasetReader.register("hmtl_relation")

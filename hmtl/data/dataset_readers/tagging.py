@@ -7,8 +7,8 @@ from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import MetadataField
 
 from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
-from hmtl.data.document import Document, Span
 from hmtl.data.fields import LabelledIndicesField
+from hmtl.document import Document, Span
 
 NestedSpans = Literal["outermost", "innermost"]
 

@@ -8,8 +8,8 @@ from allennlp.data.fields import MetadataField
 
 from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
 from hmtl.data.dataset_readers.tagging import NestedSpans, flatten_spans
-from hmtl.data.document import Document, Span
 from hmtl.data.fields import LabelledIndicesField
+from hmtl.document import Document, Span
 
 OUTSIDE = "O"
 Scheme = Literal["bio", "plain"]

@@ -12,11 +12,11 @@ from allennlp.data import Vocabulary
 from allennlp.models import Model
 from allennlp.modules import TextFieldEmbedder
 
+from hmtl.common.distributed import rank
+from hmtl.common.files import write_json
 from hmtl.errors import UserError
-from hmtl.files import write_json
 from hmtl.models.finetuning.transfer import Transfer, parts_of, transfer
 from hmtl.models.hmtl import HMTL, Level, load_hmtl_archive
-from hmtl.training.distributed import rank
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ import torch
 from allennlp.modules.text_field_embedders import BasicTextFieldEmbedder
 from allennlp.modules.token_embedders import Embedding
 
-from hmtl.models.heads.task_head import TaskHead
 from hmtl.models.hmtl import HMTL
+from hmtl.tasks.task_head import TaskHead
 
 Weights = Dict[str, torch.Tensor]
 

@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterable, List
 
 from allennlp.data import Instance, Vocabulary
 
-from hmtl.archives import extracted_archive
+from hmtl.common.archives import extracted_archive
 from hmtl.errors import UserError
 
 

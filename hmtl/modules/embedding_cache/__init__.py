@@ -19,7 +19,6 @@ A folder belongs to one machine, or to one node of a cluster: LMDB's locks do no
 """
 
 from hmtl.modules.embedding_cache.cache import EmbeddingCache, FrozenEncoder
-from hmtl.modules.embedding_cache.callback import FillEmbeddingCaches
 from hmtl.modules.embedding_cache.directory import CacheEntry, clear, default_directory, entries
 from hmtl.modules.embedding_cache.fill import caching_encoders, fill
 from hmtl.modules.embedding_cache.layer_mix import mixed_layers

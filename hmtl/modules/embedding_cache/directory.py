@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from hmtl.cache_folder import cache_folder
+from hmtl.common.cache_folder import cache_folder
 from hmtl.errors import UserError
 from hmtl.modules.embedding_cache.environments import DATA_NAME, looked_into
 

@@ -6,8 +6,8 @@ from typing import Any, Dict, List
 
 from allennlp.training.callbacks import TrainerCallback
 
+from hmtl.common.files import atomic_write
 from hmtl.errors import ConfigurationError
-from hmtl.files import atomic_write
 
 BATCH_LOSSES = "batch_losses.csv"
 

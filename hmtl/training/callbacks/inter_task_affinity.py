@@ -8,9 +8,9 @@ from typing import Any, Callable, DefaultDict, Dict, List, Sequence, Tuple
 import torch
 from allennlp.training.callbacks import TrainerCallback
 
+from hmtl.common.distributed import sum_over_workers
+from hmtl.common.files import atomic_write
 from hmtl.errors import ConfigurationError
-from hmtl.files import atomic_write
-from hmtl.training.distributed import sum_over_workers
 
 INTER_TASK_AFFINITY = "inter_task_affinity.csv"
 # By source and target.

@@ -6,7 +6,7 @@ from typing import Any, Dict
 from allennlp.training.callbacks import TrainerCallback
 from allennlp.training.trainer import Trainer
 
-from hmtl.analysis.curves import write_curves
+from hmtl.runs.curves import write_curves
 
 
 @TrainerCallback.register("learning_curves")

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
 
-from hmtl.archives import CONFIG_NAME, read_json_object
+from hmtl.common.archives import CONFIG_NAME, read_json_object
 from hmtl.errors import UserError
 from hmtl.training.callbacks.task_log_writer import TaskLogWriter, full_name
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from odd_texts import odd_texts
 
-from hmtl.annotation import OutputFormat, annotate
+from hmtl.annotation import OutputFormat
 from hmtl.errors import UserError
 
 LAYERS = {"ner": "spans", "emd": "spans", "relation": "relations", "coref": "clusters"}
@@ -67,7 +67,7 @@ def check(folder, name, output):
 
 def test_odd_texts(talkative, shared_data, tmp_path):
     texts = odd_texts(shared_data, 40)
-    outputs = list(annotate(talkative, ({"doc_key": f"t{n}", "text": text} for n, text in enumerate(texts))))
+    outputs = list(talkative.annotate(({"doc_key": f"t{n}", "text": text} for n, text in enumerate(texts))))
     OutputFormat.by_name("brat")(LAYERS).write(iter(outputs), tmp_path / "brat")
     files = {path.name for path in (tmp_path / "brat").iterdir()}
     assert files == {f"t{n}.{kind}" for n in range(40) for kind in ("txt", "ann")} | {"annotation.conf"}

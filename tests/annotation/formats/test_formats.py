@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from odd_texts import odd_texts
 
-from hmtl.annotation import OutputFormat, annotate
-from hmtl.data.corpora import JsonlCorpus, OntonotesCorpus
+from hmtl.annotation import OutputFormat
+from hmtl.corpora import JsonlCorpus, OntonotesCorpus
 from hmtl.errors import UserError
 
 TEXT = (
@@ -21,7 +21,7 @@ LAYERS = {"ner": "spans", "emd": "spans", "relation": "relations", "coref": "clu
 @pytest.fixture(scope="module")
 def outputs(talkative):
     inputs = [{"doc_key": "one", "text": TEXT}, {"doc_key": "bc/two_003", "sentences": [["Tom", "slept"], ["Oh", "!"]]}]
-    outputs = list(annotate(talkative, inputs))
+    outputs = list(talkative.annotate(inputs))
     assert all(outputs[0][task] for task in LAYERS)
     return outputs
 
@@ -168,7 +168,7 @@ def test_the_page_holds_all_and_loads_nothing(outputs, tmp_path):
 
 def test_odd_texts_in_every_format(talkative, shared_data, tmp_path):
     texts = odd_texts(shared_data, 30)
-    outputs = list(annotate(talkative, ({"doc_key": f"t{n}", "text": text} for n, text in enumerate(texts))))
+    outputs = list(talkative.annotate(({"doc_key": f"t{n}", "text": text} for n, text in enumerate(texts))))
     for name in ("dygie", "conll2012", "jsonl"):
         written(name, outputs, tmp_path / name)
     expected = [output["sentences"] for output in outputs]

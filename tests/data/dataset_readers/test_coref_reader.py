@@ -10,7 +10,7 @@ from allennlp.data import Batch, Instance, Vocabulary
 
 from hmtl.data.dataset_readers import CorefReader
 from hmtl.data.dataset_readers.coref import merge_clusters
-from hmtl.data.document import Document, write_jsonl
+from hmtl.document import Document, write_jsonl
 
 Bounds = Tuple[int, int]
 SENTENCES = [["a", "b"], ["c"], ["d", "e", "f"], ["g", "h"]]

@@ -10,9 +10,9 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch, DatasetReader, Instance, Vocabulary
 from allennlp.data.token_indexers import TokenCharactersIndexer
 
-from hmtl.data.corpora import Corpus
+from hmtl.corpora import Corpus
 from hmtl.data.dataset_readers import CorefReader, RelationReader, TaggingReader
-from hmtl.data.document import Document, write_jsonl
+from hmtl.document import Document, write_jsonl
 from hmtl.errors import DataError
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"

@@ -5,7 +5,7 @@ import pytest
 from allennlp.data import Instance
 
 from hmtl.data.dataset_readers import RelationReader
-from hmtl.data.document import Document, Relation, Span, write_jsonl
+from hmtl.document import Document, Relation, Span, write_jsonl
 from hmtl.errors import DataError
 
 # In the sentence "a b c d e" with offset 2: two relations between the same last tokens, and one of d with itself.

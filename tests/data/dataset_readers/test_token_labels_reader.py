@@ -3,7 +3,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
 from hmtl.data.dataset_readers import TokenLabelsReader
-from hmtl.data.document import Document, Span, write_jsonl
+from hmtl.document import Document, Span, write_jsonl
 from hmtl.errors import DataError
 
 SENTENCES = [["Ann", "Lee", "left", "York"], ["Why", "?"]]

@@ -11,11 +11,11 @@ from allennlp.data import Vocabulary
 from allennlp.models import Model
 
 from hmtl.cli import main
-from hmtl.evaluation import load_run
+from hmtl.common.weights import load_weights
+from hmtl.evaluation.evaluate import load_run
 from hmtl.models import HMTL
 from hmtl.models.finetuning import FinetunedHMTL
 from hmtl.predictors import HMTLPredictor
-from hmtl.weights import load_weights
 
 TEXT = {"sentences": [["Mara", "Lind", "lives", "in", "Oslo", "."], ["She", "slept", "."]]}
 

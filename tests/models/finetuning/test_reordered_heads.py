@@ -3,8 +3,8 @@
 import torch
 from allennlp.data import Vocabulary
 
-from hmtl.models.heads import CrfHead, RelationHead
-from hmtl.models.heads.task_head import TaskHead
+from hmtl.tasks import CrfHead, RelationHead
+from hmtl.tasks.task_head import TaskHead
 
 OLD, NEW = ["A", "B", "C"], ["C", "A", "B"]
 ORDER = [OLD.index(label) for label in NEW]

@@ -12,12 +12,12 @@ from allennlp.data import Vocabulary
 from allennlp.models import Model
 from allennlp.models.heads import Head
 
-from hmtl.data.document import read_jsonl
+from hmtl.common.weights import load_weights, save_weights
+from hmtl.document import read_jsonl
 from hmtl.models import HMTL
 from hmtl.models.finetuning import parts_of, transfer
-from hmtl.models.heads import CrfHead
 from hmtl.predictors import HMTLPredictor
-from hmtl.weights import load_weights, save_weights
+from hmtl.tasks import CrfHead
 
 WORDS = "text_field_embedder.token_embedder_tokens"
 CHARACTERS = "text_field_embedder.token_embedder_token_characters"

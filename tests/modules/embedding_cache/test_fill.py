@@ -14,10 +14,10 @@ from allennlp.modules.elmo import batch_to_ids
 from allennlp.modules.token_embedders import ElmoTokenEmbedder
 
 from hmtl.cli import main
-from hmtl.data.corpora import Corpus
+from hmtl.common.weights import load_weights
+from hmtl.corpora import Corpus
 from hmtl.modules import ElmoEmbedder
 from hmtl.modules.embedding_cache import entries
-from hmtl.weights import load_weights
 
 ROOT = Path(__file__).resolve().parents[3]
 FIXTURES = ROOT / "tests" / "fixtures"

@@ -13,10 +13,10 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
 from tensorboardX.proto.event_pb2 import Event
 
+from hmtl.common.weights import load_weights
 from hmtl.errors import UserError
 from hmtl.training.callbacks import WeightsAndBiases
 from hmtl.training.callbacks.task_log_writer import by_task
-from hmtl.weights import load_weights
 
 TASKS = ["ner", "emd", "relation", "coref"]
 Scalars = Dict[Tuple[str, int], float]

@@ -1,0 +1,1 @@
+"""What every floor above uses: files, locks, errors in words, overrides, the repairs of AllenNLP at run time."""

@@ -1,0 +1,104 @@
+"""GUM with labels of single tokens and of spans that its own reader leaves out."""
+
+import re
+from collections import defaultdict
+from functools import partial
+from pathlib import Path
+from typing import DefaultDict, Dict, Iterator, List, Sequence, Tuple
+
+from hmtl.corpora.brackets import read_brackets
+from hmtl.corpora.chunks import chunks_of
+from hmtl.corpora.conllu import Token, read_conllu
+from hmtl.corpora.corpus import Attempt, Corpus, attempted
+from hmtl.corpora.gum import ENTITY_BRACKET, GumCorpus, comments_of, entity_fields
+from hmtl.document import Document, Span
+from hmtl.errors import DataError
+
+_LINK = re.compile(r"<(?P<closing>/?)ref\b[^>]*>")
+
+
+@Corpus.register("gum_layers")
+class GumLayersCorpus(GumCorpus):
+    """GUM as the corpus `gum` reads it, with more span layers, and `const/NAME.ptb` beside `dep` and `coref`.
+
+    To `ner`, `emd` and `mentions` come
+
+    - `pos`: the universal part of speech of each token, a span of one token;
+    - `deprel`: its universal relation to its head, without the subtype: `nsubj` of `nsubj:pass`;
+    - `chunks`: phrases that do not overlap, from the constituents; see `chunks_of`;
+    - `infstat`: the information status of each mention, such as `new`, `giv:act` or `acc:inf`, each part of a
+      discontinuous mention by itself;
+    - `links`: what the markup (`XML=<ref ...>`) of a page made a hyperlink, within a sentence, labelled `link`.
+    """
+
+    def parse(self, path: Path) -> Iterator[Attempt]:
+        for found in super().parse(path):
+            yield attempted(partial(_with_layers, found, path)) if isinstance(found, Document) else found
+
+
+def _with_layers(document: Document, path: Path) -> Document:
+    treebank_file = path.parent / "dep" / f"{document.doc_key}.conllu"
+    tree_file = path.parent / "const" / f"{document.doc_key}.ptb"
+    if not tree_file.is_file():
+        raise DataError(f"document '{document.doc_key}' needs the file {tree_file}, which does not exist", path)
+    treebank = read_conllu(treebank_file)
+    fields = entity_fields(comments_of(treebank), treebank_file, "infstat")
+    document.spans.update(_layers([sentence.tokens for sentence in treebank], fields))
+    document.spans["chunks"] = _chunks(tree_file, document)
+    return document
+
+
+def _layers(sentences: Sequence[Sequence[Token]], fields: Sequence[str]) -> Dict[str, List[Span]]:
+    layers: Dict[str, List[Span]] = {"pos": [], "deprel": [], "infstat": [], "links": []}
+    first = 0
+    for sentence in sentences:
+        for position, token in enumerate(sentence, start=first):
+            layers["pos"].append(Span(position, position, token.upos))
+            layers["deprel"].append(Span(position, position, token.universal_relation))
+        for layer, spans in (("infstat", _information_status(sentence, fields)), ("links", _links(sentence))):
+            layers[layer] += [Span(first + start, first + end, label) for start, end, label in spans]
+        first += len(sentence)
+    return layers
+
+
+def _information_status(sentence: Sequence[Token], fields: Sequence[str]) -> List[Span]:
+    spans: List[Span] = []
+    opened: DefaultDict[str, List[Tuple[int, str]]] = defaultdict(list)
+    for position, token in enumerate(sentence):
+        for bracket in ENTITY_BRACKET.findall(token.misc.get("Entity", "")):
+            values = dict(zip(fields, bracket.strip("()").split("-", len(fields) - 1)))
+            group = values[fields[0]]
+            if bracket.startswith("("):
+                opened[group].append((position, values["infstat"]))
+            if bracket.endswith(")"):
+                start, status = opened[group].pop()
+                spans.append(Span(start, position, status))
+    return sorted(set(spans), key=lambda span: (span.start, -span.end, span.label))
+
+
+def _links(sentence: Sequence[Token]) -> List[Span]:
+    spans: List[Span] = []
+    opened: List[int] = []
+    for position, token in enumerate(sentence):
+        for tag in _LINK.finditer(token.misc.get("XML", "")):
+            if tag[0].endswith("/>"):
+                continue
+            if not tag["closing"]:
+                opened.append(position)
+            elif opened:
+                spans.append(Span(opened.pop(), position, "link"))
+    return spans
+
+
+def _chunks(path: Path, document: Document) -> List[Span]:
+    trees = read_brackets(path)
+    if len(trees) != len(document.sentences):
+        raise DataError(f"expected the {len(document.sentences)} sentences of the treebank, found {len(trees)}", path)
+    spans: List[Span] = []
+    for number, (tree, sentence, first) in enumerate(zip(trees, document.sentences, document.sentence_starts), start=1):
+        words = tree.words()
+        if len(words) != len(sentence):
+            message = f"tree {number} has {len(words)} tokens, and its sentence in the treebank {len(sentence)}"
+            raise DataError(message, path)
+        spans += [Span(first + start, first + end, label) for start, end, label in chunks_of(tree)]
+    return spans

@@ -1,0 +1,164 @@
+"""What was prepared: counts beside the expected ones, what was left out, what was dropped."""
+
+import platform
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Dict, Iterator, List, Sequence, Tuple
+
+from hmtl.common.characters import visible
+from hmtl.corpora.preparation.source import Dropped, Skipped
+from hmtl.corpora.validation import SplitCounts, format_table, ordered_union
+from hmtl.document import Document
+from hmtl.version import VERSION
+
+# So many labels of a layer are printed; report.json has them all.
+_PRINTED_LABELS = 20
+
+
+@dataclass
+class SplitReport:
+    """What became of the units of one split.
+
+    # Attributes
+
+    expected : `Dict[str, int]`
+        What a full copy holds, as `Source.expected` tells.
+    units : `int`
+        How many units there are, those left out among them.
+    """
+
+    expected: Dict[str, int]
+    units: int
+    counts: SplitCounts = field(default_factory=SplitCounts)
+    skipped: List[Skipped] = field(default_factory=list)
+
+    @property
+    def found(self) -> Dict[str, int]:
+        """The totals: documents, sentences, tokens, each span layer, relations, clusters and their mentions."""
+        labels = self.counts.labels
+        totals = {name: self.counts.totals[name] for name in ("documents", "sentences", "tokens")}
+        totals.update({layer: sum(labels[layer].values()) for layer in labels if layer != "clusters"})
+        if "clusters" in labels:
+            totals["clusters"] = labels["clusters"]["clusters"]
+            totals["mentions in clusters"] = labels["clusters"]["mentions"]
+        return totals
+
+    @property
+    def differing(self) -> List[str]:
+        """The names of the totals that are not as expected."""
+        return [name for name, value in self.expected.items() if self.found.get(name, 0) != value]
+
+    def to_json(self) -> Dict[str, Any]:
+        by_label = {layer: counts for layer, counts in self.counts.labels.items() if layer != "clusters"}
+        return {
+            "units": self.units,
+            "found": self.found,
+            "expected": self.expected,
+            "differing": self.differing,
+            "labels": {layer: dict(sorted(counts.items())) for layer, counts in by_label.items()},
+            "skipped": [skipped._asdict() for skipped in self.skipped],
+        }
+
+
+@dataclass
+class Report:
+    """The report of a whole corpus; `splits` in the order in which they were written, `expected` what a full copy
+    holds in all splits together."""
+
+    source: str
+    settings: Dict[str, Any]
+    splits: Dict[str, SplitReport] = field(default_factory=dict)
+    dropped: List[Dropped] = field(default_factory=list)
+    expected: Dict[str, int] = field(default_factory=dict)
+
+    def add(self, split: str, document: Document) -> None:
+        """Counts a further document."""
+        self.splits[split].counts.add(document)
+
+    @property
+    def in_all(self) -> SplitReport:
+        """All splits together."""
+        whole = SplitReport(self.expected, self.num_units)
+        for split in self.splits.values():
+            whole.counts.merge(split.counts)
+        return whole
+
+    @property
+    def num_units(self) -> int:
+        return sum(split.units for split in self.splits.values())
+
+    @property
+    def num_skipped(self) -> int:
+        return sum(len(split.skipped) for split in self.splits.values())
+
+    def to_json(self) -> Dict[str, Any]:
+        """JSON values that depend on the publisher's files, the options and the versions alone."""
+        in_all = self.in_all
+        return {
+            "source": self.source,
+            "settings": self.settings,
+            "versions": {"hmtl": VERSION, "python": platform.python_version()},
+            "splits": {name: split.to_json() for name, split in self.splits.items()},
+            "in all": {name: getattr(in_all, name) for name in ("found", "expected", "differing")},
+            "dropped": {
+                "counts": [
+                    {"what": what, "reason": reason, "count": count}
+                    for (what, reason), count in sorted(self._dropped_by_reason().items())
+                ],
+                "all": [dropped._asdict() for dropped in self.dropped],
+            },
+        }
+
+    def text(self) -> str:
+        """A readable table of all counts, and how many annotations were dropped for which reason."""
+        columns = {**self.splits, **({"in all": self.in_all} if self.expected else {})}
+        header = [""]
+        for name, column in columns.items():
+            header += [name, "expected  "] if column.expected else [name]
+        lines = [format_table(header, _rows(list(columns.values())))]
+        if any(column.differing for column in columns.values()):
+            lines += ["", "! differs from what a full copy of the corpus holds"]
+        if self.dropped:
+            lines += ["", "dropped:"]
+            by_reason = sorted(self._dropped_by_reason().items())
+            lines += [f"  {what}: {reason}: {count:,}" for (what, reason), count in by_reason]
+        return "\n".join([lines[0], *map(visible, lines[1:])])
+
+    def skipped_lines(self) -> List[str]:
+        """One line for each unit, or document of one, that was left out."""
+        return [
+            visible(f"left out of {name}: {skipped.unit}: {skipped.reason}")
+            for name, split in self.splits.items()
+            for skipped in split.skipped
+        ]
+
+    def _dropped_by_reason(self) -> Counter:
+        return Counter((dropped.what, dropped.reason) for dropped in self.dropped)
+
+
+def _rows(columns: Sequence[SplitReport]) -> Iterator[Tuple[str, List[str]]]:
+    """The rows of the table: a cell for each split, followed by what was expected where anything was."""
+    for name in ordered_union([*column.found, *column.expected] for column in columns):
+        cells = []
+        for column in columns:
+            cells.append(f"{column.found.get(name, 0):,}")
+            if column.expected:
+                mark = "!" if name in column.differing else " "
+                cells.append(f"{column.expected[name]:,} {mark}" if name in column.expected else "")
+        yield name, cells
+        yield from _label_rows(columns, name)
+
+
+def _label_rows(columns: Sequence[SplitReport], layer: str) -> Iterator[Tuple[str, List[str]]]:
+    by_split = [column.counts.labels.get(layer, Counter()) for column in columns]
+    total: Counter = sum(by_split, Counter())
+    if layer == "clusters":  # counts of another kind
+        return
+    labels = sorted(total, key=lambda label: (-total[label], label))
+    for label in labels[:_PRINTED_LABELS]:
+        cells = []
+        for column, counts in zip(columns, by_split):
+            cells += [f"{counts[label]:,}", ""] if column.expected else [f"{counts[label]:,}"]
+        yield f"  {label}", cells
+    if len(labels) > _PRINTED_LABELS:
+        yield f"  and {len(labels) - _PRINTED_LABELS} more labels", []

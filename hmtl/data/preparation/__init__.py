@@ -1,5 +1,0 @@
-"""From a publisher's files to training data: what `hmtl prepare` does."""
-
-from hmtl.data.preparation.source import Converted, Dropped, Skipped, Source, Unit
-
-__all__ = ["Converted", "Dropped", "Skipped", "Source", "Unit"]

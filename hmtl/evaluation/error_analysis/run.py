@@ -1,0 +1,160 @@
+"""The errors of a finished run, each task with its own best weights."""
+
+import os
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple, Type, Union
+
+import torch
+
+from hmtl.common.files import write_json
+from hmtl.errors import UserError
+from hmtl.evaluation.error_analysis.coreference import CoreferenceErrors
+from hmtl.evaluation.error_analysis.relations import RelationErrors
+from hmtl.evaluation.error_analysis.section import Section
+from hmtl.evaluation.error_analysis.spans import SpanErrors
+from hmtl.evaluation.evaluate import Run
+from hmtl.tasks.task_head import Layer, TaskHead
+from hmtl.training.evaluate_task import evaluate_task
+from hmtl.training.findable_gold import FindableGold, findable_gold
+from hmtl.training.trainer import BEST_OVERALL, best_weights_name
+
+
+class _Analyser(Protocol):
+    def __init__(self, num_examples: int) -> None: ...
+
+    @property
+    def sections(self) -> List[Section]: ...
+
+    def add(self, metadata: Dict[str, Any], predicted: Any) -> None: ...
+
+
+_ANALYSERS: Dict[Layer, Type[_Analyser]] = {
+    "spans": SpanErrors,
+    "relations": RelationErrors,
+    "clusters": CoreferenceErrors,
+}
+
+
+@dataclass
+class TaskErrors:
+    """The errors of one task.
+
+    # Attributes
+
+    weights : `str`
+        The weights file that predicted.
+    data_path : `str`
+    metrics : `Dict[str, float]`
+        The metrics of the task's head on these predictions, from 0 to 1.
+    sections : `List[Section]`
+    findable : `Optional[FindableGold]`
+        How much of the gold the head could find at all; `None` where it does not say.
+    """
+
+    weights: str
+    data_path: str
+    metrics: Dict[str, float]
+    sections: List[Section]
+    findable: Optional[FindableGold] = None
+
+
+@dataclass
+class RunErrors:
+    """The errors of a run on a split, `test` or `validation`, by task."""
+
+    run: str
+    split: str
+    tasks: Dict[str, TaskErrors]
+
+    def to_json(self) -> Dict[str, Any]:
+        """All of it as JSON values."""
+        return {
+            "run": self.run,
+            "split": self.split,
+            "tasks": {
+                task: {
+                    "weights": errors.weights,
+                    "data_path": errors.data_path,
+                    "metrics": errors.metrics,
+                    "findable": None if errors.findable is None else asdict(errors.findable),
+                    "sections": [section.to_json() for section in errors.sections],
+                }
+                for task, errors in self.tasks.items()
+            },
+        }
+
+    def write(self, path: Union[str, os.PathLike]) -> None:
+        """Writes all of it as JSON; the file appears only once it is complete."""
+        write_json(path, self.to_json())
+
+
+def analyse_run(
+    run: Run,
+    split: str = "test",
+    tasks: Optional[Sequence[str]] = None,
+    num_examples: int = 3,
+    device: Optional[torch.device] = None,
+) -> RunErrors:
+    """Predicts each task's data with its best weights (`best.safetensors` where it has none), and sorts the errors.
+
+    # Parameters
+
+    run : `Run`
+    split : `str`, optional (default = `"test"`)
+        Or `"validation"`.
+    tasks : `Sequence[str]`, optional (default = all)
+    num_examples : `int`, optional (default = `3`)
+        So many examples of each pattern of errors are kept.
+    device : `torch.device`, optional (default = the CPU)
+
+    # Raises
+
+    UserError
+        Where the run has no such task, a task has no data or weights, or its data cannot be read.
+    """
+    device = device or torch.device("cpu")
+    paths = run.paths(split)
+    known = [task for task in run.model.tasks if task in paths]
+    for task in tasks or []:
+        if task not in known:
+            raise UserError(f"{run.directory}: no task '{task}' with {split} data; it has: {', '.join(known)}")
+    chosen = [task for task in known if not tasks or task in tasks]
+    weights = {task: _weights_of(run, task) for task in chosen}
+    loader = run.data_loader(split)
+    loader.set_target_device(device)
+    run.model.to(device)
+    found = {}
+    for task in chosen:
+        run.load_weights(weights[task])
+        head = run.model.head(task)
+        analyser = _ANALYSERS[head.predicts](num_examples)
+        with _analysed_by(analyser, head):
+            metrics = evaluate_task(run.model, loader, task)
+        findable = findable_gold(run.model, loader, task)
+        found[task] = TaskErrors(run.weights[weights[task]].name, paths[task], metrics, analyser.sections, findable)
+    return RunErrors(str(run.directory), split, found)
+
+
+def _weights_of(run: Run, task: str) -> str:
+    names = [Path(name).stem for name in (best_weights_name(task), BEST_OVERALL)]
+    for name in names:
+        if name in run.weights:
+            return name
+    raise UserError(f"{run.directory}: no weights for '{task}'; expected {best_weights_name(task)} or {BEST_OVERALL}")
+
+
+@contextmanager
+def _analysed_by(analyser: _Analyser, head: TaskHead) -> Iterator[None]:
+    """For as long as it is open, the analyser gets all that the head predicts."""
+
+    def analyse(_: torch.nn.Module, args: Tuple[Any, ...], fields: Dict[str, Any], output: Dict[str, Any]) -> None:
+        for metadata, predicted in zip(fields["metadata"], output["predictions"], strict=True):
+            analyser.add(metadata, predicted)
+
+    hook = head.register_forward_hook(analyse, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()

@@ -1,0 +1,552 @@
+"""The evaluation of a finished run: all its best weights on every task, beside simple baselines."""
+
+import os
+import platform
+import time
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple, Union, cast
+
+import allennlp.version
+import torch
+from allennlp.common import Params
+from allennlp.data import DataLoader
+from allennlp.data.dataset_readers import MultiTaskDatasetReader
+
+from hmtl.common.archives import CONFIG_NAME, read_config
+from hmtl.common.figures import FIGURES, LAST_TOKENS, STRICT, TYPED, figures_of
+from hmtl.common.files import write_json
+from hmtl.common.weights import BEST, all_weights, load_into
+from hmtl.data.data_loaders import PerTaskDataLoader
+from hmtl.data.dataset_readers import CorefReader, DocumentReader, RelationReader, TaggingReader
+from hmtl.data.dataset_readers.tagging import flat_spans_of
+from hmtl.document import Document
+from hmtl.errors import DataError, UserError
+from hmtl.evaluation.baselines import baseline_scores
+from hmtl.metrics import LabelledF1
+from hmtl.metrics.coreference_scores import WITHOUT_SINGLETONS, Singletons
+from hmtl.models.hmtl import HMTL, load_hmtl_archive
+from hmtl.runs.summaries import validation_metric
+from hmtl.tasks.task_head import TaskHead
+from hmtl.training.evaluate_task import evaluate_task
+from hmtl.training.findable_gold import FindableGold, findable_gold
+from hmtl.training.trainer import BEST_OVERALL, best_weights_name
+from hmtl.version import VERSION
+
+Metrics = Dict[str, float]
+
+# The table has this figure, too, where there are clusters of one mention.
+_WITHOUT_SINGLETONS = f"{STRICT}{WITHOUT_SINGLETONS}"
+
+_TITLES = {**FIGURES, _WITHOUT_SINGLETONS: "without singletons"}
+
+# The F1 scores of coreference that the notes list, by their usual names; averages are those of the first three.
+_COREFERENCE_F1 = {
+    "MUC": "muc_f1",
+    "B-cubed": "b_cubed_f1",
+    "CEAF-phi4": "ceaf_f1",
+    "CEAF-phi3": "ceaf_m_f1",
+    "BLANC": "blanc_f1",
+    "LEA": "lea_f1",
+    "mentions": "mention_f1",
+}
+
+_READERS_WITH_BASELINE = (TaggingReader, RelationReader, CorefReader)
+
+
+@dataclass
+class TaskScores:
+    """What one weights file scored on one task.
+
+    # Attributes
+
+    metrics : `Dict[str, float]`
+        The metrics of the task's head, from 0 to 1, and the mean `loss` a batch.
+    seconds : `float`
+        The time that it took.
+    by_label : `Optional[Dict[str, Dict[str, float]]]`
+        `precision`, `recall`, `f1` and `support` of each label, where the weights are the task's own best.
+    """
+
+    metrics: Metrics
+    seconds: float
+    by_label: Optional[Dict[str, Metrics]] = None
+
+
+@dataclass
+class Baseline:
+    """What a task's baseline scored: its description, and `precision`, `recall`, `f1` and the like."""
+
+    description: str
+    metrics: Metrics
+
+
+@dataclass
+class Evaluation:
+    """The scores of a run.
+
+    # Attributes
+
+    run : `str`
+        Its serialization directory.
+    split : `str`
+        `test` or `validation`.
+    tasks : `List[str]`
+        The evaluated tasks, each after those that it builds on.
+    weights : `Dict[str, str]`
+        The weights files, by the names that `scores` has for them.
+    data_path, train_data_path : `Dict[str, str]`
+        What each task was evaluated on, and what its baseline was fitted to.
+    gold_mentions : `List[str]`
+        The tasks whose head was given the gold mentions.
+    validation_metric : `Dict[str, str]`
+        The metric that chose each task's best weights.
+    device : `str`
+    versions : `Dict[str, str]`
+    scores : `Dict[str, Dict[str, TaskScores]]`
+        By weights, then by task.
+    baselines : `Dict[str, Baseline]`
+        By task; tasks without one are left out.
+    findable : `Dict[str, FindableGold]`
+        By task, how much of the gold its head could find at all; tasks whose head does not say are left out.
+    seconds : `float`
+        The time of the whole evaluation.
+    """
+
+    run: str
+    split: str
+    tasks: List[str]
+    weights: Dict[str, str]
+    data_path: Dict[str, str]
+    train_data_path: Dict[str, str]
+    gold_mentions: List[str]
+    validation_metric: Dict[str, str]
+    device: str
+    versions: Dict[str, str]
+    scores: Dict[str, Dict[str, TaskScores]] = field(default_factory=dict)
+    baselines: Dict[str, Baseline] = field(default_factory=dict)
+    findable: Dict[str, FindableGold] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def table(self) -> str:
+        """The F1 of all weights on all tasks times 100, the baselines' below, and what the columns mean.
+
+        A task with several figures has a column for each.
+        """
+        figures = {task: self._figures(task) for task in self.tasks}
+        columns = [(task, name) for task in self.tasks for name in figures[task]]
+        titles = [f"{task} {_TITLES[name]}" if len(figures[task]) > 1 else task for task, name in columns]
+        rows = [["", *titles]]
+        for weights, by_task in self.scores.items():
+            rows.append(
+                [weights, *(_percent(by_task[t].metrics, name, is_best_for(weights, t)) for t, name in columns)]
+            )
+        if self.baselines:
+            of_task = {task: getattr(self.baselines.get(task), "metrics", {}) for task in self.tasks}
+            rows.append(["baseline", *(_percent(of_task[task], name) for task, name in columns)])
+        seconds = {task: sum(row[task].seconds for row in self.scores.values()) for task in self.tasks}
+        first = [name == figures[task][0] for task, name in columns]
+        rows.append(["seconds", *(f"{seconds[task]:.1f} " * is_first for (task, _), is_first in zip(columns, first))])
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        aligned = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
+        given = f", gold mentions given to {', '.join(self.gold_mentions)}" if self.gold_mentions else ""
+        title = f"{self.run}: {self.split} F1 x 100{given}"
+        return "\n".join([title, "", *aligned, "", *self._notes()])
+
+    def _figures(self, task: str) -> List[str]:
+        """The names of the F1 metrics that the table has of a task."""
+        found = {name for by_task in self.scores.values() for name in figures_of(by_task[task].metrics)}
+        figures = [name for name in FIGURES if name in found] or [STRICT]
+        return [*figures, _WITHOUT_SINGLETONS] if self._has_singletons(task) else figures
+
+    def _has_singletons(self, task: str) -> bool:
+        """Whether there are clusters of one mention: then some score differs without them."""
+        found = [by_task[task].metrics for by_task in self.scores.values()]
+        found += [self.baselines[task].metrics] if task in self.baselines else []
+        return any(
+            value != metrics.get(f"{name}{WITHOUT_SINGLETONS}", value)
+            for metrics in found
+            for name, value in metrics.items()
+        )
+
+    def _notes(self) -> Iterator[str]:
+        if any(is_best_for(weights, task) for weights in self.scores for task in self.tasks):
+            others = [f"{task} by {name}" for task, name in self.validation_metric.items() if name != STRICT]
+            chosen = f" by f1 ({', '.join(others)})" if others else " by f1"
+            yield f"* the weights that were best for the task in validation,{chosen}"
+        for task in self.tasks:
+            figures = self._figures(task)
+            if LAST_TOKENS in figures:
+                yield from (f"{task} {_TITLES[name]}: {_WHAT_COUNTS[name]}" for name in figures)
+            yield from self._coreference_notes(task)
+        for task, baseline in self.baselines.items():
+            yield f"baseline of {task}: {baseline.description}"
+        yield from self._findable_notes()
+
+    def _coreference_notes(self, task: str) -> Iterator[str]:
+        if not any("muc_f1" in by_task[task].metrics for by_task in self.scores.values()):
+            return
+        yield f"{task}: the average F1 of MUC, B-cubed and CEAF-phi4"
+        if self._has_singletons(task):
+            yield f"{task} {_TITLES[_WITHOUT_SINGLETONS]}: the same without clusters of one mention, on both sides"
+        for weights, by_task in self.scores.items():
+            if is_best_for(weights, task):
+                shown = (f"{name} {100 * by_task[task].metrics[key]:.2f}" for name, key in _COREFERENCE_F1.items())
+                yield f"{task}, F1 of {weights}: {', '.join(shown)}"
+
+    def _findable_notes(self) -> Iterator[str]:
+        for task, found in self.findable.items():
+            yield f"{task}: {found}"
+
+    def write(self, path: Union[str, os.PathLike]) -> None:
+        """Writes all of it as JSON; the file appears only once it is complete."""
+        write_json(path, asdict(self))
+
+
+# Of relations: what is right, and of how many gold relations.
+_WHAT_COUNTS = {
+    STRICT: "both spans and the type are right, of all gold relations",
+    LAST_TOKENS: (
+        "the last tokens of both arguments and the type are right (as in the paper), of all gold relations, those "
+        "alike in these once"
+    ),
+    TYPED: (
+        "both spans, their entity types and the type are right, of the gold relations in sentences with gold mentions"
+    ),
+}
+
+
+@dataclass
+class Run:
+    """A finished run: its model, with the weights of the moment, its readers and its configuration."""
+
+    directory: Path
+    model: HMTL
+    weights: Dict[str, Path]
+    config: Params
+    train_reader: MultiTaskDatasetReader
+    reader: MultiTaskDatasetReader
+
+    def paths(self, split: str) -> Dict[str, str]:
+        """The path of each task's data, split `train`, `validation` or `test`.
+
+        # Raises
+
+        UserError
+            Where the configuration has none.
+        """
+        paths = self.config.as_dict(quiet=True).get(f"{split}_data_path")
+        if not paths:
+            raise UserError(
+                f"{self.directory / CONFIG_NAME}: no '{split}_data_path'; name each task's {split} data under that key"
+            )
+        # As the data loader has it: one path alone goes to every reader.
+        return dict(paths) if isinstance(paths, dict) else dict.fromkeys(self.reader.readers, paths)
+
+    def data_loader(self, split: str, batch_size: int = None) -> PerTaskDataLoader:
+        """The batches of a split, indexed with the run's vocabulary.
+
+        # Raises
+
+        UserError
+            Where the data cannot be read or hold a label that the vocabulary lacks.
+        """
+        paths = {task: path for task, path in self.paths(split).items() if task in self.model.tasks}
+        params = self.config.duplicate()
+        params = params.get("validation_data_loader") or params.get("data_loader")
+        if batch_size is not None:
+            params["batch_size"] = batch_size
+        loader = DataLoader.from_params(params, reader=self.reader, data_path=paths)
+        if not isinstance(loader, PerTaskDataLoader):
+            raise UserError(f"{self.directory / CONFIG_NAME}: data_loader.type must be 'per_task' to evaluate by task")
+        loader.index_with(self.model.vocab)
+        return loader
+
+    def load_weights(self, name: str) -> None:
+        """Gives the model the weights that `name` stands for in `weights`."""
+        load_into(self.model, self.weights[name])
+
+
+def load_run(directory: Union[str, os.PathLike], weights: Sequence[str] = None) -> Run:
+    """The run of a serialization directory. Its model is on the CPU and in evaluation mode; no data is read.
+
+    # Parameters
+
+    directory : `Union[str, os.PathLike]`
+    weights : `Sequence[str]`, optional
+        Weights files: names in the directory, or paths. By default `best_{task}.safetensors` of every task, and
+        `best.safetensors`.
+
+    # Raises
+
+    UserError
+        Where this is no directory of a run, the run has no best weights yet, or its model is another than `HMTL`.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        found = "a file" if directory.exists() else "nothing"
+        raise UserError(f"{directory}: expected the serialization directory of a run, found {found}")
+    for name in (CONFIG_NAME, "vocabulary"):
+        if not (directory / name).exists():
+            raise UserError(f"{directory}: no {name}, so this is not the serialization directory of a run")
+    config = read_config(directory)
+    chosen = _named_weights(directory, weights) if weights else _best_weights(directory)
+    first = next(iter(chosen.values()))
+    archive = load_hmtl_archive(directory, weights_file=str(first))
+    model, train_reader, reader = archive.model, archive.dataset_reader, archive.validation_dataset_reader
+    assert isinstance(model, HMTL)
+    if not (isinstance(train_reader, MultiTaskDatasetReader) and isinstance(reader, MultiTaskDatasetReader)):
+        raise UserError(f"{directory / CONFIG_NAME}: dataset_reader.type must be 'multitask' to evaluate by task")
+    if not weights:
+        # In the order of the tasks, which only the model knows.
+        names = [Path(name).stem for name in (*map(best_weights_name, model.tasks), BEST_OVERALL)]
+        chosen = {name: chosen[name] for name in names if name in chosen}
+    return Run(directory, model.eval(), chosen, config, train_reader, reader)
+
+
+def evaluate_run(
+    run: Run,
+    split: str = "test",
+    gold_mentions: bool = False,
+    device: torch.device = None,
+    batch_size: int = None,
+    with_baselines: bool = True,
+    observed: Callable[[str, str], ContextManager[Any]] = lambda weights, task: nullcontext(),
+) -> Evaluation:
+    """Evaluates all weights of a run on every task's data of a split, which is read and indexed once.
+
+    # Parameters
+
+    run : `Run`
+    split : `str`, optional (default = `"test"`)
+        Or `"validation"`.
+    gold_mentions : `bool`, optional (default = `False`)
+        Whether the candidates of coreference are the gold mentions, in this evaluation.
+    device : `torch.device`, optional (default = the CPU)
+    batch_size : `int`, optional
+        Of every task; by default as in the run's configuration. A loss that is summed over a batch depends on it.
+    with_baselines : `bool`, optional (default = `True`)
+        Whether to fit and score baselines as well.
+    observed : `Callable[[str, str], ContextManager]`, optional
+        What is open while weights, by their name, are evaluated on a task.
+
+    # Raises
+
+    UserError
+        Where data cannot be read, or no head takes gold mentions though they are asked for.
+    """
+    start = time.monotonic()
+    device = device or torch.device("cpu")
+    with given_gold_mentions(run.model, gold_mentions) as given:
+        loader = run.data_loader(split, batch_size)
+        loader.set_target_device(device)
+        tasks = [task for task in run.model.tasks if task in loader.tasks]
+        evaluation = Evaluation(
+            run=str(run.directory),
+            split=split,
+            tasks=tasks,
+            weights={name: str(path) for name, path in run.weights.items()},
+            data_path={task: path for task, path in run.paths(split).items() if task in tasks},
+            train_data_path={},
+            gold_mentions=[task for task in given if task in tasks],
+            validation_metric={task: validation_metric(run.directory, task) for task in tasks},
+            device=_describe(device),
+            versions=versions(),
+        )
+        for task in tasks:
+            found = findable_gold(run.model, loader, task)
+            if found is not None:
+                evaluation.findable[task] = found
+        # First, since they may lack data: nobody should learn that after hours on the test set.
+        if with_baselines:
+            paths = run.paths("train")
+            evaluation.train_data_path = {task: paths[task] for task in tasks if task in paths}
+            evaluation.baselines = _baselines(run, evaluation)
+        run.model.to(device)
+        for name in run.weights:
+            run.load_weights(name)
+            evaluation.scores[name] = {}
+            for task in tasks:
+                with observed(name, task):
+                    scores = _task_scores(run.model, loader, task, is_best=is_best_for(name, task))
+                evaluation.scores[name][task] = scores
+    evaluation.seconds = time.monotonic() - start
+    return evaluation
+
+
+def is_best_for(weights: str, task: str) -> bool:
+    """Whether weights of this name are those that were best for the task in validation."""
+    return weights == Path(best_weights_name(task)).stem
+
+
+@contextmanager
+def given_gold_mentions(model: HMTL, enabled: bool = True) -> Iterator[List[str]]:
+    """Gives the gold mentions to all heads that can take them (the paper's GM setting), for as long as it is open.
+
+    Yields the tasks that have them; without `enabled`, those whose configuration gives them.
+
+    # Raises
+
+    UserError
+        Where no head can take them.
+    """
+    heads: Dict[str, Any] = {task: head for task, head in model.heads.items() if hasattr(head, "gold_mentions")}
+    before = {task: head.gold_mentions for task, head in heads.items()}
+    if enabled and not heads:
+        raise UserError("gold mentions are asked for, but no head of this model takes them (coreference heads do)")
+    try:
+        for head in heads.values():
+            head.gold_mentions = head.gold_mentions or enabled
+        yield [task for task, head in heads.items() if head.gold_mentions]
+    finally:
+        for task, head in heads.items():
+            head.gold_mentions = before[task]
+
+
+@contextmanager
+def counted_by(metric: LabelledF1, head: TaskHead) -> Iterator[None]:
+    """For as long as it is open, `metric` counts what the head predicts, spans or relations, against the gold ones."""
+
+    def count(_: torch.nn.Module, args: Tuple[Any, ...], fields: Dict[str, Any], output: Dict[str, Any]) -> None:
+        metric(output["predictions"], [row[head.predicts] for row in fields["metadata"]])
+
+    hook = head.register_forward_hook(count, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def gold_documents(reader: DocumentReader, path: str, only_targets: bool = False) -> Iterator[Document]:
+    """What a model is to predict on the reader's instances at `path`, one document an instance.
+
+    The reader's options are honoured: a tagger's documents are sentences with all spans of one layer (with
+    `only_targets`, those that are left in training, where none may overlap), those of relations are the sentences that
+    it keeps, those of coreference have merged clusters.
+    """
+    documents = (part for document in reader.corpus.documents(path) for part in _parts(reader, document, only_targets))
+    return islice(documents, reader.max_instances)
+
+
+def _parts(reader: DocumentReader, document: Document, only_targets: bool) -> Iterator[Document]:
+    spans = {layer: document.spans_by_sentence(layer) for layer in document.spans}
+    relations = document.relations_by_sentence()
+    for instance in reader.instances(document):
+        gold = instance["metadata"].metadata  # type: ignore[attr-defined]
+        if isinstance(reader, TaggingReader):
+            kept = flat_spans_of(gold) if only_targets else gold["spans"]
+            yield Document(document.doc_key, [gold["tokens"]], {reader.layer: kept})
+        elif isinstance(reader, RelationReader):
+            number = gold["sentence"]
+            mentions = {layer: by_sentence[number] for layer, by_sentence in spans.items()}
+            yield Document(document.doc_key, [gold["tokens"]], mentions, relations[number])
+        else:
+            yield Document(document.doc_key, gold["sentences"], clusters=gold["clusters"])
+
+
+def _baselines(run: Run, evaluation: Evaluation) -> Dict[str, Baseline]:
+    found = {}
+    for task, path in evaluation.train_data_path.items():
+        train_reader, reader = run.train_reader.readers[task].inner, run.reader.readers[task].inner
+        if not (isinstance(train_reader, DocumentReader) and isinstance(reader, _READERS_WITH_BASELINE)):
+            continue
+        try:
+            train = list(gold_documents(train_reader, path, only_targets=True))
+        except DataError as error:
+            raise UserError(f"{error} (training data, for the baselines: --no-baselines does without)") from error
+        test = list(gold_documents(reader, evaluation.data_path[task]))
+        singletons = cast(Singletons, getattr(run.model.heads[task], "singletons", "count"))
+        baseline = _baseline(reader, train, test, task in evaluation.gold_mentions, singletons)
+        if baseline is not None:
+            found[task] = baseline
+    return found
+
+
+def _baseline(
+    reader: DocumentReader,
+    train: List[Document],
+    test: List[Document],
+    gold_mentions: bool,
+    singletons: Singletons,
+) -> Optional[Baseline]:
+    """The better one of the variants of the task's baseline; `None` where the documents have no mentions to relate."""
+    if isinstance(reader, TaggingReader):
+        variants = {
+            "": "each string labelled in training gets its most frequent label",
+            "counting_unlabelled_": "each string labelled at least as often as not in training gets its usual label",
+        }
+        scores = baseline_scores("tagging", train, test, reader.layer)
+    elif isinstance(reader, RelationReader):
+        layers = [name for name in reader.mention_layers if all(name in document.spans for document in train + test)]
+        if not layers:
+            return None
+        given = f"given the gold '{layers[0]}' mentions and types, "
+        variants = {
+            "": given + "each pair gets the most frequent relation of its types in training",
+            "counting_unrelated_": given + "each pair gets the relation that most pairs of its types have in training",
+        }
+        scores = baseline_scores("relation", train, test, layers[0])
+    else:
+        variants = {"": "exact match of strings that were mentions in training"}
+        if gold_mentions:
+            variants = {"gold_mentions_": "given the gold mentions, exact match of their strings"}
+        scores = baseline_scores("coref", train, test, singletons=singletons)
+    better = max(variants, key=lambda prefix: scores[f"{prefix}f1"])
+    return Baseline(variants[better], _variant(scores, better))
+
+
+def _variant(scores: Metrics, prefix: str) -> Metrics:
+    """The scores of one variant, under their own names; `""` is the variant whose names have no prefix."""
+    prefixes = ("counting_unlabelled_", "counting_unrelated_", "gold_mentions_")
+    variant_of = {name: next(filter(name.startswith, prefixes), "") for name in scores}
+    return {name.removeprefix(prefix): value for name, value in scores.items() if variant_of[name] == prefix}
+
+
+def _task_scores(model: HMTL, loader: PerTaskDataLoader, task: str, is_best: bool) -> TaskScores:
+    start = time.monotonic()
+    head = cast(TaskHead, model.heads[task])
+    by_label = LabelledF1() if is_best and head.predicts in ("spans", "relations") else None
+    with nullcontext() if by_label is None else counted_by(by_label, head):
+        metrics = evaluate_task(model, loader, task)
+    return TaskScores(metrics, time.monotonic() - start, None if by_label is None else by_label.by_label())
+
+
+def _best_weights(directory: Path) -> Dict[str, Path]:
+    found = {**all_weights(directory, f"{BEST}_*"), **all_weights(directory, BEST)}
+    if not found:
+        raise UserError(
+            f"{directory}: no best weights ({best_weights_name('*')}, {BEST_OVERALL}); "
+            "the training has not finished its first epoch: resume it with 'hmtl train ... --recover'"
+        )
+    return found
+
+
+def _named_weights(directory: Path, names: Sequence[str]) -> Dict[str, Path]:
+    found = {}
+    for name in names:
+        path = next((each for each in (directory / name, Path(name)) if each.is_file()), None)
+        if path is None:
+            present = ", ".join(sorted(each.name for each in all_weights(directory).values())) or "none"
+            raise UserError(f"{directory / name}: no such weights file; the directory has: {present}")
+        found[path.stem if path.resolve().parent == directory.resolve() else str(path)] = path
+    return found
+
+
+def _percent(metrics: Metrics, name: str, marked: bool = False) -> str:
+    return f"{100 * metrics[name]:.2f}{'*' if marked else ' '}" if name in metrics else "- "
+
+
+def _describe(device: torch.device) -> str:
+    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+
+
+def versions() -> Dict[str, str]:
+    """Of what the scores depend on."""
+    return {
+        "hmtl": VERSION,
+        "torch": str(torch.__version__),
+        "allennlp": allennlp.version.VERSION,
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,8 @@
+"""Metrics: importing this package registers them."""
+
+from hmtl.metrics.coreference_scores import CoreferenceScores
+from hmtl.metrics.labelled_f1 import LabelledF1
+from hmtl.metrics.relation_scores import RelationScores
+from hmtl.metrics.span_f1 import SpanF1
+
+__all__ = ["CoreferenceScores", "LabelledF1", "RelationScores", "SpanF1"]

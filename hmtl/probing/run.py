@@ -1,0 +1,138 @@
+"""Sentence probes of every level: all that are not known yet."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple
+
+import numpy
+import torch
+from allennlp.common import Tqdm
+
+from hmtl.errors import UserError
+from hmtl.probing.control import sentence_control_labels
+from hmtl.probing.description_length import description_length
+from hmtl.probing.probes import ProbeSettings, Split, fit_probe
+from hmtl.probing.results import ACCURACY, COMPRESSION, SELECTIVITY, Result, Row, read_result
+from hmtl.probing.senteval import ProbingTask
+from hmtl.probing.vector_store import VectorStore
+from hmtl.probing.vectors import LevelVectors
+
+# What can be found out of each probe.
+MEASURES = (ACCURACY, SELECTIVITY, COMPRESSION)
+
+# Changes when the same data, model and settings would give other results.
+_FORMAT = 1
+
+
+@dataclass
+class Plan:
+    """What is to be probed.
+
+    # Attributes
+
+    tasks : `List[ProbingTask]`
+    poolings : `List[str]`
+    settings : `ProbeSettings`
+    measures : `List[str]`
+        Of `MEASURES`, what is found out beside the accuracy.
+    """
+
+    tasks: List[ProbingTask]
+    poolings: List[str]
+    settings: ProbeSettings = field(default_factory=ProbeSettings)
+    measures: List[str] = field(default_factory=lambda: list(MEASURES))
+
+    def __post_init__(self) -> None:
+        for measure in self.measures:
+            if measure not in MEASURES:
+                raise UserError(f"there is no measure '{measure}'; expected some of: {', '.join(MEASURES)}")
+
+
+def run_probes(
+    plan: Plan, vectors: LevelVectors, encoder: str, levels: Sequence[str], output: Path, cache: Path
+) -> List[Result]:
+    """The results of all probes of a model, row by row: those that `output` has, and the rest, which it gets.
+
+    # Parameters
+
+    plan : `Plan`
+    vectors : `LevelVectors`
+    encoder : `str`
+        What rows call the model: `trained` or `random`.
+    levels : `Sequence[str]`
+    output : `Path`
+        The directory of the results.
+    cache : `Path`
+        The folder of pooled vectors, for this run and others.
+
+    # Raises
+
+    UserError
+        Where the model has no such level, or the cache cannot be used.
+    """
+    rows = [Row(encoder, level, pooling) for level in vectors.known_levels(levels) for pooling in plan.poolings]
+    found: Dict[Tuple[Row, str], Result] = {}
+    missing: List[Tuple[Row, ProbingTask]] = []
+    for row in rows:
+        for task in plan.tasks:
+            result = read_result(output, row, task.name, _depends_on(plan, vectors, task))
+            if result is None:
+                missing.append((row, task))
+            else:
+                found[row, task.name] = result
+    if missing:
+        store = VectorStore(vectors, cache)
+        names = {task.name for _, task in missing}
+        sentences = [sentence for task in plan.tasks if task.name in names for sentence in task.sentences]
+        store.fill(
+            sentences,
+            list(dict.fromkeys(row.level for row, _ in missing)),
+            list(dict.fromkeys(row.pooling for row, _ in missing)),
+        )
+        device = next(vectors.model.parameters()).device
+        for row, task in Tqdm.tqdm(missing, desc=f"probes, {encoder}", unit=" probes"):
+            result = _probe(plan, store, row, task, _depends_on(plan, vectors, task), device)
+            result.write(output)
+            found[row, task.name] = result
+    return [found[row, task.name] for row in rows for task in plan.tasks]
+
+
+def _probe(
+    plan: Plan, store: VectorStore, row: Row, task: ProbingTask, depends_on: Dict[str, Any], device: torch.device
+) -> Result:
+    settings = plan.settings.for_task(task.name)
+    matrix = store.matrix(task.sentences, row.level, row.pooling)
+    classes = _classes(task)
+    probe = fit_probe(*_splits(task, matrix, classes), settings, device)
+    result = Result(*row, task.name, probe.test, probe.validation, probe.regularization, depends_on=depends_on)
+    if SELECTIVITY in plan.measures:
+        control = numpy.array(sentence_control_labels(task.sentences, classes.tolist(), settings.seed))
+        result.control_accuracy = fit_probe(*_splits(task, matrix, control), settings, device).test
+    if COMPRESSION in plan.measures:
+        train = len(task.splits["train"])
+        code = description_length(matrix[:train], classes[:train], len(task.labels), settings.seed, device=device)
+        result.compression = code.compression
+    return result
+
+
+def _classes(task: ProbingTask) -> numpy.ndarray:
+    """The number of the class of each of the task's sentences."""
+    number_of = {label: number for number, label in enumerate(task.labels)}
+    return numpy.array([number_of[example.label] for examples in task.splits.values() for example in examples])
+
+
+def _splits(task: ProbingTask, matrix: numpy.ndarray, classes: numpy.ndarray) -> Tuple[Split, Split, Split]:
+    """Those for training, validation and test of all vectors and classes, which are in the order of the sentences."""
+    ends = numpy.cumsum([len(examples) for examples in task.splits.values()])[:-1]
+    train, validation, test = (Split(*parts) for parts in zip(numpy.split(matrix, ends), numpy.split(classes, ends)))
+    return train, validation, test
+
+
+def _depends_on(plan: Plan, vectors: LevelVectors, task: ProbingTask) -> Dict[str, Any]:
+    return {
+        "format": _FORMAT,
+        "model": vectors.fingerprint,
+        "data": task.sha256,
+        "probe": plan.settings.for_task(task.name).describe(),
+        "measures": [measure for measure in MEASURES if measure in plan.measures],
+    }

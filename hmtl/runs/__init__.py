@@ -1,0 +1,1 @@
+"""What the files of a run say about it: summaries, learning curves, runs side by side."""

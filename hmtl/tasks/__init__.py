@@ -1,0 +1,9 @@
+"""Kinds of prediction, a folder each."""
+
+from hmtl.tasks.clusters.coref import CorefHead
+from hmtl.tasks.relations.relation import RelationHead
+from hmtl.tasks.spans.crf import CrfHead
+from hmtl.tasks.spans.token_classification import TokenClassificationHead
+from hmtl.tasks.task_head import TaskHead
+
+__all__ = ["CorefHead", "CrfHead", "RelationHead", "TaskHead", "TokenClassificationHead"]

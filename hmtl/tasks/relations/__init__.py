@@ -1,0 +1,1 @@
+"""Directed, labelled relations between spans."""

@@ -1,0 +1,181 @@
+"""The report of a study: gains as a heat map, how well they are predicted, and by what."""
+
+from pathlib import Path
+from typing import Dict, Iterator, List, Sequence
+
+from hmtl.common.files import atomic_write
+from hmtl.common.tables import Table
+from hmtl.errors import UserError
+from research.paper.report import WITHOUT_MATPLOTLIB
+from research.task_relations.affinity import read_affinities
+from research.task_relations.cross_validation import FOLDS, REPEATS
+from research.task_relations.fit import Fit
+from research.task_relations.gains import Gains, gains_of
+from research.task_relations.heat_map import draw_heat_map
+from research.task_relations.model_card import spread
+from research.task_relations.paper import COEFFICIENTS, NUM_GAINS, NUM_PAIRS, TABLE_2
+from research.task_relations.scoring import advice_scores
+from research.task_relations.study import LOSSES, Study, read_study
+
+REPORT, HEAT_MAP = "report.md", "gains.png"
+# Of the coefficients, in the report; coefficients.csv has all.
+NUM_COEFFICIENTS = 15
+
+
+def write_report(
+    directory: Path, output: Path, repeats: int = REPEATS, folds: int = FOLDS, seed: int = 1, faithful: bool = False
+) -> List[str]:
+    """Writes report.md, gains.png, CSV files of all tables and the model card; returns notes for the user.
+
+    A part of a study is reported as far as it goes.
+
+    # Raises
+
+    UserError
+        Where the study cannot be read, or holds no gain.
+    """
+    study = read_study(directory)
+    gains, left_out = gains_of(study)
+    if not gains:
+        raise UserError(f"{directory}: no pair whose gain is known; 'task_relations.py run' makes them")
+    output.mkdir(parents=True, exist_ok=True)
+    notes = [*study.missing(), *left_out]
+    scores = Table("advice_scores")
+    fit = _fit(study, gains, repeats, folds, seed, faithful, notes)
+    _gains_table(gains).write(output)
+    _single_table(study).write(output)
+    if fit is not None:
+        fit.write(output)
+        _coefficients_beside(fit).write(output)
+        scores = advice_scores(fit.data, read_affinities(directory))
+        scores.write(output)
+        notes = [note.removeprefix(f"{directory}: ") for note in fit.data.notes]
+    has_image = True
+    try:
+        draw_heat_map(gains, study.tasks, output / HEAT_MAP)
+    except ImportError:
+        has_image = False
+        notes.append(WITHOUT_MATPLOTLIB)
+    with atomic_write(output / REPORT) as file:
+        file.write("\n".join(_lines(study, gains, fit, scores, notes, has_image)).rstrip() + "\n")
+    return notes
+
+
+def _fit(
+    study: Study, gains: Gains, repeats: int, folds: int, seed: int, faithful: bool, notes: List[str]
+) -> "Fit | None":
+    if not study.losses:
+        notes.append(f"no {LOSSES}: nothing to predict gains from")
+        return None
+    if len(gains) < folds:
+        notes.append(f"{len(gains)} gains are too few for a cross-validation")
+        return None
+    return Fit([study.directory], repeats, folds, seed, faithful)
+
+
+def _lines(
+    study: Study, gains: Gains, fit: "Fit | None", scores: Table, notes: Sequence[str], has_image: bool
+) -> Iterator[str]:
+    num_gains = sum(gain > 0 for gain in gains.values())
+    yield from ("# Which tasks help each other", "")
+    yield f"{len(study.tasks)} tasks: {', '.join(study.tasks)}."
+    yield from (f"{num_gains} of {len(gains)} directed pairs gain; in the paper {NUM_GAINS} of {NUM_PAIRS}.", "")
+    yield from ("## Gains", "")
+    if has_image:
+        yield from (f"![relative gains in F1]({HEAT_MAP})", "")
+    yield from _gains_markdown(gains, study.tasks)
+    yield "Relative change of the main task's validation F1 in percent, against the task alone after as many updates"
+    yield "of its own; rows are main tasks, columns auxiliary tasks. One run each: small figures may be chance."
+    yield ""
+    if fit is not None:
+        yield from ("## Predicting gains", "")
+        yield from _performance_markdown(fit)
+        yield from ("## Coefficients", "")
+        yield from _coefficients_markdown(fit)
+    if scores.rows:
+        yield from ("## Advice on each task, scored", "")
+        yield from _scores_markdown(scores)
+    if notes:
+        yield from ("## Missing", "", *(f"- {note}" for note in notes), "")
+
+
+def _gains_markdown(gains: Gains, tasks: Sequence[str]) -> Iterator[str]:
+    yield f"| main | {' | '.join(tasks)} | mean |"
+    yield f"|{'---|' * (len(tasks) + 2)}"
+    for main in tasks:
+        of_main = [gains.get((main, auxiliary)) for auxiliary in tasks]
+        known = [gain for gain in of_main if gain is not None]
+        mean = f"{sum(known) / len(known):+.1f}" if known else ""
+        yield f"| {main} | {' | '.join('' if gain is None else f'{gain:+.1f}' for gain in of_main)} | {mean} |"
+    yield ""
+
+
+def _performance_markdown(fit: Fit) -> Iterator[str]:
+    yield "| features | accuracy | F1 of gains | paper: accuracy | paper: F1 |"
+    yield "|---|---|---|---|---|"
+    for row in fit.rows:
+        ours = row.performance
+        paper = TABLE_2.get(row.key)
+        theirs = ["", ""] if paper is None else [f"{paper.accuracy:.3f}", f"{paper.f1:.3f}"]
+        cells = [row.title, spread(ours.accuracy, ours.accuracy_std), spread(ours.f1, ours.f1_std), *theirs]
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+    yield f"Logistic regression, {fit.repeats} x {fit.folds}-fold cross-validation over the pairs, seed {fit.seed}:"
+    yield "mean ± standard deviation over the repeats; scaled and imputed inside the fold unless said otherwise. The"
+    yield "best combination is chosen by the folds that score it, and flatters. With tasks left out whole, the pairs of"
+    yield "each main task are predicted from those that it has no part in. The paper's figures (its table 2) are of its"
+    yield "own tasks, with a scaler that saw the test folds; its majority F1 is that of always a gain."
+    yield ""
+
+
+def _coefficients_markdown(fit: Fit) -> Iterator[str]:
+    if not fit.coefficients:
+        yield from ("All gains are of one sign: there is nothing to weigh.", "")
+        return
+    yield "| feature | coefficient | paper |"
+    yield "|---|---|---|"
+    for one in fit.coefficients[:NUM_COEFFICIENTS]:
+        yield f"| {one.feature} | {one.mean:+.3f} ± {one.std:.3f} | {_published(one.feature)} |"
+    yield ""
+    yield f"The {min(NUM_COEFFICIENTS, len(fit.coefficients))} largest, mean ± standard deviation over fits to 80 %"
+    yield "of the pairs; features scaled to 0..1. The paper's come with all features, from the notebook published with"
+    yield "it (its table 3 shows some); its c of the curve is not ours, which the data determine (see `LogCurve`)."
+    yield "Features that go together share their weight: no single coefficient proves a cause."
+    yield ""
+
+
+def _scores_markdown(scores: Table) -> Iterator[str]:
+    names = list(dict.fromkeys(name for row in scores.rows for name in row))
+    yield f"| {' | '.join(names)} |"
+    yield f"|{'---|' * len(names)}"
+    for row in scores.rows:
+        values = [row.get(name, "") for name in names]
+        yield f"| {' | '.join(f'{value:+.2f}' if isinstance(value, float) else str(value) for value in values)} |"
+    yield ""
+    yield "Spearman's rank correlation with the measured gains over the auxiliary tasks of each main task, whose own"
+    yield "pairs the predictions were not learned from; `hmtl advise` makes them. With so few pairs a task, the"
+    yield "correlation of one task may well be chance; look at the mean."
+    yield ""
+
+
+def _coefficients_beside(fit: Fit) -> Table:
+    rows = [{**vars(one), "paper": COEFFICIENTS.get(one.feature)} for one in fit.coefficients]
+    return Table("coefficients", rows)
+
+
+def _published(feature: str) -> str:
+    return f"{COEFFICIENTS[feature]:+.3f}" if feature in COEFFICIENTS else ""
+
+
+def _gains_table(gains: Gains) -> Table:
+    rows = [{"main": main, "auxiliary": other, "gain_percent": gain} for (main, other), gain in sorted(gains.items())]
+    return Table("gains", rows)
+
+
+def _single_table(study: Study) -> Table:
+    """The paper's table of tasks, as far as the runs tell: F1 of each alone at the end."""
+    rows: List[Dict[str, object]] = []
+    for task, scores in sorted(study.single.items()):
+        last = max(scores)
+        rows.append({"task": task, "iterations": last, "f1": scores[last]})
+    return Table("single_tasks", rows)

@@ -1,0 +1,98 @@
+"""What a study is to run, and where it keeps what it has."""
+
+import json
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from hmtl.common.files import write_json
+from hmtl.errors import UserError
+from research.task_relations.run.tasks import Tasks, configuration, read_tasks
+from research.task_relations.study import SETTINGS, TASKS
+
+RUNS = "runs"
+
+
+@dataclass
+class Settings:
+    """What all runs of a study have in common: those with others are not to be compared with them.
+
+    # Attributes
+
+    preset, steps, glove, seed
+        As of `configuration`.
+    """
+
+    preset: str = "full"
+    steps: Optional[int] = None
+    glove: Optional[str] = None
+    seed: int = 13370
+
+
+class Plan:
+    """The tasks and the settings of a study, which its directory keeps.
+
+    # Parameters
+
+    directory : `Path`
+    tasks : `Tasks`
+    settings : `Settings`
+    """
+
+    def __init__(self, directory: Path, tasks: Tasks, settings: Settings) -> None:
+        self.directory = directory
+        self.tasks = tasks
+        self.settings = settings
+
+    @classmethod
+    def read(cls, directory: Path) -> "Plan":
+        """That of a directory which `write` was called for."""
+        settings = json.loads((directory / SETTINGS).read_text(encoding="utf-8"))
+        return cls(directory, read_tasks(directory / TASKS), Settings(**settings))
+
+    def write(self) -> None:
+        """Puts the plan into its directory; tasks that it has already, and others do not name, stay.
+
+        # Raises
+
+        UserError
+            Where the directory is that of other settings, or a task has other data there.
+        """
+        if (self.directory / SETTINGS).exists():
+            before = Plan.read(self.directory)
+            for name, value in asdict(before.settings).items():
+                if value != getattr(self.settings, name):
+                    raise UserError(
+                        f"{self.directory}: a study with another {name} ({json.dumps(value)}); "
+                        "choose another --output, or remove this one"
+                    )
+            for name in sorted(set(before.tasks) & set(self.tasks)):
+                if before.tasks[name] != self.tasks[name]:
+                    raise UserError(f"{self.directory / TASKS}: '{name}' has other data; choose another --output")
+            tasks = {**before.tasks, **self.tasks}
+        else:
+            tasks = self.tasks
+        (self.directory / RUNS).mkdir(parents=True, exist_ok=True)
+        write_json(self.directory / TASKS, dict(sorted(tasks.items())))
+        write_json(self.directory / SETTINGS, asdict(self.settings))
+
+    def runs(self) -> List[str]:
+        """The names of all runs: each task alone first, which alone tell much, then the pairs, `chunks_pos`."""
+        names = sorted(self.tasks)
+        return [*names, *("_".join(pair) for pair in combinations(names, 2))]
+
+    def configuration(self, run: str) -> Dict[str, Any]:
+        """The experiment of a run."""
+        return configuration({task: self.tasks[task] for task in run.split("_")}, **asdict(self.settings))
+
+    def result(self, run: str) -> Path:
+        """The file of a finished run."""
+        return self.directory / RUNS / f"{run}.json"
+
+    def failure(self, run: str) -> Path:
+        """The file that says why a run failed."""
+        return self.directory / RUNS / f"{run}.failed"
+
+    def is_finished(self, run: str) -> bool:
+        return self.result(run).is_file()

@@ -1,0 +1,169 @@
+"""A study of task relations: what single-task and pairwise runs wrote, in the layout of the published figures.
+
+A study is a directory with two files:
+
+- `single_task_training_loss.csv`, `task,iteration,loss`: the training loss of each task alone, in order;
+- `f1.csv`, `run,task,iteration,f1`: the validation F1 of each task of a run; a run is a task, `ner`, or a pair,
+  `ner_pos`. The iterations of a pair count the updates of both tasks.
+"""
+
+import csv
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+
+import numpy as np
+
+from hmtl.common.files import write_csv
+from hmtl.errors import DataError, UserError
+
+LOSSES, SCORES = "single_task_training_loss.csv", "f1.csv"
+# What `task_relations.py run` leaves, too: the data of the tasks, and the settings of all runs.
+TASKS, SETTINGS = "tasks.json", "study.json"
+
+_LOSSES_COLUMNS, _SCORES_COLUMNS = ("task", "iteration", "loss"), ("run", "task", "iteration", "f1")
+
+# F1 by iteration, in the order of the file.
+Scores = Dict[int, float]
+
+
+@dataclass
+class Losses:
+    """The training loss of a task alone, in the order of training.
+
+    # Attributes
+
+    iterations, values : `np.ndarray`
+        Shape of both: `(num_records,)`.
+    """
+
+    iterations: np.ndarray
+    values: np.ndarray
+
+
+@dataclass
+class Study:
+    """The runs of a study, as far as they are there.
+
+    # Attributes
+
+    directory : `Path`
+    losses : `Dict[str, Losses]`
+        By task.
+    single : `Dict[str, Scores]`
+        F1 of each task alone.
+    pairs : `Dict[Tuple[str, str], Scores]`
+        F1 of a main task, trained with an auxiliary task: `pairs[main, auxiliary]`.
+    """
+
+    directory: Path
+    losses: Dict[str, Losses] = field(default_factory=dict)
+    single: Dict[str, Scores] = field(default_factory=dict)
+    pairs: Dict[Tuple[str, str], Scores] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> List[str]:
+        """All tasks, in alphabetical order."""
+        return sorted({*self.losses, *self.single, *(task for pair in self.pairs for task in pair)})
+
+    def missing(self) -> List[str]:
+        """What a whole study of these tasks would have, too: one line each."""
+        tasks = self.tasks
+        notes = [f"no single-task losses of {task}" for task in tasks if task not in self.losses]
+        notes += [f"no single-task F1 of {task}" for task in tasks if task not in self.single]
+        absent = [f"{a}+{b}" for i, a in enumerate(tasks) for b in tasks[i + 1 :] if not self._has_run(a, b)]
+        if absent:
+            notes.append(f"{len(absent)} of {len(tasks) * (len(tasks) - 1) // 2} pairs not run: {', '.join(absent)}")
+        return notes
+
+    def _has_run(self, first: str, second: str) -> bool:
+        return (first, second) in self.pairs and (second, first) in self.pairs
+
+
+def read_study(directory: Path) -> Study:
+    """Reads what is there of a study; `Study.missing` tells what is not.
+
+    # Raises
+
+    UserError
+        Where there is no such directory, or neither file.
+    DataError
+        Where a file has other columns, or a line that is none.
+    """
+    if not directory.is_dir():
+        raise UserError(f"{directory}: no such directory; expected a study with {LOSSES} and {SCORES}")
+    if not any((directory / name).is_file() for name in (LOSSES, SCORES)):
+        raise UserError(f"{directory}: not a study; expected {LOSSES} and {SCORES}, as 'task_relations.py run' writes")
+    study = Study(directory)
+    _read_losses(study, directory / LOSSES)
+    _read_scores(study, directory / SCORES)
+    return study
+
+
+def write_study(directory: Path, losses: Iterable[Mapping[str, Any]], scores: Iterable[Mapping[str, Any]]) -> None:
+    """Writes the two files of a study from rows of their columns."""
+    write_csv(directory / LOSSES, _LOSSES_COLUMNS, losses)
+    write_csv(directory / SCORES, _SCORES_COLUMNS, scores)
+
+
+def _read_losses(study: Study, path: Path) -> None:
+    records: Dict[str, List[Tuple[int, float]]] = {}
+    for line, row in _rows(path, _LOSSES_COLUMNS):
+        # A loss may be infinite where training diverged: what is derived from it is then missing.
+        records.setdefault(row["task"], []).append((_iteration(row, path, line), _number(row, "loss", path, line)))
+    for task, of_task in records.items():
+        iterations, values = zip(*of_task)
+        study.losses[task] = Losses(np.array(iterations, dtype=float), np.array(values))
+
+
+def _read_scores(study: Study, path: Path) -> None:
+    for line, row in _rows(path, _SCORES_COLUMNS):
+        run, task = row["run"], row["task"]
+        f1 = _number(row, "f1", path, line)
+        if not 0 <= f1 <= 1:
+            raise DataError(f"f1 is {row['f1']}; expected a number from 0 to 1", path, line)
+        if run == task:
+            scores = study.single.setdefault(task, {})
+        else:
+            auxiliary = _auxiliary(run, task)
+            if auxiliary is None:
+                raise DataError(f"run '{run}' is neither '{task}' nor a pair with it, such as '{task}_x'", path, line)
+            scores = study.pairs.setdefault((task, auxiliary), {})
+        scores[_iteration(row, path, line)] = f1
+
+
+def _auxiliary(run: str, task: str) -> Optional[str]:
+    """The other task of a pair; names of tasks may hold underscores themselves."""
+    if run.startswith(f"{task}_"):
+        return run[len(task) + 1 :]
+    if run.endswith(f"_{task}"):
+        return run[: -len(task) - 1]
+    return None
+
+
+def _rows(path: Path, columns: Tuple[str, ...]) -> Iterator[Tuple[int, Dict[str, str]]]:
+    if not path.is_file():
+        return
+    with open(path, encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != columns:
+            raise DataError(f"expected the columns {','.join(columns)}, found {reader.fieldnames}", path, 1)
+        for row in reader:
+            if None in row.values() or None in row:
+                raise DataError(f"expected {len(columns)} values", path, reader.line_num)
+            yield reader.line_num, row
+
+
+def _iteration(row: Dict[str, str], path: Path, line: int) -> int:
+    value = _number(row, "iteration", path, line)
+    if not math.isfinite(value) or value != int(value):
+        raise DataError(f"iteration is {row['iteration']}; expected a whole number", path, line)
+    return int(value)
+
+
+def _number(row: Dict[str, str], column: str, path: Path, line: int) -> float:
+    try:
+        return float(row[column])
+    except ValueError:
+        raise DataError(f"{column} is '{row[column]}'; expected a number", path, line) from None

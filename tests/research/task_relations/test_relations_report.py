@@ -1,0 +1,85 @@
+"""The report of whole and partial studies, and its heat map."""
+
+import csv
+
+import numpy as np
+import pytest
+from relation_study import PUBLISHED, TASKS, needs_published, steeper_helps, write_study
+
+from hmtl.errors import UserError
+from research.task_relations.features import TASK_FEATURES, pair_names
+from research.task_relations.heat_map import gains_matrix
+from research.task_relations.paper import COEFFICIENTS, NUM_GAINS, NUM_PAIRS
+from research.task_relations.report import write_report
+
+
+def rows(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_report_has_gains_tables_and_the_papers_figures_beside(tmp_path):
+    pytest.importorskip("matplotlib")
+    study, output = write_study(tmp_path / "study", steeper_helps()), tmp_path / "report"
+    assert write_report(study, output, repeats=2) == []
+    text = (output / "report.md").read_text()
+    assert "10 of 20 directed pairs gain; in the paper 40 of 90." in text
+    assert "| chunks |  | +10.0 | +20.0 | +30.0 | +40.0 | +25.0 |" in text
+    assert "| majority | 0.500 | 0.000 | 0.555 | 0.615 |" in text
+    assert "| main_gradient_30 |" in text and "| -1.566 |" in text
+    assert "## Missing" not in text and all(line == line.rstrip() for line in text.splitlines())
+    assert (output / "gains.png").read_bytes().startswith(b"\x89PNG")
+    gains = {(row["main"], row["auxiliary"]): float(row["gain_percent"]) for row in rows(output / "gains.csv")}
+    assert len(gains) == 20 and gains["pos", "mwe"] == pytest.approx(-20)
+    assert float(next(row for row in rows(output / "single_tasks.csv") if row["task"] == "pos")["f1"]) == 0.5
+    beside = {row["feature"]: row["paper"] for row in rows(output / "coefficients.csv")}
+    assert beside["main_curve_c"] == "1.007" and (output / "model_card.json").is_file()
+
+
+def test_the_same_report_twice_is_the_same(tmp_path):
+    study = write_study(tmp_path / "study", steeper_helps())
+    for name in ("one", "two"):
+        write_report(study, tmp_path / name, repeats=1)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
+
+
+def test_a_part_of_a_study_is_reported_with_what_is_missing(tmp_path):
+    study = write_study(tmp_path / "study", steeper_helps())
+    (study / "single_task_training_loss.csv").unlink()
+    text = (study / "f1.csv").read_text()
+    (study / "f1.csv").write_text("".join(line for line in text.splitlines(True) if not line.startswith("mwe_pos")))
+    notes = write_report(study, tmp_path / "report")
+    assert "1 of 10 pairs not run: mwe+pos" in notes
+    assert "no single_task_training_loss.csv: nothing to predict gains from" in notes
+    report = (tmp_path / "report" / "report.md").read_text()
+    assert "9 of 18 directed pairs gain" in report and "## Predicting gains" not in report
+    assert "- no single-task losses of chunks" in report
+
+
+def test_a_study_without_pairs_is_refused(tmp_path):
+    study = write_study(tmp_path / "study", steeper_helps(), TASKS[:1])
+    with pytest.raises(UserError, match="no pair whose gain is known"):
+        write_report(study, tmp_path / "report")
+
+
+@needs_published
+def test_the_heat_map_has_main_tasks_in_rows(tmp_path):
+    pytest.importorskip("matplotlib")
+    from research.task_relations.gains import gains_of
+    from research.task_relations.heat_map import heat_map_figure
+    from research.task_relations.study import read_study
+
+    study = read_study(PUBLISHED)
+    gains, _ = gains_of(study)
+    matrix = gains_matrix(gains, study.tasks)
+    place = study.tasks.index
+    assert matrix[place("mwe"), place("ccg")] == gains["mwe", "ccg"] and np.isnan(np.diag(matrix)).all()
+    axes = heat_map_figure(gains, study.tasks).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("auxiliary task", "main task")
+    shown = {(round(text.get_position()[1]), round(text.get_position()[0])): text.get_text() for text in axes.texts}
+    assert len(shown) == 90 and shown[place("mwe"), place("ccg")] == f"{gains['mwe', 'ccg']:.1f}"
+
+
+def test_the_papers_coefficients_are_of_the_features_of_pairs():
+    assert set(COEFFICIENTS) == set(pair_names(TASK_FEATURES)) and (NUM_GAINS, NUM_PAIRS) == (40, 90)
