@@ -20,8 +20,8 @@ from hmtl.probing.description_length import description_length
 from hmtl.probing.linear_probe import LinearProbe, standardized
 from hmtl.probing.results import TRAINED
 from hmtl.probing.vectors import LevelVectors
-from research.probing_data.splits import DEFAULT_SHARES, find_lists, split_at_random, split_by_lists
-from research.probing_data.treebank import Sentence, read_treebank
+from hmtl.corpora.treebank import DEFAULT_SHARES, find_lists, split_at_random, split_by_lists
+from hmtl.corpora.treebank import Sentence, read_treebank
 
 POS, RELATION, CONSTITUENT = "POS", "Relation", "Constituent"
 MEASURES = ("accuracy", "selectivity", "compression")

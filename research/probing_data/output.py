@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 from hmtl.common.files import atomic_write, write_json
-from research.probing_data.make import Made
-from research.probing_data.splits import SPLITS
+from hmtl.corpora.treebank import SPLITS
+from research.probing_data.task_builder import Made
 
 # So many classes are counted in a row of their own in the README; counts.json has all.
 _MAX_ROWS = 20

@@ -8,7 +8,7 @@ from hmtl.errors import UserError
 from hmtl.probing import linear_probe, tokens
 from hmtl.probing.tokens import TokenProbeResult, run, token_labels
 from hmtl.probing.vectors import LevelVectors
-from research.probing_data.treebank import read_treebank
+from hmtl.corpora.treebank import read_treebank
 
 
 @pytest.fixture(scope="module")

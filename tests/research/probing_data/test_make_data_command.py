@@ -1,13 +1,13 @@
-"""`hmtl probe make-data`: its output, and mistakes in its arguments."""
+"""`python -m research.probing_data`: its output, and mistakes in its arguments."""
 
 import json
-from argparse import ArgumentParser
 
 import pytest
-from hand_made import plain, write_treebank
+from hand_made_treebank import plain, write_treebank
 
 from hmtl.errors import DataError, UserError
-from research.probing_data import add_arguments, make_data, run
+from research.probing_data.__main__ import main
+from research.probing_data.making import make_data
 
 
 @pytest.fixture()
@@ -22,15 +22,9 @@ def treebank(tmp_path):
     return write_treebank(tmp_path, documents)
 
 
-def run_with(*arguments):
-    parser = ArgumentParser()
-    add_arguments(parser)
-    run(parser.parse_args(list(map(str, arguments))))
-
-
 def test_files_counts_and_readme(treebank, tmp_path, capsys):
     conllu, ptb = treebank
-    run_with("--conllu", conllu, "--ptb", ptb, "--output", tmp_path / "made", "--seed", 3)
+    main(["--conllu", str(conllu), "--ptb", str(ptb), "--output", str(tmp_path / "made"), "--seed", "3"])
     lines = [line.split("\t") for line in (tmp_path / "made" / "sentence_length.txt").read_text().splitlines()]
     assert [line[:1] for line in lines] == [["tr"]] * 8 + [["va"]] * 8 + [["te"]] * 8
     counts = json.loads((tmp_path / "made" / "counts.json").read_text())
@@ -44,6 +38,14 @@ def test_files_counts_and_readme(treebank, tmp_path, capsys):
     assert "Splits: whole documents at random, shares 0.8 0.1 0.1. Seed: 3." in readme
     assert "| SentLen | sentence_length.txt | 2 | 8 | 8 | 8 | 50.0 | 17.7 |" in readme
     assert "SentLen   tr      8  va      8  te      8     2 classes" in capsys.readouterr().out
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--conllu", str(tmp_path / "nowhere"), "--output", str(tmp_path / "made")])
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert error == f"research.probing_data: error: {tmp_path / 'nowhere'}: no such file or directory\n"
 
 
 def test_a_task_that_is_left_out_leaves_no_former_file(treebank, tmp_path):

@@ -2,14 +2,13 @@
 
 import json
 import re
-from argparse import ArgumentParser
 from collections import Counter, defaultdict
 from itertools import combinations
 
 import numpy
 import pytest
 
-from research.probing_data import add_arguments, run
+from research.probing_data.__main__ import main
 
 SPLITS = {"tr": "train", "va": "dev", "te": "test"}
 # Every fifth document of the training split.
@@ -17,9 +16,7 @@ STEP = 5
 
 
 def make(treebank, output, *arguments):
-    parser = ArgumentParser()
-    add_arguments(parser)
-    run(parser.parse_args(["--conllu", str(treebank / "dep"), "--output", str(output), *arguments]))
+    main(["--conllu", str(treebank / "dep"), "--output", str(output), *arguments])
     return output
 
 

@@ -5,21 +5,17 @@ from collections import Counter, defaultdict
 
 import numpy
 import pytest
-from hand_made import DOGS_HAVE_BITTEN_A_MAN, SHE_SANG_BUT_I_LEFT, SHE_SLEEPS, parsed, plain
+from hand_made_treebank import DOGS_HAVE_BITTEN_A_MAN, SHE_SANG_BUT_I_LEFT, SHE_SLEEPS, parsed, plain
 
 from hmtl.corpora.brackets import read_brackets
-from research.probing_data.splits import SPLITS
+from hmtl.corpora.treebank import SPLITS
+from research.probing_data import altered
+from research.probing_data.altered import BigramShift, CoordinationInversion, OddManOut
+from research.probing_data.making import TASKS
+from research.probing_data.semantic import ObjectNumber, SubjectNumber, number, tense
+from research.probing_data.surface import SentenceLength, WordContent
+from research.probing_data.syntactic import TopConstituents, TreeDepth, top_constituents
 from research.probing_data.task_builder import Settings
-from research.probing_data.tasks import TASKS, bigram_shift, coordination_inversion
-from research.probing_data.tasks.bigram_shift import BigramShift
-from research.probing_data.tasks.coordination_inversion import CoordinationInversion
-from research.probing_data.tasks.noun_number import ObjectNumber, SubjectNumber, number
-from research.probing_data.tasks.odd_man_out import OddManOut
-from research.probing_data.tasks.past_present import tense
-from research.probing_data.tasks.sentence_length import SentenceLength
-from research.probing_data.tasks.top_constituents import TopConstituents, top_constituents
-from research.probing_data.tasks.tree_depth import TreeDepth
-from research.probing_data.tasks.word_content import WordContent
 
 SETTINGS = Settings({"tr": 1000, "va": 1000, "te": 1000})
 
@@ -141,9 +137,9 @@ def test_bigrams_that_can_be_swapped(tmp_path):
     texts = ["one/DT b/NN c/NN ,/, d/NN D/NN e/NN ./.", 'one/DT b/NN c/NN "/.']
     shifted, quoted = parsed(tmp_path, *(plain(text) for text in texts))
     # Not the first word, not across the comma, not equal words, not the full stop.
-    assert bigram_shift.swaps(shifted) == [1, 5]
-    assert bigram_shift.swaps(quoted) == []
-    assert bigram_shift.swapped(("a", "b", "c", "d"), 1) == ("a", "c", "b", "d")
+    assert altered.swaps(shifted) == [1, 5]
+    assert altered.swaps(quoted) == []
+    assert altered.swapped(("a", "b", "c", "d"), 1) == ("a", "c", "b", "d")
 
 
 def test_bigram_shift(tmp_path):
@@ -212,9 +208,9 @@ def test_odd_man_out(tmp_path):
 @pytest.mark.parametrize("trees", [True, False], ids=["brackets", "dependencies"])
 def test_clauses_are_inverted(tmp_path, trees):
     (sentence,) = parsed(tmp_path, SHE_SANG_BUT_I_LEFT, trees=trees)
-    found = coordination_inversion.coordination(sentence)
+    found = altered.coordination(sentence)
     assert found == (3, 5, 7)
-    inverted = coordination_inversion.invert(sentence, found)
+    inverted = altered.invert(sentence, found)
     assert " ".join(inverted) == "I left , but suddenly she sang ."
 
 
@@ -247,7 +243,7 @@ def test_clauses_are_inverted(tmp_path, trees):
 )
 def test_other_sentences_are_not_inverted(tmp_path, words, tree, trees):
     (sentence,) = parsed(tmp_path, (words, tree), trees=trees)
-    assert coordination_inversion.coordination(sentence) is None
+    assert altered.coordination(sentence) is None
 
 
 def test_coordination_inversion_has_both_orders_of_lengths_in_both_classes(tmp_path):

@@ -5,7 +5,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 
 from hmtl.corpora.brackets import read_brackets
 from hmtl.corpora.conllu import read_conllu
-from research.probing_data.treebank import Sentence
+from hmtl.corpora.treebank import Sentence
 
 # The words of a sentence, `form UPOS XPOS features head relation`, and its brackets.
 HandMade = Tuple[str, Optional[str]]

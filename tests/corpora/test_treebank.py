@@ -1,10 +1,10 @@
-"""Reading treebanks: words, features, heads, brackets, and that both have the same tokens."""
+"""Reading treebanks: words, features, heads, brackets, that both have the same tokens, and splits by documents."""
 
 import pytest
-from hand_made import DOGS_HAVE_BITTEN_A_MAN, SHE_SLEEPS, parsed, to_conllu, write_treebank
+from hand_made_treebank import DOGS_HAVE_BITTEN_A_MAN, SHE_SLEEPS, parsed, to_conllu, write_treebank
 
+from hmtl.corpora.treebank import SPLITS, find_lists, read_treebank, split_at_random, split_by_lists
 from hmtl.errors import DataError, UserError
-from research.probing_data.treebank import read_treebank
 
 
 def test_words_and_features(tmp_path):
@@ -72,3 +72,51 @@ def test_missing_files(tmp_path):
         read_treebank(tmp_path / "nowhere", None)
     with pytest.raises(UserError, match=r"expected a directory with a file NAME\.conllu"):
         read_treebank(ptb, None)
+
+
+def documents(tmp_path, number):
+    sentences = parsed(tmp_path, SHE_SLEEPS)
+    return {f"d{i}": [type(sentences[0])(sentences[0].tokens, None, f"d{i}", 0)] * (1 + i % 3) for i in range(number)}
+
+
+def test_whole_documents_at_random_by_their_shares(tmp_path):
+    treebank = documents(tmp_path, 60)
+    splits = split_at_random(treebank, (0.6, 0.2, 0.2), seed=1)
+    names = {split: {sentence.document for sentence in splits[split]} for split in SPLITS}
+    assert sum(map(len, names.values())) == 60
+    assert set().union(*names.values()) == set(treebank)
+    assert [len(splits[split]) for split in SPLITS] == pytest.approx([72, 24, 24], abs=3)
+    assert split_at_random(treebank, (0.6, 0.2, 0.2), seed=1) == splits
+    assert split_at_random(treebank, (0.6, 0.2, 0.2), seed=2) != splits
+
+
+def test_no_split_stays_empty(tmp_path):
+    assert all(split_at_random(documents(tmp_path, 3), (0.98, 0.01, 0.01), seed=1).values())
+    with pytest.raises(UserError, match="the treebank has 2 documents"):
+        split_at_random(documents(tmp_path, 2), (0.8, 0.1, 0.1), seed=1)
+
+
+def test_lists_beside_or_above_the_treebank(tmp_path):
+    treebank = documents(tmp_path, 4)
+    (tmp_path / "dep").mkdir()
+    assert find_lists(tmp_path / "dep") is None
+    for name, text in (("train", "d1\nd0\n"), ("dev", "d2\n"), ("test", "\n")):
+        (tmp_path / f"{name}.txt").write_text(text)
+    assert find_lists(tmp_path / "dep") == tmp_path
+    splits, unlisted = split_by_lists(treebank, tmp_path)
+    assert splits == {"tr": treebank["d1"] + treebank["d0"], "va": treebank["d2"], "te": []}
+    assert unlisted == ["d3"]
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("d2\n\nd9\n", r"test\.txt:3: there is no document 'd9'"),
+        ("d0\n", r"test\.txt:1: 'd0' is in train\.txt as well"),
+    ],
+)
+def test_lists_that_cannot_be_used(tmp_path, text, message):
+    for name, names in (("train", "d0\n"), ("dev", "d1\n"), ("test", text)):
+        (tmp_path / f"{name}.txt").write_text(names)
+    with pytest.raises(DataError, match=message):
+        split_by_lists(documents(tmp_path, 3), tmp_path)
