@@ -1,9 +1,8 @@
 """`hmtl probe`: what the levels of a model know that they were not trained for."""
 
 import argparse
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, List, Sequence
 
 from allennlp.commands.subcommand import Subcommand
 
@@ -11,11 +10,9 @@ from hmtl.common.arguments import at_least
 from hmtl.errors import UserError
 
 if TYPE_CHECKING:
-    from hmtl.probing.run import Plan
+    from hmtl.probing.sentences import Plan
     from hmtl.probing.vectors import LevelVectors
 
-# What stands in place of MODEL to build the tasks.
-MAKE_DATA = "make-data"
 # As in hmtl.probing, whose import takes its time.
 TRAINED, RANDOM, WORDS = "trained", "random", "words"
 
@@ -25,7 +22,6 @@ not trained for?
 
   hmtl probe MODEL --data DIR               # SentEval's ten tasks on sentences, each level and pooling
   hmtl probe MODEL --tokens DIR --ptb DIR   # properties of single tokens, with control tasks and description lengths
-  hmtl probe make-data --conllu DIR --ptb DIR --output DIR     # the ten tasks from a treebank
 
 MODEL is a model.tar.gz or the directory of a run. The same command again goes on where it was interrupted. The output
 directory gets table.md, table.csv, results.json and heat_map.png, or tokens.md, tokens.csv and tokens.json, with
@@ -42,7 +38,7 @@ class Probe(Subcommand):
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         add = subparser.add_argument
-        add("model", metavar="MODEL", type=Path, help=f"an archive or the directory of a run, or {MAKE_DATA}")
+        add("model", metavar="MODEL", type=Path, help="an archive or the directory of a run")
         add("--data", metavar="DIR", type=Path, help="the ten tasks, in SentEval's files")
         add("--tokens", metavar="DIR", type=Path, help="a treebank in CoNLL-U, for probes of single tokens")
         add("--ptb", metavar="DIR", type=Path, help="its constituents in brackets")
@@ -72,36 +68,12 @@ class Probe(Subcommand):
         add("--cuda-device", type=int, default=-1, help="the GPU (default: the CPU)")
         add("--batch-size", type=at_least(1), default=256, help="the most sentences that are computed together")
         subparser.set_defaults(func=_probe)
-        _hand_over(subparser)
         return subparser
-
-
-def _hand_over(subparser: argparse.ArgumentParser) -> None:
-    """Has `make-data`, where it stands first, read by a parser of its own."""
-    parse_own = subparser.parse_known_args
-
-    def parse_known_args(args: Optional[Sequence[str]] = None, namespace: Any = None) -> Tuple[Any, List[str]]:
-        arguments = sys.argv[1:] if args is None else list(args)
-        if arguments[:1] == [MAKE_DATA]:
-            return _make_data_parser(f"{subparser.prog} {MAKE_DATA}").parse_known_args(arguments[1:], namespace)
-        return parse_own(arguments, namespace)
-
-    subparser.parse_known_args = parse_known_args  # type: ignore[method-assign, assignment]
-
-
-def _make_data_parser(prog: str) -> argparse.ArgumentParser:
-    # Only here: other commands need not wait for it.
-    from research import probing_data as make_data
-
-    parser = argparse.ArgumentParser(prog=prog, formatter_class=argparse.RawDescriptionHelpFormatter)
-    make_data.add_arguments(parser)
-    parser.set_defaults(func=make_data.run)
-    return parser
 
 
 def _probe(arguments: argparse.Namespace) -> None:
     from hmtl.common.locks import locked
-    from hmtl.probing.baselines import random_vectors
+    from hmtl.probing.controls import random_vectors
     from hmtl.probing.vector_store import chosen_directory
     from hmtl.probing.vectors import LevelVectors
 
@@ -129,10 +101,10 @@ def _probe(arguments: argparse.Namespace) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> "Plan":
-    from hmtl.probing.pooling import known_poolings
     from hmtl.probing.probes import ProbeSettings
-    from hmtl.probing.run import MEASURES, Plan
+    from hmtl.probing.sentences import MEASURES, Plan
     from hmtl.probing.senteval import read_tasks
+    from hmtl.probing.vectors import known_poolings
 
     settings = ProbeSettings(arguments.classifier, arguments.hidden_units, seed=arguments.seed)
     poolings = known_poolings(arguments.pooling)
@@ -143,8 +115,8 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
 def _probe_sentences(
     plan: "Plan", models: Dict[str, "LevelVectors"], levels: Sequence[str], model: str, output: Path, cache: Path
 ) -> None:
-    from hmtl.probing.report import write_report
-    from hmtl.probing.run import run_probes
+    from hmtl.probing.outputs import write_report
+    from hmtl.probing.sentences import run_probes
 
     results = [
         result
@@ -159,7 +131,7 @@ def _probe_tokens(
     arguments: argparse.Namespace, models: Dict[str, "LevelVectors"], levels: Sequence[str], output: Path
 ) -> None:
     from hmtl.probing import tokens
-    from hmtl.probing.report import write_token_report
+    from hmtl.probing.outputs import write_token_report
 
     results = [
         result

@@ -14,14 +14,12 @@ from allennlp.common import Tqdm
 
 from hmtl.common.files import write_json
 from hmtl.corpora.brackets import Constituent
+from hmtl.corpora.treebank import DEFAULT_SHARES, Sentence, find_lists, read_treebank, split_at_random, split_by_lists
 from hmtl.errors import UserError
-from hmtl.probing.control import control_labels
-from hmtl.probing.description_length import description_length
-from hmtl.probing.linear_probe import LinearProbe, standardized
-from hmtl.probing.results import TRAINED
+from hmtl.probing.controls import control_labels
+from hmtl.probing.linear_probe import LinearProbe, description_length, standardized
+from hmtl.probing.sentences import TRAINED
 from hmtl.probing.vectors import LevelVectors
-from hmtl.corpora.treebank import DEFAULT_SHARES, find_lists, split_at_random, split_by_lists
-from hmtl.corpora.treebank import Sentence, read_treebank
 
 POS, RELATION, CONSTITUENT = "POS", "Relation", "Constituent"
 MEASURES = ("accuracy", "selectivity", "compression")

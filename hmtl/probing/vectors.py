@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 import numpy
 import torch
@@ -19,7 +19,6 @@ from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.modules.token_rows import TokenRows
 from hmtl.predictors.hmtl_predictor import MAX_TOKENS, WINDOW, document_reader, length_batches
 from hmtl.predictors.sentence_indexer import SentenceIndexer
-from hmtl.probing.pooling import POOLINGS, known_poolings
 
 # The shared embedding; and the word vectors in it, which know nothing of characters or context.
 EMBEDDING, WORDS = "embedding", "words"
@@ -30,6 +29,36 @@ _EMBEDDER = "token_embedder_"
 Sentences = Sequence[Sequence[str]]
 # Of a level in one batch, in groups of rows. Shape (each): (num_rows, length, dim)
 Groups = List[torch.Tensor]
+
+
+def max_pooling(vectors: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The maximum of each dimension. Shapes: (num_rows, length, dim), (num_rows, length) -> (num_rows, dim)"""
+    return vectors.masked_fill(~mask.unsqueeze(-1), float("-inf")).amax(1)
+
+
+def average_pooling(vectors: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The mean of each dimension. Shapes: (num_rows, length, dim), (num_rows, length) -> (num_rows, dim)"""
+    return vectors.masked_fill(~mask.unsqueeze(-1), 0).sum(1) / mask.sum(1, keepdim=True)
+
+
+POOLINGS: Dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "max": max_pooling,
+    "average": average_pooling,
+}
+
+
+def known_poolings(names: Sequence[str]) -> List[str]:
+    """The names, each once.
+
+    # Raises
+
+    UserError
+        Naming one that does not exist.
+    """
+    for name in names:
+        if name not in POOLINGS:
+            raise UserError(f"there is no pooling '{name}'; expected one of: {', '.join(POOLINGS)}")
+    return list(dict.fromkeys(names))
 
 
 class LevelVectors:

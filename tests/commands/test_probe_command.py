@@ -136,18 +136,6 @@ def test_nothing_to_probe(tiny_run: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "by --data, or a treebank by --tokens" in capsys.readouterr().err
 
 
-def test_make_data_has_a_parser_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(["probe", "make-data", "--help"])
-    printed = capsys.readouterr().out
-    assert (
-        stopped.value.code == 0
-        and "probe make-data" in printed
-        and "--conllu" in printed
-        and "--pooling" not in printed
-    )
-
-
 def test_tokens_are_probed(
     tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

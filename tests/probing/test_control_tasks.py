@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from hmtl.probing.control import control_labels, sentence_control_labels
+from hmtl.probing.controls import control_labels, sentence_control_labels
 
 
 def test_a_type_has_one_label():

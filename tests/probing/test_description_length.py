@@ -6,8 +6,7 @@ import numpy
 import pytest
 from sklearn.metrics import log_loss
 
-from hmtl.probing.description_length import FRACTIONS, block_ends, description_length
-from hmtl.probing.linear_probe import LinearProbe
+from hmtl.probing.linear_probe import FRACTIONS, LinearProbe, block_ends, description_length
 
 SEED = 7
 

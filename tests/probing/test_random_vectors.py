@@ -7,7 +7,7 @@ import torch
 
 from hmtl.cli import main
 from hmtl.probing import LevelVectors
-from hmtl.probing.baselines import random_vectors
+from hmtl.probing.controls import random_vectors
 
 
 def test_all_trained_weights_are_drawn_anew(tiny_run: Path) -> None:

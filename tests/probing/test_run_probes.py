@@ -11,10 +11,10 @@ from sklearn.preprocessing import StandardScaler
 
 from hmtl.errors import UserError
 from hmtl.probing import LevelVectors, linear_probe
-from hmtl.probing.control import sentence_control_labels
-from hmtl.probing.description_length import description_length
+from hmtl.probing.controls import sentence_control_labels
+from hmtl.probing.linear_probe import description_length
 from hmtl.probing.probes import ProbeSettings
-from hmtl.probing.run import MEASURES, Plan, run_probes
+from hmtl.probing.sentences import MEASURES, Plan, run_probes
 from hmtl.probing.senteval import Example, ProbingTask
 
 

@@ -4,11 +4,11 @@ import numpy
 import pytest
 from token_treebank import write
 
+from hmtl.corpora.treebank import read_treebank
 from hmtl.errors import UserError
 from hmtl.probing import linear_probe, tokens
 from hmtl.probing.tokens import TokenProbeResult, run, token_labels
 from hmtl.probing.vectors import LevelVectors
-from hmtl.corpora.treebank import read_treebank
 
 
 @pytest.fixture(scope="module")
