@@ -46,9 +46,9 @@ Label = TypeVar("Label")
 
 
 def control_labels(types: Sequence[Hashable], labels: Sequence[Label], seed: int) -> List[Label]:
-    """A label for each item that depends on its type alone, and is drawn at random for each type.
+    """A label for each item that depends on its type alone, and is drawn at random for each type (Hewitt & Liang 2019).
 
-    Labels are drawn from the distribution of the task's labels (Hewitt & Liang 2019, section 2). A probe can only learn them type by
+    Labels are drawn from the distribution of the task's labels (section 2 there). A probe can only learn them type by
     type; the selectivity of a probe is its accuracy in the task less that in the control task, both in the test split.
 
     # Parameters

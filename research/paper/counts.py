@@ -75,7 +75,9 @@ class Counts:
             content = json.loads(path.read_text(encoding="utf-8"))
             return _of_rows(content["kind"], [((row[0], row[1]), np.array(row[2:])) for row in content["rows"]])
         except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise UserError(f"{path}: expected the counts that reproduce.py writes; evaluate the run again") from error
+            raise UserError(
+                f"{path}: expected the counts that 'research.paper reproduce' writes; evaluate the run again"
+            ) from error
 
 
 def f1_of_sums(kind: str, sums: np.ndarray) -> np.ndarray:

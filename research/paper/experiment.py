@@ -74,5 +74,7 @@ def read_record(directory: Path) -> Optional[Record]:
     except ValueError as error:
         raise UserError(f"{path}: not valid JSON: {error}") from error
     if not isinstance(record, dict) or not {"setup", "seed", "preset", "finished", "parts"} <= record.keys():
-        raise UserError(f"{path}: expected what reproduce.py notes of a run; remove it to evaluate the run again")
+        raise UserError(
+            f"{path}: expected what 'research.paper reproduce' notes of a run; remove it to evaluate the run again"
+        )
     return record

@@ -107,7 +107,9 @@ def read_results(runs: Path) -> Tuple[List[Result], List[Path]]:
         else:
             results.append(_result(directory, record))
     if not results:
-        raise UserError(f"{runs}: no finished run of reproduce.py, CORPORA/SETUP/seed_N, in this directory")
+        raise UserError(
+            f"{runs}: no finished run of 'research.paper reproduce', CORPORA/SETUP/seed_N, in this directory"
+        )
     return results, unfinished
 
 
@@ -178,9 +180,7 @@ def _read(path: Path) -> Dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({error}); remove experiment.json and run reproduce.py again"
-        ) from error
+        raise UserError(f"{path}: cannot be read ({error}); remove experiment.json and run it again") from error
 
 
 def _order(directory: Path) -> Tuple[str, str, int]:

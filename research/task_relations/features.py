@@ -1,4 +1,4 @@
-"""The 14 features of a task and the 42 of a pair (Bingel & Søgaard 2017, section 4)."""
+"""The 14 features of each task of a study, and the 42 of a pair (Bingel & Søgaard 2017, section 4)."""
 
 import csv
 import math
@@ -7,13 +7,21 @@ from pathlib import Path
 from typing import Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 import numpy as np
+from allennlp.common import Tqdm
 
 from hmtl.common.files import atomic_write
+from hmtl.corpora.corpus import documents_shared
 from hmtl.errors import DataError
-from research.task_relations.curve_features import CURVE_FIT, GRADIENTS, curve_features
-from research.task_relations.data_features import DATA, Sentences, data_features
-from research.task_relations.missing import MissingFeature
-from research.task_relations.study import Study
+from research.task_relations.measures import (
+    CURVE_FIT,
+    DATA,
+    GRADIENTS,
+    MissingFeature,
+    Sentences,
+    curve_features,
+    data_features,
+)
+from research.task_relations.study import TASKS, Study, read_study
 
 FEATURES = "features.csv"
 CURVE = (*GRADIENTS, *CURVE_FIT)
@@ -137,3 +145,44 @@ def pair_matrix(features: TaskFeatures, pairs: Sequence[Tuple[str, str]], names:
         # Shape: (3 * num_names,)
         rows.append(np.concatenate([of_task[main], of_task[auxiliary], of_task[main] / denominator]))
     return np.array(rows).reshape(len(pairs), 3 * len(names))
+
+
+def read_sentences(directory: Path, tasks: Iterable[str]) -> Dict[str, Tuple[Sentences, Sentences]]:
+    """Training and validation sentences of those tasks that `tasks.json` names; none where there is no such file.
+
+    # Raises
+
+    UserError
+        Where the file, or the data of a task, cannot be read.
+    """
+    path = directory / TASKS
+    if not path.is_file():
+        return {}
+    from research.task_relations.run.tasks import labelled_sentences, read_tasks
+
+    entries = read_tasks(path)
+    named = [task for task in tasks if task in entries]
+    with documents_shared():
+        return {
+            task: (labelled_sentences(entries[task], "train"), labelled_sentences(entries[task], "validation"))
+            for task in Tqdm.tqdm(named, desc="data of tasks")
+        }
+
+
+def write_features(directory: Path) -> TaskFeatures:
+    """Measures the tasks of a study, and writes its `features.csv`.
+
+    # Raises
+
+    UserError
+        Where the study, or the data of a task, cannot be read.
+    """
+    study = read_study(directory)
+    sentences = read_sentences(directory, study.tasks)
+    features = study_features(study, sentences)
+    features.notes = [*study.missing(), *features.notes]
+    without = [task for task in study.tasks if task not in sentences]
+    if without:
+        features.notes.append(f"{TASKS} does not name the data of {', '.join(without)}: features of their curves alone")
+    features.write(directory / FEATURES)
+    return features

@@ -17,8 +17,7 @@ from research.task_relations.features import (
     read_features,
     study_features,
 )
-from research.task_relations.gains import Gains, gains_of
-from research.task_relations.study import Study, read_study
+from research.task_relations.study import Gains, Study, gains_of, read_study
 
 
 @dataclass
@@ -108,7 +107,7 @@ def read_pair_data(directories: Sequence[Path], published_fit: bool = False) -> 
 
 
 def features_of(study: Study, published_fit: bool = False) -> TaskFeatures:
-    """The features of the curves, computed, and of the data, where `task_relations.py features` has written them."""
+    """The features of the curves, computed, and of the data, where the command `features` has written them."""
     features = study_features(study, published_fit=published_fit)
     path = study.directory / FEATURES
     if path.is_file():

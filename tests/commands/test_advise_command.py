@@ -8,11 +8,11 @@ import pytest
 from relation_study import PUBLISHED, TASKS, needs_published, steeper_helps, write_study
 from scipy.stats import spearmanr
 
+from hmtl.advice.order_runs import OrderRuns
+from hmtl.advice.predictions import rank_correlation
 from hmtl.cli import main
 from hmtl.errors import DataError
-from research.task_relations.advice import rank_correlation
-from research.task_relations.affinity import read_affinities
-from research.task_relations.order_runs import OrderRuns
+from research.task_relations.study import read_affinities
 
 ROOT = Path(__file__).resolve().parents[2]
 

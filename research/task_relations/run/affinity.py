@@ -6,9 +6,9 @@ from typing import Optional
 
 from hmtl.errors import UserError
 from hmtl.training.callbacks.inter_task_affinity import INTER_TASK_AFFINITY, mean_affinities
-from research.task_relations.affinity import Affinities, read_affinities, write_affinities
-from research.task_relations.run.one_run import train_in
 from research.task_relations.run.tasks import Tasks, configuration
+from research.task_relations.run.worker import train_in
+from research.task_relations.study import Affinities, read_affinities, write_affinities
 
 _TRAINING = "affinity"
 # After each there is a checkpoint.

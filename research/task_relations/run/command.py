@@ -15,6 +15,7 @@ from research.task_relations.run.tasks import Tasks, free_tasks, read_tasks
 
 MODULE = "research.task_relations.run.worker"
 LOCK = "run.lock"
+LOCKED_BY = "another research.task_relations, or a run of one that was killed"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise UserError(f"--glove {settings.glove}: no such file")
     plan = Plan(arguments.output, _tasks(arguments), settings)
     plan.directory.mkdir(parents=True, exist_ok=True)
-    with locked(plan.directory / LOCK, "another task_relations.py, or a run of one that was killed") as lock:
+    with locked(plan.directory / LOCK, LOCKED_BY) as lock:
         plan.write()
         executor = executor_of(arguments, MODULE, lock)
         try:

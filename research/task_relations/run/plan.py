@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional
 from hmtl.common.files import write_json
 from hmtl.errors import UserError
 from research.task_relations.run.tasks import Tasks, configuration, read_tasks
-from research.task_relations.study import SETTINGS, TASKS
+from research.task_relations.study import SETTINGS, TASKS, write_study
 
 RUNS = "runs"
 
@@ -96,3 +96,12 @@ class Plan:
 
     def is_finished(self, run: str) -> bool:
         return self.result(run).is_file()
+
+
+def write_tables(directory: Path) -> int:
+    """Writes the losses of single runs and the scores of all runs of a study; returns how many runs there are."""
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((directory / RUNS).glob("*.json"))]
+    losses = [row for result in results if len(result["tasks"]) == 1 for row in result["losses"]]
+    scores = [{"run": result["run"], **row} for result in results for row in result["f1"]]
+    write_study(directory, losses, scores)
+    return len(results)

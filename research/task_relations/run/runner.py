@@ -14,8 +14,7 @@ from tqdm import tqdm
 from hmtl.common.stop_signals import StopSignals, TrainingStopped
 from hmtl.common.terminal import is_terminal
 from hmtl.jobs.executor import Executor, TrialProcess, failure_reason
-from research.task_relations.run.plan import Plan
-from research.task_relations.run.tables import write_tables
+from research.task_relations.run.plan import Plan, write_tables
 
 SECONDS_BETWEEN_LOOKS = 0.5
 # So many runs at most share a process; towards the end fewer, so that all processes end at about the same time.

@@ -1,8 +1,7 @@
-"""scripts/reproduce.py as users call it, with real training, and scripts/report.py on what it leaves."""
+"""`python -m research.paper` as users call it: reproduce with real training, and report on what it leaves."""
 
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
@@ -13,11 +12,9 @@ from typing import Any, Callable, Dict, List
 import pytest
 
 from hmtl.runs.summaries import metrics_by_epoch
+from research.paper.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[3]
-REPRODUCE = str(ROOT / "scripts" / "reproduce.py")
-reproduce: Callable[[List[str]], None] = runpy.run_path(REPRODUCE)["main"]
-report: Callable[[List[str]], None] = runpy.run_path(str(ROOT / "scripts" / "report.py"))["main"]
 
 ONE_TASK = """
 local tiny = import '%s';
@@ -46,7 +43,17 @@ def arguments(fixtures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (configs / "X.jsonnet").write_text(f"(import '{tiny}') {{ trainer+: {{ sampler: 'no_such' }} }}")
 
     def arguments(setups: str, *more: str, **overrides: Any) -> List[str]:
-        command = ["--configs", str(tmp_path / "configs"), "--corpora", "free", "--setups", setups, "--seeds", "1"]
+        command = [
+            "reproduce",
+            "--configs",
+            str(tmp_path / "configs"),
+            "--corpora",
+            "free",
+            "--setups",
+            setups,
+            "--seeds",
+            "1",
+        ]
         command += ["--preset", "fast", "--output", str(tmp_path / "runs"), *more]
         return [*command, "-o", json.dumps({f"trainer.{key}": value for key, value in overrides.items()})]
 
@@ -62,7 +69,7 @@ def test_killed_half_way_it_continues(arguments, tmp_path, capsys):
     """And a setup that fails does not stop the others; the report is of what is finished."""
     runs, epochs = tmp_path / "runs" / "free", 30
     command = arguments("X,B,A", num_epochs=epochs, patience=None)
-    process = subprocess.Popen([sys.executable, REPRODUCE, *command], cwd=ROOT, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", "research.paper", *command], cwd=ROOT, stderr=subprocess.DEVNULL)
     last = runs / "A" / "seed_1"
     deadline = time.monotonic() + 240
     while not list(last.glob("metrics_epoch_1.json")):
@@ -75,7 +82,7 @@ def test_killed_half_way_it_continues(arguments, tmp_path, capsys):
     assert record_of(first)["finished"] and not (last / "evaluation.json").exists()
 
     with pytest.raises(SystemExit) as ended:
-        reproduce(command)
+        main(command)
     assert ended.value.code == 1
     out, err = capsys.readouterr()
     assert "2 of 3 runs are finished" in out
@@ -91,7 +98,7 @@ def test_killed_half_way_it_continues(arguments, tmp_path, capsys):
     assert record["parts"][-1]["seconds"] > 0 and record["parts"][-1]["cpu_seconds"] > 0
     assert json.loads((last / "config.json").read_text())["trainer"]["seed"] == 1
 
-    report([str(tmp_path / "runs"), "--samples", "100"])
+    main(["report", str(tmp_path / "runs"), "--samples", "100"])
     text = capsys.readouterr().out
     own = 100 * evaluation["scores"]["best_ner"]["ner"]["metrics"]["f1"]
     assert f"| A | NER, EMD, RE, CR | {own:.2f} (1) |" in text and "| A | NER | B |" in text
@@ -101,7 +108,7 @@ def test_killed_half_way_it_continues(arguments, tmp_path, capsys):
 @pytest.mark.slow
 def test_two_setups_on_a_ray_cluster(arguments, tmp_path, capsys):
     pytest.importorskip("ray")
-    reproduce(arguments("A,B", "--executor", "ray", "--jobs", "2", num_epochs=1))
+    main(arguments("A,B", "--executor", "ray", "--jobs", "2", num_epochs=1))
     assert "2 of 2 runs are finished" in capsys.readouterr().out
     for setup in "AB":
         directory = tmp_path / "runs" / "free" / setup / "seed_1"
@@ -119,7 +126,7 @@ def test_two_setups_on_a_ray_cluster(arguments, tmp_path, capsys):
 )
 def test_mistakes_end_before_the_first_run(arguments, tmp_path, capsys, setups, more, message):
     with pytest.raises(SystemExit) as ended:
-        reproduce([*arguments(setups), *more])
+        main([*arguments(setups), *more])
     assert ended.value.code == 2
     assert message in capsys.readouterr().err and not (tmp_path / "runs").exists()
 
@@ -127,12 +134,12 @@ def test_mistakes_end_before_the_first_run(arguments, tmp_path, capsys, setups, 
 def test_without_ray_the_extra_is_named(arguments, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SystemExit):
-        reproduce(arguments("A", "--executor", "ray"))
+        main(arguments("A", "--executor", "ray"))
     assert "pip install 'hmtl[cluster]'" in capsys.readouterr().err
 
 
 def test_a_directory_that_is_not_there(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
-        report([str(tmp_path / "no")])
-    assert ended.value.code == 2 and "report.py: error:" in capsys.readouterr().err
+        main(["report", str(tmp_path / "no")])
+    assert ended.value.code == 2 and "research.paper: error:" in capsys.readouterr().err
     assert not os.path.exists(tmp_path / "no")

@@ -48,7 +48,7 @@ def make_run(tmp_path: Path) -> Callable[..., Path]:
             seed=seed,
             preset=preset,
             finished=True,
-            command=["python", "scripts/reproduce.py", "--setups", "A,B"],
+            command=["python", "-m", "research.paper", "reproduce", "--setups", "A,B"],
             parts=[{"seconds": None, "cpu_seconds": None}, {"seconds": 3700.4, "cpu_seconds": 60}],
             versions={"torch": "2.13"},
             machine={"cores": 2, "threads": 1, "gpu": None},
@@ -132,7 +132,7 @@ def test_the_tables_of_three_seeds(make_run, tmp_path):
         ("20", "0.3"),
     ]
     assert "| A | 1 | 4 | 60 | 1:01:40+ | 0:01:00+ | 1 |" in text and "A process of the run was killed" in text
-    assert "python scripts/reproduce.py --setups A,B" in text and "- versions: torch 2.13" in text
+    assert "python -m research.paper reproduce --setups A,B" in text and "- versions: torch 2.13" in text
     for image in ("scores.png", "curves.png"):
         assert (tmp_path / "out" / "free" / image).read_bytes().startswith(b"\x89PNG")
 
@@ -285,7 +285,7 @@ def test_what_is_unfinished_or_changed_is_told(make_run, tmp_path):
 
 def test_several_presets_and_no_runs_are_refused(make_run, tmp_path):
     (tmp_path / "runs").mkdir()
-    with pytest.raises(UserError, match="no finished run of reproduce.py"):
+    with pytest.raises(UserError, match="no finished run of 'research.paper reproduce'"):
         report(tmp_path)
     make_run("free", "A", 1)
     make_run("free", "B", 1, preset="paper")

@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 from relation_study import PUBLISHED, needs_published
 
-from research.task_relations.curve_features import CURVE_FIT, GRADIENTS, curve_features, gradient
 from research.task_relations.features import TaskFeatures
-from research.task_relations.log_curve import fit_log_curve
-from research.task_relations.missing import MissingFeature
+from research.task_relations.measures import (
+    CURVE_FIT,
+    GRADIENTS,
+    MissingFeature,
+    curve_features,
+    fit_log_curve,
+    gradient,
+)
 from research.task_relations.study import Losses, read_study
 
 

@@ -9,7 +9,8 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 from sklearn.feature_extraction.text import CountVectorizer
 
-from research.task_relations.data_features import (
+from research.task_relations.features import TaskFeatures
+from research.task_relations.measures import (
     DATA,
     data_features,
     frobenius_norm,
@@ -18,7 +19,6 @@ from research.task_relations.data_features import (
     oov_rate,
     tokens_per_type,
 )
-from research.task_relations.features import TaskFeatures
 
 
 def sentences(seed, count, words="abcdefghij", labels="BIO"):

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from more_itertools import set_partitions
 
+from hmtl.advice.arrangements import best_groups, ranked_orders
 from hmtl.errors import UserError
-from research.task_relations.grouping import best_groups
-from research.task_relations.orders import ranked_orders
 
 TASKS = ("a", "b", "c", "d", "e", "f")
 

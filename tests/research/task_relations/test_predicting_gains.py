@@ -16,14 +16,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from hmtl.errors import UserError
-from research.task_relations.ablation import ablation
-from research.task_relations.coefficients import coefficients
-from research.task_relations.cross_validation import accuracy_and_f1, baselines, cross_validate, unseen_tasks
+from research.task_relations.cross_validation import (
+    ablation,
+    accuracy_and_f1,
+    baselines,
+    coefficients,
+    cross_validate,
+    unseen_tasks,
+)
 from research.task_relations.fit import Fit
-from research.task_relations.learners import Preparation
 from research.task_relations.pair_data import PairData, read_pair_data
-from research.task_relations.prediction import predict, predicted_gains
-from research.task_relations.scoring import advice_scores
+from research.task_relations.prediction import Preparation, predict, predicted_gains
+from research.task_relations.study_report import advice_scores
 
 
 def random_data(num_tasks=6, num_names=3, seed=1):

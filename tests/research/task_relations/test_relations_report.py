@@ -8,9 +8,8 @@ from relation_study import PUBLISHED, TASKS, needs_published, steeper_helps, wri
 
 from hmtl.errors import UserError
 from research.task_relations.features import TASK_FEATURES, pair_names
-from research.task_relations.heat_map import gains_matrix
-from research.task_relations.paper import COEFFICIENTS, NUM_GAINS, NUM_PAIRS
-from research.task_relations.report import write_report
+from research.task_relations.published import COEFFICIENTS, NUM_GAINS, NUM_PAIRS
+from research.task_relations.study_report import gains_matrix, write_report
 
 
 def rows(path):
@@ -66,9 +65,8 @@ def test_a_study_without_pairs_is_refused(tmp_path):
 @needs_published
 def test_the_heat_map_has_main_tasks_in_rows(tmp_path):
     pytest.importorskip("matplotlib")
-    from research.task_relations.gains import gains_of
-    from research.task_relations.heat_map import heat_map_figure
-    from research.task_relations.study import read_study
+    from research.task_relations.study import gains_of, read_study
+    from research.task_relations.study_report import heat_map_figure
 
     study = read_study(PUBLISHED)
     gains, _ = gains_of(study)

@@ -4,8 +4,7 @@ import pytest
 from relation_study import PUBLISHED, TASKS, needs_published, steeper_helps, write_study
 
 from hmtl.errors import DataError, UserError
-from research.task_relations.gains import gains_of
-from research.task_relations.study import LOSSES, SCORES, read_study
+from research.task_relations.study import LOSSES, SCORES, gains_of, read_study
 
 
 @needs_published

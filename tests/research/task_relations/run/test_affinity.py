@@ -6,11 +6,11 @@ import torch
 from tiny_tasks import tiny_tasks
 
 from hmtl.errors import DataError, UserError
-from research.task_relations.affinity import read_affinities, write_affinities
 from research.task_relations.run import affinity
 from research.task_relations.run.affinity import measure
-from research.task_relations.run.one_run import train_in
 from research.task_relations.run.tasks import configuration
+from research.task_relations.run.worker import train_in
+from research.task_relations.study import read_affinities, write_affinities
 
 
 def test_one_joint_run(tmp_path, monkeypatch):

@@ -13,11 +13,10 @@ from tiny_tasks import tiny_tasks
 
 from hmtl.common.stop_signals import TrainingStopped
 from hmtl.errors import UserError
-from research.task_relations.run import add_arguments, run
-from research.task_relations.run.one_run import train_one
-from research.task_relations.run.plan import Plan, Settings
-from research.task_relations.run.tables import write_tables
+from research.task_relations.run.command import add_arguments, run
+from research.task_relations.run.plan import Plan, Settings, write_tables
 from research.task_relations.run.tasks import Tasks, labelled_sentences, read_tasks
+from research.task_relations.run.worker import train_one
 from research.task_relations.study import read_study
 
 

@@ -1,33 +1,53 @@
-#!/usr/bin/env python
 """The study of task relations: which task helps which in joint training, and what single-task runs tell of it.
 
-    python scripts/task_relations.py run --help
-    python scripts/task_relations.py affinity runs/relations
-    python scripts/task_relations.py features runs/relations
-    python scripts/task_relations.py fit runs/relations
-    python scripts/task_relations.py report runs/relations --output docs/results/task_relations
+    python -m research.task_relations run --help
+    python -m research.task_relations affinity runs/relations
+    python -m research.task_relations features runs/relations
+    python -m research.task_relations fit runs/relations
+    python -m research.task_relations report runs/relations --output docs/results/task_relations
+    python -m research.task_relations predict runs/relations
+    python -m research.task_relations advise --main ner --candidates pos,chunks,mwe --study runs/relations
 
 run trains each task alone and each pair of tasks. affinity trains all at once, and measures how much an update of one
 lowers the losses of the others. features measures the data and the learning curves. fit learns to
-predict gains, cross-validated. report writes the gains as a heat map, and tables. A study that is not finished is
-analysed as far as it goes, with a note of what is missing. Exit code 2: something cannot be read, in one line.
+predict gains, cross-validated. report writes the gains as a heat map, and tables. predict writes what each task is
+predicted to gain from each other, for hmtl advise; advise gives the same advice on tasks that have not been run, too,
+which it runs alone first. A study that is not finished is analysed as far as it goes, with a note of what is missing.
+Exit code 2: something cannot be read, in one line.
 """
 
 import argparse
 import sys
 from pathlib import Path
-from typing import Any, Iterable, List, Optional
+from typing import Iterable, List, Optional
 
 from hmtl.common.arguments import at_least
 from hmtl.common.explain import user_errors
+from hmtl.common.locks import locked
+from hmtl.common.stop_signals import TrainingStopped
+from research.task_relations import advise
 from research.task_relations.cross_validation import FOLDS, REPEATS
-from research.task_relations.features import FEATURES
+from research.task_relations.features import FEATURES, write_features
+from research.task_relations.fit import CARD, Fit
+from research.task_relations.run import command
+from research.task_relations.run.affinity import measure
+from research.task_relations.run.plan import Plan, Settings
+from research.task_relations.run.tasks import read_tasks
+from research.task_relations.study import AFFINITIES, SETTINGS, TASKS
+from research.task_relations.study_report import REPORT, write_report
+
+PROGRAM = "research.task_relations"
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {PROGRAM}", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_run(commands)
+
+    run = commands.add_parser("run", help="train tasks alone and in pairs", description=command.run.__doc__)
+    command.add_arguments(run)
+    run.set_defaults(function=command.run)
 
     affinity = commands.add_parser("affinity", help="measure affinities", description=_affinity.__doc__)
     affinity.add_argument("study", type=Path, metavar="STUDY", help="that has tasks.json")
@@ -52,20 +72,16 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--output", type=Path, metavar="DIR", help="(default: report in STUDY)")
     _add_validation(report)
     report.set_defaults(function=_report)
+
+    predict = commands.add_parser("predict", help="make predictions.csv", description=advise.predict.__doc__)
+    predict.add_argument("study", type=Path, metavar="STUDY")
+    advise.add_learning_arguments(predict)
+    predict.set_defaults(function=advise.predict)
+
+    advising = commands.add_parser("advise", help="advise on auxiliary tasks", description=advise.run.__doc__)
+    advise.add_arguments(advising)
+    advising.set_defaults(function=advise.run)
     return parser
-
-
-def _add_run(commands: Any) -> None:
-    from research.task_relations import run
-
-    parser = commands.add_parser(
-        "run",
-        help="train tasks alone and in pairs",
-        description=run.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    run.add_arguments(parser)
-    parser.set_defaults(function=run.run)
 
 
 def _add_validation(parser: argparse.ArgumentParser) -> None:
@@ -84,31 +100,20 @@ def _affinity(arguments: argparse.Namespace) -> None:
     """Trains all tasks of a study together, briefly, and writes affinity.csv. The same again goes on where it was
     interrupted; to begin anew with other options, remove STUDY/affinity. Where affinity.csv is there for the same
     tasks, nothing is trained."""
-    from hmtl.common.locks import locked
-    from hmtl.common.stop_signals import TrainingStopped
-    from research.task_relations.affinity import AFFINITIES
-    from research.task_relations.run.affinity import measure
-    from research.task_relations.run.command import LOCK
-    from research.task_relations.run.plan import Plan, Settings
-    from research.task_relations.run.tasks import read_tasks
-    from research.task_relations.study import SETTINGS, TASKS
-
     study = arguments.study
     tasks = read_tasks(study / TASKS)
     settings = Plan.read(study).settings if (study / SETTINGS).is_file() else Settings()
-    with locked(study / LOCK, "another task_relations.py, or a run of one that was killed"):
+    with locked(study / command.LOCK, command.LOCKED_BY):
         try:
             found = measure(study, tasks, arguments.steps, arguments.every, glove=settings.glove, seed=settings.seed)
         except TrainingStopped as stopped:
-            _tell(["task_relations.py: stopped; the same command goes on"])
+            _tell([f"{PROGRAM}: stopped; the same command goes on"])
             raise SystemExit(stopped.exit_code) from None
     print(f"{len(found)} affinities of {len(tasks)} tasks: {study / AFFINITIES}")
 
 
 def _features(arguments: argparse.Namespace) -> None:
     """Writes features.csv into a study: of the learning curves, and of the data where tasks.json tells them."""
-    from research.task_relations.task_data import write_features
-
     features = write_features(arguments.study)
     _tell(features.notes)
     print(f"{len(features.names())} features of {len(features.values)} tasks: {arguments.study / FEATURES}")
@@ -116,8 +121,6 @@ def _features(arguments: argparse.Namespace) -> None:
 
 def _fit(arguments: argparse.Namespace) -> None:
     """Fits the logistic regression to studies; writes a model card, coefficients and cross-validated performance."""
-    from research.task_relations.fit import CARD, Fit
-
     output = arguments.output or arguments.studies[0] / "fit"
     fit = Fit(arguments.studies, arguments.repeats, arguments.folds, arguments.seed, arguments.faithful)
     fit.write(output)
@@ -127,8 +130,6 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 def _report(arguments: argparse.Namespace) -> None:
     """Writes report.md, the heat map gains.png, CSV files of all tables, and the model card."""
-    from research.task_relations.report import REPORT, write_report
-
     output = arguments.output or arguments.study / "report"
     _tell(write_report(arguments.study, output, arguments.repeats, arguments.folds, arguments.seed, arguments.faithful))
     print((output / REPORT).read_text(encoding="utf-8"))
@@ -142,7 +143,7 @@ def _tell(notes: Iterable[str]) -> None:
 def main(argv: Optional[List[str]] = None) -> None:
     """Runs the command line."""
     arguments = _parser().parse_args(argv)
-    with user_errors(program="task_relations.py"):
+    with user_errors(program=PROGRAM):
         arguments.function(arguments)
 
 

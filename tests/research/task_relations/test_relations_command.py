@@ -1,36 +1,31 @@
-"""The command line of scripts/task_relations.py."""
+"""The command line of `python -m research.task_relations`."""
 
 import json
-import runpy
-import sys
-from pathlib import Path
 
 import pytest
 from relation_study import TASKS, steeper_helps, write_study
 
-from research.task_relations.affinity import read_affinities
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "task_relations.py"
-
-
-def call(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
-    runpy.run_path(str(SCRIPT), run_name="__main__")
+from research.task_relations.__main__ import main
+from research.task_relations.study import read_affinities
 
 
-def test_features_fit_and_report(tmp_path, monkeypatch, capsys):
+def call(*arguments):
+    main([*map(str, arguments)])
+
+
+def test_features_fit_and_report(tmp_path, capsys):
     study = write_study(tmp_path / "study", steeper_helps())
-    call(monkeypatch, "features", study)
+    call("features", study)
     out, err = capsys.readouterr()
     assert f"7 features of 5 tasks: {study / 'features.csv'}" in out
     assert "tasks.json does not name the data of chunks" in err
-    call(monkeypatch, "fit", study, "--repeats", 1)
+    call("fit", study, "--repeats", 1)
     assert "## Fitted on" in capsys.readouterr().out and (study / "fit" / "model_card.json").is_file()
-    call(monkeypatch, "report", study, "--repeats", 1, "--output", tmp_path / "report")
+    call("report", study, "--repeats", 1, "--output", tmp_path / "report")
     assert (tmp_path / "report" / "report.md").read_text() in capsys.readouterr().out
 
 
-def test_the_data_of_tasks_are_measured_where_a_study_names_them(tmp_path, monkeypatch, capsys):
+def test_the_data_of_tasks_are_measured_where_a_study_names_them(tmp_path, capsys):
     study = write_study(tmp_path / "study", steeper_helps())
     for split, tokens in (("train", ["Ada", "met", "Bob"]), ("dev", ["Eve", "met", "Bob"])):
         document = {"doc_key": split, "sentences": [tokens], "ner": [[[0, 0, "PER"]]]}
@@ -39,7 +34,7 @@ def test_the_data_of_tasks_are_measured_where_a_study_names_them(tmp_path, monke
     paths = {"train": "train.jsonl", "validation": "dev.jsonl", "test": "dev.jsonl"}
     entry = {"reader": reader, **{split: str(tmp_path / name) for split, name in paths.items()}}
     (study / "tasks.json").write_text(json.dumps({"names": entry}))
-    call(monkeypatch, "features", study)
+    call("features", study)
     header, *lines = (study / "features.csv").read_text().splitlines()
     row = dict(zip(header.split(","), lines[TASKS.index("names")].split(",")))
     assert (row["sentences"], row["tokens_per_type"]) == ("1.0", "1.0")
@@ -48,7 +43,7 @@ def test_the_data_of_tasks_are_measured_where_a_study_names_them(tmp_path, monke
     assert "14 features of 5 tasks" in capsys.readouterr().out
 
 
-def test_affinities_are_measured_in_one_joint_run(tmp_path, monkeypatch, capsys):
+def test_affinities_are_measured_in_one_joint_run(tmp_path, capsys):
     firsts = range(0, 60, 3)
     document = {
         "doc_key": "a",
@@ -63,7 +58,7 @@ def test_affinities_are_measured_in_one_joint_run(tmp_path, monkeypatch, capsys)
         reader = {"type": "hmtl_token_labels", "corpus": "jsonl", "layer": layer, "scheme": "bio"}
         tasks[layer] = {"reader": reader, **dict.fromkeys(("train", "validation", "test"), str(path))}
     (tmp_path / "tasks.json").write_text(json.dumps(tasks))
-    call(monkeypatch, "affinity", tmp_path, "--steps", 10, "--every", 10)
+    call("affinity", tmp_path, "--steps", 10, "--every", 10)
     assert f"4 affinities of 2 tasks: {tmp_path / 'affinity.csv'}" in capsys.readouterr().out
     found = read_affinities(tmp_path)
     assert set(found) == {(source, target) for source in tasks for target in tasks}
@@ -71,15 +66,17 @@ def test_affinities_are_measured_in_one_joint_run(tmp_path, monkeypatch, capsys)
     assert found["ner", "ner"] > 0 and found["emd", "emd"] > 0
 
 
-@pytest.mark.parametrize("command", ["run", "affinity", "features", "fit", "report"])
-def test_every_command_explains_itself(command, monkeypatch, capsys):
+@pytest.mark.parametrize("command", ["run", "affinity", "features", "fit", "report", "predict", "advise"])
+def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as end:
-        call(monkeypatch, command, "--help")
+        call(command, "--help")
     assert end.value.code == 0 and "usage:" in capsys.readouterr().out
 
 
-def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys):
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
-        call(monkeypatch, "report", tmp_path / "nothing")
+        call("report", tmp_path / "nothing")
     assert end.value.code == 2
-    assert capsys.readouterr().err.startswith(f"task_relations.py: error: {tmp_path / 'nothing'}: no such directory")
+    assert capsys.readouterr().err.startswith(
+        f"research.task_relations: error: {tmp_path / 'nothing'}: no such directory"
+    )

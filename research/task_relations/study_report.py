@@ -1,21 +1,24 @@
 """The report of a study: gains as a heat map, how well they are predicted, and by what."""
 
+import statistics
 from pathlib import Path
-from typing import Dict, Iterator, List, Sequence
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Sequence
 
-from hmtl.common.files import atomic_write
+import numpy as np
+
+from hmtl.common.files import atomic_write, write_png
 from hmtl.common.tables import Table
 from hmtl.errors import UserError
 from research.paper.report import WITHOUT_MATPLOTLIB
-from research.task_relations.affinity import read_affinities
 from research.task_relations.cross_validation import FOLDS, REPEATS
-from research.task_relations.fit import Fit
-from research.task_relations.gains import Gains, gains_of
-from research.task_relations.heat_map import draw_heat_map
-from research.task_relations.model_card import spread
-from research.task_relations.paper import COEFFICIENTS, NUM_GAINS, NUM_PAIRS, TABLE_2
-from research.task_relations.scoring import advice_scores
-from research.task_relations.study import LOSSES, Study, read_study
+from research.task_relations.fit import Fit, spread
+from research.task_relations.pair_data import PairData
+from research.task_relations.prediction import MIN_PAIRS, advise
+from research.task_relations.published import COEFFICIENTS, NUM_GAINS, NUM_PAIRS, TABLE_2
+from research.task_relations.study import LOSSES, Affinities, Gains, Study, gains_of, read_affinities, read_study
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 REPORT, HEAT_MAP = "report.md", "gains.png"
 # Of the coefficients, in the report; coefficients.csv has all.
@@ -37,7 +40,7 @@ def write_report(
     study = read_study(directory)
     gains, left_out = gains_of(study)
     if not gains:
-        raise UserError(f"{directory}: no pair whose gain is known; 'task_relations.py run' makes them")
+        raise UserError(f"{directory}: no pair whose gain is known; 'python -m research.task_relations run' makes them")
     output.mkdir(parents=True, exist_ok=True)
     notes = [*study.missing(), *left_out]
     scores = Table("advice_scores")
@@ -179,3 +182,70 @@ def _single_table(study: Study) -> Table:
         last = max(scores)
         rows.append({"task": task, "iterations": last, "f1": scores[last]})
     return Table("single_tasks", rows)
+
+
+# Of its quantiles, so that one extreme pair does not bleach the others.
+COLOR_QUANTILE = 0.95
+
+
+def gains_matrix(gains: Gains, tasks: Sequence[str]) -> np.ndarray:
+    """Rows are main tasks, columns auxiliary tasks, NaN where no gain is known; shape: `(num_tasks, num_tasks)`."""
+    return np.array([[gains.get((main, auxiliary), np.nan) for auxiliary in tasks] for main in tasks])
+
+
+def draw_heat_map(gains: Gains, tasks: Sequence[str], path: Path) -> None:
+    """Draws the gains in percent: red is a gain, blue a loss.
+
+    # Raises
+
+    ImportError
+        Where matplotlib is missing.
+    """
+    write_png(path, heat_map_figure(gains, tasks))
+
+
+def heat_map_figure(gains: Gains, tasks: Sequence[str]) -> "Figure":
+    # Only here: it is optional, and takes its time. Without pyplot nothing looks for a display.
+    from matplotlib.figure import Figure
+
+    matrix = gains_matrix(gains, tasks)
+    known = np.abs(matrix[~np.isnan(matrix)])
+    limit = float(np.quantile(known, COLOR_QUANTILE)) if known.size and known.max() > 0 else 1.0
+    limit = limit or float(known.max())
+    size = 2 + 0.75 * len(tasks)
+    figure = Figure(figsize=(size + 1, size), layout="constrained")
+    axes = figure.add_subplot()
+    image = axes.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit)
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.set_xticks(range(len(tasks)), tasks, rotation=45, ha="left")
+    axes.set_yticks(range(len(tasks)), tasks)
+    axes.set_xlabel("auxiliary task")
+    axes.set_ylabel("main task")
+    for row, column in np.argwhere(~np.isnan(matrix)):
+        value = matrix[row, column]
+        color = "white" if abs(value) > 0.6 * limit else "black"
+        axes.text(column, row, f"{value:.1f}", ha="center", va="center", color=color, fontsize=8)
+    figure.colorbar(image, ax=axes, label="relative gain in F1, %", extend="both", shrink=0.8)
+    return figure
+
+
+def advice_scores(data: PairData, affinities: Affinities) -> Table:
+    """Spearman's rank correlation with the measured gains: a row a main task, and the mean.
+
+    Tasks without which too few pairs are left to learn from are left out.
+    """
+    rows: List[Dict[str, Any]] = []
+    for main in data.involved():
+        measured = [other for (_, first, other), known in zip(data.pairs, data.measured) if first == main and known]
+        num_pairs = int((data.measured & data.without(main)).sum())
+        if not measured or num_pairs < MIN_PAIRS:
+            continue
+        found = advise(data, main, measured, affinities, samples=0).scores()
+        scores = {name: score for name, (score, _) in found.items() if not np.isnan(score)}
+        rows.append({"main": main, "pairs": len(measured), **scores})
+    names = dict.fromkeys(name for row in rows for name in row if name not in ("main", "pairs"))
+    if names:
+        means = {name: statistics.mean(row[name] for row in rows if name in row) for name in names}
+        rows.append({"main": "mean", "pairs": sum(row["pairs"] for row in rows), **means})
+    return Table("advice_scores", rows)

@@ -1,6 +1,5 @@
 """Short runs of a hierarchical configuration: each level alone, and all of them in a given order."""
 
-import csv
 import json
 import subprocess
 import sys
@@ -13,8 +12,6 @@ from hmtl.common.files import write_json
 from hmtl.common.locks import locked
 from hmtl.errors import UserError
 from hmtl.runs.summaries import summarize
-from hmtl.training.callbacks.batch_losses import BATCH_LOSSES
-from research.task_relations.study import write_study
 
 ALONE, ORDERS, CONFIGURATION, LOCK = "alone", "orders", "configuration.json", "orders.lock"
 # Validations of a run, and losses of a task that are kept: as many as a curve needs.
@@ -63,23 +60,11 @@ class OrderRuns:
         if len(self.levels) < 2:
             raise UserError(f"{path}: expected at least two levels in model.levels, found {len(self.levels)}")
 
-    def run_alone(self) -> Path:
-        """Trains each level alone; returns a directory with their losses, in the layout of a study."""
-        directory = self._claimed() / ALONE
-        losses: List[Dict[str, Any]] = []
-        for level in self.levels:
-            run = self._train(directory / level, (level,))
-            with open(run / BATCH_LOSSES, encoding="utf-8", newline="") as file:
-                losses += list(csv.DictReader(file))
-        write_study(directory, losses, scores=[])
-        return directory
-
     def compare(self, orders: Sequence[Tuple[str, ...]]) -> str:
         """Trains the levels in each order, and returns their best validation scores as a table."""
-        directory = self._claimed() / ORDERS
         lines = [f"Best validation score x 100 after {self._updates} updates a task, one run each:", ""]
         for order in orders:
-            summary = summarize(self._train(directory / "_".join(order), order))
+            summary = summarize(self.trained(order))
             scores = {level: summary.tasks[level].best_score or 0.0 for level in self.levels}
             mean = sum(scores.values()) / len(scores)
             of_levels = "  ".join(f"{level} {100 * score:5.1f}" for level, score in scores.items())
@@ -111,8 +96,14 @@ class OrderRuns:
         trainer["callbacks"] = callbacks
         return configuration
 
-    def _claimed(self) -> Path:
-        """The directory, which notes what it is of."""
+    def directory(self) -> Path:
+        """That of the runs, which notes what it is of.
+
+        # Raises
+
+        UserError
+            Where none was given, or it has the runs of another configuration.
+        """
         if self._directory is None:
             raise UserError("--order needs runs of its own for this; name a directory for them by -s")
         noted = {"configuration": self._configuration, "updates": self._updates}
@@ -123,8 +114,10 @@ class OrderRuns:
         write_json(path, noted)
         return self._directory
 
-    def _train(self, directory: Path, order: Tuple[str, ...]) -> Path:
-        """Trains in a process of its own, which goes on where an earlier one was interrupted."""
+    def trained(self, order: Sequence[str]) -> Path:
+        """The directory of the run of one level alone, or of levels in an order: trained, where it is not yet, in a
+        process of its own, which goes on where an earlier one was interrupted."""
+        directory = self.directory() / (ORDERS if len(order) > 1 else ALONE) / "_".join(order)
         if (directory / "metrics.json").is_file():
             return directory
         directory.parent.mkdir(parents=True, exist_ok=True)
