@@ -53,9 +53,9 @@ class BuildWithShipped(build_py):
 
 
 EXTRAS = {
-    "analysis": ["scikit-learn>=1.3"],  # hmtl probe and hmtl advise
+    "analysis": ["scikit-learn>=1.3"],  # hmtl probe, and research/task_relations
     "cache": ["lmdb>=1.4"],  # embeddings on disk
-    "cluster": ["ray>=2.40,<3"],  # --executor ray of hmtl search and reproduce.py
+    "cluster": ["ray>=2.40,<3"],  # --executor ray of hmtl search and of research/
     "conflicts": ["torchjd[cagrad,quadprog-projector]>=0.18,<0.19"],  # gradient aggregators
     "elmo": ["h5py>=3.10"],  # ELMo's weights
     "plots": ["matplotlib>=3.7"],  # learning curves as images
@@ -87,6 +87,7 @@ setup(
     author="The hmtl authors",
     # hmtl, and the AllenNLP that it carries.
     license="MIT AND Apache-2.0",
+    # Not research/, which imports hmtl, and is nothing that hmtl needs.
     packages=[*find_packages(include=["hmtl", "hmtl.*"]), *carried_packages()],
     package_dir={"allennlp": "carried/allennlp"},
     py_modules=["hmtl_spacy"],

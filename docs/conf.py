@@ -28,7 +28,7 @@ templates_path = ["_templates"]
 
 myst_enable_extensions = ["deflist", "colon_fence"]
 myst_heading_anchors = 4
-# Pages of single runs, as scripts/report.py writes them.
+# Pages of single runs, as `python -m research.paper report` writes them.
 suppress_warnings = ["myst.header"]
 
 autosummary_generate = True

@@ -149,6 +149,6 @@ def _check_known(study: Path, tasks: Sequence[str], known: Collection[str]) -> N
     for task in tasks:
         if task not in known:
             raise UserError(
-                f"{study}: no prediction for '{task}'; there are {', '.join(known)}; in a checkout of hmtl "
+                f"{study}: no prediction for '{task}'; there are {', '.join(sorted(known))}; in a checkout of hmtl "
                 f"'python -m research.task_relations advise' runs '{task}' alone first"
             )

@@ -39,7 +39,8 @@ class Probe(Subcommand):
         )
         add = subparser.add_argument
         add("model", metavar="MODEL", type=Path, help="an archive or the directory of a run")
-        add("--data", metavar="DIR", type=Path, help="the ten tasks, in SentEval's files")
+        made = "the ten tasks, in SentEval's files, such as 'python -m research.probing_data' makes in a checkout of hmtl"
+        add("--data", metavar="DIR", type=Path, help=made)
         add("--tokens", metavar="DIR", type=Path, help="a treebank in CoNLL-U, for probes of single tokens")
         add("--ptb", metavar="DIR", type=Path, help="its constituents in brackets")
         add("--max-sentences", type=at_least(1), metavar="N", help="of the treebank, drawn at random (default: all)")

@@ -1,18 +1,16 @@
-"""hmtl advise."""
+"""`hmtl advise`, on a study of which the predictions are made."""
 
 import csv
 import json
 from pathlib import Path
 
 import pytest
-from relation_study import PUBLISHED, TASKS, needs_published, steeper_helps, write_study
+from relation_study import TASKS, steeper_helps, write_study
 from scipy.stats import spearmanr
 
 from hmtl.advice.order_runs import OrderRuns
-from hmtl.advice.predictions import rank_correlation
 from hmtl.cli import main
-from hmtl.errors import DataError
-from research.task_relations.study import read_affinities
+from research.task_relations.__main__ import main as make_predictions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,6 +20,7 @@ def study(tmp_path_factory):
     directory = write_study(tmp_path_factory.mktemp("study"), steeper_helps())
     lines = [f"{source},links,{number / 100}\n" for number, source in enumerate(("pos", "chunks", "mwe"))]
     (directory / "affinity.csv").write_text("source,target,affinity\n" + "".join(lines))
+    make_predictions(["predict", str(directory)])
     return directory
 
 
@@ -47,13 +46,6 @@ def test_candidates_are_ranked_beside_affinities_and_measured_gains(study, tmp_p
     assert "Learned from 12 pairs without links" in out and "At most 2 models" in out
 
 
-@needs_published
-def test_published_pairs_are_learned_from_too(study, capsys):
-    # Of either study the pairs of four or nine tasks: a task of the same name is not learned from.
-    out = advise(capsys, "--main", "mwe", "--candidates", "pos,chunks", "--study", study, "--fitted-on", PUBLISHED)
-    assert "Learned from 84 pairs without mwe" in out
-
-
 def test_levels_are_ordered_by_what_they_gain_from_those_below(study, tmp_path, capsys):
     levels = {name: {"encoder": {"type": "lstm"}} for name in ("chunks", "mwe", "pos")}
     config = tmp_path / "config.json"
@@ -70,7 +62,8 @@ def test_levels_are_ordered_by_what_they_gain_from_those_below(study, tmp_path, 
         ([], "expected either --main TASK or --order CONFIG"),
         (["--main", "links", "--try", "1"], "--try goes with --order"),
         (["--order", "x.json", "--groups", "2"], "--groups goes with --main"),
-        (["--main", "ner"], "no single-task losses of ner, and no study.json"),
+        (["--main", "ner"], "no prediction for 'ner'; there are chunks, links, mwe, names, pos; in a checkout"),
+        (["--main", "pos", "--candidates", "ner"], "no prediction for 'ner'; there are chunks, links, mwe, names; in"),
         (["--order", "x.json"], "x.json: expected a configuration file"),
     ],
 )
@@ -78,45 +71,6 @@ def test_mistakes_are_one_line(study, arguments, message, capsys):
     with pytest.raises(SystemExit) as end:
         advise(capsys, "--study", study, *arguments)
     assert end.value.code == 2 and message in capsys.readouterr().err
-
-
-def test_a_configuration_is_cut_to_some_levels_in_their_order(monkeypatch):
-    monkeypatch.chdir(ROOT)
-    runs = OrderRuns(Path("configs/quickstart.jsonnet"), None, 100)
-    assert runs.levels == ["coref", "emd", "ner", "relation"]
-    configuration = runs.configuration(["relation", "ner"])
-    levels = configuration["model"]["levels"]
-    assert {name: level["reads"] for name, level in levels.items()} == {"relation": [], "ner": ["relation"]}
-    assert set(configuration["dataset_reader"]["readers"]) == set(configuration["train_data_path"]) == set(levels)
-    assert configuration["trainer"]["sampler"] == {"type": "uniform_updates", "num_updates": 40}
-    assert configuration["trainer"]["num_epochs"] == 5  # 40 * 5 updates: 100 of each
-
-
-@needs_published
-@pytest.mark.slow
-def test_a_task_without_a_curve_is_run_alone_first(tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    monkeypatch.delenv("HMTL_DATA", raising=False)
-    paths = {
-        "train": "data/sample/train.jsonl",
-        "validation": "data/sample/dev.jsonl",
-        "test": "data/sample/test.jsonl",
-    }
-    tasks = {
-        name: {"reader": {"type": "hmtl_token_labels", "corpus": "jsonl", "layer": layer}, **paths}
-        for name, layer in (("entities", "ner"), ("mentions", "emd"))
-    }
-    study = tmp_path / "study"
-    study.mkdir()
-    (study / "tasks.json").write_text(json.dumps(tasks))
-    (study / "study.json").write_text(json.dumps({"preset": "short", "steps": 100, "glove": None, "seed": 1}))
-    for name, columns in (("single_task_training_loss", "task,iteration,loss"), ("f1", "run,task,iteration,f1")):
-        (study / f"{name}.csv").write_text(columns + "\n")
-    arguments = ("--main", "mentions", "--candidates", "entities", "--study", study, "--fitted-on", PUBLISHED)
-    assert "Learned from 90 pairs without mentions" in advise(capsys, *arguments)
-    losses = (study / "single_task_training_loss.csv").read_text()
-    assert losses.count("mentions,") == losses.count("entities,") == 10
-    assert "is finished" not in advise(capsys, *arguments)  # nothing is run again
 
 
 @pytest.mark.slow
@@ -136,15 +90,18 @@ def test_orders_are_trained_and_compared(study, tmp_path, capsys, monkeypatch):
     assert {path: path.stat().st_mtime for path in tmp_path.rglob("metrics.json")} == made
 
 
-def test_rank_correlations_leave_out_what_is_not_known():
-    assert rank_correlation([1, 2, None, 4, 3], [10, 30, 5, None, 20]) == (pytest.approx(0.5), 3)
-    assert rank_correlation([1, 2], [1, 2]) is None
-    score, count = rank_correlation([1, 1, 1], [1, 2, 3])
-    assert score != score and count == 3
+def test_a_study_without_predictions(tmp_path, capsys):
+    study = write_study(tmp_path / "study", steeper_helps())
+    with pytest.raises(SystemExit) as end:
+        advise(capsys, "--main", "pos", "--study", study)
+    assert end.value.code == 2
+    assert f"'python -m research.task_relations predict {study}' writes it" in capsys.readouterr().err
 
 
-def test_a_malformed_affinity_is_named(tmp_path):
-    assert read_affinities(tmp_path) == {}
-    (tmp_path / "affinity.csv").write_text("source,target,affinity\na,b,high\n")
-    with pytest.raises(DataError, match="affinity.csv:2: affinity is high; expected a number"):
-        read_affinities(tmp_path)
+def test_candidates_are_chosen_and_ordered_by_their_probability(study, tmp_path, capsys):
+    output = tmp_path / "advice.csv"
+    advise(capsys, "--main", "links", "--candidates", "mwe,links,chunks", "--study", study, "--output", output)
+    with open(output, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["auxiliary"] for row in rows} == {"mwe", "chunks"} and rows[0]["auxiliary"] == "mwe"
+    assert [row["pairs"] for row in rows] == ["12", "12"]

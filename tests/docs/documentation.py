@@ -9,13 +9,13 @@ PAGES = sorted(
     path
     for path in (ROOT / "docs").rglob("*.md")
     if not {"_build", "api", "results"} & set(path.relative_to(ROOT).parts)
-) + [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data" / "README.md"]
+) + [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md", "research/README.md")]
 
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-_COMMAND = re.compile(
-    r"(?:^|[\s(=])(?P<command>(?:hmtl|-m hmtl|python (?:scripts|benchmarks|notebooks)/\w+\.py|make)(?: .*)?)$"
-)
-_INLINE = re.compile(r"`(?P<command>(?:hmtl|python (?:scripts|benchmarks|notebooks)/\w+\.py|make) [^`]+)`")
+# A file, or a module of the studies.
+_PROGRAM = r"python (?:(?:scripts|benchmarks|notebooks)/\w+\.py|-m research\.\w+)"
+_COMMAND = re.compile(r"(?:^|[\s(=])(?P<command>(?:hmtl|-m hmtl|" + _PROGRAM + r"|make)(?: .*)?)$")
+_INLINE = re.compile(r"`(?P<command>(?:hmtl [^`]+|make [^`]+|" + _PROGRAM + r"(?: [^`]+)?))`")
 
 
 class Block(NamedTuple):

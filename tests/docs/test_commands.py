@@ -55,6 +55,9 @@ def check(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises((Parsed, SystemExit)) as end:
         if words[0] == "hmtl":
             main(words[1:])
+        elif words[1] == "-m":
+            monkeypatch.setattr(sys, "argv", words[2:])
+            runpy.run_module(words[2], run_name="__main__")
         else:
             monkeypatch.setattr(sys, "argv", words[1:])
             monkeypatch.syspath_prepend(str((ROOT / words[1]).parent))
@@ -65,6 +68,7 @@ def check(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_check_refuses_what_does_not_exist(only_parse, monkeypatch, capsys):
     wrong = ["hmtl trian x -s y", "hmtl train x -s y --forse", "python scripts/evaluate.py runs/x", "make tests"]
+    wrong.append("python -m research.paper reprint runs/x")
     for command in wrong:
         with pytest.raises(AssertionError):
             check(command, monkeypatch)
@@ -110,7 +114,11 @@ def flat(overrides: Dict[str, Any], prefix: str = "") -> Iterator[str]:
 @pytest.mark.parametrize("page", PAGES, ids=[path.relative_to(ROOT).as_posix() for path in PAGES])
 def test_the_commands_that_a_page_mentions_exist(page):
     for mention in mentions(page):
-        first, second = mention.split()[:2]
+        first, second, *others = mention.split()
         known: List[str] = Subcommand.list_available() if first == "hmtl" else sorted(MAKE_TARGETS)
-        exists = (ROOT / second).is_file() if first == "python" else second in known
+        if first == "python":
+            module = others[0].replace(".", "/") + "/__main__.py" if second == "-m" else second
+            exists = (ROOT / module).is_file()
+        else:
+            exists = second in known
         assert exists, f"{page.relative_to(ROOT)} mentions {mention}"

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from hmtl.common.requirements import EXTRAS
+from hmtl.common.shipped import PARTS
 from hmtl.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,3 +41,11 @@ def test_the_workflow_calls_targets_that_make_has():
     assert newest["torch"] == "torch" and newest["constraints"] == ""
     pins = dict(line.split("==") for line in (ROOT / oldest["constraints"]).read_text(encoding="utf-8").splitlines())
     assert pins and all(f'"{name}>={version}' in setup for name, version in pins.items())
+
+
+def test_nothing_that_is_shipped_needs_the_studies():
+    """`research/` is in no wheel; what `hmtl configs DIR` copies and the package itself must work without it."""
+    paths = [path for part in ("hmtl", *PARTS) for path in (ROOT / part).rglob("*.py")]
+    assert ROOT / "scripts" / "evaluate.py" in paths
+    need = [path for path in paths if re.search(r"^\s*(?:from|import) research\b", path.read_text(), re.MULTILINE)]
+    assert not need

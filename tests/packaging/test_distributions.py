@@ -79,10 +79,11 @@ def test_the_wheel_holds_the_package_and_what_it_ships(distributions, checkout):
     (wheel,) = distributions.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-        shipped = {f"hmtl/common/shipped/{path}": checkout / path for path in files_below(checkout, *SHIPPED)}
+        shipped = {f"hmtl/shipped/{path}": checkout / path for path in files_below(checkout, *SHIPPED)}
         # The repaired AllenNLP, and the one module that spaCy imports; see there.
         carried = files_below(checkout / "carried", "allennlp")
         assert {"allennlp/LICENSE", "allennlp/NOTICE", "allennlp/commands/train.py"} <= carried
+        assert not any(name.startswith("research/") for name in names)
         assert names == files_below(checkout, "hmtl", "hmtl_spacy.py") | carried | set(shipped)
         assert all(archive.read(name) == original.read_bytes() for name, original in shipped.items())
 
@@ -92,7 +93,7 @@ def test_the_source_distribution_holds_what_a_checkout_holds(distributions, chec
     with tarfile.open(sdist) as archive:
         names = {member.name.partition("/")[2] for member in archive.getmembers() if not member.isdir()}
     folders = ("hmtl", "carried/allennlp", "configs", "data/sample", "scripts", "benchmarks", "docs", "notebooks")
-    folders += ("tests", ".ci")
+    folders += ("research", "tests", ".ci")
     files = (
         "README.md",
         "LICENSE",
