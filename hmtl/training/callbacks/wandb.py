@@ -8,8 +8,9 @@ from typing import Any, Dict, List, Optional, Tuple
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
 
-from hmtl.common.archives import CONFIG_NAME, read_json_object
+from hmtl.common.archives import read_json_object
 from hmtl.errors import UserError
+from hmtl.runs.run_directory import RunDirectory
 from hmtl.training.callbacks.task_log_writer import TaskLogWriter, full_name
 
 
@@ -82,7 +83,7 @@ class WeightsAndBiases(TaskLogWriter):
         import wandb
 
         directory = Path(self._arguments["dir"])
-        config = directory / CONFIG_NAME
+        config = RunDirectory(directory).config
         # A trainer that was built in Python leaves none.
         known = read_json_object(config) if config.exists() else None
         try:

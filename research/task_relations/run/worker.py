@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from typing import List
 
-from hmtl.jobs.launch import end_with_parent
+from hmtl.jobs.child_process import end_with_parent
 
 
 def perform(directory: Path, runs: List[str]) -> None:
