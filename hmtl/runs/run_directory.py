@@ -44,6 +44,8 @@ _CHECKPOINT_SUFFIXES = {MANIFEST: ".json", MODEL_STATE: ".th", TRAINING_STATE: "
 _CHECKPOINT_FILE = re.compile(rf"({'|'.join(_CHECKPOINT_SUFFIXES)})_e(\d+)_b(\d+)(?:_w(\d+))?(\.json|\.th)")
 
 BEST_OVERALL = f"{BEST}{SUFFIX}"
+LOG_NAME = "out.log"
+_EPOCH_METRICS = "metrics_epoch_"
 CURVES_TABLE, CURVES_IMAGE = "curves.csv", "curves.png"
 
 
@@ -85,7 +87,7 @@ class RunDirectory:
         self.meta = path / META_NAME
         self.vocabulary = path / VOCABULARY_NAME
         self.finetuning = path / "finetuning.json"
-        self.log = path / "out.log"
+        self.log = path / LOG_NAME
         self.tensorboard = path / "log"
         self.wandb = path / "wandb"
         self.metrics = path / "metrics.json"
@@ -110,12 +112,12 @@ class RunDirectory:
 
     def epoch_metrics(self, epoch: int) -> Path:
         """The metrics of an epoch, counted from 0."""
-        return self.path / f"metrics_epoch_{epoch}.json"
+        return self.path / f"{_EPOCH_METRICS}{epoch}.json"
 
     def epochs(self) -> List[int]:
         """The epochs that are done, in their order."""
-        matches = (re.fullmatch(r"metrics_epoch_(\d+)\.json", path.name) for path in self.path.glob("metrics_epoch_*"))
-        return sorted(int(match[1]) for match in matches if match is not None)
+        names = (path.stem.removeprefix(_EPOCH_METRICS) for path in self.path.glob(f"{_EPOCH_METRICS}*.json"))
+        return sorted(int(name) for name in names if name.isdecimal())
 
     def checkpoint_file(self, kind: str, point: Point, worker: Optional[int] = None) -> Path:
         """The `MANIFEST`, `MODEL_STATE` or `TRAINING_STATE` of a checkpoint.

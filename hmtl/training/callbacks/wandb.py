@@ -9,8 +9,9 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
 
 from hmtl.common.archives import read_json_object
+from hmtl.common.file_names import CONFIG_NAME
 from hmtl.errors import UserError
-from hmtl.runs.run_directory import RunDirectory
+from hmtl.runs.run_directory import LOG_NAME, RunDirectory
 from hmtl.training.callbacks.task_log_writer import TaskLogWriter, full_name
 
 
@@ -55,7 +56,7 @@ class WeightsAndBiases(TaskLogWriter):
         group: Optional[str] = None,
         notes: Optional[str] = None,
         tags: Optional[List[str]] = None,
-        files_to_save: Tuple[str, ...] = ("config.json", "out.log"),
+        files_to_save: Tuple[str, ...] = (CONFIG_NAME, LOG_NAME),
         wandb_kwargs: Optional[Dict[str, Any]] = None,
         **kwargs: Any,
     ) -> None:
