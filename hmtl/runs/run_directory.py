@@ -101,10 +101,6 @@ class RunDirectory:
             path / f"{self.replaced.name}.{state}" for state in ("leaving", "returning", "forgotten")
         )
 
-    def best_weights(self, task: Optional[str] = None) -> Path:
-        """The weights that were best for a task, or without one by the sum of all tasks' scores."""
-        return self.path / (BEST_OVERALL if task is None else best_weights_name(task))
-
     def evaluation(self, split: str = "test", gold_mentions: bool = False) -> Path:
         """The scores of all best weights on a split; `gold_mentions` where coreference was given the gold mentions."""
         parts = ["evaluation", "" if split == "test" else split, "gold_mentions" if gold_mentions else ""]

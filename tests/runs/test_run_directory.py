@@ -9,6 +9,7 @@ from typing import DefaultDict, Iterator, List, Set, Tuple
 import pytest
 
 from hmtl.runs.run_directory import (
+    BEST_OVERALL,
     MANIFEST,
     MODEL_STATE,
     TRAINING_STATE,
@@ -42,8 +43,8 @@ def test_the_names_of_files_are_those_of_earlier_releases(tmp_path: Path) -> Non
         "model_state_e3_b20.th": run.checkpoint_file(MODEL_STATE, point),
         "training_state_e3_b20.th": run.checkpoint_file(TRAINING_STATE, point),
         "training_state_e3_b20_w1.th": run.checkpoint_file(TRAINING_STATE, point, worker=1),
-        "best_ner.safetensors": run.best_weights("ner"),
-        "best.safetensors": run.best_weights(),
+        best_weights_name("ner"): tmp_path / "best_ner.safetensors",
+        BEST_OVERALL: tmp_path / "best.safetensors",
         "metrics_epoch_11.json": run.epoch_metrics(11),
         "metrics.json": run.metrics,
         "model.tar.gz": run.archive,
@@ -131,8 +132,8 @@ def test_what_training_writes(tmp_path: Path) -> None:
 
 
 NAMES = re.compile(
-    r"(checkpoint|model_state|training_state)_e|metrics_epoch_|\.replaced$|^out(\.log|_worker)"
-    r"|^(config|command|meta|metrics|finetuning)\.json$|^model\.tar\.gz$|^\.(safetensors|th|partial)$"
+    r"^(checkpoint|model_state|training_state)(_e.*)?$|metrics_epoch_|\.replaced$|^out(\.log|_worker)"
+    r"|^(config|command|meta|metrics|finetuning)\.json$|^model\.tar\.gz$|^\.(safetensors|partial)$"
 )
 # A file of the same name in another kind of directory: that of prepared data.
 ELSEWHERE = {("hmtl/corpora/preparation/output.py", ".replaced")}
