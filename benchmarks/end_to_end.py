@@ -62,6 +62,8 @@ def in_child(command: List[str], corpus: Path) -> Dict[str, float]:
 
 def measure(corpus: Path, run: Path, quick: bool) -> Dict[str, Any]:
     """Trains into `run` and tests: what each step cost, the sums, and the scores of the development set."""
+    from hmtl.runs.run_directory import RunDirectory
+
     options: Dict[str, Any] = {"trainer.num_epochs": 1 if quick else 3}
     if quick:
         for task in TASKS:
@@ -83,7 +85,7 @@ def measure(corpus: Path, run: Path, quick: bool) -> Dict[str, Any]:
             "CPU seconds": seconds,
             "CPU seconds, cal": seconds / sorted(units)[len(units) // 2],
             "peak memory, GB": max(step["peak memory, GB"] for step in steps.values()),
-            **scores(json.loads((run / "metrics.json").read_text())),
+            **scores(json.loads(RunDirectory(run).metrics.read_text())),
         },
         "2018": FIGURES_2018,
     }

@@ -52,6 +52,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         user_errors(debug=debug),
         _command_line(arguments),
     ):
+        _check_platform()
         _start_logging()
         parser, parsed = commands.parse_args(prog="hmtl")
         if not hasattr(parsed, "func"):
@@ -68,6 +69,12 @@ def main(argv: Optional[List[str]] = None) -> None:
         allennlp_train.train_model = partial(train_model, configuration=getattr(parsed, "param_path", None))
         with _imports_left_alone():
             parsed.func(parsed)
+
+
+def _check_platform() -> None:
+    """Refuses Windows, where files could not be written whole: its directories cannot be opened and brought to disk."""
+    if sys.platform == "win32":
+        raise UserError("Windows is not supported: hmtl runs on Linux and macOS, and on Windows within WSL")
 
 
 def _start_logging() -> None:

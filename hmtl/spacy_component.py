@@ -17,6 +17,7 @@ from spacy.util import ensure_path, filter_spans, minibatch
 
 import hmtl_spacy  # noqa: F401  (registers the component, also where hmtl is not installed but on the path)
 from hmtl.common.archives import archive_model
+from hmtl.common.file_names import ARCHIVE_NAME
 from hmtl.errors import UserError
 from hmtl.predictors import HMTLPredictor, mark_heads, name_task
 from hmtl.spacy_extensions import (
@@ -32,8 +33,6 @@ from hmtl.tasks.task_head import Layer
 from hmtl.text import tokens_by_sentence
 
 __all__ = ["DocCluster", "DocRelation", "HMTLComponent", "set_extensions"]
-
-_ARCHIVE = "model.tar.gz"
 
 # What the options are called, what the task has to predict, and the task that a model need not have.
 _OPTIONS: Dict[str, Layer] = {"ents": "spans", "mentions": "spans", "relations": "relations", "clusters": "clusters"}
@@ -176,11 +175,11 @@ class HMTLComponent(Pipe):
         if self._save_model:
             folder = ensure_path(path)
             folder.mkdir(parents=True, exist_ok=True)
-            self._write_archive(folder / _ARCHIVE)
+            self._write_archive(folder / ARCHIVE_NAME)
 
     def from_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> "HMTLComponent":
         """Takes the model from the folder `path`, where it is there."""
-        archive = ensure_path(path) / _ARCHIVE
+        archive = ensure_path(path) / ARCHIVE_NAME
         if archive.exists():
             self._archive = archive
             self._load()
@@ -191,7 +190,7 @@ class HMTLComponent(Pipe):
         if not self._save_model:
             return srsly.msgpack_dumps({})
         with TemporaryDirectory() as folder:
-            archive = Path(folder) / _ARCHIVE
+            archive = Path(folder) / ARCHIVE_NAME
             self._write_archive(archive)
             return srsly.msgpack_dumps({"archive": archive.read_bytes()})
 
@@ -200,7 +199,7 @@ class HMTLComponent(Pipe):
         content = srsly.msgpack_loads(data)
         if "archive" in content:
             self._folder = TemporaryDirectory()
-            self._archive = Path(self._folder.name) / _ARCHIVE
+            self._archive = Path(self._folder.name) / ARCHIVE_NAME
             self._archive.write_bytes(content["archive"])
             self._load()
         return self

@@ -21,6 +21,7 @@ from hmtl.common.explain import user_errors
 from hmtl.common.packages import include_package
 from hmtl.errors import UserError
 from hmtl.evaluation.evaluate import evaluate_run, load_run
+from hmtl.runs.run_directory import RunDirectory
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,8 +69,8 @@ def _device(name: Optional[str]) -> torch.device:
 
 
 def _output(arguments: argparse.Namespace) -> Path:
-    parts = ["evaluation", "validation" * (arguments.split == "validation"), "gold_mentions" * arguments.gold_mentions]
-    path = arguments.output or Path(arguments.serialization_dir, "_".join(filter(None, parts)) + ".json")
+    run = RunDirectory(arguments.serialization_dir)
+    path: Path = arguments.output or run.evaluation(arguments.split, arguments.gold_mentions)
     if not path.parent.is_dir():
         raise UserError(f"{path}: there is no directory {path.parent} to write it to")
     return path

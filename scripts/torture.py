@@ -29,7 +29,9 @@ from typing import Any, Dict, List, Optional
 import torch
 from allennlp.common.util import find_open_port
 
-from hmtl.common.weights import load_weights
+from hmtl.common.file_names import BEST, PARTIAL_SUFFIX
+from hmtl.common.weights import all_weights, load_weights
+from hmtl.runs.run_directory import MODEL_STATE, RunDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = ROOT / "tests" / "fixtures" / "tiny.jsonnet"
@@ -81,7 +83,7 @@ class Run:
 
     def start(self) -> Training:
         """Trains, from the last checkpoint where there is one."""
-        recover = ["--recover"] if (self.directory / "config.json").exists() else ["--force"]
+        recover = ["--recover"] if RunDirectory(self.directory).config.exists() else ["--force"]
         self.output.write_text("")
         processes = [
             _processes().Process(target=_train, args=(self._arguments + recover, str(self.output), environment))
@@ -107,7 +109,7 @@ class Run:
 
     def phase(self) -> str:
         """What the process was at when it was killed."""
-        if any(self.directory.glob("*.partial")):
+        if any(self.directory.glob(f"*{PARTIAL_SUFFIX}")):
             return "writing"
         places = {name: list(re.finditer(pattern, self.output.read_text())) for name, pattern in PHASES.items()}
         last = {name: found[-1].start() for name, found in places.items() if found}
@@ -115,14 +117,14 @@ class Run:
 
     def results(self) -> Dict[str, Any]:
         """All that must not differ, by file and key."""
-        last = max(self.directory.glob("model_state_e*"), key=lambda path: int(path.name.split("_e")[1].split("_b")[0]))
+        run = RunDirectory(self.directory)
         results: Dict[str, Any] = {}
         for name, path in {
-            "model_state": last,
-            **{path.name: path for path in self.directory.glob("best*.safetensors")},
+            MODEL_STATE: run.checkpoint_file(MODEL_STATE, max(run.points(MODEL_STATE))),
+            **{path.name: path for path in all_weights(self.directory, f"{BEST}*").values()},
         }.items():
             results.update({f"{name}: {key}": tensor for key, tensor in load_weights(path).items()})
-        for path in self.directory.glob("metrics*.json"):
+        for path in (run.metrics, *map(run.epoch_metrics, run.epochs())):
             metrics = json.loads(path.read_text())
             results.update({f"{path.name}: {key}": metrics[key] for key in metrics if key != "training_duration"})
         return results

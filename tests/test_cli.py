@@ -258,6 +258,15 @@ def test_the_process_is_left_as_found(workplace: Path, capsys: pytest.CaptureFix
     assert state() == before
 
 
+def test_windows_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(SystemExit) as stopped:
+        main(["runs", "."])
+    assert stopped.value.code == 2
+    expected = "hmtl: error: Windows is not supported: hmtl runs on Linux and macOS, and on Windows within WSL\n"
+    assert capsys.readouterr().err == expected
+
+
 def test_version_and_help(capsys: pytest.CaptureFixture) -> None:
     for option in ("--version", "--help"):
         with pytest.raises(SystemExit) as caught:

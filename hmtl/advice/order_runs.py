@@ -11,6 +11,7 @@ from allennlp.common import Params
 from hmtl.common.files import write_json
 from hmtl.common.locks import locked
 from hmtl.errors import UserError
+from hmtl.runs.run_directory import RunDirectory
 from hmtl.runs.summaries import summarize
 
 ALONE, ORDERS, CONFIGURATION, LOCK = "alone", "orders", "configuration.json", "orders.lock"
@@ -118,13 +119,13 @@ class OrderRuns:
         """The directory of the run of one level alone, or of levels in an order: trained, where it is not yet, in a
         process of its own, which goes on where an earlier one was interrupted."""
         directory = self.directory() / (ORDERS if len(order) > 1 else ALONE) / "_".join(order)
-        if (directory / "metrics.json").is_file():
+        run = RunDirectory(directory)
+        if run.metrics.is_file():
             return directory
         directory.parent.mkdir(parents=True, exist_ok=True)
         path, log = directory.with_suffix(".json"), directory.with_suffix(".log")
         write_json(path, self.configuration(order))
-        how = "--recover" if any(directory.glob("model_state_e*")) else "--force"
-        command = [sys.executable, "-m", "hmtl", "train", str(path), "-s", str(directory), how]
+        command = [sys.executable, "-m", "hmtl", "train", str(path), "-s", str(directory), *run.resume_options()]
         command += ["--include-package", *self._packages] if self._packages else []
         print(f"{directory}: trains (its output: {log})", file=sys.stderr)
         with locked(directory.parent / LOCK, "another hmtl advise"), open(log, "ab") as output:

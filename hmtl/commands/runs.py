@@ -10,7 +10,8 @@ from pathlib import Path
 from allennlp.commands.subcommand import Subcommand
 
 from hmtl.common.characters import visible_lines
-from hmtl.runs.curves import CURVES_IMAGE, WITHOUT_MATPLOTLIB, write_curves
+from hmtl.runs.curves import WITHOUT_MATPLOTLIB, write_curves
+from hmtl.runs.run_directory import CURVES_IMAGE
 from hmtl.runs.side_by_side import side_by_side
 from hmtl.runs.summaries import find_runs, summarize
 

@@ -8,6 +8,7 @@ from typing import List, Optional, Tuple
 
 from allennlp.commands.subcommand import Subcommand
 
+from hmtl.common.file_names import ARCHIVE_NAME
 from hmtl.errors import UserError
 from hmtl.server.limits import Limits
 
@@ -111,7 +112,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         with_scores=not arguments.no_scores,
     )
     archive = arguments.archive.resolve()
-    name = archive.parent.name if archive.name == "model.tar.gz" else archive.name
+    name = archive.parent.name if archive.name == ARCHIVE_NAME else archive.name
     app = create_app(predictor, limits, arguments.title, access, name, arguments.metrics_port is None)
     behind_proxy = arguments.trusted_proxies > 0
     run(app, arguments.host, arguments.port, limits, arguments.metrics_port, behind_proxy)

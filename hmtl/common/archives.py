@@ -21,16 +21,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 
 from allennlp.common import Params
-from allennlp.common.meta import META_NAME
 from allennlp.common.params import remove_keys_from_params
 
+from hmtl.common.file_names import ARCHIVE_NAME, ARCHIVED, CONFIG_NAME, META_NAME, SUFFIX, SUFFIXES, VOCABULARY_NAME
 from hmtl.common.files import PathLike
 from hmtl.common.overrides import merged, parse_overrides
-from hmtl.common.weights import ARCHIVED, SUFFIX, SUFFIXES, UNPACKED, main_weights, place
+from hmtl.common.weights import UNPACKED, main_weights, place
 from hmtl.errors import UserError
 
-CONFIG_NAME = "config.json"
-VOCABULARY_NAME = "vocabulary"
 TRUST_VARIABLE = "HMTL_TRUST_ARCHIVE"
 # What an archive may hold that nobody vouches for. A model of a billion weights takes 4 GB.
 MAX_BYTES = 16 * 2**30
@@ -191,7 +189,7 @@ def archive_model(
     assert chosen is not None
     target = Path(archive_path) if archive_path is not None else directory
     if target.is_dir():
-        target = target / "model.tar.gz"
+        target = target / ARCHIVE_NAME
     with tarfile.open(target, "w:gz") as archive:
         archive.add(directory / CONFIG_NAME, arcname=CONFIG_NAME)
         archive.add(chosen, arcname=f"{ARCHIVED}{chosen.suffix if chosen.suffix in SUFFIXES else SUFFIX}")

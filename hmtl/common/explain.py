@@ -19,7 +19,7 @@ from torch.multiprocessing import ProcessRaisedException
 
 from hmtl.common.characters import visible
 from hmtl.common.requirements import missing_extra
-from hmtl.common.stop_signals import TrainingStopped
+from hmtl.common.stop_signals import Stopped
 from hmtl.common.weights import refused_content
 from hmtl.errors import ConfigurationError, UserError
 
@@ -42,7 +42,7 @@ def user_errors(program: str = "hmtl", debug: bool = False) -> Iterator[None]:
     except SigTermReceived:
         print(f"{program}: terminated", file=sys.stderr)
         raise SystemExit(143) from None
-    except TrainingStopped as stopped:
+    except Stopped as stopped:
         print(visible(f"{program}: {stopped}"), file=sys.stderr)
         raise SystemExit(stopped.exit_code) from None
     except BrokenPipeError:

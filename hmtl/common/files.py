@@ -30,6 +30,7 @@ from typing import (
 import numpy
 import torch
 
+from hmtl.common.file_names import PARTIAL_SUFFIX
 from hmtl.common.locks import is_running
 from hmtl.errors import UserError
 
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PathLike = Union[str, os.PathLike]
-# A file that is being written; one that no process writes to was left by a process that was killed.
-PARTIAL_SUFFIX = ".partial"
 # The records that were written before an error.
 INCOMPLETE_SUFFIX = ".incomplete"
 

@@ -7,10 +7,8 @@ from typing import List, Union
 
 from allennlp.common.util import import_module_and_submodules
 
+from hmtl.common.file_names import ARCHIVE_NAME, COMMAND_NAME
 from hmtl.errors import UserError
-
-# Where a run keeps the command that began it, and the packages that it included.
-COMMAND_NAME = "command.json"
 
 
 def include_package(package: str, reason: str = "") -> None:
@@ -40,7 +38,7 @@ def packages_of_run(path: Union[str, os.PathLike]) -> List[str]:
     What stands in an archive is not asked: an archive may come from anybody, and a package is code.
     """
     directory = Path(path)
-    if directory.name == "model.tar.gz":
+    if directory.name == ARCHIVE_NAME:
         directory = directory.parent
     try:
         command = json.loads((directory / COMMAND_NAME).read_text(encoding="utf-8"))

@@ -10,15 +10,24 @@ from typing import Any, Dict, Iterator, Optional
 _VERBS = {signal.SIGTERM: "terminated", signal.SIGINT: "interrupted"}
 
 
-class TrainingStopped(Exception):
-    """Training ended early because of a signal, with everything saved; `exit_code` is the shell's for `signum`."""
+class Stopped(Exception):
+    """Work ended early because of a signal, with everything saved; `exit_code` is the shell's for `signum`.
 
-    def __init__(self, signum: int, serialization_dir: str) -> None:
+    `what_next` says what there is and how to go on.
+    """
+
+    def __init__(self, signum: int, what_next: str) -> None:
         self.signum = signum
         self.exit_code = 128 + signum
+        super().__init__(f"{_VERBS[signal.Signals(signum)]}; {what_next}")
+
+
+class TrainingStopped(Stopped):
+    """Training was stopped."""
+
+    def __init__(self, signum: int, serialization_dir: str) -> None:
         super().__init__(
-            f"{_VERBS[signal.Signals(signum)]}; a checkpoint is saved, and the same command with --recover goes on "
-            f"with {serialization_dir}"
+            signum, f"a checkpoint is saved, and the same command with --recover goes on with {serialization_dir}"
         )
 
 

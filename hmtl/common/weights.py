@@ -14,14 +14,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from hmtl.common.file_names import ARCHIVED, BEST, SUFFIXES
 from hmtl.common.files import PathLike, whole_file
 from hmtl.errors import UserError
-
-SUFFIX = ".safetensors"
-# In the order in which they are looked for: hmtl wrote `.th`, by `torch.save`, before it wrote safetensors.
-SUFFIXES = (SUFFIX, ".th")
-# An archive's, and a run's with the best sum of scores.
-ARCHIVED, BEST = "weights", "best"
 
 # What the names of folders begin with where archives are unpacked.
 UNPACKED = "hmtl-archive-"

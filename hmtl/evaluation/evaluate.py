@@ -15,10 +15,11 @@ from allennlp.common import Params
 from allennlp.data import DataLoader
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 
-from hmtl.common.archives import CONFIG_NAME, read_config
+from hmtl.common.archives import read_config
 from hmtl.common.figures import FIGURES, LAST_TOKENS, STRICT, TYPED, figures_of
+from hmtl.common.file_names import BEST, CONFIG_NAME
 from hmtl.common.files import write_json
-from hmtl.common.weights import BEST, all_weights, load_into
+from hmtl.common.weights import all_weights, load_into
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.dataset_readers import CorefReader, DocumentReader, RelationReader, TaggingReader
 from hmtl.data.dataset_readers.tagging import flat_spans_of
@@ -28,11 +29,11 @@ from hmtl.evaluation.baselines import baseline_scores
 from hmtl.metrics import LabelledF1
 from hmtl.metrics.coreference_scores import WITHOUT_SINGLETONS, Singletons
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
+from hmtl.runs.run_directory import BEST_OVERALL, RunDirectory, best_stem, best_weights_name, is_best_for
 from hmtl.runs.summaries import validation_metric
 from hmtl.tasks.task_head import TaskHead
 from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.findable_gold import FindableGold, findable_gold
-from hmtl.training.trainer import BEST_OVERALL, best_weights_name
 from hmtl.version import VERSION
 
 Metrics = Dict[str, float]
@@ -288,9 +289,10 @@ def load_run(directory: Union[str, os.PathLike], weights: Sequence[str] = None) 
     if not directory.is_dir():
         found = "a file" if directory.exists() else "nothing"
         raise UserError(f"{directory}: expected the serialization directory of a run, found {found}")
-    for name in (CONFIG_NAME, "vocabulary"):
-        if not (directory / name).exists():
-            raise UserError(f"{directory}: no {name}, so this is not the serialization directory of a run")
+    files = RunDirectory(directory)
+    for path in (files.config, files.vocabulary):
+        if not path.exists():
+            raise UserError(f"{directory}: no {path.name}, so this is not the serialization directory of a run")
     config = read_config(directory)
     chosen = _named_weights(directory, weights) if weights else _best_weights(directory)
     first = next(iter(chosen.values()))
@@ -298,10 +300,10 @@ def load_run(directory: Union[str, os.PathLike], weights: Sequence[str] = None) 
     model, train_reader, reader = archive.model, archive.dataset_reader, archive.validation_dataset_reader
     assert isinstance(model, HMTL)
     if not (isinstance(train_reader, MultiTaskDatasetReader) and isinstance(reader, MultiTaskDatasetReader)):
-        raise UserError(f"{directory / CONFIG_NAME}: dataset_reader.type must be 'multitask' to evaluate by task")
+        raise UserError(f"{files.config}: dataset_reader.type must be 'multitask' to evaluate by task")
     if not weights:
         # In the order of the tasks, which only the model knows.
-        names = [Path(name).stem for name in (*map(best_weights_name, model.tasks), BEST_OVERALL)]
+        names = [*map(best_stem, model.tasks), BEST]
         chosen = {name: chosen[name] for name in names if name in chosen}
     return Run(directory, model.eval(), chosen, config, train_reader, reader)
 
@@ -374,11 +376,6 @@ def evaluate_run(
                 evaluation.scores[name][task] = scores
     evaluation.seconds = time.monotonic() - start
     return evaluation
-
-
-def is_best_for(weights: str, task: str) -> bool:
-    """Whether weights of this name are those that were best for the task in validation."""
-    return weights == Path(best_weights_name(task)).stem
 
 
 @contextmanager
@@ -514,7 +511,7 @@ def _task_scores(model: HMTL, loader: PerTaskDataLoader, task: str, is_best: boo
 
 
 def _best_weights(directory: Path) -> Dict[str, Path]:
-    found = {**all_weights(directory, f"{BEST}_*"), **all_weights(directory, BEST)}
+    found = {**all_weights(directory, best_stem("*")), **all_weights(directory, BEST)}
     if not found:
         raise UserError(
             f"{directory}: no best weights ({best_weights_name('*')}, {BEST_OVERALL}); "

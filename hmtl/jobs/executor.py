@@ -1,4 +1,4 @@
-"""Where the trials of a search, and the runs of an experiment, run: by default as processes of this machine."""
+"""Where jobs run, such as the trials of a search or the runs of an experiment: as processes of this machine."""
 
 import os
 import signal
@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence
 
-TRAIN = (sys.executable, "-m", "hmtl.jobs.launch")
+TRAIN = (sys.executable, "-m", "hmtl.jobs.child_process")
 
 
-class TrialProcess(ABC):
+class JobProcess(ABC):
     """A command that runs somewhere."""
 
     @abstractmethod
@@ -28,10 +28,10 @@ class TrialProcess(ABC):
 
 
 class Executor(ABC):
-    """Starts commands. They see the working directory of the search, and its file system."""
+    """Starts commands. They see the working directory of this process, and its file system."""
 
     @abstractmethod
-    def start(self, command: List[str], log: Path) -> TrialProcess:
+    def start(self, command: List[str], log: Path) -> JobProcess:
         """Starts a command whose output is appended to `log`."""
 
     def close(self) -> None:  # noqa: B027  (most have nothing to do)
@@ -61,7 +61,7 @@ class LocalExecutor(Executor):
         self._lock = lock
         self._program = program
 
-    def start(self, command: List[str], log: Path) -> TrialProcess:
+    def start(self, command: List[str], log: Path) -> JobProcess:
         slot = next(index for index, process in enumerate(self._slots) if process is None or process.poll() is not None)
         with open(log, "ab") as output:
             popen = subprocess.Popen(
@@ -70,7 +70,7 @@ class LocalExecutor(Executor):
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **self._environment(slot)},
-                # Ctrl-C is for the search alone, which stops its trials itself.
+                # Ctrl-C is for this process alone, which stops its jobs itself.
                 start_new_session=True,
                 pass_fds=() if self._lock is None else (self._lock,),
             )
@@ -87,7 +87,7 @@ class LocalExecutor(Executor):
         return environment
 
 
-class LocalProcess(TrialProcess):
+class LocalProcess(JobProcess):
     def __init__(self, process: subprocess.Popen) -> None:
         self._process = process
 
@@ -99,19 +99,6 @@ class LocalProcess(TrialProcess):
 
     def kill(self) -> None:
         self._process.kill()
-
-
-def failure_reason(code: int, log: Path, log_start: int) -> str:
-    """Why a process failed, in one line, from its exit code and its output."""
-    if code < 0:
-        name = signal.Signals(-code).name
-        return f"killed by {name}{' (out of memory?)' if name == 'SIGKILL' else ''}"
-    with open(log, "rb") as file:
-        file.seek(log_start)
-        lines = [line.strip() for line in file.read().decode("utf-8", errors="replace").splitlines()]
-    lines = [line for line in lines if line]
-    said = [line.removeprefix("hmtl: ").removeprefix("error: ") for line in lines if line.startswith("hmtl: ")]
-    return (said or lines or [f"exit code {code}"])[-1][:500]
 
 
 def num_cores() -> int:

@@ -1,11 +1,11 @@
-"""Trials as tasks of a Ray cluster, whose machines share a file system with the search."""
+"""Jobs as tasks of a Ray cluster, whose machines share a file system with this one."""
 
 import os
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence
 
 from hmtl.errors import UserError
-from hmtl.jobs.executor import Executor, TrialProcess
+from hmtl.jobs.executor import Executor, JobProcess
 
 STOPPED = 143
 LOST = 1
@@ -44,7 +44,7 @@ class RayExecutor(Executor):
         self,
         resources: Dict[str, float],
         address: str = None,
-        module: str = "hmtl.jobs.launch",
+        module: str = "hmtl.jobs.child_process",
         variables: Sequence[str] = (),
     ) -> None:
         self._ray = ray = require_ray()
@@ -63,7 +63,7 @@ class RayExecutor(Executor):
             num_cpus=resources.get("CPU", 1), num_gpus=resources.get("GPU", 0), resources=others, max_retries=0
         )(_new_task())
 
-    def start(self, command: List[str], log: Path) -> TrialProcess:
+    def start(self, command: List[str], log: Path) -> JobProcess:
         environment = {name: os.environ[name] for name in self._variables if name in os.environ}
         reference = self._task.remote([self._module, *command], str(log.resolve()), os.getcwd(), environment)
         return RayProcess(self._ray, reference, log)
@@ -73,7 +73,7 @@ class RayExecutor(Executor):
             self._ray.shutdown()
 
 
-class RayProcess(TrialProcess):
+class RayProcess(JobProcess):
     def __init__(self, ray: Any, reference: Any, log: Path) -> None:
         self._ray = ray
         self._reference = reference

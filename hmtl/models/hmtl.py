@@ -16,9 +16,10 @@ from allennlp.modules import Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from allennlp.predictors import Predictor
 
-from hmtl.common.archives import VOCABULARY_NAME, trusting, weights_path
+from hmtl.common.archives import trusting, weights_path
+from hmtl.common.file_names import ARCHIVE_NAME, BEST, SUFFIX, VOCABULARY_NAME
 from hmtl.common.packages import include_packages_of_run
-from hmtl.common.weights import BEST, SUFFIX, load_into, main_weights
+from hmtl.common.weights import load_into, main_weights
 from hmtl.errors import UserError
 from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, GroupedEncodings, Layout, TextLayout
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
@@ -509,9 +510,9 @@ def load_hmtl_archive(
         raise UserError(f"{name}: no such archive; expected a model.tar.gz or the directory of a run")
     archive_file = name
     if os.path.isdir(name) and main_weights(name) is None:
-        archive_file = os.path.join(name, "model.tar.gz")
+        archive_file = os.path.join(name, ARCHIVE_NAME)
         if not os.path.exists(archive_file):
-            raise UserError(f"{name}: holds neither {BEST}{SUFFIX} nor model.tar.gz; expected the directory of a run")
+            raise UserError(f"{name}: holds neither {BEST}{SUFFIX} nor {ARCHIVE_NAME}; expected the directory of a run")
     include_packages_of_run(path)
     with trusting(trust):
         archive = load_archive(archive_file, cuda_device=cuda_device, weights_file=weights_file)

@@ -5,8 +5,9 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, List, Mapping, Tuple
 
-from hmtl.runs.summaries import Metrics, metrics_by_epoch, trained_tasks, validation_metric
 from hmtl.common.files import atomic_write, write_png
+from hmtl.runs.run_directory import CURVES_IMAGE, CURVES_TABLE, RunDirectory
+from hmtl.runs.summaries import Metrics, metrics_by_epoch, trained_tasks, validation_metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CURVES_TABLE = "curves.csv"
-CURVES_IMAGE = "curves.png"
 WITHOUT_MATPLOTLIB = f"{CURVES_IMAGE} is not drawn without matplotlib: pip install 'hmtl[plots]'"
 
 # Two colours of Okabe and Ito's palette, which colour-blind people tell apart; marks and dashes tell them apart too.
@@ -38,7 +37,7 @@ def write_curves(directory: Path) -> List[str]:
     epochs = metrics_by_epoch(directory)
     if not epochs:
         return []
-    _write_table(directory / CURVES_TABLE, epochs)
+    _write_table(RunDirectory(directory).curves_table, epochs)
     if not trained_tasks(epochs):  # a run of another trainer
         return [CURVES_TABLE]
     try:
@@ -64,7 +63,7 @@ def _write_table(path: Path, epochs: List[Metrics]) -> None:
 
 def _draw(directory: Path, epochs: List[Metrics]) -> None:
     figure = make_figure(epochs, {task: validation_metric(directory, task) for task in trained_tasks(epochs)})
-    write_png(directory / CURVES_IMAGE, figure)
+    write_png(RunDirectory(directory).curves_image, figure)
 
 
 def make_figure(epochs: List[Metrics], metric_names: Mapping[str, str]) -> "Figure":

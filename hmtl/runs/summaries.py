@@ -9,8 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional
 
-from hmtl.errors import UserError
 from hmtl.common.figures import figures_of
+from hmtl.errors import UserError
+from hmtl.runs.run_directory import RunDirectory, is_best_for
 
 Metrics = Dict[str, Any]
 
@@ -18,12 +19,6 @@ RUNNING, FINISHED, STOPPED = "running", "finished", "stopped"
 
 # A run that trains, validates or reads data writes its progress to its log every ten seconds.
 SECONDS_UNTIL_STOPPED = 120
-
-# What `hmtl train` was called with: {"configuration": the file, "arguments": the whole command line}.
-COMMAND = "command.json"
-
-# What a run writes itself; an evaluation, or curves, may come later.
-_WRITTEN_IN_TRAINING = ("config.json", "out*.log", "metrics*.json", "*.safetensors", "*.th", "*.partial")
 
 
 @dataclass
@@ -103,7 +98,8 @@ def find_runs(directories: Iterable[Path]) -> List[Path]:
     """
     found: Dict[Path, Path] = {}
     for directory in directories:
-        runs = [directory] if is_run(directory) else [path for path in _entries(directory) if is_run(path)]
+        places = [directory] if RunDirectory(directory).is_run() else _entries(directory)
+        runs = [path for path in places if RunDirectory(path).is_run()]
         if not runs:
             what = "no run in this directory" if directory.is_dir() else "no such directory"
             raise UserError(f"{directory}: {what}; expected what 'hmtl train -s' wrote, or a directory that holds some")
@@ -112,18 +108,10 @@ def find_runs(directories: Iterable[Path]) -> List[Path]:
     return list(found.values())
 
 
-def is_run(directory: Path) -> bool:
-    """Whether this is a serialization directory, of a run that has only begun perhaps."""
-    return (directory / "config.json").is_file() and any(
-        (directory / name).exists() for name in ("meta.json", "vocabulary", "out.log")
-    )
-
-
 def metrics_by_epoch(directory: Path) -> List[Metrics]:
     """The metrics of the epochs that are done, in their order."""
-    matches = (re.fullmatch(r"metrics_epoch_(\d+)\.json", path.name) for path in _entries(directory))
-    epochs = sorted(int(match[1]) for match in matches if match is not None)
-    return [{**_read_json(directory / f"metrics_epoch_{epoch}.json"), "epoch": epoch} for epoch in epochs]
+    run = RunDirectory(directory)
+    return [{**_read_json(run.epoch_metrics(epoch)), "epoch": epoch} for epoch in run.epochs()]
 
 
 def trained_tasks(epochs: List[Metrics]) -> List[str]:
@@ -201,7 +189,7 @@ def _patience_left(patience: Optional[int], newest: Metrics, task: str) -> Optio
 
 def _test_figures(directory: Path) -> Dict[str, Dict[str, float]]:
     """The F1 figures of each task with its own best weights, where `scripts/evaluate.py` has written them."""
-    path = directory / "evaluation.json"
+    path = RunDirectory(directory).evaluation()
     if not path.exists():
         return {}
     evaluation = _read_json(path)
@@ -211,12 +199,12 @@ def _test_figures(directory: Path) -> Dict[str, Dict[str, float]]:
         task: figures_of(scores["metrics"])
         for weights, by_task in evaluation.get("scores", {}).items()
         for task, scores in by_task.items()
-        if weights == f"best_{task}"
+        if is_best_for(weights, task)
     }
 
 
 def _status(directory: Path, epochs: List[Metrics], changed: float) -> str:
-    path = directory / "metrics.json"
+    path = RunDirectory(directory).metrics
     # Those of a finished run that was recovered to train on are of an earlier epoch.
     if path.exists() and _read_json(path).get("epoch") == (epochs[-1]["epoch"] if epochs else None):
         return FINISHED
@@ -225,7 +213,7 @@ def _status(directory: Path, epochs: List[Metrics], changed: float) -> str:
 
 def _last_change(directory: Path) -> float:
     times = [0.0]
-    for path in (path for pattern in _WRITTEN_IN_TRAINING for path in directory.glob(pattern)):
+    for path in RunDirectory(directory).written_in_training():
         with suppress(FileNotFoundError):  # a run that trains removes old checkpoints
             times.append(path.stat().st_mtime)
     return max(times)
@@ -256,13 +244,13 @@ def _trainer_options(directory: Path) -> Dict[str, Any]:
 
 
 def _configuration(directory: Path) -> Dict[str, Any]:
-    path = directory / "config.json"
+    path = RunDirectory(directory).config
     # A trainer that was built in Python leaves none.
     return _read_json(path) if path.exists() else {}
 
 
 def _configuration_name(directory: Path) -> Optional[str]:
-    path = directory / COMMAND
+    path = RunDirectory(directory).command
     # Runs of AllenNLP's own command line have none.
     return _read_json(path).get("configuration") if path.exists() else None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, Optional
 
 from hmtl.errors import UserError
+from hmtl.runs.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Metric:
         UserError
             Where the epoch has no such metric; names those that it has.
         """
-        path = run / f"metrics_epoch_{epoch}.json"
+        path = RunDirectory(run).epoch_metrics(epoch)
         try:
             metrics: Dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:

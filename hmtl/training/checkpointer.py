@@ -3,28 +3,21 @@
 import json
 import logging
 import os
-import re
 import time
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple, Union
+from typing import Any, Dict, List, Optional, Set, Tuple, Union
 
 from allennlp.training.checkpointer import Checkpointer
 from allennlp.training.trainer import Trainer, TrainerCheckpoint
 
 from hmtl.common.files import fingerprint, load_state, save_state, write_json
 from hmtl.errors import ConfigurationError, UserError
-from hmtl.training.run_directory import forget
+from hmtl.runs.claiming import forget
+from hmtl.runs.run_directory import MANIFEST, MODEL_STATE, TRAINING_STATE, Point, RunDirectory
 
 logger = logging.getLogger(__name__)
 
 MIN_KEPT = 2
-
-
-class Point(NamedTuple):
-    """A moment of training."""
-
-    epochs_completed: int
-    batches_in_epoch_completed: int
 
 
 @Checkpointer.register("verified")
@@ -71,7 +64,7 @@ class VerifiedCheckpointer(Checkpointer):
                 f"checkpointer.keep_most_recent_by_count: expected at least {MIN_KEPT} (the one before is the way back "
                 f"from a damaged file), got {keep_most_recent_by_count}"
             )
-        self._directory = Path(serialization_dir)
+        self._run = RunDirectory(serialization_dir)
 
     def save_checkpoint(self, trainer: Trainer) -> None:
         """Writes a checkpoint, unless the last one is of the same moment, and removes what is no longer kept.
@@ -97,7 +90,7 @@ class VerifiedCheckpointer(Checkpointer):
         write_json(manifest, files)
         self._last_saved = point
         self._last_save_time = time.time()
-        forget(self._directory)
+        forget(self._run.path)
         self._remove_old()
 
     def find_latest_checkpoint(self) -> Optional[Tuple[str, str]]:
@@ -126,7 +119,7 @@ class VerifiedCheckpointer(Checkpointer):
             return None
         model_state, training_state = (load_state(path) for path in self._state_paths(point))
         self._last_saved = point
-        for later in self._points("checkpoint", "json"):
+        for later in self._points(MANIFEST):
             if later > point:
                 self._remove(later)
         return TrainerCheckpoint(model_state, training_state)
@@ -140,8 +133,8 @@ class VerifiedCheckpointer(Checkpointer):
         self._last_save_num_epochs_completed, self._last_save_num_batches_in_epoch_completed = point
 
     def _newest_intact(self) -> Optional[Point]:
-        points = self._points("checkpoint", "json")
-        for point in sorted(self._points("*_state", "th") - points):
+        points = self._points(MANIFEST)
+        for point in sorted(self._points(MODEL_STATE, TRAINING_STATE) - points):
             paths = ", ".join(str(path) for path in self._state_paths(point) if path.exists())
             logger.warning("%s: not used, as its checkpoint was never completed", paths)
         damages: List[str] = []
@@ -153,7 +146,7 @@ class VerifiedCheckpointer(Checkpointer):
             damages.append(damage)
         if damages:
             raise UserError(
-                f"no checkpoint in {self._directory} is intact ({'; '.join(damages)}); bring a file back, "
+                f"no checkpoint in {self._run.path} is intact ({'; '.join(damages)}); bring a file back, "
                 "or start over with --force"
             )
         return None
@@ -184,11 +177,11 @@ class VerifiedCheckpointer(Checkpointer):
         count, age = self._keep_most_recent_by_count, self._keep_most_recent_by_age
         if count is None and age is None:
             return
-        points = sorted(self._points("checkpoint", "json"), reverse=True)
+        points = sorted(self._points(MANIFEST), reverse=True)
         keep = set(points[: count or MIN_KEPT])
         if age is not None:
             keep |= {point for point in points if time.time() - self._manifest_path(point).stat().st_mtime <= age}
-        for point in self._points("*", "*") - keep:
+        for point in self._points() - keep:
             self._remove(point)
 
     def _remove(self, point: Point) -> None:
@@ -196,18 +189,22 @@ class VerifiedCheckpointer(Checkpointer):
         for path in (self._manifest_path(point), *self._state_paths(point)):
             path.unlink(missing_ok=True)
 
-    def _points(self, stem: str, suffix: str) -> Set[Point]:
-        shard = f"_w{self._rank}" if self.state_is_sharded else ""
-        name = re.compile(rf"(?:checkpoint|model_state|training_state)_e(\d+)_b(\d+){shard}\.(?:json|th)")
-        matches = (name.fullmatch(path.name) for path in self._directory.glob(f"{stem}_e*_b*{shard}.{suffix}"))
-        return {Point(int(match[1]), int(match[2])) for match in matches if match is not None}
+    @property
+    def _worker(self) -> Optional[int]:
+        """The rank of this worker where each keeps a part of the state, as AllenNLP's accelerators may have it."""
+        return self._rank if self.state_is_sharded else None
+
+    def _points(self, *kinds: str) -> Set[Point]:
+        return self._run.points(*kinds, worker=self._worker)
 
     def _state_paths(self, point: Point) -> Tuple[Path, Path]:
-        return Path(self._model_state_path(*point)), Path(self._training_state_path(*point))
+        model_path, training_path = (
+            self._run.checkpoint_file(kind, point, self._worker) for kind in (MODEL_STATE, TRAINING_STATE)
+        )
+        return model_path, training_path
 
     def _manifest_path(self, point: Point) -> Path:
-        model_path, _ = self._state_paths(point)
-        return model_path.with_name(model_path.name.replace("model_state", "checkpoint")).with_suffix(".json")
+        return self._run.checkpoint_file(MANIFEST, point, self._worker)
 
 
 # A configuration names no type where it means this one, or one derived from it.

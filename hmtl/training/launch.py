@@ -19,20 +19,21 @@ from allennlp.commands.train import TrainModel, _train_worker
 from allennlp.common import Params, Tqdm, plugins, util
 from allennlp.common import logging as common_logging
 from allennlp.common.checks import check_for_gpu
-from allennlp.common.meta import META_NAME, Meta
+from allennlp.common.meta import Meta
 from allennlp.models import Model
 from allennlp.models.archival import verify_include_in_archive
 from torch import distributed
 
-from hmtl.common.archives import CONFIG_NAME, archive_model
+from hmtl.common.archives import archive_model
 from hmtl.common.distributed import from_primary, leave, limit_waiting, wait_for_all
 from hmtl.common.files import whole_file, write_json
-from hmtl.common.packages import COMMAND_NAME, include_packages_of_run, packages_of_run
 from hmtl.common.packages import include_package as import_package
+from hmtl.common.packages import include_packages_of_run, packages_of_run
 from hmtl.errors import ConfigurationError, UserError
+from hmtl.runs.claiming import RunLock, claimed, set_aside
+from hmtl.runs.run_directory import RunDirectory
 from hmtl.training.check import check_configuration
 from hmtl.training.recovery import check_recoverable, read_back_vocabulary
-from hmtl.training.run_directory import RunLock, claimed, entries, is_trained, set_aside
 from hmtl.training.supervisor import LostWorker, how_to_go_on, run_workers
 
 logger = logging.getLogger(__name__)
@@ -133,7 +134,7 @@ def train_model(
             prepare(stack)
             model = _train_here(job)
         if not dry_run and node_rank == 0 and (place is None or place.rank == 0):
-            with whole_file(os.path.join(serialization_dir, "model.tar.gz")) as archive:
+            with whole_file(RunDirectory(serialization_dir).archive) as archive:
                 archive_model(serialization_dir, archive_path=archive, include_in_archive=archived)
     return None if dry_run or return_model is False else model
 
@@ -152,16 +153,17 @@ def _prepare_directory(
     """What has to be there before the first worker looks; the directory is claimed until the stack closes."""
     if how.recover and how.force:
         raise UserError("--recover goes on with a run and --force replaces it; give one of them")
+    run = RunDirectory(serialization_dir)
     lock = stack.enter_context(claimed(serialization_dir))
     if how.recover:
         check_recoverable(params, serialization_dir)
-    elif entries(serialization_dir) and not how.force:
-        goes_on = "--recover goes on with the run in it, " if is_trained(serialization_dir) else ""
+    elif run.entries() and not how.force:
+        goes_on = "--recover goes on with the run in it, " if run.is_trained() else ""
         raise UserError(
             f"{serialization_dir}: already exists and is not empty; {goes_on}--force replaces what is there, and -s "
             "names another directory"
         )
-    elif how.dry_run and is_trained(serialization_dir):
+    elif how.dry_run and run.is_trained():
         raise UserError(
             f"{serialization_dir}: holds a trained run, which --force would replace by what --dry-run writes; name "
             "another directory"
@@ -170,10 +172,10 @@ def _prepare_directory(
     verify_include_in_archive(params.get("include_in_archive", None))
     if how.force:
         set_aside(serialization_dir)
-    params.to_file(os.path.join(serialization_dir, CONFIG_NAME))
-    Meta.new().to_file(os.path.join(serialization_dir, META_NAME))
+    params.to_file(os.fspath(run.config))
+    Meta.new().to_file(run.meta)
     if not how.recover:
-        write_json(os.path.join(serialization_dir, COMMAND_NAME), command)
+        write_json(run.command, command)
     return lock
 
 

@@ -3,7 +3,6 @@
 import inspect
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any, Dict, Union
 
@@ -12,6 +11,7 @@ from allennlp.data import Vocabulary
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 
 from hmtl.errors import UserError
+from hmtl.runs.run_directory import RunDirectory
 
 # What may change when a run goes on: when training ends and what it keeps, and so nothing that the updates so far
 # depended on.
@@ -35,12 +35,12 @@ def read_back_vocabulary(params: Params, serialization_dir: Union[str, os.PathLi
 
     Does nothing where the run has no checkpoint: only the first one proves that the vocabulary was written to its end.
     """
-    directory = Path(serialization_dir)
-    if not any(directory.glob("checkpoint_e*_b*.json")):
+    run = RunDirectory(serialization_dir)
+    if not run.has_checkpoint():
         return
     built: Params = params.pop("vocabulary", {})
     tokens = {key: built.get(key) for key in ("padding_token", "oov_token") if built.get(key) is not None}
-    params["vocabulary"] = {"type": "of_run", "directory": str(directory / "vocabulary"), **tokens}
+    params["vocabulary"] = {"type": "of_run", "directory": str(run.vocabulary), **tokens}
 
 
 def check_recoverable(params: Params, serialization_dir: Union[str, os.PathLike]) -> None:
@@ -56,9 +56,9 @@ def check_recoverable(params: Params, serialization_dir: Union[str, os.PathLike]
         had more epochs already.
     """
     directory = Path(serialization_dir)
-    path = directory / "config.json"
+    path = RunDirectory(directory).config
     if not path.exists():
-        found = "no config.json there" if directory.exists() and any(directory.iterdir()) else "no run there"
+        found = f"no {path.name} there" if directory.exists() and any(directory.iterdir()) else "no run there"
         raise UserError(f"{directory}: nothing to recover, {found}; the same command without --recover begins one")
     try:
         old = Params(json.loads(path.read_text(encoding="utf-8"))).as_flat_dict()
@@ -90,8 +90,7 @@ def _check_epochs(params: Params, directory: Path, old: Dict[str, Any], new: Dic
                 "had other learning rates; begin anew, or fine-tune from this run"
             )
     wanted = new.get(key)
-    names = (re.fullmatch(r"checkpoint_e(\d+)_b\d+", path.stem) for path in directory.glob("checkpoint_e*_b*.json"))
-    done = max((int(name[1]) for name in names if name), default=0)
+    done = RunDirectory(directory).epochs_in_checkpoint()
     if isinstance(wanted, int) and wanted < done:
         raise UserError(f"{place}, but the run has had {done} epochs already; expected at least as many")
 

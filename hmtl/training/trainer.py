@@ -31,12 +31,14 @@ from hmtl.common.distributed import (
     rank,
     wait_for_all,
 )
+from hmtl.common.file_names import BEST
 from hmtl.common.files import write_json
 from hmtl.common.stop_signals import StopSignals, TrainingStopped
-from hmtl.common.weights import BEST, SUFFIX, find_weights, load_into, save_weights
+from hmtl.common.weights import find_weights, load_into, save_weights
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.errors import UserError
 from hmtl.models.hmtl import HMTL
+from hmtl.runs.run_directory import BEST_OVERALL, RunDirectory, best_weights_name
 from hmtl.tasks.task_head import TaskHead
 from hmtl.training.callbacks import LearningCurves
 from hmtl.training.callbacks.embedding_cache import FillEmbeddingCaches
@@ -57,14 +59,8 @@ from hmtl.training.update import Updater
 logger = logging.getLogger(__name__)
 
 SHARED = "shared"
-BEST_OVERALL = f"{BEST}{SUFFIX}"
 # So often distributed workers ask one another for a signal, which waits for the device.
 UPDATES_BETWEEN_AGREEMENTS = 10
-
-
-def best_weights_name(task: str) -> str:
-    """The file of the weights that were best for a task."""
-    return f"{BEST}_{task}{SUFFIX}"
 
 
 @Trainer.register("multi_task", constructor="from_partial_objects")
@@ -344,7 +340,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         if self._primary:
             for name in improved:
                 self._save_model_state(os.path.join(self._serialization_dir, name))
-            write_json(os.path.join(self._serialization_dir, f"metrics_epoch_{epoch}.json"), metrics)
+            write_json(RunDirectory(self._serialization_dir).epoch_metrics(epoch), metrics)
         self._maybe_save_checkpoint()
         self._stop_if_asked()
 

@@ -12,10 +12,10 @@ import torch
 from hmtl.common.figures import LAST_TOKENS, STRICT
 from hmtl.common.files import atomic_write
 from hmtl.errors import UserError
-from hmtl.evaluation.evaluate import is_best_for
 from hmtl.metrics.coreference_scores import AVERAGED, Singletons, document_fractions
 from hmtl.metrics.relation_scores import last_tokens
 from hmtl.models.hmtl import HMTL
+from hmtl.runs.run_directory import is_best_for
 from hmtl.tasks.task_head import TaskHead
 
 # The document and the number of the sentence in it; -1 is the whole document.

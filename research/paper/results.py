@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from hmtl.common.figures import FIGURES, LAST_TOKENS, STRICT, figures_of
 from hmtl.errors import UserError
+from hmtl.runs.run_directory import RunDirectory, best_stem
 from hmtl.runs.summaries import Metrics, flat_options, metrics_by_epoch, validation_metric
 from research.paper.counts import Counts, counts_name
 from research.paper.experiment import SEED_KEYS, Record, read_record
@@ -81,7 +82,7 @@ class Result:
 
     def options(self) -> Dict[str, Any]:
         """Its configuration by dotted keys, without seeds."""
-        options = flat_options(_read(self.directory / "config.json"))
+        options = flat_options(_read(RunDirectory(self.directory).config))
         return {key: value for key, value in options.items() if key not in SEED_KEYS}
 
     def embedding(self) -> Dict[str, Any]:
@@ -139,7 +140,7 @@ def counts_of(result: Result, column: Column, whole_documents: bool) -> Counts:
 
 
 def _result(directory: Path, record: Record) -> Result:
-    evaluation = _read(directory / "evaluation.json")
+    evaluation = _read(RunDirectory(directory).evaluation())
     given = evaluation["gold_mentions"]
     scores, baselines = {}, {}
     for task in evaluation["tasks"]:
@@ -147,7 +148,7 @@ def _result(directory: Path, record: Record) -> Result:
             scores[Column(task, task in given, figure)] = Score(f1, directory / counts_name(task, figure=figure))
         for figure, f1 in _baseline_figures(evaluation, task).items():
             baselines[Column(task, task in given, figure)] = f1
-    with_gold = directory / "evaluation_gold_mentions.json"
+    with_gold = RunDirectory(directory).evaluation(gold_mentions=True)
     if with_gold.is_file():
         evaluation_with_gold = _read(with_gold)
         for task in evaluation_with_gold["gold_mentions"]:
@@ -163,7 +164,7 @@ def _result(directory: Path, record: Record) -> Result:
 
 def _own_figures(evaluation: Dict[str, Any], task: str, directory: Path) -> Dict[str, float]:
     """The figures of the weights that were best for the task."""
-    figures = figures_of(evaluation["scores"][f"best_{task}"][task]["metrics"])
+    figures = figures_of(evaluation["scores"][best_stem(task)][task]["metrics"])
     if LAST_TOKENS in figures and STRICT not in figures:
         raise UserError(
             f"{directory}: evaluated by an earlier version, which scored relations by their last tokens alone; remove "

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from hmtl.common.characters import visible_lines
-from hmtl.jobs.launch import end_with_parent
+from hmtl.jobs.child_process import end_with_parent
+from hmtl.runs.run_directory import RunDirectory, is_best_for
 from research.paper.experiment import RECORD, Record, read_record
 
 
@@ -51,7 +52,7 @@ class Job:
 def run(job: Job) -> None:
     """Trains and evaluates, and notes times, versions and commands in the directory, whatever comes."""
     directory = Path(job.directory)
-    recovered = any(directory.glob("checkpoint_e*_b*.json"))
+    recovered = RunDirectory(directory).has_checkpoint()
     record = _begin(job, recovered)
     begun, cpu_begun = time.time(), _cpu_seconds()
     part: Dict[str, Any] = {"begun": time.strftime("%Y-%m-%d %H:%M:%S"), "seconds": None, "cpu_seconds": None}
@@ -60,7 +61,7 @@ def run(job: Job) -> None:
         _write(record, directory)
     try:
         if not _is_trained(directory):
-            _train(job, recovered)
+            _train(job)
             record["training_ended"] = time.strftime("%Y-%m-%d %H:%M:%S")
         part["training_seconds"] = time.time() - begun
         _evaluate(directory, job.packages)
@@ -72,13 +73,10 @@ def run(job: Job) -> None:
             _write(record, directory)
 
 
-def _train(job: Job, recovered: bool) -> None:
+def _train(job: Job) -> None:
     from hmtl.cli import main
 
-    directory = Path(job.directory)
-    # Of a run that was killed before its first checkpoint nothing is left to go on with.
-    how = ["--recover"] if recovered else ["--force"] if directory.exists() else []
-    main([*_train_command(job), *how])
+    main([*_train_command(job), *RunDirectory(job.directory).resume_options()])
 
 
 def _train_command(job: Job) -> List[str]:
@@ -92,7 +90,7 @@ def _evaluate(directory: Path, packages: List[str]) -> None:
 
     import hmtl  # noqa: F401  registers what a configuration can name
     from hmtl.common.packages import include_package
-    from hmtl.evaluation.evaluate import evaluate_run, is_best_for, load_run
+    from hmtl.evaluation.evaluate import evaluate_run, load_run
     from research.paper.counts import Counting, counts_name
 
     for package in packages:
@@ -101,7 +99,7 @@ def _evaluate(directory: Path, packages: List[str]) -> None:
     trained = load_run(directory)
     counting = Counting(trained.model)
     evaluation = evaluate_run(trained, device=device, observed=counting.observed)
-    evaluation.write(directory / "evaluation.json")
+    evaluation.write(RunDirectory(directory).evaluation())
     print(visible_lines(evaluation.table()), flush=True)
     for (task, figure), counts in counting.counts.items():
         counts.write(directory / counts_name(task, figure=figure))
@@ -113,7 +111,7 @@ def _evaluate(directory: Path, packages: List[str]) -> None:
         given = load_run(directory, [trained.weights[name].name for name in names])
         counting = Counting(given.model)
         evaluation = evaluate_run(given, gold_mentions=True, device=device, observed=counting.observed)
-        evaluation.write(directory / "evaluation_gold_mentions.json")
+        evaluation.write(RunDirectory(directory).evaluation(gold_mentions=True))
         print(visible_lines(evaluation.table()), flush=True)
         for (task, figure), counts in counting.counts.items():
             if task in tasks:
@@ -122,7 +120,7 @@ def _evaluate(directory: Path, packages: List[str]) -> None:
 
 def _is_trained(directory: Path) -> bool:
     # The last file that training writes, whole or not at all.
-    return (directory / "model.tar.gz").is_file()
+    return RunDirectory(directory).archive.is_file()
 
 
 def _begin(job: Job, recovered: bool) -> Record:

@@ -1,43 +1,19 @@
 """Runs what is missing of an experiment, several runs at once where asked to."""
 
 import json
-import signal
 import sys
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 from tqdm import tqdm
 
 from hmtl.common.overrides import joined
-from hmtl.common.stop_signals import StopSignals, TrainingStopped
-from hmtl.common.terminal import is_terminal
 from hmtl.errors import UserError
-from hmtl.jobs.executor import Executor, TrialProcess, failure_reason
+from hmtl.jobs.executor import Executor
+from hmtl.jobs.job_pool import JobPool, JobsStopped, RunningJob
 from research.paper.experiment import Experiment, seed_overrides
 from research.paper.run import Job
-
-SECONDS_BETWEEN_LOOKS = 0.5
-
-
-class ReproductionStopped(TrainingStopped):
-    """The runs ended early because of a signal; the same command goes on."""
-
-    def __init__(self, signum: int, finished: int, wanted: int, output: Path) -> None:
-        self.exit_code = 128 + signum
-        verb = "interrupted" if signum == signal.SIGINT else "terminated"
-        Exception.__init__(
-            self, f"{verb}; {finished} of {wanted} runs are finished, and the same command goes on with {output}"
-        )
-
-
-@dataclass
-class _Running:
-    experiment: Experiment
-    process: TrialProcess
-    # Where the output of this process begins in its log, which may hold that of one before.
-    log_start: int
 
 
 class Runner:
@@ -74,14 +50,12 @@ class Runner:
     ) -> None:
         self._experiments = experiments
         self._configs = configs
-        self._executor = executor
-        self._jobs = jobs
         self._preset = preset
         self._overrides = overrides
         self._command = list(command)
         self._packages = list(packages)
-        self._running: List[_Running] = []
-        self._shown = ""
+        self._pool: JobPool[Experiment] = JobPool(executor, jobs)
+        self._failed: Dict[Experiment, str] = {}
 
     def run(self) -> Dict[Experiment, str]:
         """Runs all that is not finished; returns the reasons of those that failed.
@@ -90,29 +64,26 @@ class Runner:
 
         UserError
             Where a finished run was made with another preset or other overrides.
-        ReproductionStopped
+        JobsStopped
             After a SIGINT or SIGTERM; the processes have saved their checkpoints.
         """
         missing = [experiment for experiment in self._experiments if not self._is_finished(experiment)]
-        failed: Dict[Experiment, str] = {}
-        signals, wanted = StopSignals(), len(self._experiments)
-        with signals.noted(), tqdm(total=wanted, initial=wanted - len(missing), unit="run", desc="runs") as bar:
-            try:
-                while missing or self._running:
-                    if signals.received is not None:
-                        self._stop_all()
-                        raise ReproductionStopped(
-                            signals.received, bar.n - len(failed), wanted, self._experiments[0].output
-                        )
-                    while missing and len(self._running) < self._jobs:
-                        self._start(missing.pop(0))
-                    for running in list(self._running):
-                        self._look_at(running, failed, bar)
-                    self._show(bar)
-                    time.sleep(SECONDS_BETWEEN_LOOKS)
-            finally:
-                self._stop_all()
-        return failed
+        wanted = len(self._experiments)
+
+        def start_next() -> bool:
+            if missing:
+                self._start(missing.pop(0))
+                return True
+            return False
+
+        with self._pool, tqdm(total=wanted, initial=wanted - len(missing), unit="run", desc="runs") as bar:
+            for running, code in self._pool.run(start_next):
+                self._look_at(running, code, bar)
+                self._pool.show(bar, ", ".join(each.job.name for each in self._pool.running))
+            if self._pool.received is not None:
+                finished, output = bar.n - len(self._failed), self._experiments[0].output
+                raise JobsStopped(self._pool.received, finished, wanted, "runs", output)
+        return self._failed
 
     def _is_finished(self, experiment: Experiment) -> bool:
         record = experiment.record()
@@ -141,33 +112,14 @@ class Runner:
         )
 
     def _start(self, experiment: Experiment) -> None:
-        experiment.log.parent.mkdir(parents=True, exist_ok=True)
-        log_start = experiment.log.stat().st_size if experiment.log.exists() else 0
-        process = self._executor.start([json.dumps(asdict(self._job(experiment)))], experiment.log)
-        self._running.append(_Running(experiment, process, log_start))
+        self._pool.start(experiment, [json.dumps(asdict(self._job(experiment)))], experiment.log)
 
-    def _look_at(self, running: _Running, failed: Dict[Experiment, str], bar: tqdm) -> None:
-        code = running.process.poll()
+    def _look_at(self, running: RunningJob[Experiment], code: Optional[int], bar: tqdm) -> None:
         if code is None:
             return
-        self._running.remove(running)
-        experiment, outcome = running.experiment, "finished"
+        experiment, outcome = running.job, "finished"
         if code != 0:
-            failed[experiment] = failure_reason(code, experiment.log, running.log_start)
-            outcome = f"failed: {failed[experiment]} (all of it in {experiment.log})"
+            self._failed[experiment] = running.failure_reason(code)
+            outcome = f"failed: {self._failed[experiment]} (all of it in {experiment.log})"
         bar.update()
         bar.write(f"{experiment.directory}: {outcome}", file=sys.stderr)
-
-    def _show(self, bar: tqdm) -> None:
-        names = ", ".join(running.experiment.name for running in self._running)
-        if is_terminal() or names != self._shown:  # a log gets a line only where something is new
-            bar.set_postfix_str(names)
-            self._shown = names
-
-    def _stop_all(self) -> None:
-        """Ends the processes, which save what they have: the same runs are gone on with."""
-        for running in self._running:
-            running.process.stop()
-        while any(running.process.poll() is None for running in self._running):
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-        self._running.clear()

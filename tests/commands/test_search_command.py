@@ -14,7 +14,7 @@ import pytest
 from allennlp.common import Params
 
 from hmtl.cli import main
-from hmtl.jobs import launch
+from hmtl.jobs import child_process
 from hmtl.jobs.ray_executor import RayExecutor
 from hmtl.runs.summaries import metrics_by_epoch, summarize
 
@@ -142,7 +142,7 @@ def test_help(capsys):
 
 def test_a_trial_whose_search_is_gone_does_not_begin():
     # As a file: importing hmtl takes longer than all the rest.
-    command = [sys.executable, launch.__file__, str(os.getpid() + 1), "--help"]
+    command = [sys.executable, child_process.__file__, str(os.getpid() + 1), "--help"]
     assert subprocess.run(command, capture_output=True).returncode == 143
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from hmtl.cli import main
-from hmtl.common.weights import SUFFIX, save_weights
+from hmtl.common.file_names import SUFFIX
+from hmtl.common.weights import save_weights
 from hmtl.corpora import GumCorpus
 from hmtl.data.dataset_readers import TaggingReader
 from hmtl.document import Document, Span, write_jsonl

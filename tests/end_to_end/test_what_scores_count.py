@@ -12,7 +12,8 @@ import torch
 from _jsonnet import evaluate_snippet
 
 from hmtl.cli import main
-from hmtl.common.weights import SUFFIX, save_weights
+from hmtl.common.file_names import SUFFIX
+from hmtl.common.weights import save_weights
 from hmtl.document import Document, Relation, Span, read_jsonl, write_jsonl
 from hmtl.evaluation.evaluate import load_run
 from hmtl.predictors import HMTLPredictor

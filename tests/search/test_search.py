@@ -13,11 +13,12 @@ from typing import Any, Callable, Dict, List
 import pytest
 
 from hmtl.errors import UserError
-from hmtl.jobs.executor import LocalExecutor
+from hmtl.jobs.executor import LocalExecutor, num_cores
+from hmtl.jobs.job_pool import JobsStopped
 from hmtl.search.directory import CONFIGURATION
 from hmtl.search.metric import Metric
 from hmtl.search.report import Report
-from hmtl.search.search import Search, SearchStopped
+from hmtl.search.search import Search
 from hmtl.search.space import SearchSpace
 from hmtl.search.study import Trials
 
@@ -27,7 +28,7 @@ X = {"trainer.x": {"type": "float", "low": 0.0, "high": 1.0}}
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hmtl.search.search.SECONDS_BETWEEN_LOOKS", 0.02)
+    monkeypatch.setattr("hmtl.jobs.job_pool.SECONDS_BETWEEN_LOOKS", 0.02)
 
 
 @pytest.fixture
@@ -175,7 +176,7 @@ def test_a_signal_stops_the_trials_and_the_same_search_goes_on_with_them(search,
     space, trainer = {"trainer.x": choices(0.1, 0.2, 0.3)}, {"num_epochs": 6, "seconds": 0.3}
     thread = threading.Thread(target=interrupt)
     thread.start()
-    with pytest.raises(SearchStopped, match=f"1 of 3 trials are finished, .* goes on with {tmp_path}") as stopped:
+    with pytest.raises(JobsStopped, match=f"1 of 3 trials are finished, .* goes on with {tmp_path}") as stopped:
         search(space, trainer=trainer, sampler="grid", wanted=3)
     thread.join()
     assert stopped.value.exit_code == 128 + signum
@@ -197,7 +198,7 @@ def test_trials_at_once_share_the_cores(search, tmp_path, monkeypatch):
     executor = LocalExecutor(2, devices=["4", "7"])
     assert executor._environment(0)["CUDA_VISIBLE_DEVICES"] == "4"
     assert executor._environment(1)["CUDA_VISIBLE_DEVICES"] == "7"
-    threads = max(1, len(os.sched_getaffinity(0)) // 2)
+    threads = max(1, num_cores() // 2)
     assert executor._environment(1)["OMP_NUM_THREADS"] == str(threads)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert "OMP_NUM_THREADS" not in executor._environment(1)

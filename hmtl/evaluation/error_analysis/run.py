@@ -3,11 +3,11 @@
 import os
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple, Type, Union
 
 import torch
 
+from hmtl.common.file_names import BEST
 from hmtl.common.files import write_json
 from hmtl.errors import UserError
 from hmtl.evaluation.error_analysis.coreference import CoreferenceErrors
@@ -15,10 +15,10 @@ from hmtl.evaluation.error_analysis.relations import RelationErrors
 from hmtl.evaluation.error_analysis.section import Section
 from hmtl.evaluation.error_analysis.spans import SpanErrors
 from hmtl.evaluation.evaluate import Run
+from hmtl.runs.run_directory import BEST_OVERALL, best_stem, best_weights_name
 from hmtl.tasks.task_head import Layer, TaskHead
 from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.findable_gold import FindableGold, findable_gold
-from hmtl.training.trainer import BEST_OVERALL, best_weights_name
 
 
 class _Analyser(Protocol):
@@ -138,8 +138,7 @@ def analyse_run(
 
 
 def _weights_of(run: Run, task: str) -> str:
-    names = [Path(name).stem for name in (best_weights_name(task), BEST_OVERALL)]
-    for name in names:
+    for name in (best_stem(task), BEST):
         if name in run.weights:
             return name
     raise UserError(f"{run.directory}: no weights for '{task}'; expected {best_weights_name(task)} or {BEST_OVERALL}")

@@ -17,11 +17,9 @@ from hmtl.common.files import write_json
 from hmtl.errors import UserError
 from hmtl.models.finetuning.transfer import Transfer, parts_of, transfer
 from hmtl.models.hmtl import HMTL, Level, load_hmtl_archive
+from hmtl.runs.run_directory import RunDirectory
 
 logger = logging.getLogger(__name__)
-
-# Where a run keeps what was taken from the archive.
-FINETUNING_NAME = "finetuning.json"
 
 
 @Model.register("hmtl_finetuned")
@@ -66,9 +64,9 @@ class FinetunedHMTL(HMTL):
         chosen = self._parts_to_freeze(freeze or [])
         if pretrained_file is None:
             return
-        directory = None if serialization_dir is None else Path(serialization_dir)
-        if directory is not None and any(directory.glob("checkpoint_e*_b*.json")):
-            self._freeze(_read_report(directory).frozen)
+        run = None if serialization_dir is None else RunDirectory(serialization_dir)
+        if run is not None and run.has_checkpoint():
+            self._freeze(_read_report(run.finetuning).frozen)
             return
         report = transfer(cast(HMTL, load_hmtl_archive(pretrained_file).model), self, chosen)
         report.frozen = [part for part in chosen if part in report.taken]
@@ -76,8 +74,8 @@ class FinetunedHMTL(HMTL):
         for part in sorted(set(chosen) - set(report.frozen)):
             logger.warning("%s is trained all the same, as it is reinitialised", part)
         _log(pretrained_file, report)
-        if directory is not None and directory.is_dir() and rank() == 0:
-            write_json(directory / FINETUNING_NAME, {"archive": os.fspath(pretrained_file), **asdict(report)})
+        if run is not None and run.path.is_dir() and rank() == 0:
+            write_json(run.finetuning, {"archive": os.fspath(pretrained_file), **asdict(report)})
 
     def _parts_to_freeze(self, names: List[str]) -> List[str]:
         parts = list(parts_of(self))
@@ -101,8 +99,7 @@ class FinetunedHMTL(HMTL):
             parts[name].requires_grad_(False)
 
 
-def _read_report(directory: Path) -> Transfer:
-    path = directory / FINETUNING_NAME
+def _read_report(path: Path) -> Transfer:
     if not path.exists():
         raise UserError(f"{path}: no such file; it says which parts of this run are frozen, and the run began with it")
     report: Dict[str, Any] = json.loads(path.read_text())

@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterable, List
 from allennlp.data import Instance, Vocabulary
 
 from hmtl.common.archives import extracted_archive
+from hmtl.common.file_names import VOCABULARY_NAME
 from hmtl.errors import UserError
 
 
@@ -58,9 +59,9 @@ def _words_of(archive_file: str) -> Dict[str, List[str]]:
 
 
 def _words_in(directory: Path) -> Dict[str, List[str]]:
-    if not (directory / "vocabulary").is_dir():
+    if not (directory / VOCABULARY_NAME).is_dir():
         raise UserError(f"{directory}: no vocabulary, so this is not the serialization directory of a run")
-    vocab = Vocabulary.from_files(directory / "vocabulary")
+    vocab = Vocabulary.from_files(directory / VOCABULARY_NAME)
     special = (vocab._padding_token, vocab._oov_token)
     return {
         namespace: [token for token in vocab.get_token_to_index_vocabulary(namespace) if token not in special]

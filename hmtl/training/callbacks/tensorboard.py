@@ -1,12 +1,12 @@
 """A run in TensorBoard."""
 
-import os
 import time
 from typing import Any, Dict, Optional
 
 from allennlp.training.callbacks import TrainerCallback
 from tensorboardX import SummaryWriter
 
+from hmtl.runs.run_directory import RunDirectory
 from hmtl.training.callbacks.task_log_writer import TRAIN, VALIDATION, TaskLogWriter, full_name
 
 
@@ -21,12 +21,11 @@ class TensorBoard(TaskLogWriter):
     def on_start(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:
         super().on_start(trainer, is_primary=is_primary, **kwargs)
         if is_primary:
-            directory = os.path.join(self.serialization_dir, "log")
+            directory = RunDirectory(self.serialization_dir).tensorboard
             # The name that the library gives would write over a file that was begun in the same second.
             suffix = f".{time.time_ns()}"
             self._writers = {
-                name: SummaryWriter(os.path.join(directory, name), filename_suffix=suffix)
-                for name in (TRAIN, VALIDATION)
+                name: SummaryWriter(str(directory / name), filename_suffix=suffix) for name in (TRAIN, VALIDATION)
             }
 
     def log_scalars(self, scalars: Dict[str, Any], log_prefix: str = "", epoch: Optional[int] = None) -> None:

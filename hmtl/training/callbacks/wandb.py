@@ -8,8 +8,10 @@ from typing import Any, Dict, List, Optional, Tuple
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.callbacks import TrainerCallback
 
-from hmtl.common.archives import CONFIG_NAME, read_json_object
+from hmtl.common.archives import read_json_object
+from hmtl.common.file_names import CONFIG_NAME
 from hmtl.errors import UserError
+from hmtl.runs.run_directory import LOG_NAME, RunDirectory
 from hmtl.training.callbacks.task_log_writer import TaskLogWriter, full_name
 
 
@@ -54,7 +56,7 @@ class WeightsAndBiases(TaskLogWriter):
         group: Optional[str] = None,
         notes: Optional[str] = None,
         tags: Optional[List[str]] = None,
-        files_to_save: Tuple[str, ...] = ("config.json", "out.log"),
+        files_to_save: Tuple[str, ...] = (CONFIG_NAME, LOG_NAME),
         wandb_kwargs: Optional[Dict[str, Any]] = None,
         **kwargs: Any,
     ) -> None:
@@ -82,7 +84,7 @@ class WeightsAndBiases(TaskLogWriter):
         import wandb
 
         directory = Path(self._arguments["dir"])
-        config = directory / CONFIG_NAME
+        config = RunDirectory(directory).config
         # A trainer that was built in Python leaves none.
         known = read_json_object(config) if config.exists() else None
         try:

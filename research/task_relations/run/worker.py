@@ -21,7 +21,9 @@ from allennlp.common import Params
 from hmtl.common.explain import explain, user_errors
 from hmtl.common.files import atomic_write, write_json
 from hmtl.common.stop_signals import TrainingStopped
-from hmtl.jobs.launch import end_with_parent
+from hmtl.jobs.child_process import end_with_parent
+from hmtl.runs.run_directory import RunDirectory
+from hmtl.runs.summaries import metrics_by_epoch
 from hmtl.training.callbacks.batch_losses import BATCH_LOSSES
 from hmtl.training.launch import train_model
 from research.task_relations.run.plan import RUNS, Plan
@@ -52,7 +54,7 @@ def train_one(plan: Plan, run: str) -> None:
 def train_in(directory: Path, experiment: Dict[str, Any]) -> None:
     """Trains an experiment, or goes on with it from its last checkpoint, without what a study does not look at: test
     data, and drawn curves."""
-    recover = any(directory.glob("checkpoint_e*_b*.json"))
+    recover = RunDirectory(directory).has_checkpoint()
     if directory.exists() and not recover:
         shutil.rmtree(directory)
     params = Params(json.loads(json.dumps(experiment)))
@@ -63,14 +65,13 @@ def train_in(directory: Path, experiment: Dict[str, Any]) -> None:
 
 
 def _scores(directory: Path, tasks: List[str], updates_per_epoch: int) -> List[Dict[str, Any]]:
-    epochs = [json.loads(path.read_text(encoding="utf-8")) for path in directory.glob("metrics_epoch_*.json")]
     return [
         {
             "task": task,
             "iteration": (metrics["epoch"] + 1) * updates_per_epoch,
             "f1": metrics[f"validation_{task}_f1"],
         }
-        for metrics in sorted(epochs, key=lambda metrics: metrics["epoch"])
+        for metrics in metrics_by_epoch(directory)
         for task in tasks
     ]
 

@@ -12,15 +12,16 @@ import pytest
 
 from hmtl.errors import UserError
 from hmtl.jobs.executor import LocalExecutor
+from hmtl.jobs.job_pool import JobsStopped
 from research.paper.experiment import Experiment
-from research.paper.runner import ReproductionStopped, Runner
+from research.paper.runner import Runner
 
 STAND_IN = (sys.executable, str(Path(__file__).with_name("stand_in_run.py")))
 
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("research.paper.runner.SECONDS_BETWEEN_LOOKS", 0.02)
+    monkeypatch.setattr("hmtl.jobs.job_pool.SECONDS_BETWEEN_LOOKS", 0.02)
 
 
 def runner(output: Path, overrides: Dict[str, Any], preset: str = "fast", jobs: int = 1) -> Runner:
@@ -60,7 +61,7 @@ def test_a_signal_stops_the_runs_and_the_same_command_goes_on(tmp_path, signum):
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    with pytest.raises(ReproductionStopped, match=f"1 of 4 runs are finished, .* goes on with {tmp_path}") as stopped:
+    with pytest.raises(JobsStopped, match=f"1 of 4 runs are finished, .* goes on with {tmp_path}") as stopped:
         runner(tmp_path, {"slow": "B"}).run()
     thread.join()
     assert stopped.value.exit_code == 128 + signum

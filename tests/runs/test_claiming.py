@@ -12,8 +12,9 @@ import pytest
 
 from hmtl.common import locks
 from hmtl.errors import UserError
-from hmtl.training import run_directory
-from hmtl.training.run_directory import REPLACED, RunLock, bring_back, claimed, entries, forget, set_aside
+from hmtl.runs import claiming
+from hmtl.runs.claiming import RunLock, bring_back, claimed, forget, set_aside
+from hmtl.runs.run_directory import RunDirectory
 
 OLD = {"checkpoint_e1_b0.json": "old", "vocabulary/labels.txt": "A\n", ".hidden": "too"}
 
@@ -36,7 +37,7 @@ def run(tmp_path: Path) -> Path:
 
 def test_a_run_is_set_aside_and_comes_back(run: Path) -> None:
     set_aside(run)
-    assert entries(run) == []
+    assert RunDirectory(run).entries() == []
     write(run, {"config.json": "new", "vocabulary/labels.txt": "new"})
     bring_back(run)
     assert read(run) == OLD
@@ -125,7 +126,7 @@ def test_a_kill_at_any_moment_of_a_replacement_loses_nothing(run: Path, moves: i
 
     killed(replace)
     with claimed(run):
-        assert {name: text for name, text in read(run).items() if name != run_directory.LOCK} == OLD
+        assert {name: text for name, text in read(run).items() if name != "run.lock"} == OLD
     assert read(run) == OLD
 
 
@@ -137,7 +138,7 @@ def test_the_next_process_brings_back_what_a_killed_one_replaced_and_says_so(run
             os.kill(os.getpid(), signal.SIGKILL)
 
     killed(replace)
-    assert (run / REPLACED).is_dir()
+    assert (run / ".replaced").is_dir()
     with claimed(run):
         pass
     assert read(run) == OLD
@@ -192,7 +193,7 @@ def test_a_kill_gives_the_lock_back(run: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     killed(hold)
-    assert (run / run_directory.LOCK).read_text()
+    assert (run / "run.lock").read_text()
     with claimed(run):
         pass
     assert read(run) == OLD
@@ -205,7 +206,7 @@ def _hold(lock: RunLock, ready: Any, done: Any) -> None:
 
 def test_a_worker_holds_the_lock_of_the_process_that_started_it(run: Path, monkeypatch, capsys) -> None:
     """Spawned, as the workers of distributed training are: they still write when that process is killed."""
-    monkeypatch.setattr(run_directory, "SECONDS_FOR_THE_OTHERS", 1)
+    monkeypatch.setattr(claiming, "SECONDS_FOR_THE_OTHERS", 1)
     context = get_context("spawn")
     ready, done = context.Event(), context.Event()
 
@@ -226,7 +227,7 @@ def test_a_worker_holds_the_lock_of_the_process_that_started_it(run: Path, monke
     deadline = time.monotonic() + 60
     while locks.is_running(worker) and time.monotonic() < deadline:
         time.sleep(0.1)
-    monkeypatch.setattr(run_directory, "SECONDS_FOR_THE_OTHERS", 30)
+    monkeypatch.setattr(claiming, "SECONDS_FOR_THE_OTHERS", 30)
     with claimed(run):
         pass
 

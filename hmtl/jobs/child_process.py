@@ -1,4 +1,4 @@
-"""`python -m hmtl.jobs.launch PID ...`: `hmtl ...` for as long as its parent, the process PID, lives.
+"""`python -m hmtl.jobs.child_process PID ...`: `hmtl ...` for as long as its parent, the process PID, lives.
 
 The trials of a search that is killed must not train on beside those of the search that goes on. On Linux they get a
 SIGTERM, which saves a checkpoint; elsewhere they run to their end.

@@ -1,4 +1,4 @@
-"""The directory of a run: it has one writer at a time, and loses no run to one that fails.
+"""The claim on the directory of a run: it has one writer at a time, and loses no run to one that fails.
 
 What `--force` replaces is kept in `.replaced`, within the directory, until the new run has its first checkpoint. A link
 to the directory, and a mount point, stay what they are: only their content moves.
@@ -18,26 +18,9 @@ from hmtl.common.explain import explain
 from hmtl.common.files import remove_left_partials
 from hmtl.common.locks import SECONDS_FOR_THE_OTHERS, is_running, take
 from hmtl.errors import UserError
+from hmtl.runs.run_directory import RunDirectory
 
 Directory = Union[str, os.PathLike]
-
-LOCK = "run.lock"
-# The run that is replaced, and its states on the way: moved out, brought back, no longer needed. A kill may leave each.
-REPLACED = ".replaced"
-_LEAVING, _RETURNING, _FORGOTTEN = f"{REPLACED}.leaving", f"{REPLACED}.returning", f"{REPLACED}.forgotten"
-_OURS = {LOCK, REPLACED, _LEAVING, _RETURNING, _FORGOTTEN}
-
-# What training writes before its first step.
-_BEFORE_TRAINING = {
-    "command.json",
-    "config.json",
-    "finetuning.json",
-    "meta.json",
-    "out.log",
-    "log",
-    "vocabulary",
-    "wandb",
-}
 
 
 class RunLock:
@@ -68,43 +51,32 @@ def claimed(directory: Directory) -> Iterator[RunLock]:
     UserError
         Where another process has the lock.
     """
-    run = Path(directory)
-    if run.exists() and not run.is_dir():
-        raise UserError(f"{run}: expected a directory, found a file")
-    existed = run.exists()
+    run = RunDirectory(directory)
+    if run.path.exists() and not run.path.is_dir():
+        raise UserError(f"{run.path}: expected a directory, found a file")
+    existed = run.path.exists()
     lock = _locked(run)
     try:
         _put_in_order(run)
-        remove_left_partials(run)
-        was_empty = not entries(run)
+        remove_left_partials(run.path)
+        was_empty = not run.entries()
         try:
             yield lock
         except BaseException as error:
             mistake = isinstance(error, Exception) and explain(error) is not None
-            if (run / REPLACED).exists() and not is_trained(run):
-                bring_back(run)
-            elif was_empty and mistake and _holds_no_training(run):
+            if run.replaced.exists() and not run.is_trained():
+                bring_back(run.path)
+            elif was_empty and mistake and not run.holds_training():
                 _empty(run)
-            elif is_trained(run):
-                forget(run)
+            elif run.is_trained():
+                forget(run.path)
             raise
-        forget(run)
+        forget(run.path)
     finally:
         _release(run, lock)
         if not existed:
             with suppress(OSError):  # not empty: a run
-                run.rmdir()
-
-
-def entries(directory: Directory) -> List[Path]:
-    """What is in a directory, without what this module keeps there."""
-    return sorted(path for path in Path(directory).iterdir() if path.name not in _OURS)
-
-
-def is_trained(directory: Directory) -> bool:
-    """Whether a run can be gone on with, or is finished: it has a checkpoint, or its archive."""
-    run = Path(directory)
-    return any(run.glob("checkpoint_e*_b*.json")) or (run / "model.tar.gz").exists()
+                run.path.rmdir()
 
 
 def set_aside(directory: Directory) -> None:
@@ -115,58 +87,58 @@ def set_aside(directory: Directory) -> None:
     OSError
         Where a part of it cannot be moved; all of it is then in its place.
     """
-    run = Path(directory)
-    if not entries(run):
+    run = RunDirectory(directory)
+    if not run.entries():
         return
-    (run / _LEAVING).mkdir()
+    run.leaving.mkdir()
     try:
-        _move(entries(run), run / _LEAVING)
+        _move(run.entries(), run.leaving)
     except OSError:
-        _take_back(run, _LEAVING)
+        _take_back(run, run.leaving)
         raise
-    (run / _LEAVING).rename(run / REPLACED)
+    run.leaving.rename(run.replaced)
 
 
 def bring_back(directory: Directory) -> None:
     """Puts the run that was set aside back into its place, instead of what is there."""
-    run = Path(directory)
-    if not (run / REPLACED).exists():
+    run = RunDirectory(directory)
+    if not run.replaced.exists():
         return
     try:
         _empty(run)
-        (run / REPLACED).rename(run / _RETURNING)
-        _take_back(run, _RETURNING)
+        run.replaced.rename(run.returning)
+        _take_back(run, run.returning)
     except OSError as error:
-        print(f"{run}: the run before is in {run / REPLACED}* and could not be moved back: {error}", file=sys.stderr)
+        print(f"{run.path}: the run before is in {run.replaced}* and could not be moved back: {error}", file=sys.stderr)
         raise
-    print(f"{run}: the run that was to be replaced is back", file=sys.stderr)
+    print(f"{run.path}: the run that was to be replaced is back", file=sys.stderr)
 
 
 def forget(directory: Directory) -> None:
     """Removes the run that was set aside."""
-    run = Path(directory)
-    if (run / REPLACED).exists():
+    run = RunDirectory(directory)
+    if run.replaced.exists():
         # Renamed first: half of a run must never come back.
-        (run / REPLACED).rename(run / _FORGOTTEN)
-        shutil.rmtree(run / _FORGOTTEN, ignore_errors=True)
+        run.replaced.rename(run.forgotten)
+        shutil.rmtree(run.forgotten, ignore_errors=True)
 
 
-def _put_in_order(run: Path) -> None:
+def _put_in_order(run: RunDirectory) -> None:
     """Finishes what a kill left undone."""
-    shutil.rmtree(run / _FORGOTTEN, ignore_errors=True)
-    for unfinished in (_LEAVING, _RETURNING):
-        if (run / unfinished).exists():
+    shutil.rmtree(run.forgotten, ignore_errors=True)
+    for unfinished in (run.leaving, run.returning):
+        if unfinished.exists():
             _take_back(run, unfinished)
-            print(f"{run}: the run that was to be replaced is back", file=sys.stderr)
-    if is_trained(run):
-        forget(run)
+            print(f"{run.path}: the run that was to be replaced is back", file=sys.stderr)
+    if run.is_trained():
+        forget(run.path)
     else:
-        bring_back(run)
+        bring_back(run.path)
 
 
-def _take_back(run: Path, name: str) -> None:
-    _move(list((run / name).iterdir()), run)
-    (run / name).rmdir()
+def _take_back(run: RunDirectory, folder: Path) -> None:
+    _move(list(folder.iterdir()), run.path)
+    folder.rmdir()
 
 
 def _move(paths: List[Path], directory: Path) -> None:
@@ -174,33 +146,28 @@ def _move(paths: List[Path], directory: Path) -> None:
         path.rename(directory / path.name)
 
 
-def _holds_no_training(run: Path) -> bool:
-    return all(path.name in _BEFORE_TRAINING or path.name.startswith("out_worker") for path in entries(run))
-
-
-def _empty(run: Path) -> None:
-    for path in entries(run):
+def _empty(run: RunDirectory) -> None:
+    for path in run.entries():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
 
 
-def _locked(run: Path) -> RunLock:
+def _locked(run: RunDirectory) -> RunLock:
     deadline = time.monotonic() + SECONDS_FOR_THE_OTHERS
     told = False
     while True:
         # A link may lead to a directory that is still to be made.
-        os.makedirs(os.path.realpath(run), exist_ok=True)
-        path = run / LOCK
+        os.makedirs(os.path.realpath(run.path), exist_ok=True)
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = os.open(run.lock, os.O_RDWR | os.O_CREAT, 0o644)
         except FileNotFoundError:  # the process before has removed the directory meanwhile
             continue
-        if take(descriptor, run):
+        if take(descriptor, run.path):
             # The process before has removed the file perhaps.
-            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
-                os.truncate(path, 0)
+            if run.lock.exists() and os.path.samestat(os.fstat(descriptor), run.lock.stat()):
+                os.truncate(run.lock, 0)
                 os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
                 return RunLock(descriptor)
             os.close(descriptor)
@@ -210,9 +177,9 @@ def _locked(run: Path) -> RunLock:
         # Of a process that was killed, those that it had started still save a checkpoint.
         if time.monotonic() > deadline or (pid is not None and host == socket.gethostname() and is_running(pid)):
             who = "another process" if pid is None else f"another process, {pid} on {host},"
-            raise UserError(f"{run}: {who} is training in it; wait for its end, or name another directory by -s")
+            raise UserError(f"{run.path}: {who} is training in it; wait for its end, or name another directory by -s")
         if not told:
-            print(f"{run}: waiting for what trains in it", file=sys.stderr)
+            print(f"{run.path}: waiting for what trains in it", file=sys.stderr)
             told = True
         time.sleep(0.2)
 
@@ -222,7 +189,7 @@ def _holder(descriptor: int) -> Tuple[Optional[int], str]:
     return (int(pid), host) if pid.isdecimal() else (None, "")
 
 
-def _release(run: Path, lock: RunLock) -> None:
+def _release(run: RunDirectory, lock: RunLock) -> None:
     with suppress(OSError):
-        (run / LOCK).unlink()
+        run.lock.unlink()
     os.close(lock.descriptor)
