@@ -25,14 +25,14 @@ from allennlp.models.archival import verify_include_in_archive
 from torch import distributed
 
 from hmtl.common.archives import CONFIG_NAME, archive_model
-from hmtl.common.distributed import from_primary, leave, limit_waiting, wait_for_all
-from hmtl.common.files import whole_file, write_json
+from hmtl.common.distributed import barrier, broadcast_object, destroy_process_group, set_timeout
+from hmtl.common.files import atomic_path, write_json
 from hmtl.common.packages import COMMAND_NAME, include_packages_of_run, packages_of_run
 from hmtl.common.packages import include_package as import_package
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.training.check import check_configuration
 from hmtl.training.recovery import check_recoverable, read_back_vocabulary
-from hmtl.training.run_directory import RunLock, claimed, entries, is_trained, set_aside
+from hmtl.training.run_directory import RunLock, back_up, claimed, entries, is_trained
 from hmtl.training.supervisor import LostWorker, how_to_go_on, run_workers
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def train_model(
             prepare(stack)
             model = _train_here(job)
         if not dry_run and node_rank == 0 and (place is None or place.rank == 0):
-            with whole_file(os.path.join(serialization_dir, "model.tar.gz")) as archive:
+            with atomic_path(os.path.join(serialization_dir, "model.tar.gz")) as archive:
                 archive_model(serialization_dir, archive_path=archive, include_in_archive=archived)
     return None if dry_run or return_model is False else model
 
@@ -169,7 +169,7 @@ def _prepare_directory(
     check_configuration(params)
     verify_include_in_archive(params.get("include_in_archive", None))
     if how.force:
-        set_aside(serialization_dir)
+        back_up(serialization_dir)
     params.to_file(os.path.join(serialization_dir, CONFIG_NAME))
     Meta.new().to_file(os.path.join(serialization_dir, META_NAME))
     if not how.recover:
@@ -197,7 +197,7 @@ def _prepare_as_primary(prepare: Any, place: Place) -> None:
             prepare()
         except Exception as error:
             failure = error
-    failed = from_primary(failure is not None)
+    failed = broadcast_object(failure is not None)
     if failure is not None:
         raise failure
     if failed:
@@ -285,10 +285,10 @@ def _train(place: Place, job: Job) -> None:
             params=job.params, serialization_dir=job.serialization_dir, local_rank=place.rank
         )
         if job.dry_run:
-            leave()
+            destroy_process_group()
             return
-        wait_for_all()
-        limit_waiting(place.timeout)
+        barrier()
+        set_timeout(place.timeout)
         metrics = train_loop.run()
         if place.rank == 0:
             train_loop.finish(metrics)

@@ -188,7 +188,7 @@ class Updater:
                 # A worker may have no part, or a parameter no influence.
                 parameter.grad = torch.zeros_like(parameter)
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        distributed.sum_over_workers([*gradients, total])
+        distributed.all_reduce_sum([*gradients, total])
         share = torch.where(total[1] > 0, 1 / total[1], 1.0)
         torch._foreach_mul_(gradients, share)
         return total[0] * share, all_outputs

@@ -12,7 +12,7 @@ from allennlp.data.token_indexers.token_indexer import IndexedTokenList
 from allennlp.data.tokenizers import PretrainedTransformerTokenizer, Token
 from allennlp.nn.util import batch_tensor_dicts
 
-from hmtl.data.data_loaders.ragged import Ragged, ragged, smallest
+from hmtl.data.data_loaders.ragged import Ragged, downcast, ragged
 from hmtl.data.fields.words_field import is_characters, is_single_id
 from hmtl.data.token_indexers import TransformerIndexer
 
@@ -57,7 +57,7 @@ class SingleIds(IndexedWords):
     def __init__(self, key: str, table: np.ndarray, min_length: int) -> None:
         self._key = key
         # Shape: (num_distinct_words + 1, ...); the last row, number -1, is padding
-        self._table = smallest(np.concatenate([table, np.zeros_like(table[:1])]))
+        self._table = downcast(np.concatenate([table, np.zeros_like(table[:1])]))
         self._min_length = min_length
 
     def tensors(self, rows: np.ndarray, words: np.ndarray, is_list: bool) -> Tensors:

@@ -100,7 +100,7 @@ class WeightsAndBiases(TaskLogWriter):
         values = {full_name(log_prefix, name): value for name, value in scalars.items()}
         if epoch is not None:
             values["epoch"] = epoch
-        self._run.log(values, step=self.trainer._total_batches_completed)  # type: ignore[union-attr]
+        self._run.log(values, step=self.trainer.updates_completed)
 
     def log_epoch(self, train_metrics: Dict[str, float], val_metrics: Dict[str, float], epoch: int) -> None:
         renamed = {
