@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from allennlp.modules.seq2vec_encoders import CnnEncoder
 from allennlp.modules.token_embedders import TokenCharactersEncoder, TokenEmbedder
 
+from hmtl.common.allennlp_internals import activation_of, ngram_filter_sizes, wrapped_module
+
 
 @TokenEmbedder.register("hmtl_character_encoding")
 class DistinctCharactersEncoder(TokenCharactersEncoder):
@@ -28,9 +30,9 @@ class DistinctCharactersEncoder(TokenCharactersEncoder):
             return super().forward(token_characters)
         # Shape: (num_words, num_characters) and (batch_size * num_tokens,)
         words, places = distinct_rows(token_characters.flatten(0, 1))
-        embedding, encoder = self._embedding._module, self._encoder._module
+        embedding, encoder = wrapped_module(self._embedding), wrapped_module(self._encoder)
         # Shape: (num_words, encoding_dim)
-        if isinstance(encoder, CnnEncoder) and isinstance(encoder._activation, torch.nn.ReLU):
+        if isinstance(encoder, CnnEncoder) and isinstance(activation_of(encoder), torch.nn.ReLU):
             vectors = _convolved(words, embedding, encoder)
         else:
             vectors = encoder(embedding(words), (words != 0).long())
@@ -42,7 +44,7 @@ def _convolved(words: torch.Tensor, embedding: torch.nn.Module, encoder: CnnEnco
     """What a `CnnEncoder` makes of words, (num_words, num_characters) -> (num_words, encoding_dim)."""
     lengths = (words != 0).sum(1)
     pooled = []
-    for number, ngram_size in enumerate(encoder._ngram_filter_sizes):
+    for number, ngram_size in enumerate(ngram_filter_sizes(encoder)):
         convolution = getattr(encoder, f"conv_layer_{number}")
         num_windows = (lengths - ngram_size + 1).clamp(min=0)
         # Shape: (num_words, num_characters - ngram_size + 1, ngram_size)

@@ -85,7 +85,8 @@ def _both_ways(forward: torch.nn.Module, backward: torch.nn.Module, inputs: torc
     weights: List[torch.Tensor] = [*forward.parameters(), *backward.parameters()]
     # Biases, one layer, no dropout; then both directions, and time first.
     options = (True, 1, 0.0, forward.training, True, False)
-    output, _, _ = torch._VF.lstm(inputs, (state, state), weights, *options)
+    # `torch.nn.LSTM` calls it with weights of its own; with those of two modules it can be called by this name alone.
+    output, _, _ = torch._VF.lstm(inputs, (state, state), weights, *options)  # noqa: SLF001
     return output
 
 
@@ -103,7 +104,10 @@ def _lacks_autocast_kernel(device: torch.device) -> bool:
     if device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
         return False
     is_bf16 = torch.get_autocast_dtype("cpu") == torch.bfloat16
-    return not (is_bf16 and torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    if not is_bf16 or not torch.backends.mkldnn.is_available():
+        return True
+    # Whether this CPU has the kernel torch tells by this name alone, which its own tests ask, too.
+    return not torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
 
 
 def _reversal(mask: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Tuple, Union
 
 import torch
 from allennlp.commands.train import TrainModel
-from allennlp.common import FromParams, Lazy, Params, Registrable
+from allennlp.common import FromParams, Lazy, Params
 from allennlp.common.from_params import can_construct_from_params, infer_params, remove_optional
 from allennlp.data import DatasetReader
 from allennlp.models import Model
@@ -20,6 +20,7 @@ from allennlp.modules import FeedForward, Seq2SeqEncoder, Seq2VecEncoder
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import MultiOptimizer, Optimizer
 
+from hmtl.common.allennlp_internals import is_registrable
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.models.hmtl import HMTL, bottom_up
 
@@ -109,7 +110,7 @@ def _check_class(base: Any, value: Any, place: str) -> None:
         return
     parameters = {} if constructor is object.__init__ else infer_params(named, constructor)
     for key, inner in value.items():
-        if key == "type" and base in Registrable._registry:
+        if key == "type" and is_registrable(base):
             continue
         if key in parameters and parameters[key].kind is not inspect.Parameter.VAR_KEYWORD:
             _check(parameters[key].annotation, inner, f"{place}{key}")
@@ -121,7 +122,7 @@ def _check_class(base: Any, value: Any, place: str) -> None:
 
 def _named_class(base: Any, value: Dict[str, Any], place: str = "") -> Tuple[Any, Callable]:
     """The class that an object names, and the constructor that it calls."""
-    if base not in Registrable._registry:
+    if not is_registrable(base):
         return base, base.__init__
     has_default = base.default_implementation is not None
     choice = Params({key: value[key] for key in ("type",) if key in value}, history=place).pop_choice(

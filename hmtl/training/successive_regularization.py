@@ -87,7 +87,9 @@ class SuccessiveRegularization(FromParams):
                 theta_before.append(self._snapshot[name])
                 gradients.append(parameter.grad)
         if theta:
-            torch._foreach_add_(gradients, torch._foreach_sub(theta, theta_before), alpha=2 * self._strength)
+            # Torch has no public name for operations on lists of tensors, which its optimizers consist of.
+            differences = torch._foreach_sub(theta, theta_before)  # noqa: SLF001
+            torch._foreach_add_(gradients, differences, alpha=2 * self._strength)
 
     def state_dict(self) -> Dict[str, Any]:
         return {"task": self._task, "snapshot": dict(self._snapshot)}

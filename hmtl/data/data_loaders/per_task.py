@@ -12,6 +12,7 @@ from allennlp.data import DataLoader, Instance, Vocabulary
 from allennlp.data.dataset_readers import DatasetReader, MultiTaskDatasetReader
 from allennlp.nn import util
 
+from hmtl.common.allennlp_internals import shard_no_instances
 from hmtl.corpora.corpus import documents_shared
 from hmtl.data.data_loaders.buckets import sequential_batches, shuffled_batches, sorted_batches
 from hmtl.data.data_loaders.columns import ColumnBuilder
@@ -121,7 +122,7 @@ class PerTaskDataLoader(DataLoader):
         self._lengths: Dict[str, List[int]] = {}
         for inner in self._readers.values():
             # The instances of a batch are sharded, not those of the corpus: all workers must see the same batches.
-            inner._set_distributed_info(None)
+            shard_no_instances(inner)
         self._cache = InstanceCache(self._readers, self._paths) if cache else None
         # What an earlier run found in the same files.
         self._known: Optional[Summary] = self._cache.summary() if self._cache else None
