@@ -392,7 +392,7 @@ def _compile(transformer: Any) -> None:
     """Has the transformer compiled by its first calls; where that fails, this call and later ones run without."""
     from torch._dynamo.exc import TorchDynamoException
 
-    # Unlike `torch.compile`, which wraps the module, this leaves the names of its weights alone. `Module.__call__` calls
+    # Unlike `torch.compile`, which wraps the module, this leaves the names of its weights alone. `Module.__call__` runs
     # what was compiled by a private attribute, and the errors of those calls can be caught nowhere else.
     transformer.compile(dynamic=True)
     compiled = transformer._compiled_call_impl  # noqa: SLF001
