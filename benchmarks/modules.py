@@ -4,8 +4,8 @@
     python benchmarks/modules.py [--rounds 9]
 
 Each pair computes the same values and gradients, which the tests show, but for what dropout draws. The docstrings of
-the modules name the ratios. The rounds of a pair are interleaved and the median is taken, so that the ratio means something
-on a noisy machine; the milliseconds do not.
+the modules name the ratios. The rounds of a pair are interleaved and the median is taken, so that the ratio means
+something on a noisy machine; the milliseconds do not.
 """
 
 import argparse

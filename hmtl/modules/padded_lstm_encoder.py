@@ -134,8 +134,8 @@ class Reordered(torch.autograd.Function):
     """Vectors in an order that is its own inverse, so that the gradient takes the same way: whole rows are copied, and
     nothing is added up.
 
-    Forward and backward pass over 32 x 50 vectors of 228 numbers: `index_select`, whose gradient adds rows up, takes a CPU
-    thread 2.2 times as long (benchmarks/modules.py).
+    Forward and backward pass over 32 x 50 vectors of 228 numbers: `index_select`, whose gradient adds rows up, takes a
+    CPU thread 2.2 times as long (benchmarks/modules.py).
     """
 
     @staticmethod

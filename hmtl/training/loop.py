@@ -1,8 +1,7 @@
 """The main loop of training, as a generator: it computes, and yields what has happened.
 
 Whoever consumes it, `MultiTaskTrainer.train` above all, does the rest between two events: shows progress, calls
-callbacks, writes weights, metrics and checkpoints, and stops on signals. With a `TrainingState` that was restored from
-a checkpoint it yields the events that would have followed.
+callbacks, writes weights, metrics and checkpoints, stops on signals. With a restored `TrainingState` it goes on.
 """
 
 import datetime
@@ -12,21 +11,24 @@ from typing import Any, Dict, Generator, Iterator, List, NamedTuple, Optional, U
 
 import torch
 
-from hmtl.common.distributed import get_rank
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.models.hmtl import HMTL
 from hmtl.training.evaluate_task import TaskEvaluation
-from hmtl.training.training_state import SHARED, TrainingState
+from hmtl.training.training_state import SHARED, TrainingState, seed_of_update
 from hmtl.training.update import Batch, Update
 
 
 class EpochStarted(NamedTuple):
+    """The tasks of all updates are drawn; those from `first` on are still to be made."""
+
     epoch: int  # from 0, like all numbers here
     num_updates: int
-    first: int  # the first update that is still to be made
+    first: int
 
 
 class UpdateMade(NamedTuple):
+    """The parameters have moved along the gradient of a batch of each of some tasks."""
+
     epoch: int
     step: int  # the number of the update in its epoch
     is_last: bool  # of its epoch
@@ -35,19 +37,26 @@ class UpdateMade(NamedTuple):
 
 
 class UpdatesEnded(NamedTuple):
+    """All updates of the epoch are made, and validation begins."""
+
     epoch: int
 
 
 class BatchValidated(NamedTuple):
+    """One more batch is evaluated; a worker without a part of it has no such event."""
+
     task: str
 
 
 class TaskValidated(NamedTuple):
+    """The task has its validation metrics."""
+
     task: str
-    metrics: Dict[str, float]
 
 
 class EpochEnded(NamedTuple):
+    """Schedules and the sampler have heard the scores."""
+
     epoch: int
     metrics: Dict[str, Any]
     improved: List[str]  # the tasks whose score is their best so far
@@ -107,8 +116,8 @@ class TrainingLoop:
         self.model.train()
         yield EpochStarted(epoch, len(schedule), first)
         for step, tasks in enumerate(schedule[first:], start=first):
-            # Dropout depends on the update (and the worker) alone, so that a resumed run repeats it.
-            torch.manual_seed(_fold(self.seed, epoch, step, *[get_rank()] * (get_rank() > 0)))
+            # Dropout depends on the update and the worker alone, so that a resumed run repeats it.
+            torch.manual_seed(seed_of_update(self.seed, epoch, step))
             batches = {task: next(streams[task]) for task in tasks}
             yield UpdateMade(epoch, step, step + 1 == len(schedule), batches, self.update(batches))
         yield UpdatesEnded(epoch)
@@ -133,13 +142,5 @@ class TrainingLoop:
             for _ in evaluation:
                 yield BatchValidated(task)
             metrics[task] = evaluation.metrics()
-            yield TaskValidated(task, metrics[task])
+            yield TaskValidated(task)
         return metrics
-
-
-def _fold(*numbers: int) -> int:
-    """One seed from several numbers, the same in every process."""
-    seed = 0
-    for number in numbers:
-        seed = (seed * 1_000_003 + number + 1) % (2**63 - 1)
-    return seed

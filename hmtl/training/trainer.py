@@ -95,12 +95,10 @@ class MultiTaskTrainer(GradientDescentTrainer):
     `batch_size` instances a worker. The gradients and the metrics' counts are summed over the workers, and the one of
     rank 0 writes the files.
 
-    See `from_partial_objects` for the parameters.
+    See `from_partial_objects` for the parameters. Callbacks may read the attributes and properties, and ask
+    `learning_rate` and `patience_left`. What they change in the trainer, a run that is recovered does not repeat.
 
     # Attributes
-
-    Callbacks may read these, and `epochs_completed`, `updates_completed`, `shared_parameters`, `learning_rate` and
-    `patience_left`. What they change in it, a run that is recovered does not repeat.
 
     model : `HMTL`
     tasks : `List[str]`

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence
 import torch
 from allennlp.training.callbacks import TrainerCallback
 
+from hmtl.common.distributed import get_rank
 from hmtl.training.epoch_losses import EpochLosses
 from hmtl.training.task_samplers import TaskSampler
 from hmtl.training.task_state import OptimizerState, ScoreTracker
@@ -157,3 +158,11 @@ class TrainingState:
         self.updates_completed = state["total_batches_completed"]
         self.epochs_completed = state["epochs_completed"]
         self.updates_in_epoch = state["batches_in_epoch_completed"]
+
+
+def seed_of_update(seed: int, epoch: int, step: int) -> int:
+    """A seed of its own for each update of each worker: the same in every process of its rank, and in every run."""
+    folded = 0
+    for number in (seed, epoch, step, get_rank()) if get_rank() > 0 else (seed, epoch, step):
+        folded = (folded * 1_000_003 + number + 1) % (2**63 - 1)
+    return folded
