@@ -1,4 +1,4 @@
-"""Optimizers that go over the memory of a model once a step."""
+"""Fused kernels for optimizers, which read and write each parameter once a step."""
 
 import torch
 from allennlp.training.optimizers import MultiOptimizer

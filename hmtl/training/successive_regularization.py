@@ -39,7 +39,7 @@ class SuccessiveRegularization(FromParams):
         self._strength = strength
         self._since = since
         self._task: Optional[str] = None
-        # theta', by the parameter's name
+        # The values theta' of the parameters, by name.
         self._snapshot: Dict[str, torch.Tensor] = {}
 
     def start_epoch(self, parameters: Dict[str, Parameter]) -> None:
@@ -81,7 +81,7 @@ class SuccessiveRegularization(FromParams):
         gradients: List[torch.Tensor] = []
         for name, parameter in named_parameters:
             if parameter.grad is not None:
-                # Only a snapshot that was loaded can lie on another device.
+                # A snapshot that was loaded from a checkpoint lies on the CPU.
                 self._snapshot[name] = self._snapshot[name].to(parameter.device)
                 theta.append(parameter)
                 theta_before.append(self._snapshot[name])

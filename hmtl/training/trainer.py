@@ -147,10 +147,10 @@ class MultiTaskTrainer(GradientDescentTrainer):
         self.tasks = list(model.tasks)
         self.validation_data_loader = validation_data_loader
         self.serialization_dir = serialization_dir
-        # AllenNLP's notion of it needs its wrapper of the model, and counts ranks on each node.
+        # AllenNLP's `_primary` would be that of each node, and needs AllenNLP's wrapper of the model.
         self.is_primary = get_rank() == 0
         self.checkpointer = checkpointer
-        # Those of AllenNLP's that every trainer has come last.
+        # AllenNLP has appended the callbacks that every trainer of its has, and keeps the list by this name alone.
         self.callbacks: List[TrainerCallback] = self._callbacks
         if isinstance(validation_metric, str):
             validation_metric = dict.fromkeys(self.tasks, validation_metric)
@@ -369,7 +369,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
             with self._stop_signals.noted() if self.checkpointer is not None else nullcontext():
                 self._warn_of_unfindable_gold()
                 self._consume(self.loop.run())
-            # What the primary worker does from here on, such as an evaluation on the test data, it does alone.
+            # The primary worker may go on alone from here, as with an evaluation on the test data.
             destroy_process_group()
             self._load_best_weights()
             metrics, epoch = {**self.state.metrics, **self.state.best_metrics()}, self.epochs_completed - 1
@@ -379,7 +379,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
                 callback.on_end(self, metrics=metrics, epoch=epoch, is_primary=self.is_primary)
 
     def _consume(self, events: Generator[Event, None, None]) -> None:
-        """Does what is to be done after each event of the loop."""
+        """Shows, calls back, writes and stops, as each event of the loop asks for."""
         with closing(events), ExitStack() as bar:
             for event in events:
                 if isinstance(event, EpochStarted):
@@ -395,7 +395,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
                     self._stop_if_asked()
 
     def _after_update(self, made: UpdateMade) -> None:
-        # AllenNLP's own callbacks look for the count, and for learning rates, here.
+        # AllenNLP's own callbacks read the number of updates and the learning rates from these attributes.
         self._total_batches_completed = self.updates_completed
         self.optimizer = self.state.optimizer_of(next(iter(made.batches))).optimizer
         for callback in self.callbacks:

@@ -15,7 +15,7 @@ from hmtl.training.update import Updater
 
 logger = logging.getLogger(__name__)
 
-# The name of the one optimizer of all tasks, and of their scores together.
+# The name of the optimizer where all tasks have one together, and of the sum of their scores.
 SHARED = "shared"
 
 
@@ -84,7 +84,7 @@ class TrainingState:
         return self.optimizers[task if task in self.optimizers else SHARED]
 
     def patience_left(self) -> Dict[str, Optional[int]]:
-        """For each task, how many more validations without improvement are borne; `None` where it is without end."""
+        """For each task, how many more validations without improvement are borne; `None` where there is no limit."""
         return {task: tracker.patience_left for task, tracker in self.trackers.items()}
 
     def should_stop(self, min_learning_rate: float) -> bool:

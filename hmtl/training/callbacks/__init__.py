@@ -1,4 +1,4 @@
-"""What looks on while a model trains."""
+"""Callbacks, which are called while a model trains: importing this package registers them."""
 
 from hmtl.training.callbacks.batch_losses import BatchLosses
 from hmtl.training.callbacks.callback import MultiTaskCallback

@@ -47,7 +47,7 @@ class BatchLosses(MultiTaskCallback):
     ) -> None:
         update = trainer.updates_completed
         if update % self._every == 0:
-            # Only now: reading a number from the device waits for it.
+            # Other updates' losses are not read: reading a number from the device waits for it.
             self._rows += [[key.removesuffix("_loss"), update, batch_metrics[key]] for key in batch_metrics]
 
     def on_epoch(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:  # type: ignore[override]

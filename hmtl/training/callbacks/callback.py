@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class MultiTaskCallback(TrainerCallback):
-    """What looks on while a `MultiTaskTrainer` trains: AllenNLP's hooks, and what they get from that trainer.
+    """The hooks that a `MultiTaskTrainer` calls while it trains: AllenNLP's, with what they get from that trainer.
 
     A subclass overrides the hooks that it needs, and is registered: `@TrainerCallback.register("my_callback")`. Of the
     trainer it reads the attributes that `MultiTaskTrainer` documents. In distributed training each worker has a

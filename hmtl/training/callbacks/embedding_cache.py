@@ -1,4 +1,4 @@
-"""Caches that are full before the first update."""
+"""Fills the caches of frozen embedders before the first update."""
 
 import logging
 from typing import TYPE_CHECKING, Any

@@ -66,7 +66,7 @@ def affinities(
                 after = torch.stack([loss_of(target) for target in tasks])
                 all_reduce_sum([after])
                 for target, loss_after in zip(tasks, after.tolist()):
-                    # A loss of 0 cannot be made smaller: there is no telling.
+                    # A loss of 0 cannot become smaller, and has no affinity.
                     found[source, target] = 1 - loss_after / before[target] if before[target] else float("nan")
         finally:
             for parameter, start in zip(shared, saved):
@@ -139,7 +139,7 @@ class InterTaskAffinity(MultiTaskCallback):
 
 
 def mean_affinities(path: Path) -> Affinities:
-    """The mean over all measurements of a file that `InterTaskAffinity` wrote, without those that are no numbers."""
+    """The mean over the measurements in a file of `InterTaskAffinity`, without those that are not a number."""
     values: DefaultDict[Tuple[str, str], List[float]] = defaultdict(list)
     with open(path, encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -155,7 +155,7 @@ def _share_of_loss(model: torch.nn.Module, parts: List[Dict[str, Any]]) -> torch
     total, count = parameter.new_zeros((), requires_grad=True), parameter.new_zeros(())
     for part in parts:
         output = model(**part)
-        # None where the loss is a sum, not a mean.
+        # Heads whose loss is a sum and not a mean return no count.
         num_items = output.get("loss_count")
         total = total + (output["loss"] if num_items is None else output["loss"] * num_items)
         count += 0 if num_items is None else num_items

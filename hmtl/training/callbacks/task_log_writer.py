@@ -1,4 +1,4 @@
-"""What a multi-task trainer tells, as scalars named `{task}/{metric}`."""
+"""The base of log writers: metrics and losses of a multi-task trainer as scalars named `{task}/{metric}`."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence, Tuple
@@ -61,7 +61,7 @@ class TaskLogWriter(LogWriterCallback):
         due = [task for task in trained if self._num_updates[task] % self._summary_interval == 0]
         if not due:
             return
-        # Only now: reading a number from the device waits for it.
+        # Nothing is read from the device before it is due, because reading waits for it.
         norm = float(self._gradient_norm(trained) if batch_grad_norm is None else batch_grad_norm)
         scalars: Dict[str, float] = {}
         for task in due:
@@ -90,7 +90,8 @@ class TaskLogWriter(LogWriterCallback):
         self._num_updates = Counter(state_dict["num_updates"])
 
     def _gradient_norm(self, tasks: Sequence[str]) -> torch.Tensor:
-        """Of the last update, which trained these tasks, shape (); the trainer has it only where it limits the norm."""
+        """The norm of the gradient of the last update, which trained these tasks, shape (). The trainer computes it
+        only where it limits the norm."""
         parameters = {parameter: None for task in tasks for _, parameter in self.trainer.model.parameters_of(task)}
         return get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
 
@@ -120,12 +121,12 @@ def by_task(metrics: Mapping[str, Any], tasks: Sequence[str]) -> Tuple[Dict[str,
 
 
 def full_name(log_prefix: str, name: str) -> str:
-    """Of a scalar that is logged with a prefix: `train` and `validation` are no part of names."""
+    """The name of a scalar with its prefix, unless that is `train` or `validation`."""
     return name if log_prefix in ("", TRAIN, VALIDATION) else f"{log_prefix}/{name}"
 
 
 def _name(key: str, tasks: Sequence[str], prefix: str = "") -> str:
-    # The longest: a task's name may begin with another's.
+    # The longest name is tried first, because the name of a task may begin with that of another.
     for task in sorted(tasks, key=len, reverse=True):
         if key.startswith(f"{task}_"):
             return f"{task}/{prefix}{key[len(task) + 1 :]}"
