@@ -13,7 +13,7 @@ from allennlp.training.trainer import Trainer, TrainerCheckpoint
 
 from hmtl.common.files import fingerprint, load_state, save_state, write_json
 from hmtl.errors import ConfigurationError, UserError
-from hmtl.training.run_directory import discard_backup
+from hmtl.training.run_directory import forget
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class VerifiedCheckpointer(Checkpointer):
         write_json(manifest, files)
         self._last_saved = point
         self._last_save_time = time.time()
-        discard_backup(self._directory)
+        forget(self._directory)
         self._remove_old()
 
     def find_latest_checkpoint(self) -> Optional[Tuple[str, str]]:

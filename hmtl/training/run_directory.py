@@ -82,13 +82,13 @@ def claimed(directory: Directory) -> Iterator[RunLock]:
         except BaseException as error:
             mistake = isinstance(error, Exception) and explain(error) is not None
             if (run / REPLACED).exists() and not is_trained(run):
-                restore_backup(run)
+                bring_back(run)
             elif was_empty and mistake and _holds_no_training(run):
                 _empty(run)
             elif is_trained(run):
-                discard_backup(run)
+                forget(run)
             raise
-        discard_backup(run)
+        forget(run)
     finally:
         _release(run, lock)
         if not existed:
@@ -107,7 +107,7 @@ def is_trained(directory: Directory) -> bool:
     return any(run.glob("checkpoint_e*_b*.json")) or (run / "model.tar.gz").exists()
 
 
-def back_up(directory: Directory) -> None:
+def set_aside(directory: Directory) -> None:
     """Moves the run out of the way of a new one.
 
     # Raises
@@ -127,7 +127,7 @@ def back_up(directory: Directory) -> None:
     (run / _LEAVING).rename(run / REPLACED)
 
 
-def restore_backup(directory: Directory) -> None:
+def bring_back(directory: Directory) -> None:
     """Puts the run that was set aside back into its place, instead of what is there."""
     run = Path(directory)
     if not (run / REPLACED).exists():
@@ -142,7 +142,7 @@ def restore_backup(directory: Directory) -> None:
     print(f"{run}: the run that was to be replaced is back", file=sys.stderr)
 
 
-def discard_backup(directory: Directory) -> None:
+def forget(directory: Directory) -> None:
     """Removes the run that was set aside."""
     run = Path(directory)
     if (run / REPLACED).exists():
@@ -159,9 +159,9 @@ def _put_in_order(run: Path) -> None:
             _take_back(run, unfinished)
             print(f"{run}: the run that was to be replaced is back", file=sys.stderr)
     if is_trained(run):
-        discard_backup(run)
+        forget(run)
     else:
-        restore_backup(run)
+        bring_back(run)
 
 
 def _take_back(run: Path, name: str) -> None:

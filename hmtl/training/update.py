@@ -149,7 +149,7 @@ class Updater:
         return Update(losses, outputs, norm)
 
     def _clip(self, parameters: List[torch.nn.Parameter]) -> Optional[torch.Tensor]:
-        """Limits the values of the gradient, then its norm; returns the norm between the two, `None` without a limit."""
+        """Limits the values of the gradient, then its norm; returns the norm between both, `None` without a limit."""
         gradients = _gradients_of(parameters)
         if not self._grad_norm:
             if self._grad_clipping:

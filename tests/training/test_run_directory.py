@@ -13,7 +13,7 @@ import pytest
 from hmtl.common import locks
 from hmtl.errors import UserError
 from hmtl.training import run_directory
-from hmtl.training.run_directory import REPLACED, RunLock, back_up, claimed, discard_backup, entries, restore_backup
+from hmtl.training.run_directory import REPLACED, RunLock, bring_back, claimed, entries, forget, set_aside
 
 OLD = {"checkpoint_e1_b0.json": "old", "vocabulary/labels.txt": "A\n", ".hidden": "too"}
 
@@ -35,25 +35,25 @@ def run(tmp_path: Path) -> Path:
 
 
 def test_a_run_is_set_aside_and_comes_back(run: Path) -> None:
-    back_up(run)
+    set_aside(run)
     assert entries(run) == []
     write(run, {"config.json": "new", "vocabulary/labels.txt": "new"})
-    restore_backup(run)
+    bring_back(run)
     assert read(run) == OLD
 
 
 def test_a_run_is_forgotten(run: Path) -> None:
-    back_up(run)
+    set_aside(run)
     write(run, {"config.json": "new"})
-    discard_backup(run)
-    restore_backup(run)
+    forget(run)
+    bring_back(run)
     assert read(run) == {"config.json": "new"}
 
 
 def test_nothing_to_set_aside(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    back_up(tmp_path / "run")
-    restore_backup(tmp_path / "run")
+    set_aside(tmp_path / "run")
+    bring_back(tmp_path / "run")
     assert read(tmp_path / "run") == {}
 
 
@@ -67,14 +67,14 @@ def test_what_cannot_be_moved_leaves_all_in_its_place(run: Path, monkeypatch: py
 
     monkeypatch.setattr(Path, "rename", fail_at_last)
     with pytest.raises(OSError, match="busy"):
-        back_up(run)
+        set_aside(run)
     assert read(run) == OLD
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, MemoryError, SystemExit])
 def test_whatever_goes_wrong_before_the_first_checkpoint_the_old_run_comes_back(run: Path, error: Any, capsys) -> None:
     with pytest.raises(error), claimed(run):
-        back_up(run)
+        set_aside(run)
         write(run, {"config.json": "new", "best_ner.th": "new", "log/events": "new"})
         raise error
     assert read(run) == OLD
@@ -83,7 +83,7 @@ def test_whatever_goes_wrong_before_the_first_checkpoint_the_old_run_comes_back(
 
 def test_a_checkpoint_is_in_its_place(run: Path) -> None:
     with pytest.raises(RuntimeError), claimed(run):
-        back_up(run)
+        set_aside(run)
         write(run, {"checkpoint_e0_b2.json": "new"})
         raise RuntimeError
     assert read(run) == {"checkpoint_e0_b2.json": "new"}
@@ -119,7 +119,7 @@ def test_a_kill_at_any_moment_of_a_replacement_loses_nothing(run: Path, moves: i
 
         Path.rename = rename_or_die  # type: ignore[method-assign]
         with claimed(run):
-            back_up(run)
+            set_aside(run)
             write(run, {"config.json": "new"})
             raise RuntimeError
 
@@ -132,7 +132,7 @@ def test_a_kill_at_any_moment_of_a_replacement_loses_nothing(run: Path, moves: i
 def test_the_next_process_brings_back_what_a_killed_one_replaced_and_says_so(run: Path, capsys) -> None:
     def replace() -> None:
         with claimed(run):
-            back_up(run)
+            set_aside(run)
             write(run, {"config.json": "new", "best.th": "without a checkpoint"})
             os.kill(os.getpid(), signal.SIGKILL)
 
