@@ -229,7 +229,7 @@ def _worker_specs(settings: Params, node_rank: int) -> List[WorkerSpec]:
 
 
 def _spec_of_launched(settings: Params) -> WorkerSpec:
-    """The specification of a process that a launcher started; of the configuration only devices and timeout are used."""
+    """The worker that this process is, which a launcher started; the configuration has only its device and timeout."""
     missing = [name for name in ("MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
     if missing:
         raise UserError(

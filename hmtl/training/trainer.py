@@ -3,7 +3,6 @@
 The loop itself is in hmtl/training/loop.py.
 """
 
-import inspect
 import logging
 import os
 from contextlib import ExitStack, closing, nullcontext
@@ -37,7 +36,6 @@ from hmtl.common.weights import BEST, SUFFIX, find_weights, load_into, save_weig
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.errors import UserError
 from hmtl.models.hmtl import HMTL
-from hmtl.tasks.task_head import TaskHead
 from hmtl.training.callbacks import LearningCurves
 from hmtl.training.callbacks.embedding_cache import FillEmbeddingCaches
 from hmtl.training.checkpointer import VerifiedCheckpointer
@@ -61,6 +59,7 @@ from hmtl.training.progress import TrainingProgress
 from hmtl.training.successive_regularization import SuccessiveRegularization
 from hmtl.training.task_samplers import ProportionalSampler, TaskSampler, number_of_updates
 from hmtl.training.task_state import OptimizerState, tracker_for
+from hmtl.training.trainable import check_data, check_settings, check_targets, trained_tasks
 from hmtl.training.training_state import SHARED, TrainingState
 from hmtl.training.update import Batch, Updater
 
@@ -157,9 +156,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         if set(validation_metric) != set(self.tasks):
             raise ConfigurationError(f"trainer.validation_metric must name a metric for each of {self.tasks}")
         trackers = {task: tracker_for(patience_rule, validation_metric[task], patience) for task in self.tasks}
-        self.state = TrainingState(
-            optimizer_states, trackers, _trained_tasks(model), sampler, updater, self.cuda_device
-        )
+        self.state = TrainingState(optimizer_states, trackers, trained_tasks(model), sampler, updater, self.cuda_device)
         self.loop = TrainingLoop(
             model,
             self.state,
@@ -259,11 +256,11 @@ class MultiTaskTrainer(GradientDescentTrainer):
             raise ConfigurationError(f"the multi_task trainer trains models of type 'hmtl', not {type(model).__name__}")
         for loader in (data_loader, validation_data_loader):
             if loader is not None:
-                _check_data(model, loader)
+                check_data(model, loader)
         assert isinstance(data_loader, PerTaskDataLoader)
-        _check_targets(model, data_loader)
+        check_targets(model, data_loader)
         assert validation_data_loader is None or isinstance(validation_data_loader, PerTaskDataLoader)
-        _check_settings(tasks_per_update, shared_optimizer, gradient_aggregator, gradient_accumulation_steps)
+        check_settings(tasks_per_update, shared_optimizer, gradient_aggregator, gradient_accumulation_steps)
         if ddp_accelerator is not None or (distributed and get_world_size() == 1):
             raise ConfigurationError(
                 "the multi_task trainer sums gradients over workers by itself; give 'distributed' at the top of the "
@@ -287,7 +284,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
             grad_norm=grad_norm,
             grad_clipping=grad_clipping,
         )
-        trained = _trained_tasks(model)
+        trained = trained_tasks(model)
         parameters = {task: updater.parameters_of(task) for task in trained}
         num_steps = {task: data_loader.num_batches[task] for task in trained}
         if shared_optimizer:
@@ -511,58 +508,3 @@ class MultiTaskTrainer(GradientDescentTrainer):
 def _num_examples(parts: List[Batch]) -> int:
     """About how many instances a batch has, of which this worker has some parts."""
     return get_world_size() * sum(get_batch_size(part) for part in parts)
-
-
-def _check_data(model: HMTL, loader: DataLoader) -> None:
-    if not isinstance(loader, PerTaskDataLoader):
-        raise ConfigurationError("the multi_task trainer needs data_loader.type 'per_task'")
-    if set(loader.tasks) != set(model.tasks):
-        without_data = sorted(set(model.tasks) - set(loader.tasks))
-        without_level = sorted(set(loader.tasks) - set(model.tasks))
-        raise ConfigurationError(
-            "each task needs data and a level of the model: "
-            + "; ".join(
-                [f"no data for {', '.join(without_data)}"] * bool(without_data)
-                + [f"no level for {', '.join(without_level)}"] * bool(without_level)
-            )
-        )
-
-
-def _check_targets(model: HMTL, loader: PerTaskDataLoader) -> None:
-    """Each head must get a target that it knows: without one it only predicts, and has no loss."""
-    others = set(inspect.signature(TaskHead.forward).parameters)
-    for task in model.tasks:
-        head = model.heads[task]
-        known = [name for name in inspect.signature(head.forward).parameters if name not in others | {"unused"}]
-        batch = next(loader.batches_of(task), None)
-        if known and batch is not None and not set(known) & set(batch):
-            given = sorted(set(batch) - others - {"text", "task_name"})
-            raise ConfigurationError(
-                f"model.levels.{task}: its head, {type(head).__name__}, learns from {' or '.join(known)}, and the "
-                f"dataset reader of the task gives {', '.join(given) or 'no targets'}; the two must be of one kind"
-            )
-
-
-def _trained_tasks(model: HMTL) -> List[str]:
-    """The tasks that take part in updates: those that reach a parameter that is not frozen. All are validated."""
-    trained = [task for task in model.tasks if model.parameters_of(task)]
-    if not trained:
-        raise ConfigurationError("every parameter of the model is frozen, so that there is nothing to train")
-    return trained
-
-
-def _check_settings(
-    tasks_per_update: int, shared_optimizer: bool, aggregator: Optional[GradientAggregator], accumulation_steps: int
-) -> None:
-    if accumulation_steps < 1:
-        raise ConfigurationError("trainer.gradient_accumulation_steps must be at least 1")
-    if tasks_per_update > 1 and not shared_optimizer:
-        raise ConfigurationError(
-            "trainer.tasks_per_update: the tasks of an update share one step, and hence one optimizer; "
-            "set trainer.shared_optimizer to true"
-        )
-    if tasks_per_update == 1 and aggregator is not None:
-        raise ConfigurationError(
-            "trainer.gradient_aggregator: the gradient of one task has nothing to be combined with; "
-            "set trainer.tasks_per_update to 2 or more"
-        )
