@@ -32,7 +32,6 @@ from allennlp.training import Trainer  # noqa: E402
 from calibration import Meter  # noqa: E402
 from phases import Experiment, Result, parts_timed, peak_gb, update  # noqa: E402
 
-from hmtl.models import HMTL  # noqa: E402
 from hmtl.modules import ElmoEmbedder  # noqa: E402
 from hmtl.modules.embedding_cache import entries  # noqa: E402
 from hmtl.training.trainer import MultiTaskTrainer  # noqa: E402
@@ -153,8 +152,8 @@ def frozen(corpus: Path, directory: Path, rounds: int, dtype: str = "fp32") -> R
 
 
 def elmo_of(trainer: MultiTaskTrainer) -> ElmoEmbedder:
-    model = cast(HMTL, trainer.model)
-    return cast(ElmoEmbedder, cast(BasicTextFieldEmbedder, model.text_field_embedder)._token_embedders["elmo"])
+    embedder = cast(BasicTextFieldEmbedder, trainer.model.text_field_embedder)
+    return cast(ElmoEmbedder, embedder._token_embedders["elmo"])
 
 
 def shape_of(embedder: ElmoEmbedder, batch: Dict[str, Any]) -> torch.Size:

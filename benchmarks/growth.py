@@ -133,7 +133,7 @@ def updates(corpus: Path, directory: Path, rounds: int, factor: int, documents: 
         with meter.round():
             for size in SIZES:
                 with meter.time(f"{size}: order of a {task} pass, a batch", loaders[size].num_batches[task]):
-                    loaders[size].pass_over(task, 0)
+                    loaders[size].epoch_of(task, 0)
     return Result(dict(meter.readings), {}, {})
 
 

@@ -109,9 +109,9 @@ def reading(corpus: Path, directory: Path) -> Result:
     for task, loader in loaders.items():
         with meter.round(), meter.time(f"{task} first pass"):
             loader.index_with(vocabulary)
-            _exhaust(loader.pass_over(task, 0))
+            _exhaust(loader.epoch_of(task, 0))
         with meter.round(), meter.time(f"{task} later pass"):
-            _exhaust(loader.pass_over(task, 1))
+            _exhaust(loader.epoch_of(task, 1))
     if not experiment.vocabulary.exists():
         vocabulary.save_to_files(str(experiment.vocabulary))
     return Result(dict(meter.readings), {"reading": peak_gb()}, {})
@@ -215,8 +215,7 @@ def skip(batches: Iterator[Any], count: int) -> None:
 
 
 def update(trainer: MultiTaskTrainer, task: str, batch: Dict[str, Any]) -> None:
-    # Not public, but it is what training repeats.
-    trainer._update({task: [batch]}, epoch=0, step=0)
+    trainer.loop.update({task: [batch]})
 
 
 @contextmanager

@@ -199,8 +199,7 @@ def updates(experiment: Experiment, precisions: List[str], size: Size, clock: Cl
 
             def update_in(precision: str, task: str = task, batches: Any = batches) -> Work:
                 trainer = trainers[precision]
-                # Not public, but it is what training repeats.
-                return Work(lambda n: trainer._update({task: [batches[n]]}, epoch=0, step=0), trainer.model)
+                return Work(lambda n: trainer.loop.update({task: [batches[n]]}), trainer.model)
 
             works = {precision: update_in(precision) for precision in precisions}
             tables[f"an update of {task}"] = compare(works, size, clock, len(batches))
@@ -216,9 +215,11 @@ def epochs(experiment: Experiment, precisions: List[str], size: Size, clock: Clo
             trainer = experiment.trainer(precision, Path(directory))
             clock.now()
             start = time.perf_counter()
-            losses = trainer._train_epoch(0)
+            for _ in trainer.loop.train_epoch():
+                pass
             clock.now()
             seconds = time.perf_counter() - start
+            losses = trainer.state.losses.summary()
         table[precision] = {
             "seconds": seconds,
             "ratio": table.get(precisions[0], {"seconds": seconds})["seconds"] / seconds,

@@ -122,7 +122,7 @@ def _fill(arguments: argparse.Namespace) -> None:
                 f"{arguments.config}: none of its embedders has a cache on disk; give a frozen one cache=true"
             )
         trainer = train.trainer
-        loaders = [trainer.data_loader, trainer._validation_data_loader]  # type: ignore[attr-defined]
+        loaders = [trainer.data_loader, trainer.validation_data_loader]  # type: ignore[attr-defined]
         counts = fill(train.model, [loader for loader in loaders if loader is not None])
     for name, (added, left_out) in counts.items():
         print(

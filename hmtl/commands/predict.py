@@ -15,6 +15,7 @@ from allennlp.common.file_utils import cached_path, open_compressed
 from allennlp.common.util import JsonDict
 
 from hmtl.commands.skipping import add_on_error, skipped_texts
+from hmtl.common.allennlp_internals import predictor_of_command, run_predict_command
 from hmtl.common.files import record_file
 from hmtl.errors import DataError
 from hmtl.predictors import HMTLPredictor
@@ -33,9 +34,9 @@ class Predict(allennlp_predict.Predict):
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    predictor = None if arguments.use_dataset_reader else allennlp_predict._get_predictor(arguments)
+    predictor = None if arguments.use_dataset_reader else predictor_of_command(arguments)
     if not isinstance(predictor, HMTLPredictor) or (arguments.silent and not arguments.output_file):
-        allennlp_predict._predict(arguments)
+        run_predict_command(arguments)
         return
     shows = not arguments.silent
     path = Path(arguments.output_file) if arguments.output_file else None

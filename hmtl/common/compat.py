@@ -22,7 +22,7 @@ from allennlp.common import Params, Registrable, file_utils
 from allennlp.common import params as allennlp_params
 from allennlp.common import util as allennlp_util
 
-from hmtl.common import archives, overrides
+from hmtl.common import allennlp_internals, archives, overrides
 from hmtl.common.environment import VARIABLES
 from hmtl.common.files import write_json
 from hmtl.errors import ConfigurationError
@@ -72,8 +72,7 @@ def write_whole_files() -> None:
 @functools.cache
 def define_variables_of_configurations() -> None:
     """Jsonnet cannot ask whether a variable exists: those that the shipped configurations read are '' where unset."""
-    of_environment = allennlp_params._environment_variables
-    allennlp_params._environment_variables = lambda: {**dict.fromkeys(VARIABLES, ""), **of_environment()}
+    allennlp_internals.wrap_environment_variables(lambda variables: {**dict.fromkeys(VARIABLES, ""), **variables})
 
 
 @functools.cache
@@ -100,8 +99,7 @@ def read_archives_as_data() -> None:
     archival.extracted_archive = archives.extracted_archive  # type: ignore[assignment]
     archival.get_weights_path = archives.weights_path
     archival.Params = ArchivedParams  # type: ignore[misc]
-    archival._load_dataset_readers = archives.building()(archival._load_dataset_readers)
-    archival._load_model = archives.building()(archival._load_model)
+    allennlp_internals.wrap_building_of_archives(archives.building())
     # AllenNLP's command has a name of its own for it, if it is that command that imports hmtl.
     for module in (models, archival, sys.modules.get("allennlp.commands.train")):
         if module is not None:
@@ -124,7 +122,7 @@ def resolve_known_classes_only() -> None:
     resolve = Registrable.resolve_class_name.__func__  # type: ignore[attr-defined]
 
     def resolve_known_class(cls: Type[Registrable], name: str) -> Tuple[Type[Registrable], Optional[str]]:
-        dotted = "." in name and name not in Registrable._registry[cls]
+        dotted = "." in name and not allennlp_internals.is_registered(cls, name)
         if dotted and name.split(".")[0] not in _allowed_packages:
             raise ConfigurationError(
                 f"'{name}' is refused as a {cls.__name__}: a configuration may name classes by their path only in "

@@ -1,4 +1,7 @@
-"""What the workers of distributed training tell one another. Without workers every function does what one would do."""
+"""The collective operations of distributed training, by the names that torch has for them.
+
+In a process that trains alone every function does what it would do with one worker.
+"""
 
 import logging
 from datetime import timedelta
@@ -12,18 +15,18 @@ from torch.distributed import distributed_c10d
 logger = logging.getLogger(__name__)
 
 
-def num_workers() -> int:
-    """How many there are on all nodes."""
+def get_world_size() -> int:
+    """How many workers there are on all nodes."""
     return distributed.get_world_size() if is_distributed() else 1
 
 
-def rank() -> int:
+def get_rank() -> int:
     """The number of this worker among those of all nodes, from 0."""
     return distributed.get_rank() if is_distributed() else 0
 
 
-def sum_over_workers(tensors: Sequence[torch.Tensor]) -> None:
-    """Replaces each tensor by its sum over all workers, in one exchange."""
+def all_reduce_sum(tensors: Sequence[torch.Tensor]) -> None:
+    """Replaces each tensor by its sum over all workers, in one all-reduce."""
     if not is_distributed():
         return
     flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
@@ -32,8 +35,8 @@ def sum_over_workers(tensors: Sequence[torch.Tensor]) -> None:
     torch._foreach_copy_(list(tensors), [part.view_as(tensor) for part, tensor in zip(parts, tensors)])
 
 
-def largest(value: int) -> int:
-    """The largest of the workers' values. It waits for the device."""
+def all_reduce_max(value: int) -> int:
+    """The largest of the workers' values, on all workers. It waits for the device."""
     if not is_distributed():
         return value
     tensor = torch.tensor(value, device=_device())
@@ -41,8 +44,8 @@ def largest(value: int) -> int:
     return int(tensor)
 
 
-def from_primary(value: Any) -> Any:
-    """What the primary worker passes here; the others' values are ignored."""
+def broadcast_object(value: Any) -> Any:
+    """What the worker of rank 0 passes here, on all workers; the others' values are ignored."""
     if not is_distributed():
         return value
     values: List[Any] = [value]
@@ -50,33 +53,34 @@ def from_primary(value: Any) -> Any:
     return values[0]
 
 
-def copy_from_primary(tensors: Sequence[torch.Tensor]) -> None:
-    """Makes tensors equal on all workers."""
+def broadcast(tensors: Sequence[torch.Tensor]) -> None:
+    """Copies tensors from the worker of rank 0 to all others."""
     if is_distributed():
         for tensor in tensors:
             distributed.broadcast(tensor, src=0)
 
 
-def wait_for_all() -> None:
-    """Returns when every worker is here."""
+def barrier() -> None:
+    """Returns when every worker has called it."""
     if is_distributed():
-        largest(0)
+        all_reduce_max(0)
 
 
-def leave() -> None:
-    """Ends the exchange when every worker is here: from now on each is alone.
+def destroy_process_group() -> None:
+    """Ends distributed training when every worker has called it: from then on each is alone.
 
     A process that ends without it now and then aborts.
     """
     if is_distributed():
-        wait_for_all()
+        barrier()
         distributed.destroy_process_group()
 
 
-def limit_waiting(seconds: float) -> None:
+def set_timeout(seconds: float) -> None:
     """From here on a worker that does not answer for so long counts as lost: the others end with an error."""
     if is_distributed():
-        distributed_c10d._set_pg_timeout(timedelta(seconds=seconds))
+        # Torch takes a timeout when a group is made, and has no public way to change it later.
+        distributed_c10d._set_pg_timeout(timedelta(seconds=seconds))  # noqa: SLF001
 
 
 def _device() -> torch.device:

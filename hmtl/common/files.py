@@ -59,7 +59,7 @@ _NUMPY_SCALARS: List[Union[Callable, Tuple[Callable, str]]] = [
 
 
 @contextmanager
-def whole_file(path: PathLike) -> Iterator[Path]:
+def atomic_path(path: PathLike) -> Iterator[Path]:
     """The place for what is to be at `path`: it is brought to disk and renamed when the block ends well.
 
     At any moment `path` holds the old content or the new. Of several writers each has a place of its own, and the last
@@ -89,7 +89,7 @@ def whole_file(path: PathLike) -> Iterator[Path]:
 
 
 def remove_left_partials(directory: PathLike) -> None:
-    """Removes what `whole_file` left half written in a directory, of processes that no longer run."""
+    """Removes what `atomic_path` left half written in a directory, of processes that no longer run."""
     for partial in Path(directory).glob(f"*{PARTIAL_SUFFIX}"):
         writer = re.search(rf"\.(\d+)-[0-9a-f]+\{PARTIAL_SUFFIX}$", partial.name)
         if writer is None or not is_running(int(writer[1])):
@@ -103,9 +103,9 @@ def atomic_write(path: PathLike, mode: str = "w") -> Iterator[IO[Any]]:
     # Raises
 
     UserError
-        As `whole_file` does.
+        As `atomic_path` does.
     """
-    with whole_file(path) as partial, open(partial, mode, encoding=None if "b" in mode else "utf-8") as file:
+    with atomic_path(path) as partial, open(partial, mode, encoding=None if "b" in mode else "utf-8") as file:
         yield file
 
 
@@ -138,7 +138,7 @@ def record_file(path: PathLike) -> Iterator[RecordWriter]:
     # Raises
 
     UserError
-        As `whole_file` does.
+        As `atomic_path` does.
     """
     # Through a link to the file itself: the link stays one.
     path = Path(os.path.realpath(path) if os.path.islink(path) else path)
@@ -149,7 +149,7 @@ def record_file(path: PathLike) -> Iterator[RecordWriter]:
     incomplete = path.with_name(path.name + INCOMPLETE_SUFFIX)
     kept = False
     try:
-        with whole_file(path) as partial, open(partial, "wb", buffering=0) as file:
+        with atomic_path(path) as partial, open(partial, "wb", buffering=0) as file:
             writer = RecordWriter(file)
             try:
                 yield writer

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from hmtl.common.file_names import ARCHIVED, BEST, SUFFIXES
-from hmtl.common.files import PathLike, whole_file
+from hmtl.common.files import PathLike, atomic_path
 from hmtl.errors import UserError
 
 # What the names of folders begin with where archives are unpacked.
@@ -67,7 +67,7 @@ def save_weights(path: PathLike, weights: Weights) -> None:
         for name, tensor in kept.items()
     }
     metadata = {name: names[0] for names in same.values() for name in names[1:]}
-    with whole_file(path) as partial:
+    with atomic_path(path) as partial:
         partial.touch()
         mode = stat.S_IMODE(partial.stat().st_mode)
         try:

@@ -8,7 +8,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.training.metrics import Metric
 from scipy.optimize import linear_sum_assignment
 
-from hmtl.metrics.counts import f1, ratio, sum_over_workers
+from hmtl.metrics.counts import all_reduce_counts, f1, ratio
 
 Mention = Tuple[int, int]
 Clusters = Iterable[Iterable[Mention]]
@@ -110,7 +110,7 @@ class CoreferenceScores(Metric):
         `b_cubed_`, `ceaf_`, `ceaf_m_`, `blanc_`, `lea_` and `mention_`; and all these with the suffix
         `_without_singletons`."""
         # Shape: (2, num_fractions, 4)
-        fractions = np.reshape(sum_over_workers(self._fractions.ravel().tolist()), self._fractions.shape)
+        fractions = np.reshape(all_reduce_counts(self._fractions.ravel().tolist()), self._fractions.shape)
         scores: Dict[str, float] = {}
         for suffix, of_suffix in zip(("", WITHOUT_SINGLETONS), fractions.tolist()):
             named = dict(zip((*_OF_ONE_FRACTION, *_LINKS), of_suffix, strict=True))

@@ -22,7 +22,7 @@ def precision_recall_f1(correct: float, predicted: float, gold: float) -> Tuple[
     return precision, recall, f1(precision, recall)
 
 
-def sum_over_workers(counts: Sequence[float]) -> List[float]:
+def all_reduce_counts(counts: Sequence[float]) -> List[float]:
     """The counts, summed element by element over all distributed workers; as they are where there is one process.
 
     This is one collective operation: every worker must call it, with as many counts.

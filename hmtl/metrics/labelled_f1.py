@@ -7,7 +7,7 @@ import torch.distributed
 from allennlp.common.util import is_distributed
 from allennlp.training.metrics import Metric
 
-from hmtl.metrics.counts import precision_recall_f1, sum_over_workers
+from hmtl.metrics.counts import all_reduce_counts, precision_recall_f1
 
 
 @Metric.register("labelled_f1")
@@ -51,7 +51,7 @@ class LabelledF1(Metric):
 
     def get_metric(self, reset: bool = False) -> Dict[str, float]:
         """The micro average: `precision`, `recall` and `f1`."""
-        totals = sum_over_workers([self._correct.total(), self._predicted.total(), self._gold.total()])
+        totals = all_reduce_counts([self._correct.total(), self._predicted.total(), self._gold.total()])
         precision, recall, f1 = precision_recall_f1(*totals)
         if reset:
             self.reset()

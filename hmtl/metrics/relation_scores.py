@@ -6,7 +6,7 @@ from typing import Any, Collection, DefaultDict, Dict, List, NamedTuple, Optiona
 from allennlp.training.metrics import Metric
 
 from hmtl.document import Bounds, Relation, Span
-from hmtl.metrics.counts import sum_over_workers
+from hmtl.metrics.counts import all_reduce_counts
 from hmtl.metrics.labelled_f1 import LabelledF1
 
 # A relation by the last tokens of its arguments.
@@ -83,7 +83,7 @@ class RelationScores(Metric):
         }
         metrics["f1_last_tokens_sentences_with_relations"] = self._with_relations.get_metric()["f1"]
         # Every worker asks, since all have to leave the same metrics out.
-        [num_known_types] = sum_over_workers([self._num_known_types])
+        [num_known_types] = all_reduce_counts([self._num_known_types])
         if not num_known_types:
             metrics = {name: value for name, value in metrics.items() if not name.endswith(_SUFFIXES["typed"])}
         if reset:

@@ -104,7 +104,7 @@ class HMTL(Model):
         self.input_dropouts = torch.nn.ModuleDict()
         self._evaluated: Set[str] = set()
         # Of a model from an archive: knows how words are indexed.
-        self._reader: Optional[DatasetReader] = None
+        self.reader: Optional[DatasetReader] = None
         embedding_dim = text_field_embedder.get_output_dim()
         sharing = _tasks_that_share(levels, self.tasks, has_shared_encoder=shared_encoder is not None)
         self.shared_encoder: Optional[SharedEncoder] = None
@@ -164,7 +164,7 @@ class HMTL(Model):
         """
         archive = load_hmtl_archive(archive_file, weights_file, cuda_device, trust)
         model = cast(HMTL, archive.model)
-        model._reader = archive.validation_dataset_reader
+        model.reader = archive.validation_dataset_reader
         if vocab is not None:
             model.vocab.extend_from_vocab(vocab)
             model.extend_embedder_vocab()
@@ -221,10 +221,10 @@ class HMTL(Model):
         UserError
             Where the model is not from an archive, spaCy finds no such pipeline, or a text is no text.
         """
-        if self._reader is None:
+        if self.reader is None:
             raise UserError("this model does not know how words are indexed; load it by HMTL.from_archive")
         # By its name: predictors stand above models.
-        predictor: Any = Predictor.by_name("hmtl")(self, self._reader, spacy_model=spacy_model, with_scores=True)
+        predictor: Any = Predictor.by_name("hmtl")(self, self.reader, spacy_model=spacy_model, with_scores=True)
         return predictor.annotate([texts] if isinstance(texts, str) else texts, batch_size=batch_size)
 
     def forward(  # type: ignore[override]

@@ -245,6 +245,9 @@ class _ScaledLogLikelihood(torch.autograd.Function):
     product, where the sum in logarithms takes batch_size * num_tags^2 exponentials. The gradients are the counts of
     tags and of pairs of tags in the given sequences, less the counts that the model expects: marginal probabilities.
 
+    Loss and gradient of 32 x 50 tokens with 73 tags: sums of logarithms with torch's autograd take a CPU thread ten
+    times as long, AllenNLP's CRF eleven times (benchmarks/modules.py).
+
     It sums all paths that matter as long as the transitions do not differ by more than `_MAX_TRANSITION_RANGE`,
     whatever the emissions: every tag is then within reach from every other.
     """

@@ -7,11 +7,14 @@ _RANGE = 2**16
 
 
 class Dropout(torch.nn.Dropout):
-    """`torch.nn.Dropout`, several times as fast on CPUs, where torch spends its time on one random number an element.
+    """`torch.nn.Dropout`, faster on CPUs, where torch spends its time on one random number an element.
 
     Four elements share one of 64 bits here, and so `p` is rounded to a multiple of 2^-16; what is kept is scaled by the
     rounded probability, so that the expectation is exact. Elsewhere, and where rounding would leave nothing of `p` or
     of `1 - p`, it is torch's own.
+
+    Forward and backward pass over 1600 x 228 numbers: torch's takes a CPU thread 2.7 times as long
+    (benchmarks/modules.py).
     """
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:

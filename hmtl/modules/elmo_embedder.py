@@ -10,6 +10,7 @@ from allennlp.modules.elmo_lstm import ElmoLstm
 from allennlp.modules.scalar_mix import ScalarMix
 from allennlp.modules.token_embedders import ElmoTokenEmbedder, TokenEmbedder
 
+from hmtl.common.allennlp_internals import dropout_of, elmo_options, elmo_weight_file
 from hmtl.modules.embedding_cache import CacheSettings, cache_of, mixed_layers
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class ElmoEmbedder(ElmoTokenEmbedder):
         if self.cache is None or not self.cache.is_in_use(self.training):
             return super().forward(elmo_tokens, word_inputs)
         layers = self.cache.layers(self, {"elmo_tokens": elmo_tokens})
-        mixed = self._elmo._dropout(mixed_layers(cast(ScalarMix, self._elmo.scalar_mix_0), layers))
+        mixed = dropout_of(self._elmo)(mixed_layers(cast(ScalarMix, self._elmo.scalar_mix_0), layers))
         return mixed if self._projection is None else self._projection(mixed)
 
     def token_mask(self, inputs: Dict[str, torch.Tensor]) -> torch.Tensor:
@@ -79,13 +80,13 @@ class ElmoEmbedder(ElmoTokenEmbedder):
         return layers[:, :, 1:-1] * self.token_mask(inputs).unsqueeze(-1)
 
     def identity(self) -> Dict[str, Any]:
-        return {"embedder": "hmtl_elmo", "options": self._characters._options}
+        return {"embedder": "hmtl_elmo", "options": elmo_options(self._characters)}
 
     def frozen_module(self) -> _ElmoBiLm:
         return self._elmo.get_submodule("_elmo_lstm")  # type: ignore[return-value]
 
     def title(self) -> Dict[str, str]:
-        return {"embedder": "hmtl_elmo", "model": str(self._characters._weight_file)}
+        return {"embedder": "hmtl_elmo", "model": elmo_weight_file(self._characters)}
 
     @property
     def _characters(self) -> _ElmoCharacterEncoder:

@@ -19,6 +19,9 @@ def rectified_dropout(inputs: torch.Tensor, probability: float, training: bool) 
     is kept is scaled by the rounded one, which keeps the expectation. The gradient needs nothing but the output: it
     passes where that is positive.
 
+    Forward and backward pass over 1000 x 150 numbers: torch's two functions take a CPU thread 1.8 times as long
+    (benchmarks/modules.py).
+
     # Parameters
 
     inputs : `torch.Tensor`

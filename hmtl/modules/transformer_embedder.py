@@ -392,9 +392,10 @@ def _compile(transformer: Any) -> None:
     """Has the transformer compiled by its first calls; where that fails, this call and later ones run without."""
     from torch._dynamo.exc import TorchDynamoException
 
-    # Unlike `torch.compile`, which wraps the module, this leaves the names of its weights alone.
+    # Unlike `torch.compile`, which wraps the module, this leaves the names of its weights alone. `Module.__call__` runs
+    # what was compiled by a private attribute, and the errors of those calls can be caught nowhere else.
     transformer.compile(dynamic=True)
-    compiled = transformer._compiled_call_impl
+    compiled = transformer._compiled_call_impl  # noqa: SLF001
 
     def call(*arguments: Any, **options: Any) -> Any:
         try:
@@ -402,7 +403,7 @@ def _compile(transformer: Any) -> None:
         except TorchDynamoException as error:
             reason = str(error).strip().splitlines()[0]
             logger.warning("hmtl_transformer: torch.compile failed, and the encoder runs without it: %s", reason)
-            transformer._compiled_call_impl = None
+            transformer._compiled_call_impl = None  # noqa: SLF001
             return transformer(*arguments, **options)
 
-    transformer._compiled_call_impl = call
+    transformer._compiled_call_impl = call  # noqa: SLF001

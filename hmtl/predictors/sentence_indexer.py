@@ -7,6 +7,8 @@ from allennlp.data import TextFieldTensors, Token, TokenIndexer, Vocabulary
 from allennlp.data.fields import TextField
 from allennlp.data.token_indexers import ELMoTokenCharactersIndexer, SingleIdTokenIndexer, TokenCharactersIndexer
 
+from hmtl.common.allennlp_internals import adds_tokens, min_num_characters, min_num_tokens
+
 # What these make of a token depends on nothing but the token.
 _BY_WORD = (SingleIdTokenIndexer, TokenCharactersIndexer, ELMoTokenCharactersIndexer)
 # Words that are remembered: with more it starts anew, and longer ones are forgotten at once.
@@ -91,8 +93,7 @@ class _Words(NamedTuple):
 
 def _looks_at_single_words(indexer: TokenIndexer) -> bool:
     # A subclass may do anything; start and end tokens and a shortest length belong to sentences.
-    has_ends = bool(getattr(indexer, "_start_tokens", None) or getattr(indexer, "_end_tokens", None))
-    return type(indexer) in _BY_WORD and not has_ends and not indexer._token_min_padding_length
+    return type(indexer) in _BY_WORD and not adds_tokens(indexer) and not min_num_tokens(indexer)
 
 
 def _stack(table: Optional[torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
@@ -110,4 +111,4 @@ def _without_empty_columns(tensor: torch.Tensor, indexer: TokenIndexer) -> torch
     if not isinstance(indexer, TokenCharactersIndexer):
         return tensor
     width = int((tensor != 0).flatten(0, 1).any(0).sum())
-    return tensor[..., : max(width, indexer._min_padding_length)]
+    return tensor[..., : max(width, min_num_characters(indexer))]

@@ -98,7 +98,8 @@ class Trials:
         for trial in self.all():
             if trial.state == TrialState.RUNNING:
                 self.study.sampler = self._new_sampler(trial.number)
-                trials.append(Trial(self.study, trial._trial_id))
+                # A trial that is listed has no public link to the one that can be gone on with.
+                trials.append(Trial(self.study, trial._trial_id))  # noqa: SLF001
         return trials
 
     def begin(self) -> Trial:

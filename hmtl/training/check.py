@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Tuple, Union
 
 import torch
 from allennlp.commands.train import TrainModel
-from allennlp.common import FromParams, Lazy, Params, Registrable
+from allennlp.common import FromParams, Lazy, Params
 from allennlp.common.from_params import can_construct_from_params, infer_params, remove_optional
 from allennlp.data import DatasetReader
 from allennlp.models import Model
@@ -20,14 +20,16 @@ from allennlp.modules import FeedForward, Seq2SeqEncoder, Seq2VecEncoder
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import MultiOptimizer, Optimizer
 
+from hmtl.common.allennlp_internals import is_registrable
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.models.hmtl import HMTL, bottom_up
 
-# Of the top level, what others read.
+# Keys of the top level that other code than the trainer's reads, and checks.
 _ELSEWHERE = ("distributed", "evaluation", "include_in_archive", "numpy_seed", "pytorch_seed", "random_seed")
-# The size of a vector that nobody knows yet: any usual number of attention heads divides it.
+# Stands in for the sizes of vectors, which are known once the data are read. Any usual number of attention heads
+# divides it.
 _SOME_SIZE = 40320
-# Not for configurations.
+# Parameters of constructors that the code supplies and a configuration must not.
 _SUPPLIED = {"self", "cls", "vocab", "kwargs", "serialization_dir", "local_rank", "model_parameters", "task_name"}
 _EXPECTED: Dict[Any, Tuple[str, Tuple[type, ...]]] = {
     int: ("a whole number", (int, bool)),
@@ -38,7 +40,7 @@ _EXPECTED: Dict[Any, Tuple[str, Tuple[type, ...]]] = {
 
 
 def check_configuration(params: Params) -> None:
-    """Refuses what a configuration has wrong as far as that shows without data; nothing in it changes.
+    """Refuses mistakes of a configuration that show without data; the configuration stays as it is.
 
     Keys and types are compared with the signatures of the classes that are named. Encoders, whose weights take no
     memory here, optimizers and schedules are made with stand-ins for what only the data tell, and what torch says of
@@ -72,7 +74,7 @@ def _check_device(device: Any) -> None:
 
 
 def _check(expected_type: Any, value: Any, path: str) -> None:
-    """Compares a value with what the constructor that gets it expects; `path` is that of the value."""
+    """Compares a value with the type that the constructor expects; `path` is where it stands in the configuration."""
     annotation: Any = remove_optional(expected_type)
     origin: Any = getattr(annotation, "__origin__", None)
     arguments: Tuple[Any, ...] = getattr(annotation, "__args__", ())
@@ -97,7 +99,7 @@ def _check(expected_type: Any, value: Any, path: str) -> None:
 
 
 def _check_class(base: Any, value: Any, place: str) -> None:
-    """Compares an object with the class that it names; `place` is its path, with a dot behind it."""
+    """Compares the keys of an object with the parameters of the class that it names; `place` is its path and a dot."""
     if isinstance(value, str):
         value = {"type": value}
     if _reads_by_itself(base) or isinstance(value, dict) and "_pretrained" in value:
@@ -109,7 +111,7 @@ def _check_class(base: Any, value: Any, place: str) -> None:
         return
     parameters = {} if constructor is object.__init__ else infer_params(named, constructor)
     for key, inner in value.items():
-        if key == "type" and base in Registrable._registry:
+        if key == "type" and is_registrable(base):
             continue
         if key in parameters and parameters[key].kind is not inspect.Parameter.VAR_KEYWORD:
             _check(parameters[key].annotation, inner, f"{place}{key}")
@@ -121,7 +123,7 @@ def _check_class(base: Any, value: Any, place: str) -> None:
 
 def _named_class(base: Any, value: Dict[str, Any], place: str = "") -> Tuple[Any, Callable]:
     """The class that an object names, and the constructor that it calls."""
-    if base not in Registrable._registry:
+    if not is_registrable(base):
         return base, base.__init__
     has_default = base.default_implementation is not None
     choice = Params({key: value[key] for key in ("type",) if key in value}, history=place).pop_choice(
@@ -132,12 +134,13 @@ def _named_class(base: Any, value: Dict[str, Any], place: str = "") -> Tuple[Any
 
 
 def _reads_by_itself(cls: Any) -> bool:
-    """Whether a class does not leave it to AllenNLP to read its keys."""
+    """Whether a class has a `from_params` of its own, so that its keys need not be parameters of its constructor."""
     return cls.from_params.__func__ is not FromParams.from_params.__func__  # type: ignore[attr-defined]
 
 
 def _takes_any_key(cls: Any, constructor: Callable) -> bool:
-    """Whether unknown keys may mean something: in `**kwargs`, unless these are known to go to the class above."""
+    """Whether keys that are no parameters may be right: the constructor has `**kwargs`, and does not merely pass them
+    on to a base class that would refuse them."""
     kinds = [parameter.kind for parameter in inspect.signature(constructor).parameters.values()]
     if constructor is object.__init__ or inspect.Parameter.VAR_KEYWORD not in kinds:
         return False
@@ -151,7 +154,7 @@ def _advice(key: str, known: List[str]) -> str:
 
 
 def _try(base: Any, named: Any, value: Dict[str, Any], place: str) -> None:
-    """Makes what needs no data, or only sizes; torch's objections to it are raised, with the path."""
+    """Builds encoders, optimizers and schedules, which need no data; errors of torch's are raised with the path."""
     params = Params(json.loads(json.dumps(value)), history=place)
     sizes = {key: _SOME_SIZE for key in ("input_size", "input_dim", "embedding_dim") if key not in value}
     parameter = torch.nn.Parameter(torch.zeros(1))
@@ -168,12 +171,13 @@ def _try(base: Any, named: Any, value: Dict[str, Any], place: str) -> None:
 
 
 def _raise_torch(make: Callable[[], Any], place: str) -> None:
-    """Raises what torch says against values; what AllenNLP says against stand-ins is left for the real ones."""
+    """Raises errors of torch's, which concern values of the configuration. Errors of AllenNLP's concern the stand-ins,
+    and are ignored: the real objects are built later."""
     logger = logging.getLogger("allennlp")
     level = logger.level
     try:
         with warnings.catch_warnings():
-            # What there is to say is said of the real ones.
+            # Warnings about the stand-ins would come again when the real objects are made.
             warnings.simplefilter("ignore")
             logger.setLevel(logging.ERROR)
             make()

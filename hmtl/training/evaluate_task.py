@@ -1,39 +1,68 @@
 """The metrics of one task on its data."""
 
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from contextlib import nullcontext
+from typing import Any, Callable, ContextManager, Dict, Iterator, List
 
 import torch
 from allennlp.common import Tqdm
 
-from hmtl.common.distributed import sum_over_workers
+from hmtl.common.distributed import all_reduce_sum
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.models.hmtl import HMTL
 
 
-def evaluate_task(
-    model: HMTL, loader: PerTaskDataLoader, task: str, before_batch: Optional[Callable[[], None]] = None
-) -> Dict[str, float]:
+def evaluate_task(model: HMTL, loader: PerTaskDataLoader, task: str) -> Dict[str, float]:
     """The task's metrics over all its batches in `loader`, with the mean `loss` a batch.
 
-    The model must be in evaluation mode. `before_batch` is called before each batch.
+    The model must be in evaluation mode.
     """
-    model.get_task_metrics(task, reset=True)
-    sums: List[torch.Tensor] = []
-    batches: Iterator[Dict[str, Any]] = loader.batches_of(task)
-    with torch.no_grad():
-        for batch in Tqdm.tqdm(batches, desc=f"evaluating {task}", total=loader.num_batches[task]):
-            if before_batch is not None:
-                before_batch()
-            output = model(**batch)
-            loss = output["loss"].double()
-            count = output.get("loss_count")
-            # Shape: (2,): a sum, and the number of items where the loss is their mean
-            sums.append(
-                torch.stack([loss, torch.zeros_like(loss)] if count is None else [loss * count, count.double()])
-            )
-    metrics = model.get_task_metrics(task, reset=True)
-    metrics["loss"] = _mean_loss(sums, loader.num_batches[task], model)
-    return metrics
+    evaluation = TaskEvaluation(model, loader, task)
+    for _ in evaluation:
+        pass
+    return evaluation.metrics()
+
+
+class TaskEvaluation:
+    """`evaluate_task` in steps: iterating over it evaluates a batch of this worker's each time; then come the metrics.
+
+    Each batch is computed within `autocast` and without gradients. Between batches both are as the caller has them.
+    """
+
+    def __init__(
+        self,
+        model: HMTL,
+        loader: PerTaskDataLoader,
+        task: str,
+        autocast: Callable[[], ContextManager[None]] = nullcontext,
+    ) -> None:
+        self._model = model
+        self._loader = loader
+        self._task = task
+        self._autocast = autocast
+        self._sums: List[torch.Tensor] = []
+
+    def __iter__(self) -> Iterator[None]:
+        self._model.get_task_metrics(self._task, reset=True)
+        self._sums.clear()
+        num_batches = self._loader.num_batches[self._task]
+        for batch in Tqdm.tqdm(self._loader.batches_of(self._task), desc=f"evaluating {self._task}", total=num_batches):
+            with torch.no_grad(), self._autocast():
+                self._sums.append(_sum_of_losses(self._model(**batch)))
+            yield
+
+    def metrics(self) -> Dict[str, float]:
+        """The metrics of all batches; all workers must ask together."""
+        metrics = self._model.get_task_metrics(self._task, reset=True)
+        metrics["loss"] = _mean_loss(self._sums, self._loader.num_batches[self._task], self._model)
+        return metrics
+
+
+def _sum_of_losses(output: Dict[str, Any]) -> torch.Tensor:
+    """The sum of a batch's losses and the number of items where its loss is their mean, 0 where it is a sum."""
+    loss = output["loss"].double()
+    count = output.get("loss_count")
+    # Shape: (2,)
+    return torch.stack([loss, torch.zeros_like(loss)] if count is None else [loss * count, count.double()])
 
 
 def _mean_loss(sums: List[torch.Tensor], num_batches: int, model: HMTL) -> float:
@@ -42,6 +71,6 @@ def _mean_loss(sums: List[torch.Tensor], num_batches: int, model: HMTL) -> float
     totals = torch.zeros(num_batches, 2, dtype=torch.double, device=next(model.parameters()).device)
     if sums:
         totals[: len(sums)] = torch.stack(sums)
-    sum_over_workers([totals])
+    all_reduce_sum([totals])
     total, count = totals.unbind(-1)
     return float(torch.where(count > 0, total / count, total).mean())

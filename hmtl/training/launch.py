@@ -25,8 +25,8 @@ from allennlp.models.archival import verify_include_in_archive
 from torch import distributed
 
 from hmtl.common.archives import archive_model
-from hmtl.common.distributed import from_primary, leave, limit_waiting, wait_for_all
-from hmtl.common.files import whole_file, write_json
+from hmtl.common.distributed import barrier, broadcast_object, destroy_process_group, set_timeout
+from hmtl.common.files import atomic_path, write_json
 from hmtl.common.packages import include_package as import_package
 from hmtl.common.packages import include_packages_of_run, packages_of_run
 from hmtl.errors import ConfigurationError, UserError
@@ -44,8 +44,8 @@ TIMEOUT_SECONDS = 45.0
 START_TIMEOUT = timedelta(minutes=30)
 
 
-class Place(NamedTuple):
-    """Where a worker stands.
+class WorkerSpec(NamedTuple):
+    """What a worker has to know of itself and of how it meets the others.
 
     # Attributes
 
@@ -118,23 +118,23 @@ def train_model(
     params.pop("evaluation", None)
     job = Job(params, serialization_dir, packages, dry_run, file_friendly_logging)
     model: Optional[Model] = None
-    place: Optional[Place] = None
+    spec: Optional[WorkerSpec] = None
     with ExitStack() as stack:
         if "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
-            place = _place_of_launched(settings)
-            _join(place)
-            _prepare_as_primary(partial(prepare, stack), place)
-            _train(place, job)
+            spec = _spec_of_launched(settings)
+            _init_process_group(spec)
+            _prepare_as_primary(partial(prepare, stack), spec)
+            _train(spec, job)
         elif is_distributed:
-            places = _places(settings, node_rank)
+            specs = _worker_specs(settings, node_rank)
             if node_rank == 0:
                 job = job._replace(lock=prepare(stack))
-            run_workers({f"worker {each.rank}": partial(_work, each, job) for each in places}, serialization_dir)
+            run_workers({f"worker {each.rank}": partial(_work, each, job) for each in specs}, serialization_dir)
         else:
             prepare(stack)
             model = _train_here(job)
-        if not dry_run and node_rank == 0 and (place is None or place.rank == 0):
-            with whole_file(RunDirectory(serialization_dir).archive) as archive:
+        if not dry_run and node_rank == 0 and (spec is None or spec.rank == 0):
+            with atomic_path(RunDirectory(serialization_dir).archive) as archive:
                 archive_model(serialization_dir, archive_path=archive, include_in_archive=archived)
     return None if dry_run or return_model is False else model
 
@@ -191,22 +191,22 @@ def _train_here(job: Job) -> Optional[Model]:
     )
 
 
-def _prepare_as_primary(prepare: Any, place: Place) -> None:
+def _prepare_as_primary(prepare: Any, spec: WorkerSpec) -> None:
     """The primary worker prepares; where it fails, the others end without a word of their own."""
     failure: Optional[Exception] = None
-    if place.rank == 0:
+    if spec.rank == 0:
         try:
             prepare()
         except Exception as error:
             failure = error
-    failed = from_primary(failure is not None)
+    failed = broadcast_object(failure is not None)
     if failure is not None:
         raise failure
     if failed:
         raise SystemExit(2)
 
 
-def _places(settings: Params, node_rank: int) -> List[Place]:
+def _worker_specs(settings: Params, node_rank: int) -> List[WorkerSpec]:
     """The workers that the `distributed` section of a configuration asks for on this node."""
     devices = settings.pop("cuda_devices", None)
     num_nodes = int(settings.pop("num_nodes", 1))
@@ -225,12 +225,13 @@ def _places(settings: Params, node_rank: int) -> List[Place]:
     init_method = f"tcp://{address}:{port or util.find_open_port()}"
     first, world_size = node_rank * len(devices), num_nodes * len(devices)
     return [
-        Place(first + number, world_size, int(device), init_method, timeout) for number, device in enumerate(devices)
+        WorkerSpec(first + number, world_size, int(device), init_method, timeout)
+        for number, device in enumerate(devices)
     ]
 
 
-def _place_of_launched(settings: Params) -> Place:
-    """The place of a process that a launcher started; of the configuration only devices and timeout are used."""
+def _spec_of_launched(settings: Params) -> WorkerSpec:
+    """The worker that this process is, which a launcher started; the configuration has only its device and timeout."""
     missing = [name for name in ("MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
     if missing:
         raise UserError(
@@ -244,60 +245,60 @@ def _place_of_launched(settings: Params) -> Place:
     device = int(devices[local_rank % len(devices)])
     check_for_gpu(device)
     timeout = float(settings.pop("timeout", TIMEOUT_SECONDS))
-    return Place(rank, int(os.environ["WORLD_SIZE"]), device, "env://", timeout)
+    return WorkerSpec(rank, int(os.environ["WORLD_SIZE"]), device, "env://", timeout)
 
 
-def _work(place: Place, job: Job) -> None:
+def _work(spec: WorkerSpec, job: Job) -> None:
     """What a process does that this module has started."""
     plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
     plugins.import_plugins()
     for package in job.include_package:
         import_package(package)
-    _join(place)
-    _train(place, job)
+    _init_process_group(spec)
+    _train(spec, job)
 
 
-def _join(place: Place) -> None:
-    """Meets the other workers."""
-    if place.device >= 0:
-        torch.cuda.set_device(place.device)
+def _init_process_group(spec: WorkerSpec) -> None:
+    """Joins the process group of all workers."""
+    if spec.device >= 0:
+        torch.cuda.set_device(spec.device)
     distributed.init_process_group(
-        "gloo" if place.device < 0 else "nccl",
-        init_method=place.init_method,
-        world_size=place.world_size,
-        rank=place.rank,
+        "gloo" if spec.device < 0 else "nccl",
+        init_method=spec.init_method,
+        world_size=spec.world_size,
+        rank=spec.rank,
         timeout=START_TIMEOUT,
     )
 
 
-def _train(place: Place, job: Job) -> None:
+def _train(spec: WorkerSpec, job: Job) -> None:
     """What a worker does between meeting the others and leaving them."""
     # Other nodes may have a disk of their own.
     os.makedirs(job.serialization_dir, exist_ok=True)
     common_logging.FILE_FRIENDLY_LOGGING = job.file_friendly_logging
-    common_logging.prepare_global_logging(job.serialization_dir, rank=place.rank, world_size=place.world_size)
-    if place.rank > 0:
+    common_logging.prepare_global_logging(job.serialization_dir, rank=spec.rank, world_size=spec.world_size)
+    if spec.rank > 0:
         # One of each progress bar is enough.
         Tqdm.tqdm = staticmethod(partial(Tqdm.tqdm, disable=True))  # type: ignore[method-assign]
     util.prepare_environment(job.params)
-    job.params["trainer"]["cuda_device"] = place.device
+    job.params["trainer"]["cuda_device"] = spec.device
     read_back_vocabulary(job.params, job.serialization_dir)
-    with _lost_workers_named(place, job):
+    with _lost_workers_named(spec, job):
         train_loop = TrainModel.from_params(
-            params=job.params, serialization_dir=job.serialization_dir, local_rank=place.rank
+            params=job.params, serialization_dir=job.serialization_dir, local_rank=spec.rank
         )
         if job.dry_run:
-            leave()
+            destroy_process_group()
             return
-        wait_for_all()
-        limit_waiting(place.timeout)
+        barrier()
+        set_timeout(spec.timeout)
         metrics = train_loop.run()
-        if place.rank == 0:
+        if spec.rank == 0:
             train_loop.finish(metrics)
 
 
 @contextmanager
-def _lost_workers_named(place: Place, job: Job) -> Iterator[None]:
+def _lost_workers_named(spec: WorkerSpec, job: Job) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
@@ -305,7 +306,7 @@ def _lost_workers_named(place: Place, job: Job) -> Iterator[None]:
             raise
         first_line = str(error).strip().splitlines()[0]
         raise LostWorker(
-            f"worker {place.rank} no longer hears from another worker, and training has ended ({first_line}); "
+            f"worker {spec.rank} no longer hears from another worker, and training has ended ({first_line}); "
             + how_to_go_on(job.serialization_dir)
         ) from error
 

@@ -39,7 +39,7 @@ class SuccessiveRegularization(FromParams):
         self._strength = strength
         self._since = since
         self._task: Optional[str] = None
-        # theta', by the parameter's name
+        # The values theta' of the parameters, by name.
         self._snapshot: Dict[str, torch.Tensor] = {}
 
     def start_epoch(self, parameters: Dict[str, Parameter]) -> None:
@@ -81,13 +81,15 @@ class SuccessiveRegularization(FromParams):
         gradients: List[torch.Tensor] = []
         for name, parameter in named_parameters:
             if parameter.grad is not None:
-                # Only a snapshot that was loaded can lie on another device.
+                # A snapshot that was loaded from a checkpoint lies on the CPU.
                 self._snapshot[name] = self._snapshot[name].to(parameter.device)
                 theta.append(parameter)
                 theta_before.append(self._snapshot[name])
                 gradients.append(parameter.grad)
         if theta:
-            torch._foreach_add_(gradients, torch._foreach_sub(theta, theta_before), alpha=2 * self._strength)
+            # Torch has no public name for operations on lists of tensors, which its optimizers consist of.
+            differences = torch._foreach_sub(theta, theta_before)  # noqa: SLF001
+            torch._foreach_add_(gradients, differences, alpha=2 * self._strength)
 
     def state_dict(self) -> Dict[str, Any]:
         return {"task": self._task, "snapshot": dict(self._snapshot)}

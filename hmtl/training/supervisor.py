@@ -1,4 +1,4 @@
-"""The processes of distributed training on this machine: their start, their end, and what ended them."""
+"""The processes of distributed training on this machine: starts them, waits for them, and says what ended them."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from hmtl.common.explain import explain
 from hmtl.common.stop_signals import TrainingStopped
 from hmtl.errors import UserError
 
-# So long the others may take to end by themselves once one worker has failed.
+# The seconds that the other workers may take to end by themselves once one has failed.
 GRACE_SECONDS = 10.0
 
 
@@ -27,7 +27,7 @@ class LostWorker(UserError):
 
 
 def how_to_go_on(serialization_dir: str) -> str:
-    """What to do after an end that was not training's own."""
+    """What the user can do where training did not come to its end."""
     return f"the same command with --recover goes on with {serialization_dir} from its last checkpoint"
 
 
@@ -68,7 +68,7 @@ def _live(work: Callable[[], None], supervisor: Connection) -> None:
     """The whole life of a worker process."""
     # Ctrl-C reaches the supervisor alone, which passes it on.
     os.setpgrp()
-    # A lock between processes, the default, would outlive a worker that is killed.
+    # The default is a lock between processes, which a worker that is killed would leave locked.
     Tqdm.set_lock(threading.RLock())
     threading.Thread(target=_end_with_supervisor, args=(supervisor,), daemon=True).start()
     outcome = Outcome()
@@ -84,12 +84,12 @@ def _live(work: Callable[[], None], supervisor: Connection) -> None:
         )
     supervisor.send(outcome)
     if outcome != Outcome():
-        # Not through the usual exit, which may wait for the other workers.
+        # The usual exit of a process may wait for the other workers.
         os._exit(1)
 
 
 def _end_with_supervisor(supervisor: Connection) -> None:
-    """A worker whose supervisor was killed saves and ends as well."""
+    """Waits for the supervisor to be killed, and then has this worker save a checkpoint and end."""
     try:
         supervisor.recv()
     except (EOFError, OSError):
@@ -103,7 +103,7 @@ class Worker(NamedTuple):
     connection: Connection
 
     def outcome(self) -> Outcome:
-        """How the process, which has ended, says that it ended, or what is known where it cannot."""
+        """The outcome that the process, which has ended, has sent, or else what its exit code tells."""
         try:
             if self.connection.poll():
                 return self.connection.recv()
@@ -138,12 +138,13 @@ def _supervise(workers: List[Worker], serialization_dir: str) -> None:
 
 
 def _raise(failures: List[Outcome], received: List[int], serialization_dir: str) -> None:
-    """Raises the failure that the others follow from."""
+    """Raises the failure that caused the others."""
     for failure in failures:
         if failure.signum is not None:
             raise TrainingStopped(failure.signum, serialization_dir)
     errors = [failure for failure in failures if failure.error is None or failure.traceback or not received]
-    if not errors:  # a signal before there was anything to save
+    # A signal that comes before training has begun ends workers without an error: there is nothing to save.
+    if not errors:
         raise KeyboardInterrupt if received[0] == signal.SIGINT else util.SigTermReceived
     first = min(errors, key=lambda failure: failure.lost_another)
     if first.error is None:
@@ -155,7 +156,8 @@ def _raise(failures: List[Outcome], received: List[int], serialization_dir: str)
 
 @contextmanager
 def _signals_passed_on(workers: List[Worker]) -> Iterator[List[int]]:
-    """SIGTERM and SIGINT, which are listed, go to the workers, which save and end; that ends the supervisor, too."""
+    """Within it SIGTERM and SIGINT are passed on to the workers, which save and end, and with them the supervisor.
+    Yields the list of the signals so far."""
     received: List[int] = []
 
     def pass_on(signum: int, frame: Optional[FrameType]) -> None:

@@ -1,4 +1,4 @@
-"""What the trainer keeps for one task: its optimizer, its schedule, its best score."""
+"""What the trainer keeps for one task: its optimizer with its schedule, and its scores with its patience."""
 
 import math
 from typing import Any, Dict, List, Optional, Type
@@ -29,7 +29,7 @@ class ScoreTracker(MetricTracker):
 
     @property
     def patience_left(self) -> Optional[int]:
-        """How many more validations without improvement are borne."""
+        """How many more validations without improvement are borne; `None` where there is no limit."""
         return None if self._patience is None else max(0, self._patience - self._epochs_with_no_improvement)
 
 
@@ -49,10 +49,10 @@ class LowestScoreTracker(ScoreTracker):
         if self._patience is None:
             return
         score = self.combined_score(metrics)
-        # One more than are compared: only then the rule acts.
+        # The rule compares the last `patience + 1` scores, but not before there is one more.
         self._last_scores = [*self._last_scores, score][-self._patience - 2 :]
         acts = len(self._last_scores) == self._patience + 2
-        # A score that is not a number is none of the lowest.
+        # A comparison with a score that is not a number is false, so that such a score is never the lowest.
         self._gave_up = self._gave_up or (acts and all(score <= other for other in self._last_scores[1:]))
 
     def should_stop_early(self) -> bool:
@@ -74,7 +74,7 @@ class LowestScoreTracker(ScoreTracker):
         self._last_scores, self._gave_up = state_dict["last_scores"], state_dict["gave_up"]
 
 
-# By the name of the option that chooses one.
+# The trackers by the values of the option `patience_rule`.
 PATIENCE_RULES: Dict[str, Type[ScoreTracker]] = {"no_improvement": ScoreTracker, "lowest_score": LowestScoreTracker}
 
 
@@ -127,7 +127,7 @@ class OptimizerState:
 
     @property
     def loss_scale(self) -> float:
-        """What `scaled` multiplies with. With a scaler it waits for the device."""
+        """The factor of `scaled`. With a scaler, reading it waits for the device."""
         return 1.0 if self.scaler is None else self.scaler.get_scale()
 
     def scaled(self, loss: torch.Tensor) -> torch.Tensor:

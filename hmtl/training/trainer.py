@@ -1,13 +1,12 @@
-"""The multi-task training loop: draw a task, take its next batch, make one update."""
+"""The multi-task trainer: how a configuration builds it, and what follows from each event of the main loop.
 
-import datetime
-import inspect
+The loop itself is in hmtl/training/loop.py.
+"""
+
 import logging
 import os
-import time
-from collections import Counter
-from contextlib import nullcontext
-from typing import Any, Dict, List, Optional, Tuple, Union
+from contextlib import ExitStack, closing, nullcontext
+from typing import Any, Dict, Generator, List, Optional, Sequence, Union
 
 import torch
 from allennlp.common import Lazy
@@ -23,13 +22,13 @@ from allennlp.training.trainer import Trainer, TrainerCheckpoint
 from allennlp.training.util import get_batch_size
 
 from hmtl.common.distributed import (
-    copy_from_primary,
-    from_primary,
-    largest,
-    leave,
-    num_workers,
-    rank,
-    wait_for_all,
+    all_reduce_max,
+    barrier,
+    broadcast,
+    broadcast_object,
+    destroy_process_group,
+    get_rank,
+    get_world_size,
 )
 from hmtl.common.file_names import BEST
 from hmtl.common.files import write_json
@@ -39,28 +38,37 @@ from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.errors import UserError
 from hmtl.models.hmtl import HMTL
 from hmtl.runs.run_directory import BEST_OVERALL, RunDirectory, best_weights_name
-from hmtl.tasks.task_head import TaskHead
 from hmtl.training.callbacks import LearningCurves
 from hmtl.training.callbacks.embedding_cache import FillEmbeddingCaches
 from hmtl.training.checkpointer import VerifiedCheckpointer
-from hmtl.training.epoch_losses import EpochLosses, LazyMetrics
+from hmtl.training.epoch_losses import LazyMetrics
 from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.findable_gold import findable_gold
 from hmtl.training.gradient_aggregators import GradientAggregator
+from hmtl.training.loop import (
+    EpochEnded,
+    EpochStarted,
+    Event,
+    TaskValidated,
+    TrainingLoop,
+    UpdateMade,
+    UpdatesEnded,
+)
 from hmtl.training.objectives import Objective
 from hmtl.training.optimizers import use_fused_kernels
 from hmtl.training.precision import Precision
 from hmtl.training.progress import TrainingProgress
 from hmtl.training.successive_regularization import SuccessiveRegularization
 from hmtl.training.task_samplers import ProportionalSampler, TaskSampler, number_of_updates
-from hmtl.training.task_state import OptimizerState, ScoreTracker, tracker_for
-from hmtl.training.update import Updater
+from hmtl.training.task_state import OptimizerState, tracker_for
+from hmtl.training.trainable import check_data, check_settings, check_targets, trained_tasks
+from hmtl.training.training_state import SHARED, TrainingState
+from hmtl.training.update import Batch, Updater
 
 logger = logging.getLogger(__name__)
 
-SHARED = "shared"
-# So often distributed workers ask one another for a signal, which waits for the device.
-UPDATES_BETWEEN_AGREEMENTS = 10
+# Distributed workers ask one another whether a signal came after so many updates: the answer waits for the device.
+UPDATES_BETWEEN_STOP_CHECKS = 10
 
 
 @Trainer.register("multi_task", constructor="from_partial_objects")
@@ -81,8 +89,25 @@ class MultiTaskTrainer(GradientDescentTrainer):
     In distributed training every worker draws the same tasks and takes its share of each batch, so that a batch has
     `batch_size` instances a worker. The gradients and the metrics' counts are summed over the workers, and the one of
     rank 0 writes the files.
-    See `from_partial_objects` for the parameters.
+
+    See `from_partial_objects` for the parameters. Callbacks may read the attributes and properties, and ask
+    `learning_rate` and `patience_left`. What they change in the trainer, a run that is recovered does not repeat.
+
+    # Attributes
+
+    model : `HMTL`
+    tasks : `List[str]`
+        The tasks of the model, from the bottom up.
+    data_loader : `PerTaskDataLoader`
+    validation_data_loader : `Optional[PerTaskDataLoader]`
+    serialization_dir : `str`
+        The directory of the run.
+    is_primary : `bool`
+        Whether this worker is the one that writes files; it is `True` without other workers.
     """
+
+    model: HMTL
+    data_loader: PerTaskDataLoader
 
     def __init__(
         self,
@@ -91,6 +116,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         updater: Updater,
         sampler: TaskSampler,
         data_loader: PerTaskDataLoader,
+        serialization_dir: str,
         validation_data_loader: Optional[PerTaskDataLoader] = None,
         validation_metric: Union[str, Dict[str, str]] = "+f1",
         patience: Optional[int] = None,
@@ -99,6 +125,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
         min_learning_rate: float = 1e-7,
         seed: int = 13370,
         tasks_per_update: int = 1,
+        checkpointer: Optional[VerifiedCheckpointer] = None,
+        callbacks: Sequence[TrainerCallback] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -107,32 +135,36 @@ class MultiTaskTrainer(GradientDescentTrainer):
             data_loader=data_loader,
             validation_data_loader=validation_data_loader,
             patience=patience,
-            num_epochs=num_epochs,
+            serialization_dir=serialization_dir,
+            callbacks=list(callbacks),
             **kwargs,
         )
-        # AllenNLP's notion of it needs its wrapper of the model, and counts ranks on each node.
-        self._rank = rank()
-        self._primary = self._rank == 0
-        self._optimizer_states = optimizer_states
-        self._sampler = sampler
-        self._tasks_per_update = tasks_per_update
-        self._updater = updater
-        self._min_learning_rate = min_learning_rate
-        self._seed = seed
-        self._tasks = list(model.tasks)
-        self._trained = _trained_tasks(model)
+        self.tasks = list(model.tasks)
+        self.validation_data_loader = validation_data_loader
+        self.serialization_dir = serialization_dir
+        # AllenNLP's `_primary` would be that of each node, and needs AllenNLP's wrapper of the model.
+        self.is_primary = get_rank() == 0
+        self.checkpointer = checkpointer
+        # AllenNLP has appended the callbacks that every trainer of its has, and keeps the list by this name alone.
+        self.callbacks: List[TrainerCallback] = self._callbacks
         if isinstance(validation_metric, str):
-            validation_metric = dict.fromkeys(self._tasks, validation_metric)
-        if set(validation_metric) != set(self._tasks):
-            raise ConfigurationError(f"trainer.validation_metric must name a metric for each of {self._tasks}")
-        self._trackers = {task: tracker_for(patience_rule, validation_metric[task], patience) for task in self._tasks}
-        # The sum over tasks decides on `best.safetensors` alone.
-        self._metric_tracker = ScoreTracker("+score")
-        self._num_consumed: Counter = Counter()
-        self._epoch_losses = EpochLosses(self._tasks, self.cuda_device)
-        self._metrics: Dict[str, Any] = {}
+            validation_metric = dict.fromkeys(self.tasks, validation_metric)
+        if set(validation_metric) != set(self.tasks):
+            raise ConfigurationError(f"trainer.validation_metric must name a metric for each of {self.tasks}")
+        trackers = {task: tracker_for(patience_rule, validation_metric[task], patience) for task in self.tasks}
+        self.state = TrainingState(optimizer_states, trackers, trained_tasks(model), sampler, updater, self.cuda_device)
+        self.loop = TrainingLoop(
+            model,
+            self.state,
+            data_loader,
+            validation_data_loader,
+            num_epochs=num_epochs,
+            min_learning_rate=min_learning_rate,
+            seed=seed,
+            tasks_per_update=tasks_per_update,
+        )
         names = {task: metric.lstrip("+-") for task, metric in validation_metric.items()}
-        self._progress = TrainingProgress(self._tasks, names, num_epochs, enabled=self._primary)
+        self._progress = TrainingProgress(self.tasks, names, num_epochs, enabled=self.is_primary)
         self._stop_signals = StopSignals()
 
     @classmethod
@@ -220,35 +252,35 @@ class MultiTaskTrainer(GradientDescentTrainer):
             raise ConfigurationError(f"the multi_task trainer trains models of type 'hmtl', not {type(model).__name__}")
         for loader in (data_loader, validation_data_loader):
             if loader is not None:
-                _check_data(model, loader)
+                check_data(model, loader)
         assert isinstance(data_loader, PerTaskDataLoader)
-        _check_targets(model, data_loader)
+        check_targets(model, data_loader)
         assert validation_data_loader is None or isinstance(validation_data_loader, PerTaskDataLoader)
-        _check_settings(tasks_per_update, shared_optimizer, gradient_aggregator, gradient_accumulation_steps)
-        if ddp_accelerator is not None or (distributed and num_workers() == 1):
+        check_settings(tasks_per_update, shared_optimizer, gradient_aggregator, gradient_accumulation_steps)
+        if ddp_accelerator is not None or (distributed and get_world_size() == 1):
             raise ConfigurationError(
                 "the multi_task trainer sums gradients over workers by itself; give 'distributed' at the top of the "
                 "configuration, without a ddp_accelerator, not in the trainer"
             )
-        data_loader.share_out(num_workers(), rank(), gradient_accumulation_steps)
+        data_loader.shard(get_world_size(), get_rank(), gradient_accumulation_steps)
         if validation_data_loader is not None:
-            validation_data_loader.share_out(num_workers(), rank())
+            validation_data_loader.shard(get_world_size(), get_rank())
         if cuda_device is None:
             cuda_device = 0 if torch.cuda.is_available() else -1
         device = int_to_device(cuda_device)
         model = model.to(device)
-        copy_from_primary([*model.parameters(), *model.buffers()])
+        broadcast([*model.parameters(), *model.buffers()])
         updater = Updater(
             model,
             Precision(precision, device),
-            in_parts=num_workers() * gradient_accumulation_steps > 1,
+            in_parts=get_world_size() * gradient_accumulation_steps > 1,
             objective=objective,
             aggregator=gradient_aggregator,
             successive_regularization=successive_regularization,
             grad_norm=grad_norm,
             grad_clipping=grad_clipping,
         )
-        trained = _trained_tasks(model)
+        trained = trained_tasks(model)
         parameters = {task: updater.parameters_of(task) for task in trained}
         num_steps = {task: data_loader.num_batches[task] for task in trained}
         if shared_optimizer:
@@ -279,7 +311,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
             seed=seed,
             tasks_per_update=tasks_per_update,
             serialization_dir=serialization_dir,
-            checkpointer=checkpointer and checkpointer.construct(serialization_dir=serialization_dir),
+            checkpointer=None if checkpointer is None else checkpointer.construct(serialization_dir=serialization_dir),
             cuda_device=device,
             callbacks=[callback.construct(serialization_dir=serialization_dir) for callback in callbacks or []]
             + [LearningCurves(serialization_dir), FillEmbeddingCaches(serialization_dir)] * enable_default_callbacks,
@@ -288,41 +320,131 @@ class MultiTaskTrainer(GradientDescentTrainer):
             local_rank=local_rank,
         )
 
-    def _try_train(self) -> Tuple[Dict[str, Any], int]:
-        with self._stop_signals.noted() if self._checkpointer is not None else nullcontext():
-            self._run_epochs()
-        # What the primary worker does from here on, such as an evaluation on the test data, it does alone.
-        leave()
-        # A run of an older release that is trained further may have its best weights in their format.
-        best = find_weights(self._serialization_dir, BEST)
-        if not self._primary:
-            pass
-        elif best is not None:
-            load_into(self._pytorch_model, best)
-        else:
-            self._save_model_state(os.path.join(self._serialization_dir, BEST_OVERALL))
-        return {**self._metrics, **self._best_metrics()}, self._epochs_completed - 1
+    @property
+    def epochs_completed(self) -> int:
+        """The epochs that were trained and validated so far."""
+        return self.state.epochs_completed
 
-    def _run_epochs(self) -> None:
-        if self._validation_data_loader is not None and self._primary:
-            self._warn_of_unfindable_gold()
-        start = time.time()
-        epoch = self._epochs_completed = self._start_after_epochs_completed
-        while epoch < self._num_epochs and not self._should_stop():
-            metrics: Dict[str, Any] = {"epoch": epoch}
-            metrics.update({f"training_{name}": value for name, value in self._train_epoch(epoch).items()})
-            improved, scores = self._validate(metrics) if self._validation_data_loader is not None else ([], {})
-            for name, state in self._optimizer_states.items():
-                state.end_epoch(scores.get(name))
-            self._sampler.end_epoch({task: scores[task] for task in self._trained if task in scores})
-            metrics["training_duration"] = str(datetime.timedelta(seconds=time.time() - start))
-            epoch += 1
-            self._epochs_completed, self._batches_in_epoch_completed, self._metrics = epoch, 0, metrics
-            self._end_epoch(improved)
+    @property
+    def updates_completed(self) -> int:
+        """The updates so far, of all tasks and epochs."""
+        return self.state.updates_completed
+
+    @property
+    def shared_parameters(self) -> Dict[str, torch.nn.Parameter]:
+        """What some task reaches below its own level, by name."""
+        return self.state.updater.shared_parameters
+
+    def learning_rate(self, task: str) -> float:
+        """The largest learning rate in the optimizer that steps in the task's updates."""
+        return self.state.optimizer_of(task).learning_rate
+
+    def patience_left(self) -> Dict[str, Optional[int]]:
+        """For each task, how many more validations without improvement are borne; `None` where there is no limit."""
+        return self.state.patience_left()
+
+    def validate_task(self, task: str) -> Dict[str, float]:
+        """The metrics of one task on its validation data, with its mean `loss`; nothing is trained."""
+        assert self.validation_data_loader is not None
+        self.model.eval()
+        with self.state.updater.precision.autocast():
+            return evaluate_task(self.model, self.validation_data_loader, task)
+
+    def train(self) -> Dict[str, Any]:
+        """Trains from the last checkpoint, or from the start where there is none; returns the metrics of the last epoch
+        and those of the best ones."""
+        self._restore_checkpoint()
+        for callback in self.callbacks:
+            callback.on_start(self, is_primary=self.is_primary)
+        metrics: Optional[Dict[str, Any]] = None
+        epoch: Optional[int] = None
+        try:
+            with self._stop_signals.noted() if self.checkpointer is not None else nullcontext():
+                self._warn_of_unfindable_gold()
+                self._consume(self.loop.run())
+            # The primary worker may go on alone from here, as with an evaluation on the test data.
+            destroy_process_group()
+            self._load_best_weights()
+            metrics, epoch = {**self.state.metrics, **self.state.best_metrics()}, self.epochs_completed - 1
+            return metrics
+        finally:
+            for callback in self.callbacks:
+                callback.on_end(self, metrics=metrics, epoch=epoch, is_primary=self.is_primary)
+
+    def _consume(self, events: Generator[Event, None, None]) -> None:
+        """Shows, calls back, writes and stops, as each event of the loop asks for."""
+        with closing(events), ExitStack() as bar:
+            for event in events:
+                if isinstance(event, EpochStarted):
+                    logger.info("Epoch %d/%d", event.epoch, self.loop.num_epochs - 1)
+                    bar.enter_context(self._progress.epoch(event.epoch, event.num_updates, event.first))
+                elif isinstance(event, UpdateMade):
+                    self._after_update(event)
+                elif isinstance(event, UpdatesEnded):
+                    bar.close()
+                elif isinstance(event, EpochEnded):
+                    self._after_epoch(event)
+                if self._workers_meet_at(event):
+                    self._stop_if_asked()
+
+    def _after_update(self, made: UpdateMade) -> None:
+        # AllenNLP's own callbacks read the number of updates and the learning rates from these attributes.
+        self._total_batches_completed = self.updates_completed
+        self.optimizer = self.state.optimizer_of(next(iter(made.batches))).optimizer
+        for callback in self.callbacks:
+            callback.on_batch(
+                self,
+                [part for parts in made.batches.values() for part in parts],
+                made.update.outputs,
+                LazyMetrics({f"{task}_loss": loss for task, loss in made.update.losses.items()}),
+                made.epoch,
+                made.step + 1,
+                is_training=True,
+                is_primary=self.is_primary,
+                batch_grad_norm=made.update.gradient_norm,  # type: ignore[arg-type]
+            )
+        self._progress.update({task: _num_examples(parts) for task, parts in made.batches.items()})
+        if self._progress.is_due():
+            self._progress.show(self.state.losses.summary())
+            self.state.losses.check(made.epoch)
+        self._maybe_save_checkpoint()
+
+    def _after_epoch(self, ended: EpochEnded) -> None:
+        self._progress.end_epoch(ended.metrics, self.patience_left())
+        for callback in self.callbacks:
+            callback.on_epoch(self, metrics=ended.metrics, epoch=ended.epoch, is_primary=self.is_primary)
+        # The checkpoint goes last: killed before it, the recovered run writes the same weights and metrics again.
+        if self.is_primary:
+            for name in [*map(best_weights_name, ended.improved), *[BEST_OVERALL] * ended.is_best]:
+                self._save_weights(name)
+            write_json(RunDirectory(self.serialization_dir).epoch_metrics(ended.epoch), ended.metrics)
+        self._maybe_save_checkpoint()
+
+    def _workers_meet_at(self, event: Event) -> bool:
+        """Whether all workers come to this event, and may stop there together; a worker alone may stop at any.
+
+        Asking the others waits for the device, and is therefore not done after each update.
+        """
+        if isinstance(event, UpdateMade):
+            return get_world_size() == 1 or event.step % UPDATES_BETWEEN_STOP_CHECKS == 0 or event.is_last
+        return get_world_size() == 1 or isinstance(event, (TaskValidated, EpochEnded))
+
+    def _stop_if_asked(self) -> None:
+        """Where a signal came, to whichever worker: writes a checkpoint and raises `TrainingStopped`."""
+        if self.checkpointer is None:
+            return
+        received = all_reduce_max(self._stop_signals.received or 0)
+        if received:
+            if self.is_primary:
+                self.checkpointer.save_checkpoint(self)
+            barrier()
+            raise TrainingStopped(received, self.serialization_dir)
 
     def _warn_of_unfindable_gold(self) -> None:
-        for task in self._tasks:
-            found = findable_gold(self.model, self._validation_data_loader, task)  # type: ignore[arg-type]
+        if self.validation_data_loader is None or not self.is_primary:
+            return
+        for task in self.tasks:
+            found = findable_gold(self.model, self.validation_data_loader, task)
             if found is not None and found.findable < found.gold:
                 why = f": they {found.why_not}" if found.why_not else ""
                 logger.warning(
@@ -330,265 +452,55 @@ class MultiTaskTrainer(GradientDescentTrainer):
                     *(task, found.gold - found.findable, found.gold, found.items, why),
                 )
 
-    def _end_epoch(self, improved: List[str]) -> None:
-        """Tells the callbacks, and writes what the epoch brought."""
-        metrics, epoch = self._metrics, self._metrics["epoch"]
-        self._progress.end_epoch(metrics, self._patience_left())
-        for callback in self._callbacks:
-            callback.on_epoch(self, metrics=metrics, epoch=epoch, is_primary=self._primary)
-        # The checkpoint goes last: killed before it, the recovered run writes the same weights and metrics again.
-        if self._primary:
-            for name in improved:
-                self._save_model_state(os.path.join(self._serialization_dir, name))
-            write_json(RunDirectory(self._serialization_dir).epoch_metrics(epoch), metrics)
-        self._maybe_save_checkpoint()
-        self._stop_if_asked()
+    def _load_best_weights(self) -> None:
+        """Gives the model the weights that were best over all tasks; without validation these are the last ones, which
+        are written as the best."""
+        if not self.is_primary:
+            return
+        # A run of an older release that is trained further may have its best weights in their format.
+        best = find_weights(self.serialization_dir, BEST)
+        if best is not None:
+            load_into(self.model, best)
+        else:
+            self._save_weights(BEST_OVERALL)
+
+    def _save_weights(self, name: str) -> None:
+        save_weights(os.path.join(self.serialization_dir, name), self.model.state_dict())
 
     def _maybe_save_checkpoint(self) -> None:
-        if self._checkpointer is not None and self._primary:
-            self._checkpointer.maybe_save_checkpoint(self, self._epochs_completed, self._batches_in_epoch_completed)
-
-    def _stop_if_asked(self) -> None:
-        """Where a signal came, to whichever worker: writes a checkpoint and raises `TrainingStopped`.
-
-        Called between updates alone, and by all workers or by none.
-        """
-        if self._checkpointer is None:
-            return
-        received = largest(self._stop_signals.received or 0)
-        if received:
-            if self._primary:
-                self._checkpointer.save_checkpoint(self)
-            wait_for_all()
-            raise TrainingStopped(received, self._serialization_dir)
-
-    def _train_epoch(self, epoch: int) -> Dict[str, float]:
-        """One epoch of updates; returns `{task}_loss` (the mean), `{task}_updates` and `{task}_share` of each task."""
-        logger.info("Epoch %d/%d", epoch, self._num_epochs - 1)
-        self._pytorch_model.train()
-        loader: PerTaskDataLoader = self.data_loader  # type: ignore[assignment]
-        num_batches = {task: loader.num_batches[task] for task in self._trained}
-        schedule = self._sampler.draw(num_batches, epoch, self._seed, self._tasks_per_update)
-        first = self._start_after_batches_in_epoch_completed if epoch == self._start_after_epochs_completed else 0
-        self._batches_in_epoch_completed = first
-        if first == 0:
-            self._epoch_losses.clear()
-            self._updater.start_epoch()
-        streams = {task: loader.stream(task, self._num_consumed[task]) for task in self._tasks}
-        with self._progress.epoch(epoch, len(schedule), first):
-            for step, tasks in enumerate(schedule[first:], start=first):
-                # Dropout depends on the update (and the worker) alone, so that a resumed run repeats it.
-                torch.manual_seed(_fold(self._seed, epoch, step, *[self._rank] * (self._rank > 0)))
-                batches = {task: next(streams[task]) for task in tasks}
-                self._update(batches, epoch, step)
-                self._progress.update({task: self._num_examples(parts) for task, parts in batches.items()})
-                if self._progress.is_due():
-                    self._progress.show(self._epoch_losses.summary())
-                    self._epoch_losses.check(epoch)
-                self._maybe_save_checkpoint()
-                if num_workers() == 1 or step % UPDATES_BETWEEN_AGREEMENTS == 0 or step + 1 == len(schedule):
-                    self._stop_if_asked()
-        return self._epoch_losses.summary()
-
-    def _update(self, batches: Dict[str, List[Dict[str, Any]]], epoch: int, step: int) -> None:
-        """One update from this worker's parts of a batch of each of its tasks."""
-        state = self._optimizer_states.get(next(iter(batches))) or self._optimizer_states[SHARED]
-        # Callbacks that write learning rates look here.
-        self.optimizer = state.optimizer
-        update = self._updater(state, batches)
-        for task, loss in update.losses.items():
-            self._num_consumed[task] += 1
-            self._epoch_losses.add(task, loss)
-        self._batches_in_epoch_completed = step + 1
-        self._total_batches_completed += 1
-        for callback in self._callbacks:
-            callback.on_batch(
-                self,
-                [part for parts in batches.values() for part in parts],
-                update.outputs,
-                LazyMetrics({f"{task}_loss": loss for task, loss in update.losses.items()}),
-                epoch,
-                step + 1,
-                is_training=True,
-                is_primary=self._primary,
-                batch_grad_norm=update.gradient_norm,  # type: ignore[arg-type]
-            )
-
-    def _validate(self, metrics: Dict[str, Any]) -> Tuple[List[str], Dict[str, float]]:
-        """Validates every task, updates the trackers and `metrics`.
-
-        Returns the weight files that are due, and the scores, higher is better, of each task and (`SHARED`) of all.
-        """
-        # No tracker changes before all tasks are done: a checkpoint on the way is one of the updates.
-        metrics_of = {task: self.validate_task(task) for task in self._tasks}
-        improved = []
-        scores: Dict[str, float] = {}
-        for task, found in metrics_of.items():
-            tracker = self._trackers[task]
-            tracker.add_metrics(found)
-            scores[task] = tracker.combined_score(found)
-            if tracker.is_best_so_far():
-                improved.append(best_weights_name(task))
-                tracker.best_epoch_metrics = found
-            metrics.update({f"validation_{task}_{name}": value for name, value in found.items()})
-        total = sum(scores.values())
-        self._metric_tracker.add_metrics({"score": total})
-        metrics["validation_score"] = scores[SHARED] = total
-        if self._metric_tracker.is_best_so_far():
-            improved.append(BEST_OVERALL)
-        metrics.update(self._best_metrics())
-        return improved, scores
-
-    def validate_task(self, task: str) -> Dict[str, float]:
-        """The metrics of one task on its validation data, with its mean `loss`; nothing is trained."""
-        self._pytorch_model.eval()
-        loader: PerTaskDataLoader = self._validation_data_loader  # type: ignore[assignment]
-        model: HMTL = self.model  # type: ignore[assignment]
-        with self._updater.precision.autocast():
-            alone = num_workers() == 1
-            metrics = evaluate_task(model, loader, task, before_batch=self._stop_if_asked if alone else None)
-        self._stop_if_asked()
-        return metrics
-
-    def _should_stop(self) -> bool:
-        if self._epochs_completed == 0:
-            return False
-        if all(self._trackers[task].should_stop_early() for task in self._trained):
-            logger.info("Every task is out of patience.")
-            return True
-        if all(state.learning_rate < self._min_learning_rate for state in self._optimizer_states.values()):
-            logger.info("Every learning rate is below %g.", self._min_learning_rate)
-            return True
-        return False
-
-    def _patience_left(self) -> Dict[str, Optional[int]]:
-        return {task: tracker.patience_left for task, tracker in self._trackers.items()}
-
-    def _num_examples(self, parts: List[Dict[str, Any]]) -> int:
-        """About how many instances a batch has, of which this worker has some parts."""
-        return num_workers() * sum(get_batch_size(part) for part in parts)
-
-    def _best_metrics(self) -> Dict[str, Any]:
-        metrics: Dict[str, Any] = {"best_epoch": self._metric_tracker.best_epoch}
-        for task, tracker in self._trackers.items():
-            metrics[f"best_epoch_{task}"] = tracker.best_epoch
-            metrics.update({f"best_validation_{task}_{n}": v for n, v in tracker.best_epoch_metrics.items()})
-        return metrics
-
-    def _save_model_state(self, path: str) -> None:
-        save_weights(path, self.model.state_dict())
+        if self.checkpointer is not None and self.is_primary:
+            self.checkpointer.maybe_save_checkpoint(self, self.epochs_completed, self.state.updates_in_epoch)
 
     def get_checkpoint_state(self) -> TrainerCheckpoint:
-        return TrainerCheckpoint(
-            self.model.state_dict(),
-            {
-                "version": 1,
-                "epochs_completed": self._epochs_completed,
-                "batches_in_epoch_completed": self._batches_in_epoch_completed,
-                "total_batches_completed": self._total_batches_completed,
-                "num_consumed": dict(self._num_consumed),
-                "epoch_losses": self._epoch_losses.state_dict(),
-                "metrics": self._metrics,
-                "trackers": {task: tracker.state_dict() for task, tracker in self._trackers.items()},
-                "metric_tracker": self._metric_tracker.state_dict(),
-                "optimizers": {name: state.state_dict() for name, state in self._optimizer_states.items()},
-                "callbacks": [callback.state_dict() for callback in self._callbacks],
-                "sampler": self._sampler.state_dict(),
-                "updater": self._updater.state_dict(),
-            },
-        )
+        return TrainerCheckpoint(self.model.state_dict(), self.state.state_dict(self.callbacks))
 
-    def _maybe_restore_checkpoint(self) -> None:
+    def _restore_checkpoint(self) -> None:
         checkpoint = None
         # Only the primary worker's disk is sure to hold the checkpoints.
-        if self._checkpointer is not None and self._primary:
-            checkpoint = self._checkpointer.load_checkpoint()
-        checkpoint = from_primary(checkpoint)
+        if self.checkpointer is not None and self.is_primary:
+            checkpoint = self.checkpointer.load_checkpoint()
+        checkpoint = broadcast_object(checkpoint)
         if checkpoint is None:
             return
         model_state, state = checkpoint
-        if set(state["optimizers"]) != set(self._optimizer_states) or set(state["trackers"]) != set(self._trackers):
+        ours = set(self.state.optimizers), set(self.state.trackers)
+        if (set(state["optimizers"]), set(state["trackers"])) != ours:
             raise UserError(
-                f"{self._serialization_dir}: the checkpoint was written with other tasks or optimizers; "
+                f"{self.serialization_dir}: the checkpoint was written with other tasks or optimizers; "
                 "recover with the configuration of that run, or start another directory"
             )
-        self.model.load_state_dict(model_state)
-        for name, optimizer_state in self._optimizer_states.items():
-            optimizer_state.load_state_dict(state["optimizers"][name])
-        for task, tracker in self._trackers.items():
-            tracker.load_state_dict(state["trackers"][task])
-        self._metric_tracker.load_state_dict(state["metric_tracker"])
-        for callback, callback_state in zip(self._callbacks, state["callbacks"]):
-            callback.load_state_dict(callback_state)
-        self._sampler.load_state_dict(state["sampler"])
-        self._updater.load_state_dict(state["updater"])
-        self._num_consumed = Counter(state["num_consumed"])
-        self._epoch_losses.load_state_dict(state["epoch_losses"])
-        self._metrics = state["metrics"]
-        self._progress.note_scores(self._metrics, self._patience_left())
-        self._total_batches_completed = state["total_batches_completed"]
-        self._start_after_epochs_completed = state["epochs_completed"]
-        self._start_after_batches_in_epoch_completed = state["batches_in_epoch_completed"]
-
-
-def _check_data(model: HMTL, loader: DataLoader) -> None:
-    if not isinstance(loader, PerTaskDataLoader):
-        raise ConfigurationError("the multi_task trainer needs data_loader.type 'per_task'")
-    if set(loader.tasks) != set(model.tasks):
-        without_data = sorted(set(model.tasks) - set(loader.tasks))
-        without_level = sorted(set(loader.tasks) - set(model.tasks))
-        raise ConfigurationError(
-            "each task needs data and a level of the model: "
-            + "; ".join(
-                [f"no data for {', '.join(without_data)}"] * bool(without_data)
-                + [f"no level for {', '.join(without_level)}"] * bool(without_level)
-            )
-        )
-
-
-def _check_targets(model: HMTL, loader: PerTaskDataLoader) -> None:
-    """Each head must get a target that it knows: without one it only predicts, and has no loss."""
-    others = set(inspect.signature(TaskHead.forward).parameters)
-    for task in model.tasks:
-        head = model.heads[task]
-        known = [name for name in inspect.signature(head.forward).parameters if name not in others | {"unused"}]
-        batch = next(loader.batches_of(task), None)
-        if known and batch is not None and not set(known) & set(batch):
-            given = sorted(set(batch) - others - {"text", "task_name"})
+        try:
+            self.model.load_state_dict(model_state)
+            self.state.load_state_dict(state, self.callbacks)
+        except RuntimeError as error:
             raise ConfigurationError(
-                f"model.levels.{task}: its head, {type(head).__name__}, learns from {' or '.join(known)}, and the "
-                f"dataset reader of the task gives {', '.join(given) or 'no targets'}; the two must be of one kind"
-            )
+                f"{self.serialization_dir}: the checkpoint does not fit the model or its optimizers; recover with the "
+                "configuration of that run, or start another directory"
+            ) from error
+        self._progress.note_scores(self.state.metrics, self.patience_left())
+        self._total_batches_completed = self.updates_completed
 
 
-def _trained_tasks(model: HMTL) -> List[str]:
-    """The tasks that take part in updates: those that reach a parameter that is not frozen. All are validated."""
-    trained = [task for task in model.tasks if model.parameters_of(task)]
-    if not trained:
-        raise ConfigurationError("every parameter of the model is frozen, so that there is nothing to train")
-    return trained
-
-
-def _check_settings(
-    tasks_per_update: int, shared_optimizer: bool, aggregator: Optional[GradientAggregator], accumulation_steps: int
-) -> None:
-    if accumulation_steps < 1:
-        raise ConfigurationError("trainer.gradient_accumulation_steps must be at least 1")
-    if tasks_per_update > 1 and not shared_optimizer:
-        raise ConfigurationError(
-            "trainer.tasks_per_update: the tasks of an update share one step, and hence one optimizer; "
-            "set trainer.shared_optimizer to true"
-        )
-    if tasks_per_update == 1 and aggregator is not None:
-        raise ConfigurationError(
-            "trainer.gradient_aggregator: the gradient of one task has nothing to be combined with; "
-            "set trainer.tasks_per_update to 2 or more"
-        )
-
-
-def _fold(*numbers: int) -> int:
-    """One seed from several numbers, the same in every process."""
-    seed = 0
-    for number in numbers:
-        seed = (seed * 1_000_003 + number + 1) % (2**63 - 1)
-    return seed
+def _num_examples(parts: List[Batch]) -> int:
+    """About how many instances a batch has, of which this worker has some parts."""
+    return get_world_size() * sum(get_batch_size(part) for part in parts)

@@ -93,7 +93,7 @@ class Updater:
 
     @property
     def shared_parameters(self) -> Dict[str, torch.nn.Parameter]:
-        """All that some task reaches below its own level."""
+        """The parameters that some task reaches below its own level, by name."""
         return {name: parameter for pairs in self._below.values() for name, parameter in pairs}
 
     def parameters_of(self, task: str) -> List[Tuple[str, torch.nn.Parameter]]:
@@ -123,7 +123,7 @@ class Updater:
 
     def __call__(self, state: OptimizerState, batches: Dict[str, List[Batch]]) -> Update:
         """Makes an update of `state` from this worker's parts of the batch of each task."""
-        # Without a gradient, an optimizer leaves a parameter of another task alone, its momentum included.
+        # An optimizer leaves parameters without a gradient alone: those of other tasks do not move by their momentum.
         state.optimizer.zero_grad(set_to_none=True)
         if self._successive_regularization is not None:
             self._successive_regularization.before_update(tuple(batches), self.shared_parameters)
@@ -149,14 +149,14 @@ class Updater:
         return Update(losses, outputs, norm)
 
     def _clip(self, parameters: List[torch.nn.Parameter]) -> Optional[torch.Tensor]:
-        """Limits the values of the gradient, then its norm, which is returned as it was in between."""
+        """Limits the values of the gradient, then its norm; returns the norm between both, `None` without a limit."""
         gradients = _gradients_of(parameters)
         if not self._grad_norm:
             if self._grad_clipping:
                 clip_grad_value_(parameters, self._grad_clipping)
             return None
         norm = get_total_norm(gradients)
-        # No value is larger than the norm.
+        # No single value of the gradient is larger than its norm.
         if self._grad_clipping and _may_exceed(norm, self._grad_clipping):
             clip_grad_value_(parameters, self._grad_clipping)
             norm = get_total_norm(gradients)
@@ -185,10 +185,10 @@ class Updater:
             all_outputs.append(outputs)
         for parameter in parameters:
             if parameter.grad is None:
-                # A worker may have no part, or a parameter no influence.
+                # This worker has no part of the batch, or the parameter has no influence on the loss.
                 parameter.grad = torch.zeros_like(parameter)
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        distributed.sum_over_workers([*gradients, total])
+        distributed.all_reduce_sum([*gradients, total])
         share = torch.where(total[1] > 0, 1 / total[1], 1.0)
         torch._foreach_mul_(gradients, share)
         return total[0] * share, all_outputs
@@ -228,7 +228,7 @@ class Updater:
             ]
         )
         scale = state.loss_scale
-        # A step along numbers that are none is not taken; nothing could be made of them here.
+        # Aggregators cannot combine infinite gradients, along which no step is taken anyway: the scaler skips it.
         if not matrix.isfinite().all():
             return
         # Shape: (num_shared_parameters,)
@@ -249,7 +249,7 @@ class Updater:
 
 
 def _take(parameters: List[torch.nn.Parameter]) -> Gradients:
-    """The gradients, which leave their place to another task's."""
+    """Returns the gradients and sets `.grad` to `None`, so that the next task's can take their place."""
     taken = {parameter: parameter.grad for parameter in parameters if parameter.grad is not None}
     for parameter in taken:
         parameter.grad = None

@@ -236,7 +236,7 @@ def test_patience_left_is_what_the_trainer_has(fixtures, tmp_path):
 
     class Watch(TrainerCallback):
         def on_end(self, trainer, *args, **kwargs):
-            trackers.update({name: tracker.patience_left for name, tracker in trainer._trackers.items()})
+            trackers.update(trainer.patience_left())
 
     TrainerCallback.register("watch", exist_ok=True)(Watch)
     params["trainer"]["callbacks"] = ["watch"]

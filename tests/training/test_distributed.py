@@ -14,17 +14,24 @@ from test_trainer import TASKS, assert_same_results, last_weights, tiny_params, 
 from workers import environments, processes, run_workers
 
 from hmtl.cli import main
-from hmtl.common.distributed import copy_from_primary, from_primary, largest, num_workers, rank, sum_over_workers
+from hmtl.common.distributed import (
+    all_reduce_max,
+    all_reduce_sum,
+    broadcast,
+    broadcast_object,
+    get_rank,
+    get_world_size,
+)
 
 
 def talk():
-    mine = rank()
+    mine = get_rank()
     matrix, number = torch.full((2, 3), mine + 1.0), torch.tensor(10.0**mine)
-    sum_over_workers([matrix, number])
+    all_reduce_sum([matrix, number])
     copied = torch.tensor([mine, mine])
-    copy_from_primary([copied])
-    told = from_primary({"from": mine})
-    return num_workers(), mine, matrix.tolist(), number.item(), largest(7 * mine), told, copied.tolist()
+    broadcast([copied])
+    told = broadcast_object({"from": mine})
+    return get_world_size(), mine, matrix.tolist(), number.item(), all_reduce_max(7 * mine), told, copied.tolist()
 
 
 def test_workers_talk():
@@ -34,9 +41,15 @@ def test_workers_talk():
 
 def test_without_workers_each_function_does_what_one_would_do():
     tensor = torch.tensor([2.0])
-    sum_over_workers([tensor])
-    copy_from_primary([tensor])
-    assert (num_workers(), rank(), tensor.item(), largest(3), from_primary("x")) == (1, 0, 2.0, 3, "x")
+    all_reduce_sum([tensor])
+    broadcast([tensor])
+    assert (get_world_size(), get_rank(), tensor.item(), all_reduce_max(3), broadcast_object("x")) == (
+        1,
+        0,
+        2.0,
+        3,
+        "x",
+    )
 
 
 def train_on_workers(fixtures, directory, num_workers=2, recover=False, **overrides):
@@ -182,7 +195,7 @@ class EndOfWorker(TrainerCallback):
 
     def on_batch(self, trainer, *args, is_primary=True, **kwargs):
         done = Path(self.serialization_dir) / "ended"
-        if not is_primary and trainer._total_batches_completed == self.updates and not done.exists():
+        if not is_primary and trainer.updates_completed == self.updates and not done.exists():
             done.touch()
             os.kill(os.getpid(), self.signum)
 

@@ -13,7 +13,7 @@ import torch
 from allennlp.common import Params
 
 from hmtl.errors import ConfigurationError, UserError
-from hmtl.training.launch import TIMEOUT_SECONDS, _place_of_launched, _places
+from hmtl.training.launch import TIMEOUT_SECONDS, _spec_of_launched, _worker_specs
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_TO_START = 240
@@ -146,20 +146,20 @@ def test_other_ways_to_start(fixtures, tmp_path, how):
 @pytest.mark.parametrize("devices", [None, 0, [0], [-1]])
 def test_one_device_is_not_distributed(devices):
     with pytest.raises(ConfigurationError, match="distributed.cuda_devices: expected a list of two GPUs or more"):
-        _places(Params({} if devices is None else {"cuda_devices": devices}), node_rank=0)
+        _worker_specs(Params({} if devices is None else {"cuda_devices": devices}), node_rank=0)
 
 
 def test_unknown_settings_are_refused():
     with pytest.raises(ConfigurationError, match="timeoot"):
-        _places(Params({"cuda_devices": [-1, -1], "timeoot": 3}), node_rank=0)
+        _worker_specs(Params({"cuda_devices": [-1, -1], "timeoot": 3}), node_rank=0)
 
 
 def test_nodes_need_a_common_port():
     settings = {"cuda_devices": [-1], "num_nodes": 2, "primary_address": "10.0.0.1"}
     with pytest.raises(ConfigurationError, match="distributed.primary_port"):
-        _places(Params(dict(settings)), node_rank=0)
-    (place,) = _places(Params({**settings, "primary_port": 29500, "timeout": 9}), node_rank=1)
-    assert place == (1, 2, -1, "tcp://10.0.0.1:29500", 9.0)
+        _worker_specs(Params(dict(settings)), node_rank=0)
+    (spec,) = _worker_specs(Params({**settings, "primary_port": 29500, "timeout": 9}), node_rank=1)
+    assert spec == (1, 2, -1, "tcp://10.0.0.1:29500", 9.0)
 
 
 def test_the_place_that_a_launcher_gives(monkeypatch):
@@ -167,8 +167,8 @@ def test_the_place_that_a_launcher_gives(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "4")
     monkeypatch.setenv("LOCAL_RANK", "1")
     with pytest.raises(UserError, match="RANK and WORLD_SIZE .* lacks MASTER_ADDR and MASTER_PORT; start it"):
-        _place_of_launched(Params({}))
+        _spec_of_launched(Params({}))
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
     monkeypatch.setenv("MASTER_PORT", "1")
-    place = _place_of_launched(Params({"cuda_devices": [-1]}))
-    assert place == (3, 4, -1, "env://", TIMEOUT_SECONDS)
+    spec = _spec_of_launched(Params({"cuda_devices": [-1]}))
+    assert spec == (3, 4, -1, "env://", TIMEOUT_SECONDS)

@@ -20,8 +20,9 @@ from hmtl.cli import main
 from hmtl.common.stop_signals import TrainingStopped
 from hmtl.common.weights import load_weights
 from hmtl.errors import UserError
-from hmtl.training import trainer as trainer_module
-from hmtl.training.evaluate_task import evaluate_task
+from hmtl.training import loop as loop_module
+from hmtl.training.evaluate_task import TaskEvaluation, evaluate_task
+from hmtl.training.loop import UpdateMade
 from hmtl.training.trainer import MultiTaskTrainer, best_weights_name
 
 TASKS = ["coref", "emd", "ner", "relation"]
@@ -94,7 +95,7 @@ class StopAfter(TrainerCallback):
     updates = 0
 
     def on_batch(self, trainer, *args, **kwargs):
-        if StopAfter.updates and trainer._total_batches_completed == StopAfter.updates:
+        if StopAfter.updates and trainer.updates_completed == StopAfter.updates:
             raise KeyboardInterrupt
 
 
@@ -140,7 +141,7 @@ class SignalAfter(TrainerCallback):
     updates, signum = 0, signal.SIGTERM
 
     def on_batch(self, trainer, *args, **kwargs):
-        if trainer._total_batches_completed == self.updates:
+        if trainer.updates_completed == self.updates:
             os.kill(os.getpid(), self.signum)
 
 
@@ -166,20 +167,23 @@ def test_a_signal_ends_training_with_a_checkpoint_of_that_very_update(
 def test_a_signal_during_validation_ends_it(fixtures, tmp_path, tiny_run, monkeypatch):
     validated = []
 
-    def evaluate(model, loader, task, **kwargs):
-        validated.append(task)
-        if task == "emd":
-            os.kill(os.getpid(), signal.SIGTERM)
-        return evaluate_task(model, loader, task, **kwargs)
+    class Evaluation(TaskEvaluation):
+        def __iter__(self):
+            validated.append(self._task)
+            for _ in super().__iter__():
+                if self._task == "emd":
+                    os.kill(os.getpid(), signal.SIGTERM)
+                yield
+                assert self._task != "emd", "the batches after the signal are not evaluated"
 
-    monkeypatch.setattr(trainer_module, "evaluate_task", evaluate)
+    monkeypatch.setattr(loop_module, "TaskEvaluation", Evaluation)
     # Twice: the recovered run is at the end of the epoch's updates, and is stopped there again.
     for recover in (False, True):
         validated.clear()
         with pytest.raises(TrainingStopped):
             train(fixtures, tmp_path / "run", recover=recover)
         assert validated == ["ner", "emd"]
-    monkeypatch.setattr(trainer_module, "evaluate_task", evaluate_task)
+    monkeypatch.setattr(loop_module, "TaskEvaluation", TaskEvaluation)
     train(fixtures, tmp_path / "run", recover=True)
     assert_same_results(tmp_path / "run", tiny_run)
 
@@ -258,16 +262,16 @@ def test_an_update_moves_what_its_task_reaches_and_nothing_else(fixtures, tmp_pa
     trainer = build(fixtures, tmp_path, trainer=settings)
     model = trainer.model.train()
     # Momentum of an earlier update of another task must not move anything either.
-    trainer._update({"relation": next(trainer.data_loader.stream("relation"))}, 0, 0)
+    trainer.loop.update({"relation": next(trainer.data_loader.stream("relation"))})
     before = {name: parameter.clone() for name, parameter in model.named_parameters()}
-    trainer._update({"ner": next(trainer.data_loader.stream("ner"))}, 0, 1)
+    trainer.loop.update({"ner": next(trainer.data_loader.stream("ner"))})
     moved = {name for name, parameter in model.named_parameters() if not torch.equal(parameter, before[name])}
     reached = {name for name, _ in model.parameters_of("ner")}
     assert moved <= reached
     assert {name.split(".")[1] for name in moved if name.startswith(("heads", "encoders"))} == {"ner"}
     if not shared_optimizer:
-        assert trainer._optimizer_states["emd"].num_steps == 0
-        assert not trainer._optimizer_states["emd"].optimizer.state
+        assert trainer.state.optimizers["emd"].num_steps == 0
+        assert not trainer.state.optimizers["emd"].optimizer.state
 
 
 def test_gradients_are_rescaled_and_clipped(fixtures, tmp_path):
@@ -276,7 +280,7 @@ def test_gradients_are_rescaled_and_clipped(fixtures, tmp_path):
     parameters = [parameter for _, parameter in trainer.model.parameters_of("emd")]
     before = [parameter.clone() for parameter in parameters]
     trainer.model.train()
-    trainer._update({"emd": next(trainer.data_loader.stream("emd"))}, 0, 0)
+    trainer.loop.update({"emd": next(trainer.data_loader.stream("emd"))})
     change = torch.cat([(parameter - old).flatten() for parameter, old in zip(parameters, before)])
     assert 0 < change.norm() <= 0.01 + 1e-6
     assert change.abs().max() <= 0.002 + 1e-6
@@ -284,7 +288,10 @@ def test_gradients_are_rescaled_and_clipped(fixtures, tmp_path):
 
 def test_an_epoch_draws_as_many_batches_as_all_tasks_have(fixtures, tmp_path):
     trainer = build(fixtures, tmp_path)
-    summary = trainer._train_epoch(0)
+    made = [event for event in trainer.loop.train_epoch() if isinstance(event, UpdateMade)]
+    assert [event.step for event in made] == list(range(len(trainer.data_loader)))
+    assert [event.is_last for event in made] == [False] * (len(made) - 1) + [True]
+    summary = trainer.state.losses.summary()
     assert sum(summary[f"{task}_updates"] for task in TASKS) == len(trainer.data_loader)
     assert sum(summary[f"{task}_share"] for task in TASKS) == pytest.approx(1.0)
 
@@ -371,8 +378,8 @@ def test_a_loss_that_is_not_a_number_ends_training(fixtures, tmp_path):
     trainer = build(fixtures, tmp_path)
     with torch.no_grad():
         trainer.model.heads["ner"]._projection.weight.fill_(float("nan"))
-    with pytest.raises(UserError, match="the loss of task 'ner' became nan"):
-        trainer._train_epoch(0)
+    with pytest.raises(UserError, match="the loss of task 'ner' became nan in epoch 0"):
+        trainer.train()
 
 
 @pytest.mark.parametrize(
@@ -408,6 +415,6 @@ def test_recovery_with_other_optimizers_is_refused(fixtures, tmp_path):
 def test_evaluation_leaves_no_trace_in_the_metrics(fixtures, tmp_path):
     trainer = build(fixtures, tmp_path)
     trainer.model.eval()
-    first = evaluate_task(trainer.model, trainer._validation_data_loader, "emd")
-    assert evaluate_task(trainer.model, trainer._validation_data_loader, "emd") == first
+    first = evaluate_task(trainer.model, trainer.validation_data_loader, "emd")
+    assert evaluate_task(trainer.model, trainer.validation_data_loader, "emd") == first
     assert trainer.model.get_task_metrics("emd")["f1"] == 0.0

@@ -22,7 +22,7 @@ def trainer_of(fixtures, directory, **trainer):
     """A trainer whose updates subtract the gradient from the parameters."""
     model = {**WITHOUT_DROPOUT, "levels.coref.head.spans_per_word": 4.0}
     built = build(fixtures, directory, model=model, trainer={**SGD, **trainer}, data_loader={"batch_size": 2})
-    for state in built._optimizer_states.values():
+    for state in built.state.optimizers.values():
         if state.scaler is not None:
             # It begins so high that the first updates overflow.
             state.scaler._init_scale = 8.0
@@ -43,7 +43,7 @@ def step(trainer, batches):
     """What an update subtracts from each parameter."""
     trainer.model.train()
     before = {name: parameter.detach().clone() for name, parameter in trainer.model.named_parameters()}
-    trainer._update(batches, 0, trainer._total_batches_completed)
+    trainer.loop.update(batches)
     return {name: before[name] - parameter.detach() for name, parameter in trainer.model.named_parameters()}
 
 
@@ -99,7 +99,7 @@ def test_uncertainty_weighs_and_learns(fixtures, tmp_path, precision):
     trainer = trainer_of(fixtures, tmp_path, tasks_per_update=2, objective=objective, precision=precision)
     batches = batches_of(trainer, "emd", "ner")
     trainer.model.train()
-    with trainer._updater.precision.autocast():
+    with trainer.state.updater.precision.autocast():
         loss = {task: trainer.model(**parts[0])["loss"].item() for task, parts in batches.items()}
         weight = float(torch.tensor(-0.7).exp())
         expected = summed(gradients(trainer, batches), dict.fromkeys(batches, weight))
@@ -108,17 +108,17 @@ def test_uncertainty_weighs_and_learns(fixtures, tmp_path, precision):
     for name, tensor in expected.items():
         torch.testing.assert_close(found[name], tensor, rtol=tolerance, atol=tolerance / 10, msg=name)
     for task in batches:
-        ((_, variance),) = trainer._updater._objective.parameters_of(task)
+        ((_, variance),) = trainer.state.updater._objective.parameters_of(task)
         # By hand: d/ds of exp(-s) L + s / 2.
         assert 0.7 - variance.item() == pytest.approx(0.5 - weight * loss[task], rel=tolerance)
-    ((_, variance),) = trainer._updater._objective.parameters_of("coref")
+    ((_, variance),) = trainer.state.updater._objective.parameters_of("coref")
     assert float(variance) == pytest.approx(0.7)
 
 
 def test_uncertainty_with_an_optimizer_a_task(fixtures, tmp_path):
     trainer = trainer_of(fixtures, tmp_path, shared_optimizer=False, objective="uncertainty")
-    trainer._update(batches_of(trainer, "ner"), 0, 0)
-    moved = {task: float(trainer._updater._objective.parameters_of(task)[0][1]) != 0 for task in TASKS}
+    trainer.loop.update(batches_of(trainer, "ner"))
+    moved = {task: float(trainer.state.updater._objective.parameters_of(task)[0][1]) != 0 for task in TASKS}
     assert moved == {"ner": True, "emd": False, "relation": False, "coref": False}
 
 
@@ -135,13 +135,13 @@ class RowsSeen(GradientAggregator):
 def test_an_aggregator_gets_the_true_gradients_of_shared_parameters_alone(fixtures, tmp_path, precision):
     trainer = trainer_of(fixtures, tmp_path, tasks_per_update=2, gradient_aggregator="rows_seen", precision=precision)
     batches = batches_of(trainer, "ner", "relation")
-    with trainer._updater.precision.autocast():
+    with trainer.state.updater.precision.autocast():
         expected = gradients(trainer, batches)
     found = step(trainer, batches)
     tolerance = 1e-4 if precision == "fp32" else 2e-2
     shared = [name for name, _ in trainer.model.parameters_of("ner") if not name.startswith("heads.")]
     rows = torch.stack([torch.cat([expected[task][name].reshape(-1) for name in shared]) for task in batches])
-    torch.testing.assert_close(trainer._updater._aggregator.matrix, rows, rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(trainer.state.updater._aggregator.matrix, rows, rtol=tolerance, atol=tolerance)
     for name, tensor in summed(expected).items():
         torch.testing.assert_close(found[name], tensor, rtol=tolerance, atol=tolerance, msg=name)
 
@@ -168,7 +168,7 @@ def test_pcgrad_takes_the_conflict_out(fixtures, tmp_path):
 
 def test_successive_regularization_pulls_shared_parameters_back(fixtures, tmp_path):
     trainer = trainer_of(fixtures, tmp_path, successive_regularization={"strength": 0.25, "since": "epoch"})
-    trainer._updater.start_epoch()
+    trainer.state.updater.start_epoch()
     start = {name: parameter.detach().clone() for name, parameter in trainer.model.named_parameters()}
     step(trainer, batches_of(trainer, "relation"))
     batches = batches_of(trainer, "emd")
@@ -195,7 +195,7 @@ def test_a_scaled_loss_leaves_no_trace_but_rounding(fixtures, tmp_path):
 
 def test_an_update_that_overflows_is_left_out(fixtures, tmp_path):
     trainer = trainer_of(fixtures, tmp_path, precision="fp16")
-    (state,) = trainer._optimizer_states.values()
+    (state,) = trainer.state.optimizers.values()
     batches = batches_of(trainer, "ner")
     state.scaler.scale(torch.zeros(()))  # makes the scale
     state.scaler._scale.fill_(3e38)
@@ -326,7 +326,7 @@ def test_an_update_neither_decodes_nor_waits_for_the_device(fixtures, tmp_path, 
         monkeypatch.setattr(owner, name, refuse)
     trainer.model.train()
     with waits, Lists(waits.found):
-        trainer._update(batches, 0, 0)
+        trainer.loop.update(batches)
     assert waits.found == expected
 
 
@@ -340,7 +340,7 @@ def test_the_values_are_limited_and_then_the_norm(fixtures, tmp_path, grad_norm,
     """Of the whole gradient at its true size: summed over the parts of the batch, without the scale of the loss."""
     trainer = trainer_of(fixtures, tmp_path, grad_norm=grad_norm, grad_clipping=grad_clipping, **settings)
     batches = batches_of(trainer, "ner")
-    with trainer._updater.precision.autocast():
+    with trainer.state.updater.precision.autocast():
         (gradient,) = gradients(trainer, batches).values()
     if grad_clipping:
         gradient = {name: tensor.clamp(-grad_clipping, grad_clipping) for name, tensor in gradient.items()}
@@ -355,7 +355,7 @@ def test_the_values_are_limited_and_then_the_norm(fixtures, tmp_path, grad_norm,
 
 def test_clipped_values_change_the_direction(fixtures, tmp_path):
     """By hand: (200, 20, 1) is (10, 10, 1) once its values are limited to 10, and 5 / sqrt(201) of that has norm 5."""
-    updater = build(fixtures, tmp_path, trainer={"grad_norm": 5.0, "grad_clipping": 10.0})._updater
+    updater = build(fixtures, tmp_path, trainer={"grad_norm": 5.0, "grad_clipping": 10.0}).state.updater
     parameter = torch.nn.Parameter(torch.zeros(3))
     parameter.grad = torch.tensor([200.0, 20.0, 1.0])
     assert float(updater._clip([parameter])) == pytest.approx(201**0.5)

@@ -4,17 +4,19 @@ import random
 from typing import Any, List, Optional, Sequence
 
 
-def in_order(lengths: Sequence[int], batch_size: int) -> List[List[int]]:
+def sorted_batches(lengths: Sequence[int], batch_size: int) -> List[List[int]]:
     """The indices of all instances in batches, the shortest first; of equal length, in their order."""
     return _grouped(sorted(range(len(lengths)), key=lengths.__getitem__), batch_size)
 
 
-def as_they_stand(num_instances: int, batch_size: int) -> List[List[int]]:
+def sequential_batches(num_instances: int, batch_size: int) -> List[List[int]]:
     """The indices of all instances in batches, in their order."""
     return _grouped(list(range(num_instances)), batch_size)
 
 
-def shuffled(lengths: Sequence[int], batch_size: int, padding_noise: Optional[float], *key: Any) -> List[List[int]]:
+def shuffled_batches(
+    lengths: Sequence[int], batch_size: int, padding_noise: Optional[float], *key: Any
+) -> List[List[int]]:
     """The indices of all instances in batches of similar length; the batches are shuffled.
 
     These are the batches of AllenNLP's `BucketBatchSampler`, but their random numbers are a function of `key` alone.

@@ -59,7 +59,7 @@ class TensorColumn(Column):
         return torch.from_numpy(self._rows.padded(indices, self._padding, self._dtype))
 
 
-class Numbers(Dict[Any, int]):
+class Numbering(Dict[Any, int]):
     """Numbers distinct things from 0, in the order in which they are first looked up."""
 
     def __missing__(self, thing: Any) -> int:
@@ -67,7 +67,7 @@ class Numbers(Dict[Any, int]):
         return self[thing]
 
 
-class Texts:
+class TextTable:
     """The texts of all tasks with the same token indexers: each distinct word and sequence of words is kept once.
 
     Add all text before the first batch.
@@ -83,8 +83,8 @@ class Texts:
     def __init__(self, token_indexers: Dict[str, TokenIndexer], vocab: Vocabulary) -> None:
         self.token_indexers = token_indexers
         self._vocab: Optional[Vocabulary] = vocab
-        self._words: Dict[str, int] = Numbers()
-        self._distinct: Dict[Tuple[int, ...], int] = Numbers()
+        self._words: Dict[str, int] = Numbering()
+        self._distinct: Dict[Tuple[int, ...], int] = Numbering()
         self._indexed: Dict[str, IndexedWords] = {}
         self._sequences: Optional[Ragged] = None
 
@@ -128,7 +128,7 @@ class Texts:
 class TextColumn(Column):
     """A sequence of words, or a list of them, in each instance."""
 
-    def __init__(self, texts: Texts, sequences: Sequence[WordsField]) -> None:
+    def __init__(self, texts: TextTable, sequences: Sequence[WordsField]) -> None:
         self._texts = texts
         self._sequences = texts.add(sequences)
 
@@ -139,7 +139,7 @@ class TextColumn(Column):
 class TextListColumn(Column):
     """A list of sequences of words in each instance."""
 
-    def __init__(self, texts: Texts, lists: Sequence[Sequence[WordsField]]) -> None:
+    def __init__(self, texts: TextTable, lists: Sequence[Sequence[WordsField]]) -> None:
         self._texts = texts
         sequences = texts.add([sequence for sequences in lists for sequence in sequences])
         self._sequences = Ragged(sequences, list(map(len, lists)))
@@ -160,7 +160,7 @@ class ColumnBuilder:
 
     def __init__(self, vocab: Vocabulary) -> None:
         self._vocab = vocab
-        self._texts: List[Texts] = []
+        self._texts: List[TextTable] = []
 
     def column(self, fields: List[Any]) -> Column:
         """The column of one field of all instances of a task; the fields are of one class and not indexed yet."""
@@ -186,11 +186,11 @@ class ColumnBuilder:
         for texts in self._texts:
             texts.finish()
 
-    def _texts_with(self, token_indexers: Dict[str, TokenIndexer]) -> Texts:
+    def _texts_with(self, token_indexers: Dict[str, TokenIndexer]) -> TextTable:
         for texts in self._texts:
             if are_alike(texts.token_indexers, token_indexers):
                 return texts
-        self._texts.append(Texts(token_indexers, self._vocab))
+        self._texts.append(TextTable(token_indexers, self._vocab))
         return self._texts[-1]
 
 

@@ -1,18 +1,27 @@
 """What token indexers make of sequences of words, in compact arrays: a common indexer sees each distinct word once."""
 
 from collections import defaultdict
-from contextlib import contextmanager
-from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Sequence, cast
 
 import numpy as np
 import torch
 from allennlp.data import TokenIndexer, Vocabulary
-from allennlp.data.token_indexers import ELMoTokenCharactersIndexer, PretrainedTransformerMismatchedIndexer
+from allennlp.data.token_indexers import (
+    ELMoTokenCharactersIndexer,
+    PretrainedTransformerMismatchedIndexer,
+    TokenCharactersIndexer,
+)
 from allennlp.data.token_indexers.token_indexer import IndexedTokenList
-from allennlp.data.tokenizers import PretrainedTransformerTokenizer, Token
+from allennlp.data.tokenizers import Token
 from allennlp.nn.util import batch_tensor_dicts
 
-from hmtl.data.data_loaders.ragged import Ragged, ragged, smallest
+from hmtl.common.allennlp_internals import (
+    makes_same_word_pieces,
+    min_num_characters,
+    min_num_tokens,
+    word_pieces_cached,
+)
+from hmtl.data.data_loaders.ragged import Ragged, downcast, ragged
 from hmtl.data.fields.words_field import is_characters, is_single_id
 from hmtl.data.token_indexers import TransformerIndexer
 
@@ -57,7 +66,7 @@ class SingleIds(IndexedWords):
     def __init__(self, key: str, table: np.ndarray, min_length: int) -> None:
         self._key = key
         # Shape: (num_distinct_words + 1, ...); the last row, number -1, is padding
-        self._table = smallest(np.concatenate([table, np.zeros_like(table[:1])]))
+        self._table = downcast(np.concatenate([table, np.zeros_like(table[:1])]))
         self._min_length = min_length
 
     def tensors(self, rows: np.ndarray, words: np.ndarray, is_list: bool) -> Tensors:
@@ -116,7 +125,7 @@ class WordPieces(IndexedWords):
             self._rows[key] = ragged((tokens[key] for tokens in indexed), padding.dtype, padding.shape)
 
     def tensors(self, rows: np.ndarray, words: np.ndarray, is_list: bool) -> Tensors:
-        min_length = max(self._indexer._token_min_padding_length, int(is_list))
+        min_length = max(min_num_tokens(self._indexer), int(is_list))
         lengths = {key: max(int(kept.lengths(rows).max()), min_length) for key, kept in self._rows.items()}
         tensors = {
             # Shape: (num_rows, length, ...)
@@ -168,17 +177,19 @@ def index_words(indexer: TokenIndexer, words: Sequence[str], sequences: Ragged, 
     sequences : `Ragged`
         The sequences, as numbers of words.
     """
-    min_length = indexer._token_min_padding_length
+    min_length = min_num_tokens(indexer)
     if is_single_id(indexer) or is_characters(indexer) or type(indexer) is ELMoTokenCharactersIndexer:
         ((key, items),) = indexer.tokens_to_indices(_tokens(words), vocab).items()
         if is_characters(indexer):
-            return Characters(key, ragged(items, np.int64), min_length, indexer._min_padding_length)  # type: ignore[attr-defined]
+            return Characters(
+                key, ragged(items, np.int64), min_length, min_num_characters(cast(TokenCharactersIndexer, indexer))
+            )
         return SingleIds(key, np.asarray(items, dtype=np.int64), min_length)
     if type(indexer) is TransformerIndexer:
         return WordPieces(indexer, list(indexer.index_texts([[words[number] for number in row] for row in sequences])))
     texts = (_tokens(words[number] for number in row) for row in sequences)
     if type(indexer) is PretrainedTransformerMismatchedIndexer:
-        with _words_cut_once(indexer._allennlp_tokenizer):
+        with word_pieces_cached(indexer):
             return WordPieces(indexer, [indexer.tokens_to_indices(tokens, vocab) for tokens in texts])
     return AnyIndexer(indexer, [indexer.tokens_to_indices(tokens, vocab) for tokens in texts])
 
@@ -189,41 +200,9 @@ def are_alike(first: Dict[str, TokenIndexer], second: Dict[str, TokenIndexer]) -
 
 
 def _is_like(first: TokenIndexer, second: TokenIndexer) -> bool:
-    mismatched = PretrainedTransformerMismatchedIndexer
-    if not (type(first) is mismatched and type(second) is mismatched):
-        return first == second
-    # Each wraps the tokenizer anew, though AllenNLP loads it once, and so they never compare equal.
-    one, other = first._matched_indexer, second._matched_indexer
-    return (
-        one._tokenizer is other._tokenizer
-        and (one._namespace, one._max_length) == (other._namespace, other._max_length)
-        and first._token_min_padding_length == second._token_min_padding_length
-    )
-
-
-@contextmanager
-def _words_cut_once(tokenizer: PretrainedTransformerTokenizer) -> Iterator[None]:
-    """Within it, the tokenizer cuts each distinct word into word pieces once: this is what takes it long."""
-    cut = tokenizer._intra_word_tokenize
-    known: Dict[str, List[Token]] = {}
-
-    def join(words: List[str]) -> Tuple[List[Token], List[Optional[Tuple[int, int]]]]:
-        tokens: List[Token] = []
-        offsets: List[Optional[Tuple[int, int]]] = []
-        for word in words:
-            if word not in known:
-                known[word], _ = cut([word])
-            pieces = known[word]
-            offsets.append((len(tokens), len(tokens) + len(pieces) - 1) if pieces else None)
-            tokens.extend(pieces)
-        return tokens, offsets
-
-    tokenizer._intra_word_tokenize = join  # type: ignore[method-assign, assignment]
-    try:
-        yield
-    finally:
-        # The method of its class comes to light again.
-        del tokenizer._intra_word_tokenize
+    if type(first) is PretrainedTransformerMismatchedIndexer and type(second) is PretrainedTransformerMismatchedIndexer:
+        return makes_same_word_pieces(first, second)
+    return first == second
 
 
 def _tokens(words: Iterable[str]) -> List[Token]:

@@ -12,12 +12,13 @@ from allennlp.data import DataLoader, Instance, Vocabulary
 from allennlp.data.dataset_readers import DatasetReader, MultiTaskDatasetReader
 from allennlp.nn import util
 
+from hmtl.common.allennlp_internals import shard_no_instances
 from hmtl.corpora.corpus import documents_shared
-from hmtl.data.data_loaders.buckets import as_they_stand, in_order, shuffled
+from hmtl.data.data_loaders.buckets import sequential_batches, shuffled_batches, sorted_batches
 from hmtl.data.data_loaders.columns import ColumnBuilder
 from hmtl.data.data_loaders.indexed_instances import IndexedInstances, batch_of
 from hmtl.data.data_loaders.instance_cache import CountedInstance, Counts, InstanceCache, Summary
-from hmtl.data.data_loaders.segments import sampled_run
+from hmtl.data.data_loaders.segments import sample_segment
 from hmtl.data.dataset_readers import CorefReader
 
 DEFAULT_PADDING_NOISE = 0.1
@@ -27,14 +28,15 @@ DEFAULT_PADDING_NOISE = 0.1
 class PerTaskDataLoader(DataLoader):
     """Holds the instances of every task and makes batches of one task at a time.
 
-    The order of a pass over a task is a function of `(seed, task, pass number)` alone, so that a resumed run can go to
-    any batch at once. Iterating over the loader gives every batch of every task once, unshuffled, task after task.
+    Each task has epochs of its own: one is a pass over its instances. Their order is a function of
+    `(seed, task, number of the epoch)` alone, so that a resumed run can go to any batch at once. Iterating over the
+    loader gives every batch of every task once, unshuffled, task after task.
     A batch is a dictionary of tensors with the entry `task_name`.
 
     Documents that several tasks read from one path are parsed once. `index_with` puts the instances into arrays; from
     then on `iter_instances` reads the files again.
 
-    A distributed worker holds all instances, too, and takes its share of each batch (see `share_out`).
+    A distributed worker holds all instances, too, and takes its shard of each batch (see `shard`).
 
     # Parameters
 
@@ -51,10 +53,10 @@ class PerTaskDataLoader(DataLoader):
     seed : `int`, optional (default = `13370`)
         Seeds the shuffling.
     max_training_tokens : `Dict[str, int]`, optional (default = `None`)
-        For tasks with a reader of type `hmtl_coref`: in training, of a document with more tokens than this, each pass
+        For tasks with a reader of type `hmtl_coref`: in training, of a document with more tokens than this, each epoch
         takes a random run of sentences with at most so many (Joshi et al. 2019), a function of
-        `(seed, task, pass number, document)`. Clusters are cut to the run; see `CorefReader.segment`. The number and
-        the order of batches stay as they are, and so does validation.
+        `(seed, task, number of the epoch, document)`. Clusters are cut to the run; see `CorefReader.segment`. The
+        number and the order of batches stay as they are, and so does validation.
     cache : `bool`, optional (default = `False`)
         Whether instances are kept on disk, indexed, for later runs with the same readers and files: these start
         without reading (see `InstanceCache`). The batches are the same. Until such instances are indexed,
@@ -101,7 +103,7 @@ class PerTaskDataLoader(DataLoader):
                 f"there are readers for {sorted(reader.readers)}"
             )
         self._padding_noises = {task: noises.get(task, DEFAULT_PADDING_NOISE) for task in self.tasks}
-        self.share_out()
+        self.shard()
         self._seed = seed
         self._max_training_tokens = max_training_tokens or {}
         self._device: Optional[torch.device] = None
@@ -119,8 +121,8 @@ class PerTaskDataLoader(DataLoader):
         self._vocab: Optional[Vocabulary] = None
         self._lengths: Dict[str, List[int]] = {}
         for inner in self._readers.values():
-            # The instances of a batch are dealt out, not those of the corpus: all workers must see the same batches.
-            inner._set_distributed_info(None)
+            # The instances of a batch are sharded, not those of the corpus: all workers must see the same batches.
+            shard_no_instances(inner)
         self._cache = InstanceCache(self._readers, self._paths) if cache else None
         # What an earlier run found in the same files.
         self._known: Optional[Summary] = self._cache.summary() if self._cache else None
@@ -129,52 +131,55 @@ class PerTaskDataLoader(DataLoader):
         else:
             self._lengths = self._known.lengths
 
-    def share_out(self, num_workers: int = 1, rank: int = 0, num_parts: int = 1) -> None:
-        """Makes batches `num_workers * num_parts` times as large, of which this worker gets `num_parts` parts.
+    def shard(self, world_size: int = 1, rank: int = 0, num_parts: int = 1) -> None:
+        """Makes batches `world_size * num_parts` times as large, of which this worker gets `num_parts` parts.
 
         Instances are dealt out in turn, so that parts are alike in length. `batches_of` gives one part a batch.
 
         # Parameters
 
-        num_workers, rank : `int`, optional (default = `1`, `0`)
+        world_size, rank : `int`, optional (default = `1`, `0`)
             The distributed workers, and the number of this one.
         num_parts : `int`, optional (default = `1`)
             The parts that a worker computes one after the other.
         """
-        self._num_workers, self._rank, self._num_parts = num_workers, rank, num_parts
+        self._world_size, self._rank, self._num_parts = world_size, rank, num_parts
 
     @property
     def num_batches(self) -> Dict[str, int]:
-        """The batches in one pass, task by task."""
+        """The batches of an epoch of each task."""
         return {task: -(-len(lengths) // self._whole_batch_size(task)) for task, lengths in self._lengths.items()}
 
     def __len__(self) -> int:
         return sum(self.num_batches.values())
 
-    def pass_over(self, task: str, number: int, start: int = 0) -> Iterator[List[Dict[str, Any]]]:
-        """The batches of a task's pass `number` (from 0) in their shuffled order, from batch `start` on.
+    def epoch_of(self, task: str, number: int, start: int = 0) -> Iterator[List[Dict[str, Any]]]:
+        """The batches of epoch `number` (from 0) of a task in their shuffled order, from batch `start` on.
 
-        Each comes as a list of this worker's parts of it, one unless `share_out` said otherwise; a last, small batch
+        Each comes as a list of this worker's parts of it, one unless `shard` said otherwise; a last, small batch
         may have no part left for this worker.
         """
-        order = shuffled(
+        order = shuffled_batches(
             self._lengths[task], self._whole_batch_size(task), self._padding_noises[task], self._seed, task, number
         )
         return (self._parts(task, indices, self._num_parts, number) for indices in order[start:])
 
     def stream(self, task: str, num_consumed: int = 0) -> Iterator[List[Dict[str, Any]]]:
-        """The task's endless stream: pass after pass, after the first `num_consumed` batches."""
+        """The task's endless stream: epoch after epoch, after the first `num_consumed` batches."""
         number, start = divmod(num_consumed, self.num_batches[task])
         while True:
-            yield from self.pass_over(task, number, start)
+            yield from self.epoch_of(task, number, start)
             number, start = number + 1, 0
 
     def batches_of(self, task: str) -> Iterator[Dict[str, Any]]:
         """Every instance of the task once, in batches, sorted by length unless the task has no padding noise; a worker
-        gets its share of them."""
-        lengths, batch_size = self._lengths[task], self._num_workers * self._batch_sizes[task]
-        is_sorted = self._padding_noises[task] is not None
-        for indices in in_order(lengths, batch_size) if is_sorted else as_they_stand(len(lengths), batch_size):
+        gets its shard of them."""
+        lengths, batch_size = self._lengths[task], self._world_size * self._batch_sizes[task]
+        if self._padding_noises[task] is None:
+            batches = sequential_batches(len(lengths), batch_size)
+        else:
+            batches = sorted_batches(lengths, batch_size)
+        for indices in batches:
             yield from self._parts(task, indices, num_parts=1)
 
     def metadata_of(self, task: str) -> List[Dict[str, Any]]:
@@ -243,26 +248,26 @@ class PerTaskDataLoader(DataLoader):
 
     def _whole_batch_size(self, task: str) -> int:
         """The instances in a batch of all workers and parts."""
-        return self._num_workers * self._num_parts * self._batch_sizes[task]
+        return self._world_size * self._num_parts * self._batch_sizes[task]
 
     def _parts(
-        self, task: str, indices: List[int], num_parts: int, training_pass: Optional[int] = None
+        self, task: str, indices: List[int], num_parts: int, training_epoch: Optional[int] = None
     ) -> List[Dict[str, Any]]:
-        first, stride = self._rank * num_parts, self._num_workers * num_parts
-        shares = (indices[first + part :: stride] for part in range(num_parts))
-        return [self._batch(task, share, training_pass) for share in shares if share]
+        first, stride = self._rank * num_parts, self._world_size * num_parts
+        shards = (indices[first + part :: stride] for part in range(num_parts))
+        return [self._batch(task, shard, training_epoch) for shard in shards if shard]
 
-    def _batch(self, task: str, indices: List[int], training_pass: Optional[int]) -> Dict[str, Any]:
+    def _batch(self, task: str, indices: List[int], training_epoch: Optional[int]) -> Dict[str, Any]:
         if self._vocab is None:
             raise ConfigurationError("there are no batches before `index_with` was called with a vocabulary")
-        segments = None if training_pass is None else self._segments(task, indices, training_pass)
+        segments = None if training_epoch is None else self._segments(task, indices, training_epoch)
         tensors = self._indexed[task].batch(indices) if segments is None else batch_of(segments, self._vocab)
         if self._device is not None:
             tensors = util.move_to_device(tensors, self._device)
         tensors["task_name"] = task
         return tensors
 
-    def _segments(self, task: str, indices: List[int], training_pass: int) -> Optional[List[Instance]]:
+    def _segments(self, task: str, indices: List[int], epoch: int) -> Optional[List[Instance]]:
         """The documents of a batch, cut where they are too long for training; nothing where all are short enough."""
         if task not in self._max_training_tokens:
             return None
@@ -273,7 +278,7 @@ class PerTaskDataLoader(DataLoader):
         if max(map(sum, lengths)) <= max_tokens:
             return None
         return [
-            reader.segment(document, *sampled_run(lengths_of_one, max_tokens, self._seed, task, training_pass, index))
+            reader.segment(document, *sample_segment(lengths_of_one, max_tokens, self._seed, task, epoch, index))
             for document, lengths_of_one, index in zip(documents, lengths, indices)
         ]
 

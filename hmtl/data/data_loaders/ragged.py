@@ -17,7 +17,7 @@ class Ragged:
     """
 
     def __init__(self, values: np.ndarray, lengths: Sequence[int]) -> None:
-        self.values = smallest(values)
+        self.values = downcast(values)
         # Shape: (num_rows + 1,); the last row is empty, and -1 its number
         self._lengths = np.append(np.asarray(lengths, dtype=np.int32), np.int32(0))
         # Shape: (num_rows + 1,)
@@ -71,7 +71,7 @@ def ragged(rows: Iterable[Sequence[Any]], dtype: Any, shape_of_an_item: Sequence
     return Ragged(values, lengths)
 
 
-def smallest(values: np.ndarray) -> np.ndarray:
+def downcast(values: np.ndarray) -> np.ndarray:
     """The same integers in the smallest type of 1 to 8 bytes that holds them; other values as they are."""
     if values.dtype.kind != "i":
         return values

@@ -1,11 +1,11 @@
-"""Runs of sentences of long documents, drawn anew for each pass, after the training of Joshi et al. 2019."""
+"""Runs of sentences of long documents, drawn anew for each epoch, after the training of Joshi et al. 2019."""
 
 import random
 from itertools import accumulate
 from typing import Any, Sequence, Tuple
 
 
-def sampled_run(lengths: Sequence[int], max_tokens: int, *key: Any) -> Tuple[int, int]:
+def sample_segment(lengths: Sequence[int], max_tokens: int, *key: Any) -> Tuple[int, int]:
     """A random run of a document's sentences that has at most `max_tokens` tokens, as a function of `key`.
 
     Each sentence is as likely to begin it as another, but for those near the end, from which it would be shorter than

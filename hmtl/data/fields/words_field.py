@@ -1,6 +1,6 @@
 """A sequence of words as plain strings; `Token`s are made for those alone who ask for them."""
 
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, cast
 
 from allennlp.data import TokenIndexer
 from allennlp.data.fields import TextField
@@ -12,6 +12,7 @@ from allennlp.data.token_indexers import (
 )
 from allennlp.data.tokenizers import CharacterTokenizer, Token
 
+from hmtl.common.allennlp_internals import adds_tokens, character_namespace, character_tokenizer, feature_name
 from hmtl.data.token_indexers import TransformerIndexer
 
 # These have vocabularies of their own.
@@ -62,16 +63,16 @@ def is_single_id(indexer: TokenIndexer) -> bool:
     return (
         type(indexer) is SingleIdTokenIndexer
         and indexer.namespace is not None
-        and indexer._feature_name == "text"
-        and not (indexer._start_tokens or indexer._end_tokens)
+        and feature_name(indexer) == "text"
+        and not adds_tokens(indexer)
     )
 
 
 def is_characters(indexer: TokenIndexer) -> bool:
     """Whether the indexer gives each word the numbers of its characters, as they are."""
-    if type(indexer) is not TokenCharactersIndexer or indexer._start_tokens or indexer._end_tokens:
+    if type(indexer) is not TokenCharactersIndexer or adds_tokens(indexer):
         return False
-    tokenizer = indexer._character_tokenizer
+    tokenizer = character_tokenizer(indexer)
     return type(tokenizer) is CharacterTokenizer and vars(tokenizer) == vars(CharacterTokenizer())
 
 
@@ -82,7 +83,7 @@ def _count(indexer: TokenIndexer, words: List[str], counter: Dict[str, Dict[str,
         for word in map(str.lower, words) if indexer.lowercase_tokens else words:  # type: ignore[attr-defined]
             counts[word] += 1
     elif is_characters(indexer):
-        counts = counter[indexer._namespace]  # type: ignore[attr-defined]
+        counts = counter[character_namespace(cast(TokenCharactersIndexer, indexer))]
         for character in "".join(words):
             counts[character] += 1
     elif type(indexer) not in _COUNT_NOTHING:

@@ -12,7 +12,7 @@ from allennlp.data import Vocabulary
 from allennlp.models import Model
 from allennlp.modules import TextFieldEmbedder
 
-from hmtl.common.distributed import rank
+from hmtl.common.distributed import get_rank
 from hmtl.common.files import write_json
 from hmtl.errors import UserError
 from hmtl.models.finetuning.transfer import Transfer, parts_of, transfer
@@ -74,7 +74,7 @@ class FinetunedHMTL(HMTL):
         for part in sorted(set(chosen) - set(report.frozen)):
             logger.warning("%s is trained all the same, as it is reinitialised", part)
         _log(pretrained_file, report)
-        if run is not None and run.path.is_dir() and rank() == 0:
+        if run is not None and run.path.is_dir() and get_rank() == 0:
             write_json(run.finetuning, {"archive": os.fspath(pretrained_file), **asdict(report)})
 
     def _parts_to_freeze(self, names: List[str]) -> List[str]:

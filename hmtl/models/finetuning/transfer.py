@@ -7,6 +7,7 @@ import torch
 from allennlp.modules.text_field_embedders import BasicTextFieldEmbedder
 from allennlp.modules.token_embedders import Embedding
 
+from hmtl.common.allennlp_internals import oov_token, padding_token, pretrained_file, vocab_namespace
 from hmtl.models.hmtl import HMTL
 from hmtl.tasks.task_head import TaskHead
 
@@ -129,7 +130,7 @@ def _fitting(here: _Side, there: _Side, is_frozen: bool) -> Tuple[Weights, Dict[
     for name, embedding in here.part.named_modules():
         other = embeddings.get(name)
         if isinstance(embedding, Embedding) and isinstance(other, Embedding):
-            if embedding._vocab_namespace == other._vocab_namespace is None:
+            if vocab_namespace(embedding) is None and vocab_namespace(other) is None:
                 continue
             rows, entries[name] = _rows(embedding, here.model, other, there.model, is_frozen)
             weights[f"{name}.weight".lstrip(".")] = rows
@@ -163,24 +164,25 @@ def _rows(
     embedding: Embedding, model: HMTL, other: Embedding, source: HMTL, is_frozen: bool
 ) -> Tuple[torch.Tensor, Dict[str, Any]]:
     """The embedding's weight, shape (num_entries, embedding_dim), with the rows of the entries that both have."""
-    if not (embedding._vocab_namespace and other._vocab_namespace):
+    namespace, other_namespace = vocab_namespace(embedding), vocab_namespace(other)
+    if not (namespace and other_namespace):
         raise _DoesNotFit("an embedding belongs to a vocabulary on one side alone")
     if embedding.weight.size(1) != other.weight.size(1):
         raise _DoesNotFit(
             f"vectors have {other.weight.size(1)} dimensions in the archive, {embedding.weight.size(1)} here"
         )
-    entries = model.vocab.get_token_to_index_vocabulary(embedding._vocab_namespace)
-    known = source.vocab.get_token_to_index_vocabulary(other._vocab_namespace)
+    entries = model.vocab.get_token_to_index_vocabulary(namespace)
+    known = source.vocab.get_token_to_index_vocabulary(other_namespace)
     # The entries for padding and unknown ones may have other names.
-    special = {model.vocab._padding_token: source.vocab._padding_token, model.vocab._oov_token: source.vocab._oov_token}
-    unknown = known.get(source.vocab._oov_token)
+    special = {token_of(model.vocab): token_of(source.vocab) for token_of in (padding_token, oov_token)}
+    unknown = known.get(oov_token(source.vocab))
     # Shape: (num_entries, embedding_dim)
     rows = embedding.weight.detach().clone()
-    counts: Dict[str, Any] = {"namespace": embedding._vocab_namespace, "taken": 0, "new": 0}
+    counts: Dict[str, Any] = {"namespace": namespace, "taken": 0, "new": 0}
     for entry, index in entries.items():
         row: Optional[int] = known.get(special.get(entry, entry))
         counts["new" if row is None else "taken"] += 1
-        if row is None and is_frozen and embedding._pretrained_file is None:
+        if row is None and is_frozen and pretrained_file(embedding) is None:
             row = unknown
         if row is not None:
             rows[index] = other.weight.detach()[row]

@@ -5,6 +5,7 @@ from typing import Any, Dict, Iterable, List
 
 from allennlp.data import Instance, Vocabulary
 
+from hmtl.common.allennlp_internals import oov_token, padding_token
 from hmtl.common.archives import extracted_archive
 from hmtl.common.file_names import VOCABULARY_NAME
 from hmtl.errors import UserError
@@ -62,7 +63,7 @@ def _words_in(directory: Path) -> Dict[str, List[str]]:
     if not (directory / VOCABULARY_NAME).is_dir():
         raise UserError(f"{directory}: no vocabulary, so this is not the serialization directory of a run")
     vocab = Vocabulary.from_files(directory / VOCABULARY_NAME)
-    special = (vocab._padding_token, vocab._oov_token)
+    special = (padding_token(vocab), oov_token(vocab))
     return {
         namespace: [token for token in vocab.get_token_to_index_vocabulary(namespace) if token not in special]
         for namespace in vocab.get_namespaces()

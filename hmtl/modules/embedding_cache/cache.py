@@ -173,4 +173,5 @@ def _sentences(encoder: FrozenEncoder, inputs: Tensors) -> List[Sentence]:
 
 def _versions(module: torch.nn.Module) -> Tuple[int, ...]:
     """Changes whenever a weight is written to, or replaced by another."""
-    return tuple(number for weight in module.parameters() for number in (id(weight), weight._version))
+    # Torch counts what is written to a tensor in place, and tells of it by this name alone.
+    return tuple(number for weight in module.parameters() for number in (id(weight), weight._version))  # noqa: SLF001

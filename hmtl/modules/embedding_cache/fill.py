@@ -10,7 +10,7 @@ from allennlp.data import DataLoader
 from allennlp.models import Model
 from allennlp.modules import TokenEmbedder
 
-from hmtl.common.distributed import largest, rank
+from hmtl.common.distributed import all_reduce_max, get_rank
 from hmtl.modules.embedding_cache.cache import EmbeddingCache, FrozenEncoder
 from hmtl.modules.embedding_cache.sentences import Sentence, Tensors
 
@@ -57,7 +57,7 @@ def fill(model: Model, loaders: Iterable[DataLoader]) -> Dict[str, Filled]:
     counts = dict.fromkeys(encoders, Filled())
     if not encoders:
         return counts
-    shuffler = random.Random(os.getpid() + 1_000_003 * rank())
+    shuffler = random.Random(os.getpid() + 1_000_003 * get_rank())
     progress = Tqdm.tqdm(desc="filling the cache of embeddings", unit=" sentences")
     batches = (cast(Text, batch["text"]) for loader in loaders for batch in loader if "text" in batch)
     for window in _windows(batches, encoders):
@@ -74,9 +74,9 @@ def fill(model: Model, loaders: Iterable[DataLoader]) -> Dict[str, Filled]:
                 counts[name] = Filled(counts[name].added + len(wanted) - left_out, counts[name].left_out + left_out)
                 progress.update(len(group))
                 # Other workers count one that is silent for long as lost.
-                largest(1)
+                all_reduce_max(1)
     progress.close()
-    while largest(0):
+    while all_reduce_max(0):
         pass
     return counts
 

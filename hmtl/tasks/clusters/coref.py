@@ -12,6 +12,7 @@ from allennlp.modules import FeedForward
 from allennlp.nn import Activation
 from allennlp.nn.util import bucket_values
 
+from hmtl.common.allennlp_internals import dropout_layers, linear_layers
 from hmtl.metrics import CoreferenceScores
 from hmtl.metrics.coreference_scores import Singletons
 from hmtl.modules import antecedent_products
@@ -457,12 +458,12 @@ def _feedforward(input_dim: int, num_layers: int, hidden_dim: int, dropout: floa
 
 
 def _first_layer(feedforward: FeedForward) -> torch.nn.Linear:
-    return cast(torch.nn.Linear, feedforward._linear_layers[0])
+    return linear_layers(feedforward)[0]
 
 
 def _after_first_layer(feedforward: FeedForward, hidden: torch.Tensor) -> torch.Tensor:
     """The rest of a feed-forward network with ReLU, given the output of its first linear layer."""
-    for number, (linear, dropout) in enumerate(zip(feedforward._linear_layers, feedforward._dropout)):
+    for number, (linear, dropout) in enumerate(zip(linear_layers(feedforward), dropout_layers(feedforward))):
         hidden = hidden if number == 0 else linear(hidden)
-        hidden = rectified_dropout(hidden, cast(torch.nn.Dropout, dropout).p, dropout.training)
+        hidden = rectified_dropout(hidden, dropout.p, dropout.training)
     return hidden

@@ -2,18 +2,22 @@
 
 import csv
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List
 
 from allennlp.training.callbacks import TrainerCallback
 
 from hmtl.common.files import atomic_write
 from hmtl.errors import ConfigurationError
+from hmtl.training.callbacks.callback import MultiTaskCallback
+
+if TYPE_CHECKING:
+    from hmtl.training.trainer import MultiTaskTrainer
 
 BATCH_LOSSES = "batch_losses.csv"
 
 
 @TrainerCallback.register("batch_losses")
-class BatchLosses(TrainerCallback):
+class BatchLosses(MultiTaskCallback):
     """Writes `batch_losses.csv` after each epoch: the training loss of every n-th update, with its task.
 
     Updates are counted over all tasks, from 1. A recovered run has those of before the interruption, too.
@@ -32,18 +36,18 @@ class BatchLosses(TrainerCallback):
         self._every = every
         self._rows: List[List[Any]] = []
 
-    def on_batch(
+    def on_batch(  # type: ignore[override]
         self,
-        trainer: Any,
+        trainer: "MultiTaskTrainer",
         batch_inputs: Any,
         batch_outputs: Any,
         batch_metrics: Dict[str, Any],
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        update = trainer._total_batches_completed
+        update = trainer.updates_completed
         if update % self._every == 0:
-            # Only now: reading a number from the device waits for it.
+            # Other updates' losses are not read: reading a number from the device waits for it.
             self._rows += [[key.removesuffix("_loss"), update, batch_metrics[key]] for key in batch_metrics]
 
     def on_epoch(self, trainer: Any, is_primary: bool = True, **kwargs: Any) -> None:  # type: ignore[override]

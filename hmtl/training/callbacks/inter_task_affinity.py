@@ -3,20 +3,24 @@
 import csv
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, Callable, DefaultDict, Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, DefaultDict, Dict, List, Sequence, Tuple
 
 import torch
 from allennlp.training.callbacks import TrainerCallback
 
-from hmtl.common.distributed import sum_over_workers
+from hmtl.common.distributed import all_reduce_sum
 from hmtl.common.files import atomic_write
 from hmtl.errors import ConfigurationError
+from hmtl.training.callbacks.callback import MultiTaskCallback
+
+if TYPE_CHECKING:
+    from hmtl.training.trainer import MultiTaskTrainer
 
 INTER_TASK_AFFINITY = "inter_task_affinity.csv"
-# By source and target.
+# The affinity of each pair of a source task and a target task.
 Affinities = Dict[Tuple[str, str], float]
-# The batches for measuring are those of passes that no training comes to.
-_FIRST_PASS = 1_000_000
+# The batches for measuring are those of epochs that no training comes to.
+_FIRST_EPOCH = 1_000_000
 
 
 def affinities(
@@ -46,10 +50,10 @@ def affinities(
     gradients: Dict[str, Tuple[torch.Tensor, ...]] = {}
     for task in tasks:
         loss = loss_of(task)
-        # 0 for what the task does not reach.
+        # The gradient is 0 for parameters that the task does not reach.
         gradients[task] = torch.autograd.grad(loss, list(shared), materialize_grads=True)
         loss = loss.detach()
-        sum_over_workers([*gradients[task], loss])
+        all_reduce_sum([*gradients[task], loss])
         before[task] = loss.item()
     found: Affinities = {}
     with torch.no_grad():
@@ -60,9 +64,9 @@ def affinities(
                     parameter.copy_(start - learning_rate * gradient)
                 # Shape: (num_tasks,)
                 after = torch.stack([loss_of(target) for target in tasks])
-                sum_over_workers([after])
+                all_reduce_sum([after])
                 for target, loss_after in zip(tasks, after.tolist()):
-                    # A loss of 0 cannot be made smaller: there is no telling.
+                    # A loss of 0 cannot become smaller, and has no affinity.
                     found[source, target] = 1 - loss_after / before[target] if before[target] else float("nan")
         finally:
             for parameter, start in zip(shared, saved):
@@ -71,7 +75,7 @@ def affinities(
 
 
 @TrainerCallback.register("inter_task_affinity")
-class InterTaskAffinity(TrainerCallback):
+class InterTaskAffinity(MultiTaskCallback):
     """Measures `affinities` of all tasks after every n-th update of a multi-task trainer, on a batch of each task that
     is not taken from training, and writes `inter_task_affinity.csv`, a row for each measurement, source and target,
     after each epoch.
@@ -98,13 +102,15 @@ class InterTaskAffinity(TrainerCallback):
         self._learning_rate = learning_rate
         self._rows: List[List[Any]] = []
 
-    def on_batch(self, trainer: Any, *args: Any, is_training: bool = True, **kwargs: Any) -> None:
-        update = trainer._total_batches_completed
+    def on_batch(  # type: ignore[override]
+        self, trainer: "MultiTaskTrainer", *args: Any, is_training: bool = True, **kwargs: Any
+    ) -> None:
+        update = trainer.updates_completed
         if update % self._every > 0:
             return
         model, loader = trainer.model, trainer.data_loader
         batches = {
-            task: next(loader.stream(task, _FIRST_PASS * loader.num_batches[task] + update // self._every))
+            task: next(loader.stream(task, _FIRST_EPOCH * loader.num_batches[task] + update // self._every))
             for task in model.tasks
         }
 
@@ -114,7 +120,7 @@ class InterTaskAffinity(TrainerCallback):
             with torch.random.fork_rng(devices=_devices(model)):
                 return _share_of_loss(model, batches[task])
 
-        shared = list(trainer._updater.shared_parameters.values())
+        shared = list(trainer.shared_parameters.values())
         found = affinities(loss_of, model.tasks, shared, self._learning_rate)
         self._rows += [[update, source, target, value] for (source, target), value in found.items()]
 
@@ -133,7 +139,7 @@ class InterTaskAffinity(TrainerCallback):
 
 
 def mean_affinities(path: Path) -> Affinities:
-    """The mean over all measurements of a file that `InterTaskAffinity` wrote, without those that are no numbers."""
+    """The mean over the measurements in a file of `InterTaskAffinity`, without those that are not a number."""
     values: DefaultDict[Tuple[str, str], List[float]] = defaultdict(list)
     with open(path, encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -145,15 +151,15 @@ def mean_affinities(path: Path) -> Affinities:
 def _share_of_loss(model: torch.nn.Module, parts: List[Dict[str, Any]]) -> torch.Tensor:
     """What this worker's parts of a batch add to the loss of the whole, shape (); 0 where it has no part."""
     parameter = next(model.parameters())
-    # With a gradient, also of no part.
+    # Where the worker has no part its loss is 0, which still has to have a gradient.
     total, count = parameter.new_zeros((), requires_grad=True), parameter.new_zeros(())
     for part in parts:
         output = model(**part)
-        # None where the loss is a sum, not a mean.
+        # Heads whose loss is a sum and not a mean return no count.
         num_items = output.get("loss_count")
         total = total + (output["loss"] if num_items is None else output["loss"] * num_items)
         count += 0 if num_items is None else num_items
-    sum_over_workers([count])
+    all_reduce_sum([count])
     return total * torch.where(count > 0, 1 / count, 1.0)
 
 

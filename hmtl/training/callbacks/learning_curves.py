@@ -4,17 +4,17 @@ from pathlib import Path
 from typing import Any, Dict
 
 from allennlp.training.callbacks import TrainerCallback
-from allennlp.training.trainer import Trainer
 
 from hmtl.runs.curves import write_curves
+from hmtl.training.callbacks.callback import MultiTaskCallback
 
 
 @TrainerCallback.register("learning_curves")
-class LearningCurves(TrainerCallback):
+class LearningCurves(MultiTaskCallback):
     """Writes `curves.csv` and `curves.png` (see `write_curves`) when training ends; not where it is interrupted."""
 
     def on_end(  # type: ignore[override]
-        self, trainer: Trainer, metrics: Dict[str, Any] = None, is_primary: bool = True, **kwargs: Any
+        self, trainer: Any, metrics: Dict[str, Any] = None, is_primary: bool = True, **kwargs: Any
     ) -> None:
         if is_primary and metrics is not None:
             write_curves(Path(self.serialization_dir))

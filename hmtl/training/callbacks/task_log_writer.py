@@ -1,11 +1,14 @@
-"""What a multi-task trainer tells, as scalars named `{task}/{metric}`."""
+"""The base of log writers: metrics and losses of a multi-task trainer as scalars named `{task}/{metric}`."""
 
 from collections import Counter
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence, Tuple
 
 import torch
 from allennlp.training.callbacks.log_writer import LogWriterCallback
 from torch.nn.utils import get_total_norm
+
+if TYPE_CHECKING:
+    from hmtl.training.trainer import MultiTaskTrainer
 
 TRAIN, VALIDATION = "train", "validation"
 
@@ -28,6 +31,8 @@ class TaskLogWriter(LogWriterCallback):
         The mean and the standard deviation of every parameter and its gradient. It takes its time.
     """
 
+    trainer: "MultiTaskTrainer"
+
     def __init__(
         self,
         serialization_dir: str,
@@ -41,7 +46,7 @@ class TaskLogWriter(LogWriterCallback):
             should_log_learning_rate=should_log_learning_rate,
             should_log_parameter_statistics=should_log_parameter_statistics,
         )
-        # By task: of all updates, every hundredth would be of the same task where tasks take turns.
+        # The updates of each task. Of all updates, every hundredth would be of the same task where tasks take turns.
         self._num_updates: Counter = Counter()
 
     def log_batch(  # type: ignore[override]
@@ -51,28 +56,28 @@ class TaskLogWriter(LogWriterCallback):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        trained = [task for task in self._tasks if f"{task}_loss" in metrics]
+        trained = [task for task in self.trainer.tasks if f"{task}_loss" in metrics]
         self._num_updates.update(trained)
         due = [task for task in trained if self._num_updates[task] % self._summary_interval == 0]
         if not due:
             return
-        # Only now: reading a number from the device waits for it.
+        # Nothing is read from the device before it is due, because reading waits for it.
         norm = float(self._gradient_norm(trained) if batch_grad_norm is None else batch_grad_norm)
         scalars: Dict[str, float] = {}
         for task in due:
             scalars[f"{task}/batch_loss"] = metrics[f"{task}_loss"]
             scalars[f"{task}/gradient_norm"] = norm
             if self._should_log_learning_rate:
-                scalars[f"{task}/learning_rate"] = self._learning_rate(task)
+                scalars[f"{task}/learning_rate"] = self.trainer.learning_rate(task)
         self.log_scalars(scalars, log_prefix=TRAIN)
         if self._should_log_parameter_statistics:
             self._log_parameter_and_gradient_statistics()
 
-    def on_epoch(
-        self, trainer: Any, metrics: Dict[str, Any], epoch: int, is_primary: bool = True, **kwargs: Any
+    def on_epoch(  # type: ignore[override]
+        self, trainer: "MultiTaskTrainer", metrics: Dict[str, Any], epoch: int, is_primary: bool = True, **kwargs: Any
     ) -> None:
         if is_primary:
-            self.log_epoch(*by_task(metrics, self._tasks), epoch)
+            self.log_epoch(*by_task(metrics, trainer.tasks), epoch)
 
     def log_epoch(self, train_metrics: Dict[str, float], val_metrics: Dict[str, float], epoch: int) -> None:
         self.log_scalars(train_metrics, log_prefix=TRAIN, epoch=epoch)
@@ -84,23 +89,14 @@ class TaskLogWriter(LogWriterCallback):
     def load_state_dict(self, state_dict: Dict[str, Any]) -> None:
         self._num_updates = Counter(state_dict["num_updates"])
 
-    @property
-    def _tasks(self) -> List[str]:
-        return self.trainer._tasks  # type: ignore[union-attr]
-
-    def _learning_rate(self, task: str) -> float:
-        states = self.trainer._optimizer_states  # type: ignore[union-attr]
-        # One optimizer a task, or one for all.
-        return (states.get(task) or next(iter(states.values()))).learning_rate
-
-    def _gradient_norm(self, tasks: List[str]) -> torch.Tensor:
-        """Of the last update, which trained these tasks, shape (); the trainer has it only where it limits the norm."""
-        model: Any = self.trainer.model  # type: ignore[union-attr]
-        parameters = {parameter: None for task in tasks for _, parameter in model.parameters_of(task)}
+    def _gradient_norm(self, tasks: Sequence[str]) -> torch.Tensor:
+        """The norm of the gradient of the last update, which trained these tasks, shape (). The trainer computes it
+        only where it limits the norm."""
+        parameters = {parameter: None for task in tasks for _, parameter in self.trainer.model.parameters_of(task)}
         return get_total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
 
 
-def by_task(metrics: Mapping[str, Any], tasks: List[str]) -> Tuple[Dict[str, float], Dict[str, float]]:
+def by_task(metrics: Mapping[str, Any], tasks: Sequence[str]) -> Tuple[Dict[str, float], Dict[str, float]]:
     """The numbers among an epoch's metrics, of training and of validation, under the names `{task}/{metric}`.
 
     `best_validation_ner_f1` becomes `ner/best_f1`, `best_epoch_ner` becomes `ner/best_epoch`. What is of no task keeps
@@ -125,12 +121,12 @@ def by_task(metrics: Mapping[str, Any], tasks: List[str]) -> Tuple[Dict[str, flo
 
 
 def full_name(log_prefix: str, name: str) -> str:
-    """Of a scalar that is logged with a prefix: `train` and `validation` are no part of names."""
+    """The name of a scalar with its prefix, unless that is `train` or `validation`."""
     return name if log_prefix in ("", TRAIN, VALIDATION) else f"{log_prefix}/{name}"
 
 
-def _name(key: str, tasks: List[str], prefix: str = "") -> str:
-    # The longest: a task's name may begin with another's.
+def _name(key: str, tasks: Sequence[str], prefix: str = "") -> str:
+    # The longest name is tried first, because the name of a task may begin with that of another.
     for task in sorted(tasks, key=len, reverse=True):
         if key.startswith(f"{task}_"):
             return f"{task}/{prefix}{key[len(task) + 1 :]}"

@@ -30,7 +30,7 @@ class TensorBoard(TaskLogWriter):
 
     def log_scalars(self, scalars: Dict[str, Any], log_prefix: str = "", epoch: Optional[int] = None) -> None:
         writer = self._writers[VALIDATION if log_prefix == VALIDATION else TRAIN]
-        step = self.trainer._total_batches_completed if epoch is None else epoch  # type: ignore[union-attr]
+        step = self.trainer.updates_completed if epoch is None else epoch
         for name, value in scalars.items():
             writer.add_scalar(full_name(log_prefix, name), value, step)
 

@@ -64,7 +64,7 @@ class WeightsAndBiases(TaskLogWriter):
             raise ConfigurationError("trainer.callbacks: hmtl_wandb needs wandb: pip install 'hmtl[wandb]'")
         super().__init__(serialization_dir, **kwargs)
         self._files_to_save = files_to_save
-        # Not random's, whose numbers belong to the seeds of the run.
+        # The generator of `random` is seeded: every run would get the same id, and later draws others.
         self._run_id = secrets.token_hex(4)
         self._arguments: Dict[str, Any] = {
             "project": project,
@@ -85,7 +85,7 @@ class WeightsAndBiases(TaskLogWriter):
 
         directory = Path(self._arguments["dir"])
         config = RunDirectory(directory).config
-        # A trainer that was built in Python leaves none.
+        # There is no config.json where the trainer was built in Python.
         known = read_json_object(config) if config.exists() else None
         try:
             self._run = wandb.init(id=self._run_id, **{"config": known, **self._arguments})
@@ -102,7 +102,7 @@ class WeightsAndBiases(TaskLogWriter):
         values = {full_name(log_prefix, name): value for name, value in scalars.items()}
         if epoch is not None:
             values["epoch"] = epoch
-        self._run.log(values, step=self.trainer._total_batches_completed)  # type: ignore[union-attr]
+        self._run.log(values, step=self.trainer.updates_completed)
 
     def log_epoch(self, train_metrics: Dict[str, float], val_metrics: Dict[str, float], epoch: int) -> None:
         renamed = {

@@ -40,7 +40,7 @@ class TorchJDAggregator(GradientAggregator):
             ) from error
 
     def scale(self, num_tasks: int) -> float:
-        """By what TorchJD's weights are multiplied, so that equal gradients give their sum."""
+        """The factor for TorchJD's weights with which equal gradients are combined to their sum."""
         return num_tasks
 
     def weights(self, products: torch.Tensor) -> torch.Tensor:
@@ -53,7 +53,7 @@ class TorchJDAggregator(GradientAggregator):
         total = products.trace()
         if total == 0:
             return gradients.sum(dim=0)
-        # The weights do not depend on the gradients' common scale, but TorchJD takes small gradients for none.
+        # Weights do not change when all gradients are scaled alike. TorchJD would take small gradients for zero.
         weights = self.weights(products / total)
         return weights.to(gradients) @ gradients
 

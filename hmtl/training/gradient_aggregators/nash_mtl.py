@@ -1,12 +1,14 @@
-"""The bargaining solution."""
+"""The Nash bargaining solution of several tasks' gradients."""
 
 import torch
 
 from hmtl.training.gradient_aggregators.gradient_aggregator import GradientAggregator
 
-# Of the products of normalised gradients: bounds the weights where gradients cancel out, and passes over rounding.
+# Added to the diagonal of the matrix of the normalised gradients' products. It bounds the weights where gradients
+# cancel out, and is larger than errors of rounding.
 RIDGE = 1e-5
-# The objective's distance from its minimum, by Newton's decrement, and how many steps it may take to get there.
+# Newton's method ends when its decrement, which bounds the distance from the minimum, is this small, or after so many
+# steps.
 TOLERANCE = 1e-12
 MAX_STEPS = 100
 
@@ -47,6 +49,6 @@ def _bargain(cosines: torch.Tensor) -> torch.Tensor:
         decrement = gradient @ step
         if decrement < TOLERANCE:
             break
-        # So damped, a step keeps alpha above 0 and lowers any self-concordant function, as this one is.
+        # A step that is damped in this way keeps alpha above 0 and lowers every self-concordant function; this is one.
         alpha = alpha - step / (1 + decrement.sqrt())
     return alpha

@@ -1,4 +1,4 @@
-"""What an update minimises."""
+"""The base class of objectives, which make one number of several losses."""
 
 from typing import Dict, List, Tuple
 

@@ -1,4 +1,4 @@
-"""Losses by weights that are learned."""
+"""The sum of the losses, weighed by uncertainties that are learned."""
 
 import math
 from typing import Dict, List, Tuple

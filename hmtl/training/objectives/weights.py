@@ -1,4 +1,4 @@
-"""Losses by weights of the user's."""
+"""The sum of the losses, by weights that the user gives."""
 
 import math
 from typing import Dict, List

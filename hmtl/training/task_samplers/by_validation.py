@@ -1,4 +1,4 @@
-"""More of the tasks that fall short."""
+"""Draws tasks more often whose validation scores are low."""
 
 from typing import Any, Dict, List
 

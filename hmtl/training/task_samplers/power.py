@@ -1,4 +1,4 @@
-"""Tasks by a power of their size, from proportional to uniform and between."""
+"""Draws tasks in proportion to a power of their size."""
 
 from typing import Dict, Optional
 
@@ -31,7 +31,7 @@ class PowerSampler(TaskSampler):
     def probabilities(self, num_batches: Dict[str, int], epoch: int) -> Dict[str, float]:
         progress = min(1.0, epoch / self._num_epochs) if self._num_epochs else 0.0
         alpha = self._alpha + progress * (self._final_alpha - self._alpha)
-        # Relative to the largest, so that no power overflows.
+        # Sizes are divided by the largest, so that no power overflows.
         largest = max(num_batches.values())
         powers = {task: (number / largest) ** alpha for task, number in num_batches.items()}
         total = sum(powers.values())

@@ -1,4 +1,4 @@
-"""Tasks in proportion to their data."""
+"""Draws tasks in proportion to their data."""
 
 from typing import Dict
 

@@ -1,4 +1,4 @@
-"""Tasks in turn."""
+"""Takes the tasks in turn."""
 
 from itertools import cycle, islice
 from typing import Dict, List, Tuple

@@ -1,4 +1,4 @@
-"""One task after the other, in the order of the hierarchy."""
+"""Trains one task after the other, in the order of the hierarchy."""
 
 from typing import Dict, List, Tuple
 

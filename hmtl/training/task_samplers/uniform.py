@@ -1,4 +1,4 @@
-"""Every task alike."""
+"""Draws every task equally often."""
 
 from typing import Dict
 

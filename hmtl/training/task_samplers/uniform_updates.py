@@ -1,4 +1,4 @@
-"""Every task alike, in epochs of a given length."""
+"""Draws every task equally often, in epochs of a given length."""
 
 from typing import Dict, List, Tuple
 
@@ -27,6 +27,6 @@ class UniformUpdatesSampler(UniformSampler):
         self, num_batches: Dict[str, int], epoch: int, seed: int, tasks_per_update: int = 1
     ) -> List[Tuple[str, ...]]:
         """As `TaskSampler.draw`, but `num_updates` tuples."""
-        # More than there are to be: draws are one stream, which begins alike however long it is.
+        # More updates are drawn than needed. The draws are one sequence, whose beginning does not depend on its length.
         batches = dict.fromkeys(num_batches, self._num_updates * tasks_per_update)
         return super().draw(batches, epoch, seed, tasks_per_update)[: self._num_updates]

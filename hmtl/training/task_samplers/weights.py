@@ -1,4 +1,4 @@
-"""Tasks by weights of the user's."""
+"""Draws tasks in proportion to weights that the user gives."""
 
 from typing import Dict
 

@@ -76,7 +76,7 @@ def assert_alike(one: PerTaskDataLoader, other: PerTaskDataLoader) -> None:
         tokens = [vocab.get_index_to_token_vocabulary(namespace) for vocab in (one._vocab, other._vocab)]
         assert tokens[0] == tokens[1]
     for task in TASKS:
-        for ours, theirs in zip(one.pass_over(task, 1), other.pass_over(task, 1), strict=True):
+        for ours, theirs in zip(one.epoch_of(task, 1), other.epoch_of(task, 1), strict=True):
             assert_equal(ours, theirs)
 
 

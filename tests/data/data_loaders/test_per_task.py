@@ -78,7 +78,7 @@ def test_number_of_batches(path: str) -> None:
 def test_a_pass_holds_every_instance_once(path: str, task: str) -> None:
     loader = loader_of(path)
     for number in range(3):
-        passed = keys(loader.pass_over(task, number))
+        passed = keys(loader.epoch_of(task, number))
         assert len(passed) == loader.num_batches[task]
         assert sorted(itertools.chain(*passed)) == everything(task)
 
@@ -103,17 +103,15 @@ def test_iterating_gives_task_after_task(path: str) -> None:
 
 def test_the_order_depends_on_seed_task_and_pass_alone(path: str) -> None:
     passes = {
-        (seed, number): keys(loader_of(path, seed=seed).pass_over("ner", number))
-        for seed in (1, 2)
-        for number in (0, 1)
+        (seed, number): keys(loader_of(path, seed=seed).epoch_of("ner", number)) for seed in (1, 2) for number in (0, 1)
     }
     assert len(set(map(tuple, passes.values()))) == 4
     random.seed(99)
     random.random()
     again = loader_of(path, seed=1)
     keys(again.stream("coref"), 5)
-    assert keys(again.pass_over("ner", 1)) == passes[1, 1]
-    assert keys(again.pass_over("ner", 0)) == passes[1, 0]
+    assert keys(again.epoch_of("ner", 1)) == passes[1, 1]
+    assert keys(again.epoch_of("ner", 0)) == passes[1, 0]
 
 
 def test_tasks_are_shuffled_apart(path: str) -> None:
@@ -121,7 +119,7 @@ def test_tasks_are_shuffled_apart(path: str) -> None:
     both = MultiTaskDatasetReader({"a": TaggingReader("ner"), "b": TaggingReader("ner")})
     loader = PerTaskDataLoader(both, path, batch_size=4)
     loader.index_with(Vocabulary.from_instances(loader.iter_instances()))
-    assert keys(loader.pass_over("a", 0)) != keys(loader.pass_over("b", 0))
+    assert keys(loader.epoch_of("a", 0)) != keys(loader.epoch_of("b", 0))
 
 
 @pytest.mark.parametrize("task", ["ner", "coref"])
@@ -129,7 +127,7 @@ def test_a_stream_is_pass_after_pass_and_starts_anywhere(path: str, task: str) -
     loader = loader_of(path)
     num_batches = loader.num_batches[task]
     whole = keys(loader.stream(task), 3 * num_batches)
-    assert whole == [key for number in range(3) for key in keys(loader.pass_over(task, number))]
+    assert whole == [key for number in range(3) for key in keys(loader.epoch_of(task, number))]
     for consumed in range(2 * num_batches + 1):
         assert keys(loader.stream(task, consumed), num_batches) == whole[consumed : consumed + num_batches]
 
@@ -179,7 +177,7 @@ def test_the_order_is_the_same_in_every_process(path: str) -> None:
 
 def test_batches_hold_sentences_of_similar_length(path: str) -> None:
     def padding(options: Dict[str, Any]) -> int:
-        masks = [b["text"]["tokens"]["tokens"] == 0 for (b,) in loader_of(path, **options).pass_over("ner", 0)]
+        masks = [b["text"]["tokens"]["tokens"] == 0 for (b,) in loader_of(path, **options).epoch_of("ner", 0)]
         return sum(int(mask.sum()) for mask in masks)
 
     assert padding({"padding_noise": 0.0}) <= padding({"padding_noise": 0.1}) < padding({"padding_noise": 50.0})
@@ -191,7 +189,7 @@ def test_a_task_without_padding_noise_has_random_batches_and_elsewhere_its_own_o
     loader.index_with(Vocabulary.from_instances(loader.iter_instances()))
     words = [f"word{number}" for number in range(NUM_SENTENCES)]
     assert [word for key in keys(loader.batches_of("ner")) for word in key] == words
-    first, second = (keys(loader.pass_over("ner", number)) for number in (0, 1))
+    first, second = (keys(loader.epoch_of("ner", number)) for number in (0, 1))
     assert first != second and sorted(itertools.chain(*first)) == sorted(itertools.chain(*second)) == sorted(words)
     # All but one are full; with lengths in mind, the longest sentences would be in one batch.
     assert Counter(map(len, first)) == {4: 5, 3: 1}
@@ -199,7 +197,7 @@ def test_a_task_without_padding_noise_has_random_batches_and_elsewhere_its_own_o
     usual = loader_of(path)
     assert keys(loader.stream("coref"), 9) == keys(usual.stream("coref"), 9)
     assert keys(loader.batches_of("coref")) == keys(usual.batches_of("coref"))
-    assert keys(loader_of(path, padding_noise=None).pass_over("ner", 0)) == first
+    assert keys(loader_of(path, padding_noise=None).epoch_of("ner", 0)) == first
     with pytest.raises(
         ConfigurationError, match=r"padding_noise names \['emd'\]; there are readers for \['coref', 'ner'\]"
     ):
@@ -214,31 +212,31 @@ def test_batches_are_tensors_on_the_target_device(path: str) -> None:
     assert batch.keys() == {"text", "spans", "metadata", "task_name"}
 
 
-@pytest.mark.parametrize("num_workers, num_parts", [(2, 1), (1, 3), (2, 2), (30, 1)])
-def test_shares_of_a_batch_are_those_of_a_larger_batch(path: str, num_workers: int, num_parts: int) -> None:
-    size = 4 * num_workers * num_parts
+@pytest.mark.parametrize("world_size, num_parts", [(2, 1), (1, 3), (2, 2), (30, 1)])
+def test_shards_of_a_batch_are_those_of_a_larger_batch(path: str, world_size: int, num_parts: int) -> None:
+    size = 4 * world_size * num_parts
     whole = loader_of({"ner": path}, batch_size=size)
-    loaders = [loader_of({"ner": path}, batch_size=4) for _ in range(num_workers)]
+    loaders = [loader_of({"ner": path}, batch_size=4) for _ in range(world_size)]
     for rank, loader in enumerate(loaders):
-        loader.share_out(num_workers, rank, num_parts)
+        loader.shard(world_size, rank, num_parts)
         assert loader.num_batches == whole.num_batches
-    for passes in zip(whole.pass_over("ner", 1), *(loader.pass_over("ner", 1) for loader in loaders)):
-        batch, *shares = map(key_of, passes)
-        assert sorted(itertools.chain(*shares)) == sorted(batch)
+    for passes in zip(whole.epoch_of("ner", 1), *(loader.epoch_of("ner", 1) for loader in loaders)):
+        batch, *shards = map(key_of, passes)
+        assert sorted(itertools.chain(*shards)) == sorted(batch)
         # Dealt out in turn: nobody has two more than another.
-        assert max(map(len, shares)) - min(map(len, shares)) <= num_parts
+        assert max(map(len, shards)) - min(map(len, shards)) <= num_parts
         assert all(len(parts) <= num_parts and all(map(key_of, parts)) for parts in passes[1:])
     validated = [keys(loader.batches_of("ner")) for loader in loaders]
     assert sorted(itertools.chain(*itertools.chain(*validated))) == everything("ner")
     assert all(len(key) <= 4 for keys_of_worker in validated for key in keys_of_worker)
 
 
-def test_sharing_out_again_forgets_the_first_time(path: str) -> None:
+def test_sharding_again_forgets_the_first_time(path: str) -> None:
     loader = loader_of(path)
-    before = keys(loader.pass_over("ner", 0))
-    loader.share_out(2, 1, 3)
-    loader.share_out()
-    assert keys(loader.pass_over("ner", 0)) == before
+    before = keys(loader.epoch_of("ner", 0))
+    loader.shard(2, 1, 3)
+    loader.shard()
+    assert keys(loader.epoch_of("ner", 0)) == before
 
 
 def test_one_path_and_one_batch_size_serve_every_task(path: str) -> None:

@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from hmtl.data.data_loaders.ragged import Ragged, ragged, smallest
+from hmtl.data.data_loaders.ragged import Ragged, downcast, ragged
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -41,7 +41,7 @@ def test_no_values_at_all() -> None:
     "values, kind", [([0, 127], "int8"), ([-129], "int16"), ([2**15], "int32"), ([-(2**40)], "int64"), ([], "int8")]
 )
 def test_the_smallest_type(values: list, kind: str) -> None:
-    made = smallest(np.array(values, dtype=np.int64))
+    made = downcast(np.array(values, dtype=np.int64))
     assert made.dtype == kind
     assert made.tolist() == values
 

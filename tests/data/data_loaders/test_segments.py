@@ -11,7 +11,7 @@ from allennlp.data.dataset_readers import MultiTaskDatasetReader
 from allennlp.data.token_indexers import TokenCharactersIndexer
 
 from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.data.data_loaders.segments import sampled_run
+from hmtl.data.data_loaders.segments import sample_segment
 from hmtl.data.dataset_readers import CorefReader, TaggingReader
 from hmtl.document import Document, write_jsonl
 
@@ -30,9 +30,9 @@ def test_runs_are_as_long_as_fits_and_every_sentence_may_begin_one(seed: int) ->
         )
         if not any(other[1] == len(lengths) for other in runs):
             runs.append((first, stop))
-    found = [sampled_run(lengths, MAX_TOKENS, "key", number) for number in range(400)]
+    found = [sample_segment(lengths, MAX_TOKENS, "key", number) for number in range(400)]
     assert set(found) == set(runs)
-    assert found == [sampled_run(lengths, MAX_TOKENS, "key", number) for number in range(400)]
+    assert found == [sample_segment(lengths, MAX_TOKENS, "key", number) for number in range(400)]
     # About as often each.
     assert min(map(found.count, runs)) > 400 / len(runs) / 3
 
@@ -83,7 +83,7 @@ def test_segments_hold_what_lies_within_them(path: str, batch_size: int, one_seq
         whole = {"sentences": document.sentences}
         gold[document.doc_key] = [[words(whole, *mention) for mention in cluster] for cluster in document.clusters]
     lengths = {document.doc_key: len(document.tokens) for document in documents()}
-    for (batch,) in loader.pass_over("coref", 0):
+    for (batch,) in loader.epoch_of("coref", 0):
         for number, segment in enumerate(batch["metadata"]):
             key = segment["doc_key"]
             (whole,) = [document for document in documents() if document.doc_key == key]
@@ -116,7 +116,7 @@ def test_segments_hold_what_lies_within_them(path: str, batch_size: int, one_seq
 
 def test_segments_depend_on_seed_task_pass_and_document_alone(path: str) -> None:
     loader = loader_of(path)
-    passes = [[batch["metadata"][0] for (batch,) in loader.pass_over("coref", number)] for number in range(4)]
+    passes = [[batch["metadata"][0] for (batch,) in loader.epoch_of("coref", number)] for number in range(4)]
     assert all(len(each) == loader.num_batches["coref"] == 6 for each in passes)
     by_document = [{row["doc_key"]: row["sentences"] for row in each} for each in passes]
     assert len({tuple(map(tuple, each["d3"])) for each in by_document}) > 1
@@ -126,7 +126,7 @@ def test_segments_depend_on_seed_task_pass_and_document_alone(path: str) -> None
     assert resumed == [passes[3][2], passes[2][1], passes[1][1], passes[0][2]]
     # In larger batches a document is cut to the same run.
     larger = {
-        row["doc_key"]: row["sentences"] for (b,) in loader_of(path, 3).pass_over("coref", 2) for row in b["metadata"]
+        row["doc_key"]: row["sentences"] for (b,) in loader_of(path, 3).epoch_of("coref", 2) for row in b["metadata"]
     }
     assert larger == by_document[2]
 
@@ -137,7 +137,7 @@ def test_validation_and_short_documents_are_whole(path: str) -> None:
         assert one["metadata"] == other["metadata"]
         assert torch.equal(one["mentions"], other["mentions"])
     long = loader_of(path, limit=1000)
-    for (one,), (other,) in zip(long.pass_over("coref", 0), whole.pass_over("coref", 0)):
+    for (one,), (other,) in zip(long.epoch_of("coref", 0), whole.epoch_of("coref", 0)):
         assert one["metadata"] == other["metadata"]
 
 

@@ -13,7 +13,7 @@ def test_every_nth_update_with_its_tasks(tmp_path):
     for update in range(1, 6):
         tasks = ("ner", "a_b") if update == 4 else ("ner",)
         metrics = LazyMetrics({f"{task}_loss": torch.tensor(update / 4) for task in tasks})
-        callback.on_batch(SimpleNamespace(_total_batches_completed=update), [], [], metrics, 0, update, True)
+        callback.on_batch(SimpleNamespace(updates_completed=update), [], [], metrics, 0, update, True)
     callback.on_epoch(SimpleNamespace())
     expected = "task,iteration,loss\nner,2,0.5\nner,4,1.0\na_b,4,1.0\n"
     assert (tmp_path / "batch_losses.csv").read_text() == expected

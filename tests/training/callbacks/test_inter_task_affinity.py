@@ -122,7 +122,7 @@ def measured(fixtures, directory, batch_size, num_parts=1, dropout=0.0, num_meas
 
     trainer.data_loader.stream = noting
     for update in range(num_measurements):
-        trainer._total_batches_completed = update
+        trainer.state.updates_completed = update
         callback.on_batch(trainer)
     return callback._rows, num_parts_of
 

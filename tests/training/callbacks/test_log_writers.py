@@ -28,7 +28,7 @@ class StopsInTheMiddle(TrainerCallback):
 
     def on_batch(self, trainer: Any, *args: Any, **kwargs: Any) -> None:
         mark = Path(self.serialization_dir) / "stopped"
-        if trainer._total_batches_completed == 8 and not mark.exists():
+        if trainer.updates_completed == 8 and not mark.exists():
             mark.touch()
             raise KeyboardInterrupt
 

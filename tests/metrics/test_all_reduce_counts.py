@@ -1,18 +1,18 @@
 from workers import run_workers
 
-from hmtl.common.distributed import rank
-from hmtl.metrics.counts import sum_over_workers
+from hmtl.common.distributed import get_rank
+from hmtl.metrics.counts import all_reduce_counts
 
 # One more than the integers that a float32 holds one by one.
 MANY = 2.0**24 + 1
 
 
 def sums():
-    return sum_over_workers([MANY + rank(), 0.5])
+    return all_reduce_counts([MANY + get_rank(), 0.5])
 
 
 def test_large_counts_are_summed_exactly():
-    assert sum_over_workers([MANY, 2.0**53 - 1, 0.0]) == [16_777_217.0, 9_007_199_254_740_991.0, 0.0]
+    assert all_reduce_counts([MANY, 2.0**53 - 1, 0.0]) == [16_777_217.0, 9_007_199_254_740_991.0, 0.0]
 
 
 def test_large_counts_of_workers_are_summed_exactly():
