@@ -12,6 +12,7 @@ from allennlp.common import Params
 
 from hmtl.common.cache_folder import instances_folder, probing_folder
 from hmtl.common.overrides import OverridesAction
+from hmtl.common.tables import aligned
 from hmtl.errors import UserError
 
 DESCRIPTION = """\
@@ -72,15 +73,15 @@ def _info(arguments: argparse.Namespace) -> None:
     directory = _directory(arguments)
     found = entries(directory)
     print(f"{directory}: {_gigabytes(sum(entry.num_bytes for entry in found))}")
-    if found:
-        print(f"{'fingerprint':22}{'kept as':9}{'sentences':>10}{'size':>11}  {'last used':18}model")
+    rows = [["fingerprint", "kept as", "sentences", "size", "last used", "model"]]
     for entry in found:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.last_used))
-        about = entry.description
-        print(
-            f"{entry.fingerprint:22}{about.get('dtype', '?'):9}{entry.num_sentences:>10,}"
-            f"{_gigabytes(entry.num_bytes):>11}  {used:18}{about.get('model', '?')}"
+        kept_as, model = (str(entry.description.get(key, "?")) for key in ("dtype", "model"))
+        rows.append(
+            [entry.fingerprint, kept_as, f"{entry.num_sentences:,}", _gigabytes(entry.num_bytes), used, model]
         )
+    if found:
+        print(aligned(rows))
     for folder in _others():
         print(f"{folder}: {_gigabytes(_size_of(folder))}")
 
