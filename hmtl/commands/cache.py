@@ -77,9 +77,7 @@ def _info(arguments: argparse.Namespace) -> None:
     for entry in found:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.last_used))
         kept_as, model = (str(entry.description.get(key, "?")) for key in ("dtype", "model"))
-        rows.append(
-            [entry.fingerprint, kept_as, f"{entry.num_sentences:,}", _gigabytes(entry.num_bytes), used, model]
-        )
+        rows.append([entry.fingerprint, kept_as, f"{entry.num_sentences:,}", _gigabytes(entry.num_bytes), used, model])
     if found:
         print(aligned(rows))
     for folder in _others():

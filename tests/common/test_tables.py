@@ -47,7 +47,8 @@ def test_what_would_act_on_a_terminal_is_an_escape() -> None:
 
 
 @pytest.mark.parametrize(
-    "width, columns", [(27, [2]), (26, [1, 1]), (20, [1, 1]), (5, [1, 1])]  # 11 + 2 + 5, and 2 + 7 more
+    "width, columns",
+    [(27, [2]), (26, [1, 1]), (20, [1, 1]), (5, [1, 1])],  # 11 + 2 + 5, and 2 + 7 more
 )
 def test_columns_that_do_not_fit_stand_below(width: int, columns: list) -> None:
     tables = aligned_within(width, ROWS)
