@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
+from hmtl.common.arguments import script_parser
 from hmtl.common.characters import visible_lines
 from hmtl.common.explain import user_errors
 from hmtl.errors import UserError
@@ -23,7 +24,7 @@ from research.paper.tables import Bootstrap
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     add = parser.add_argument
     add("runs", type=Path, metavar="RUNS", help="what reproduce.py was given as --output")
     add("--output", type=Path, metavar="DIR", help="(default: RUNS/report)")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import List, Optional
 
 import hmtl  # noqa: F401  defines the environment variables that configurations read
-from hmtl.common.arguments import at_least
+from hmtl.common.arguments import add_include_package, at_least, script_parser
 from hmtl.common.explain import user_errors
 from hmtl.common.locks import locked
 from hmtl.common.overrides import OverridesAction, joined, parse_overrides
@@ -32,7 +32,7 @@ PRESETS = {"paper": "", "fast": "fast", "faithful": "faithful"}
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     add = parser.add_argument
     add("--corpora", required=True, help="free, ldc, ...: the folder of configurations in --configs")
     add("--setups", required=True, metavar="A,B,...", help="names of configurations, or all")
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--configs", type=Path, default=Path("configs/setups"), metavar="FOLDER", help="(default: %(default)s)")
     add_executor_arguments(parser)
     add("-o", "--overrides", action=OverridesAction, default="", metavar="JSON", help="overrides of all configurations")
-    add("--include-package", nargs="+", default=[], metavar="NAME", help="packages that register classes")
+    add_include_package(parser)
     return parser
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Iterable, List, Sequence
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.common.arguments import at_least
+from hmtl.common.arguments import add_command, at_least
 from hmtl.common.characters import visible_lines
 from hmtl.errors import UserError
 
@@ -40,12 +40,7 @@ TASKS_FOR_A_SCALE = 4
 @Subcommand.register("advise")
 class Advise(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = parser.add_parser(
-            self.name,
-            description=DESCRIPTION,
-            help="Advise on auxiliary tasks before training.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        subparser = add_command(parser, self.name, DESCRIPTION, "Advise on auxiliary tasks before training.")
         add = subparser.add_argument
         add("--study", type=Path, required=True, metavar="STUDY", help="a study of task relations, or a part of one")
         add("--main", metavar="TASK", help="the task that is to gain")

@@ -10,8 +10,8 @@ from typing import List
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 
+from hmtl.common.arguments import add_command, add_overrides
 from hmtl.common.cache_folder import instances_folder, probing_folder
-from hmtl.common.overrides import OverridesAction
 from hmtl.common.tables import aligned
 from hmtl.errors import UserError
 
@@ -33,11 +33,8 @@ class Cache(Subcommand):
     requires_plugins = False
 
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = parser.add_parser(
-            self.name,
-            description=DESCRIPTION,
-            help="Inspect, fill or clear the caches of embeddings and instances.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+        subparser = add_command(
+            parser, self.name, DESCRIPTION, "Inspect, fill or clear the caches of embeddings and instances."
         )
         actions = subparser.add_subparsers(title="actions", metavar="ACTION", required=True)
         info = actions.add_parser("info", help="what is kept of which encoder", description="Print what is kept.")
@@ -48,13 +45,7 @@ class Cache(Subcommand):
             description="Compute and keep all sentences of an experiment's training and validation data.",
         )
         fill.add_argument("config", type=Path, metavar="CONFIG", help="the configuration of the experiment")
-        fill.add_argument(
-            "-o",
-            "--overrides",
-            action=OverridesAction,
-            default="",
-            help="overrides of the configuration, as 'hmtl train' has",
-        )
+        add_overrides(fill, "the configuration, as 'hmtl train' has")
         fill.set_defaults(func=_fill)
         clear = actions.add_parser("clear", help="remove it", description="Remove what is kept of one encoder, or all.")
         chosen = clear.add_mutually_exclusive_group(required=True)

@@ -10,7 +10,7 @@ from typing import Any, Dict, List
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.common.arguments import at_least
+from hmtl.common.arguments import add_command, at_least
 from hmtl.common.characters import visible
 from hmtl.common.files import atomic_write
 from hmtl.corpora import Corpus
@@ -46,12 +46,7 @@ PAGE_LIMIT = 20
 @Subcommand.register("inspect")
 class Inspect(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = parser.add_parser(
-            self.name,
-            description=DESCRIPTION,
-            help="Show what a corpus holds.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        subparser = add_command(parser, self.name, DESCRIPTION, "Show what a corpus holds.")
         add = subparser.add_argument
         add(
             "paths",

@@ -128,10 +128,9 @@ class _Article:
         """Those of a mark, or of one of its parts after the first."""
         layer, _, hue, cluster = self.marks[identity]
         is_mention = cluster is not None
+        classes = [f"layer-{self._layers.index(layer)}", *["again"] * (not whole), *["mention"] * is_mention]
         return {
-            "class": " ".join(
-                [f"layer-{self._layers.index(layer)}", *["again"] * (not whole), *["mention"] * is_mention]
-            ),
+            "class": " ".join(classes),
             "id": f"{self.name}-m{identity - self._first_mention}" if is_mention and whole else None,
             "data-cluster": cluster,
             "style": f"--hue:{hue}",

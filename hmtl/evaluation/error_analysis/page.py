@@ -1,6 +1,6 @@
 """Errors as one page that needs nothing else."""
 
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Iterator, List, Sequence
 
 from hmtl.common.figures import in_words
 from hmtl.document import Span
@@ -21,13 +21,8 @@ def errors_as_page(errors: RunErrors) -> Iterator[str]:
         summary_rows=summary_rows,
         matrix_rows=matrix_rows,
         nested=_nested,
-        no_attributes=_no_attributes,
     )
 
 
 def _nested(spans: List[Span], tokens: Sequence[str]) -> Iterator[Event]:
     return nested_marks([Annotated(span.start, span.end, number) for number, span in enumerate(spans)], len(tokens))
-
-
-def _no_attributes(number: int, whole: bool) -> Dict[str, Any]:
-    return {}
