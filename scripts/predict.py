@@ -10,7 +10,6 @@
 Colours appear on a terminal only, and not where NO_COLOR is set. For texts in JSON lines there is 'hmtl predict'.
 """
 
-import os
 import sys
 from contextlib import nullcontext
 from typing import Iterator, List, Optional
@@ -19,6 +18,7 @@ from allennlp.common import Tqdm
 
 from hmtl.common.arguments import add_include_package, include_packages, script_parser
 from hmtl.common.explain import user_errors
+from hmtl.common.terminal import wants_colours
 from hmtl.predictors import HMTLPredictor
 from hmtl.predictors.hmtl_predictor import PRECISIONS
 from hmtl.predictors.render import render
@@ -51,7 +51,7 @@ def main(argv: Optional[List[str]] = None) -> None:
             with_scores=args.scores,
             precision=args.precision,
         )
-        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        colour = wants_colours()
         # On a terminal the predictions themselves show the progress.
         quiet = not args.lines or sys.stdout.isatty() or not sys.stderr.isatty()
         outputs = predictor.predict_many(_texts(args.text, args.lines), args.batch_size)

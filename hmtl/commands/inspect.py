@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from allennlp.commands.subcommand import Subcommand
 from hmtl.common.arguments import add_command, at_least
 from hmtl.common.characters import visible
 from hmtl.common.files import atomic_write
+from hmtl.common.terminal import wants_colours
 from hmtl.corpora import Corpus
 from hmtl.inspection import (
     DocumentPrinter,
@@ -101,8 +101,7 @@ def _print_documents(arguments: argparse.Namespace, documents: List[ShownDocumen
     if arguments.json:
         print(json.dumps([{"split": split, "document": document.to_json()} for split, document in documents], indent=2))
         return
-    colour = arguments.color or (sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-    printer = DocumentPrinter(shutil.get_terminal_size((100, 24)).columns, colour)
+    printer = DocumentPrinter(shutil.get_terminal_size((100, 24)).columns, arguments.color or wants_colours())
     for number, shown in enumerate(documents):
         print("\n" * bool(number) + "\n".join(printer.lines(shown)))
 

@@ -1,4 +1,4 @@
-"""A live display at the bottom of a terminal, drawn by rich, while other output scrolls by above it."""
+"""Terminals, by rich: whether there is one, and a live display at its bottom while other output scrolls by above."""
 
 import logging
 import os
@@ -21,6 +21,12 @@ def is_terminal() -> bool:
         and not console.is_dumb_terminal
         and not allennlp_logging.FILE_FRIENDLY_LOGGING
     )
+
+
+def wants_colours() -> bool:
+    """Whether what is printed may have colours: on a terminal, as NO_COLOR, FORCE_COLOR and TERM have it."""
+    console = Console()
+    return console.is_terminal and not console.is_dumb_terminal and not console.no_color
 
 
 @contextmanager
