@@ -98,6 +98,7 @@ setup(
             "corpora/ace/splits/*.txt",
             "corpora/ontonotes_release/splits/*.id",
             "page/assets/*",
+            "page/templates/*",
         ],
     },
     cmdclass={"build_py": BuildWithShipped},
@@ -111,8 +112,10 @@ setup(
         "transformers>=4.43,!=4.56.*,!=4.57.*,!=5.0.*,!=5.1.*,!=5.2.*,<6",  # CVE-2026-4372 in those left out
         "defusedxml>=0.7",
         "filelock>=3.12",
+        "jinja2>=3.1",
         "jsonnet>=0.20",
         "numpy>=1.26",
+        "rich>=13",
         "safetensors>=0.4.1",
         "scipy>=1.11",
         "tensorboardX>=2.6",

@@ -14,31 +14,36 @@ import argparse
 from pathlib import Path
 from typing import List, Optional
 
-import torch
-
 import hmtl  # noqa: F401  registers what a configuration can name
+from hmtl.common.arguments import (
+    add_device,
+    add_include_package,
+    add_split,
+    device_named,
+    include_packages,
+    require_folders_of,
+    script_parser,
+)
 from hmtl.common.characters import visible_lines
 from hmtl.common.explain import user_errors
 from hmtl.common.files import atomic_write
-from hmtl.common.packages import include_package
 from hmtl.errors import UserError
 from hmtl.evaluation.error_analysis import analyse_run, errors_as_page, errors_as_text
 from hmtl.evaluation.evaluate import load_run
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     parser.add_argument("run", metavar="RUN", help="the directory that 'hmtl train -s' wrote")
-    parser.add_argument("--split", choices=["test", "validation"], default="test", help="(default: %(default)s)")
+    add_split(parser)
+    add_device(parser)
     parser.add_argument("--tasks", nargs="+", metavar="TASK", help="(default: all)")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page that needs nothing else")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write all of it as JSON")
     parser.add_argument(
         "--examples", type=int, default=3, metavar="N", help="of each pattern of errors (default: %(default)s)"
     )
-    parser.add_argument(
-        "--include-package", nargs="+", default=[], metavar="NAME", help="packages that register classes of the run"
-    )
+    add_include_package(parser, " of the run")
     return parser
 
 
@@ -48,13 +53,10 @@ def main(argv: Optional[List[str]] = None) -> None:
     with user_errors(program="errors.py"):
         if arguments.examples < 0:
             raise UserError(f"--examples {arguments.examples}: expected a number from 0")
-        for path in (arguments.html, arguments.output):
-            if path is not None and not path.parent.is_dir():
-                raise UserError(f"{path}: there is no directory {path.parent} to write it to")
-        for package in arguments.include_package:
-            include_package(package)
+        require_folders_of([arguments.html, arguments.output])
+        include_packages(arguments)
         run = load_run(arguments.run)
-        device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        device = device_named(arguments.device)
         errors = analyse_run(run, arguments.split, arguments.tasks, arguments.examples, device)
         if arguments.output is not None:
             errors.write(arguments.output)

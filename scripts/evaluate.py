@@ -13,27 +13,33 @@ import argparse
 from pathlib import Path
 from typing import List, Optional
 
-import torch
-
 import hmtl  # noqa: F401  registers what a configuration can name
+from hmtl.common.arguments import (
+    add_device,
+    add_include_package,
+    add_split,
+    device_named,
+    include_packages,
+    require_folders_of,
+    script_parser,
+)
 from hmtl.common.characters import visible_lines
 from hmtl.common.explain import user_errors
-from hmtl.common.packages import include_package
 from hmtl.errors import UserError
 from hmtl.evaluation.evaluate import evaluate_run, load_run
 from hmtl.runs.run_directory import RunDirectory
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     parser.add_argument(
         "-s", "--serialization-dir", required=True, metavar="RUN", help="the directory that 'hmtl train -s' wrote"
     )
     parser.add_argument(
         "--gold-mentions", action="store_true", help="give coreference the gold mentions as its candidates"
     )
-    parser.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1 ... (default: cuda where there is one)")
-    parser.add_argument("--split", choices=["test", "validation"], default="test", help="(default: %(default)s)")
+    add_device(parser)
+    add_split(parser)
     parser.add_argument(
         "--batch-size", type=int, metavar="N", help="of every task (default: as in training); losses may depend on it"
     )
@@ -48,31 +54,14 @@ def _parser() -> argparse.ArgumentParser:
         help="the JSON file (default: RUN/evaluation.json, RUN/evaluation_gold_mentions.json with --gold-mentions, "
         "and RUN/evaluation_validation... with --split validation)",
     )
-    parser.add_argument(
-        "--include-package", nargs="+", default=[], metavar="NAME", help="packages that register classes of the run"
-    )
+    add_include_package(parser, " of the run")
     return parser
-
-
-def _device(name: Optional[str]) -> torch.device:
-    if name is None:
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device("cuda:0" if name == "cuda" else name)
-    except RuntimeError as error:
-        raise UserError(f"--device {name}: expected cpu, cuda or cuda:N") from error
-    if device.type not in ("cpu", "cuda"):
-        raise UserError(f"--device {name}: expected cpu, cuda or cuda:N")
-    if device.type == "cuda" and device.index >= torch.cuda.device_count():
-        raise UserError(f"--device {name}: PyTorch finds {torch.cuda.device_count()} CUDA devices; 'cpu' always works")
-    return device
 
 
 def _output(arguments: argparse.Namespace) -> Path:
     run = RunDirectory(arguments.serialization_dir)
     path: Path = arguments.output or run.evaluation(arguments.split, arguments.gold_mentions)
-    if not path.parent.is_dir():
-        raise UserError(f"{path}: there is no directory {path.parent} to write it to")
+    require_folders_of([path])
     return path
 
 
@@ -82,9 +71,8 @@ def main(argv: Optional[List[str]] = None) -> None:
     with user_errors(program="evaluate.py"):
         if arguments.batch_size is not None and arguments.batch_size < 1:
             raise UserError(f"--batch-size {arguments.batch_size}: expected at least 1")
-        for package in arguments.include_package:
-            include_package(package)
-        device = _device(arguments.device)
+        include_packages(arguments)
+        device = device_named(arguments.device)
         run = load_run(arguments.serialization_dir, arguments.weights)
         output = _output(arguments)
         evaluation = evaluate_run(

@@ -10,16 +10,15 @@
 Colours appear on a terminal only, and not where NO_COLOR is set. For texts in JSON lines there is 'hmtl predict'.
 """
 
-import argparse
-import os
 import sys
 from contextlib import nullcontext
 from typing import Iterator, List, Optional
 
 from allennlp.common import Tqdm
 
+from hmtl.common.arguments import add_include_package, include_packages, script_parser
 from hmtl.common.explain import user_errors
-from hmtl.common.packages import include_package
+from hmtl.common.terminal import wants_colours
 from hmtl.predictors import HMTLPredictor
 from hmtl.predictors.hmtl_predictor import PRECISIONS
 from hmtl.predictors.render import render
@@ -27,9 +26,7 @@ from hmtl.predictors.render import render
 
 def main(argv: Optional[List[str]] = None) -> None:
     """Runs the command line; a user's mistake ends in one line and exit code 2."""
-    parser = argparse.ArgumentParser(
-        prog="predict.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__, prog="predict.py")
     parser.add_argument("archive", metavar="ARCHIVE_OR_RUN_DIR", help="a model.tar.gz, or the directory of a run")
     parser.add_argument("text", metavar="TEXT", help="raw text; - reads it from standard input")
     parser.add_argument("--lines", action="store_true", help="TEXT is a file, or -, each line of which is a text")
@@ -42,13 +39,10 @@ def main(argv: Optional[List[str]] = None) -> None:
     parser.add_argument("--spacy-model", metavar="NAME", help="a spaCy pipeline that splits the text (default: rules)")
     parser.add_argument("--device", type=int, default=-1, help="a CUDA device; -1 is the CPU (default: %(default)s)")
     parser.add_argument("--weights-file", metavar="PATH", help="other weights, such as RUN/best_ner.safetensors")
-    parser.add_argument(
-        "--include-package", nargs="+", default=[], metavar="NAME", help="packages that register classes of the model"
-    )
+    add_include_package(parser, " of the model")
     args = parser.parse_args(argv)
     with user_errors("predict.py"):
-        for package in args.include_package:
-            include_package(package)
+        include_packages(args)
         predictor = HMTLPredictor.load(
             args.archive,
             args.spacy_model,
@@ -57,7 +51,7 @@ def main(argv: Optional[List[str]] = None) -> None:
             with_scores=args.scores,
             precision=args.precision,
         )
-        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        colour = wants_colours()
         # On a terminal the predictions themselves show the progress.
         quiet = not args.lines or sys.stdout.isatty() or not sys.stderr.isatty()
         outputs = predictor.predict_many(_texts(args.text, args.lines), args.batch_size)

@@ -8,10 +8,10 @@
 Exit code 0: no error (warnings may be there); 1: errors; 2: something cannot be read.
 """
 
-import argparse
 import sys
 from typing import List, Optional
 
+from hmtl.common.arguments import script_parser
 from hmtl.common.explain import explain
 from hmtl.corpora.validation import validate_corpus
 from hmtl.inspection import corpus_format
@@ -19,7 +19,7 @@ from hmtl.inspection import corpus_format
 
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command line and returns its exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = script_parser(__doc__)
     parser.add_argument("paths", nargs="+", metavar="PATH", help="a split; of a JSONL directory, each file is one")
     parser.add_argument("--corpus", default="jsonl", help="a format: its name, or its JSON (default: %(default)s)")
     parser.add_argument("--tasks", nargs="+", metavar="TASK", help="tasks whose layers every document must have")

@@ -49,14 +49,16 @@ class Terminal:
         """The lines as they stand, from the first that was written, as if nothing scrolled out."""
         rows: List[str] = [""]
         row = column = 0
-        for count, command, control, text in re.findall(r"\x1b\[(\d*)([A-Z])|([\r\n])|([^\x1b\r\n]+)", self.written()):
+        pattern = r"\x1b\[([\d;]*)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)"
+        for count, command, control, text in re.findall(pattern, self.written()):
             if command == "A":
                 row -= int(count or 1)
                 assert row >= 0
-            elif command in ("J", "K"):
-                rows[row] = rows[row][:column]
-                if command == "J":
-                    del rows[row + 1 :]
+            elif command == "m":  # colours
+                continue
+            elif command == "K":
+                assert count == "2"
+                rows[row] = ""
             elif control == "\r":
                 column = 0
             elif control == "\n":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Collection, Sequence
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.common.arguments import at_least
+from hmtl.common.arguments import add_command, at_least
 from hmtl.common.characters import visible_lines
 from hmtl.errors import UserError
 
@@ -41,12 +41,7 @@ them alone."""
 @Subcommand.register("advise")
 class Advise(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = parser.add_parser(
-            self.name,
-            description=DESCRIPTION,
-            help="Advise on auxiliary tasks before training.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        subparser = add_command(parser, self.name, DESCRIPTION, "Advise on auxiliary tasks before training.")
         add_arguments(subparser)
         subparser.set_defaults(func=_advise)
         return subparser

@@ -12,7 +12,7 @@ from allennlp.common.util import JsonDict
 from hmtl.annotation import OutputFormat, Texts
 from hmtl.annotation.texts import KINDS
 from hmtl.commands.skipping import add_on_error, skipped_texts
-from hmtl.common.arguments import at_least
+from hmtl.common.arguments import add_archive, add_command, add_cuda_device, add_spacy_model, add_weights_file, at_least
 from hmtl.errors import DataError
 from hmtl.predictors import HMTLPredictor
 from hmtl.predictors.hmtl_predictor import PRECISIONS
@@ -35,14 +35,9 @@ empty line is no text."""
 @Subcommand.register("annotate")
 class Annotate(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = parser.add_parser(
-            self.name,
-            description=DESCRIPTION,
-            help="Annotate raw text with a trained model.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        subparser = add_command(parser, self.name, DESCRIPTION, "Annotate raw text with a trained model.")
         add = subparser.add_argument
-        add("archive", metavar="MODEL", type=Path, help="a model.tar.gz, or the directory of a run")
+        add_archive(subparser)
         add("files", nargs="*", default=[], metavar="FILE", help="texts; - is standard input, as is none")
         add(
             "--input",
@@ -58,15 +53,11 @@ class Annotate(Subcommand):
         add(
             "--names", metavar="TASK", help="the span task that finds names (default: ner, or that of the lowest level)"
         )
-        add("--spacy-model", metavar="NAME", help="the spaCy pipeline that splits texts (default: built-in rules)")
+        add_spacy_model(subparser)
         add("--batch-size", type=at_least(1), default=64, metavar="N", help="the most texts in a batch")
         add("--precision", choices=PRECISIONS, default="fp32", help="of the computation")
-        add("--cuda-device", type=int, default=-1, metavar="N", help="the GPU, -1 for the CPU")
-        add(
-            "--weights-file",
-            metavar="FILE",
-            help="other weights than the best, such as a run's best_ner.safetensors",
-        )
+        add_cuda_device(subparser)
+        add_weights_file(subparser)
         add_on_error(subparser)
         subparser.set_defaults(func=_annotate)
         return subparser

@@ -10,8 +10,9 @@ from typing import List
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 
+from hmtl.common.arguments import add_command, add_overrides
 from hmtl.common.cache_folder import instances_folder, probing_folder
-from hmtl.common.overrides import OverridesAction
+from hmtl.common.tables import aligned
 from hmtl.errors import UserError
 
 DESCRIPTION = """\
@@ -32,11 +33,8 @@ class Cache(Subcommand):
     requires_plugins = False
 
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = parser.add_parser(
-            self.name,
-            description=DESCRIPTION,
-            help="Inspect, fill or clear the caches of embeddings and instances.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+        subparser = add_command(
+            parser, self.name, DESCRIPTION, "Inspect, fill or clear the caches of embeddings and instances."
         )
         actions = subparser.add_subparsers(title="actions", metavar="ACTION", required=True)
         info = actions.add_parser("info", help="what is kept of which encoder", description="Print what is kept.")
@@ -47,13 +45,7 @@ class Cache(Subcommand):
             description="Compute and keep all sentences of an experiment's training and validation data.",
         )
         fill.add_argument("config", type=Path, metavar="CONFIG", help="the configuration of the experiment")
-        fill.add_argument(
-            "-o",
-            "--overrides",
-            action=OverridesAction,
-            default="",
-            help="overrides of the configuration, as 'hmtl train' has",
-        )
+        add_overrides(fill, "the configuration, as 'hmtl train' has")
         fill.set_defaults(func=_fill)
         clear = actions.add_parser("clear", help="remove it", description="Remove what is kept of one encoder, or all.")
         chosen = clear.add_mutually_exclusive_group(required=True)
@@ -72,15 +64,13 @@ def _info(arguments: argparse.Namespace) -> None:
     directory = _directory(arguments)
     found = entries(directory)
     print(f"{directory}: {_gigabytes(sum(entry.num_bytes for entry in found))}")
-    if found:
-        print(f"{'fingerprint':22}{'kept as':9}{'sentences':>10}{'size':>11}  {'last used':18}model")
+    rows = [["fingerprint", "kept as", "sentences", "size", "last used", "model"]]
     for entry in found:
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.last_used))
-        about = entry.description
-        print(
-            f"{entry.fingerprint:22}{about.get('dtype', '?'):9}{entry.num_sentences:>10,}"
-            f"{_gigabytes(entry.num_bytes):>11}  {used:18}{about.get('model', '?')}"
-        )
+        kept_as, model = (str(entry.description.get(key, "?")) for key in ("dtype", "model"))
+        rows.append([entry.fingerprint, kept_as, f"{entry.num_sentences:,}", _gigabytes(entry.num_bytes), used, model])
+    if found:
+        print(aligned(rows))
     for folder in _others():
         print(f"{folder}: {_gigabytes(_size_of(folder))}")
 

@@ -7,6 +7,7 @@ from typing import Iterator, Optional, Tuple
 from allennlp.commands.subcommand import Subcommand
 
 from hmtl.common.shipped import copy_shipped, shipped_folder
+from hmtl.common.tables import aligned
 
 
 @Subcommand.register("configs")
@@ -29,9 +30,7 @@ class Configs(Subcommand):
 def _list_or_copy(arguments: argparse.Namespace) -> None:
     folder: Optional[Path] = arguments.folder
     if folder is None:
-        width = max(len(name) for name, _ in configurations())
-        for name, summary in configurations():
-            print(f"{name:{width}}  {summary}")
+        print(aligned(configurations()))
     else:
         for copy in copy_shipped(folder):
             print(copy)

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any, Dict, List
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.common.arguments import at_least
+from hmtl.common.arguments import add_command, at_least
 from hmtl.common.characters import visible
 from hmtl.common.files import atomic_write
+from hmtl.common.terminal import wants_colours
 from hmtl.corpora import Corpus
 from hmtl.inspection import (
     DocumentPrinter,
@@ -46,12 +46,7 @@ PAGE_LIMIT = 20
 @Subcommand.register("inspect")
 class Inspect(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = parser.add_parser(
-            self.name,
-            description=DESCRIPTION,
-            help="Show what a corpus holds.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        subparser = add_command(parser, self.name, DESCRIPTION, "Show what a corpus holds.")
         add = subparser.add_argument
         add(
             "paths",
@@ -106,8 +101,7 @@ def _print_documents(arguments: argparse.Namespace, documents: List[ShownDocumen
     if arguments.json:
         print(json.dumps([{"split": split, "document": document.to_json()} for split, document in documents], indent=2))
         return
-    colour = arguments.color or (sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
-    printer = DocumentPrinter(shutil.get_terminal_size((100, 24)).columns, colour)
+    printer = DocumentPrinter(shutil.get_terminal_size((100, 24)).columns, arguments.color or wants_colours())
     for number, shown in enumerate(documents):
         print("\n" * bool(number) + "\n".join(printer.lines(shown)))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Dict, List, Sequence
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.common.arguments import at_least
+from hmtl.common.arguments import add_command, add_cuda_device, add_weights_file, at_least
 from hmtl.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,12 +31,7 @@ baselines: word vectors alone, encoders whose weights are as drawn, and the majo
 @Subcommand.register("probe")
 class Probe(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = parser.add_parser(
-            self.name,
-            description=DESCRIPTION,
-            help="Probe what the levels of a model know.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        subparser = add_command(parser, self.name, DESCRIPTION, "Probe what the levels of a model know.")
         add = subparser.add_argument
         add("model", metavar="MODEL", type=Path, help="an archive or the directory of a run")
         made = "the ten tasks in SentEval's files, as 'python -m research.probing_data' makes in a checkout"
@@ -65,8 +60,8 @@ class Probe(Subcommand):
         cache = subparser.add_mutually_exclusive_group()
         cache.add_argument("--cache", metavar="DIR", type=Path, help="where vectors are kept for other runs")
         cache.add_argument("--no-cache", action="store_true", help="keep none")
-        add("--weights-file", metavar="FILE", help="other weights, such as a run's best_ner.safetensors")
-        add("--cuda-device", type=int, default=-1, help="the GPU (default: the CPU)")
+        add_weights_file(subparser)
+        add_cuda_device(subparser)
         add("--batch-size", type=at_least(1), default=256, help="the most sentences that are computed together")
         subparser.set_defaults(func=_probe)
         return subparser

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Dict, List
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 
-from hmtl.common.arguments import at_least
+from hmtl.common.arguments import add_command, add_overrides, at_least
 from hmtl.common.characters import visible_lines
-from hmtl.common.overrides import OverridesAction, joined, parse_overrides
+from hmtl.common.overrides import joined, parse_overrides
 from hmtl.errors import UserError
 from hmtl.jobs.executor_arguments import add_executor_arguments, checked_resources
 
@@ -42,12 +42,7 @@ history.png, and study.db for Optuna's own tools."""
 @Subcommand.register("search")
 class Search(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = parser.add_parser(
-            self.name,
-            description=DESCRIPTION,
-            help="Search over the values of a configuration.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        subparser = add_command(parser, self.name, DESCRIPTION, "Search over the values of a configuration.")
         add = subparser.add_argument
         add("config", metavar="CONFIG", type=Path, help="the configuration of all trials")
         add("space", metavar="SPACE", type=Path, help="a JSON or Jsonnet file with the space")
@@ -75,13 +70,7 @@ class Search(Subcommand):
         add("--seed", type=int, help="with one, and --jobs 1, the same search gives the same trials")
         add("--timeout", type=float, metavar="SECONDS", help="begin no trial after so many seconds")
         add_executor_arguments(subparser)
-        add(
-            "-o",
-            "--overrides",
-            action=OverridesAction,
-            default="",
-            help="overrides of the configuration for all trials, as 'hmtl train' has",
-        )
+        add_overrides(subparser, "the configuration for all trials, as 'hmtl train' has")
         subparser.set_defaults(func=_search)
         return subparser
 

@@ -3,11 +3,11 @@
 import argparse
 import os
 from dataclasses import fields
-from pathlib import Path
 from typing import List, Optional, Tuple
 
 from allennlp.commands.subcommand import Subcommand
 
+from hmtl.common.arguments import add_archive, add_command, add_cuda_device, add_spacy_model, add_weights_file
 from hmtl.common.file_names import ARCHIVE_NAME
 from hmtl.errors import UserError
 from hmtl.server.limits import Limits
@@ -31,24 +31,15 @@ _PACKAGES = ("fastapi", "prometheus_client", "uvicorn")
 @Subcommand.register("serve")
 class Serve(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = parser.add_parser(
-            self.name,
-            description=DESCRIPTION,
-            help="Serve a trained model over HTTP, with a page.",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        subparser = add_command(parser, self.name, DESCRIPTION, "Serve a trained model over HTTP, with a page.")
         add = subparser.add_argument
-        add("archive", metavar="MODEL", type=Path, help="a model.tar.gz, or the directory of a run")
+        add_archive(subparser)
         add("--host", default="127.0.0.1", help="the address to listen at; 0.0.0.0 for all (default: 127.0.0.1)")
         add("--port", type=int, default=8000, help="the port; 0 for any that is free (default: 8000)")
         add("--title", default="hmtl", help="the heading of the page")
-        add("--cuda-device", type=int, default=-1, help="the GPU, -1 for the CPU")
-        add(
-            "--weights-file",
-            metavar="FILE",
-            help="other weights than the best, such as a run's best_ner.safetensors",
-        )
-        add("--spacy-model", metavar="NAME", help="the spaCy pipeline that splits texts (default: built-in rules)")
+        add_cuda_device(subparser)
+        add_weights_file(subparser)
+        add_spacy_model(subparser)
         add("--no-scores", action="store_true", help="answers without probabilities, in about half the time")
         add("--metrics-port", type=int, metavar="N", help="shows /metrics at this port, and not at the other")
         access = subparser.add_argument_group("access").add_argument

@@ -1,7 +1,16 @@
-"""Types of command-line arguments."""
+"""What command lines share: parsers, the same flags for the same things, and the types of arguments.
+
+What is slow to import is imported where it is used: to read a command line takes none of it.
+"""
 
 import argparse
-from typing import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Optional
+
+from hmtl.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
@@ -17,3 +26,110 @@ def at_least(minimum: int) -> Callable[[str], int]:
         return value
 
     return number
+
+
+def script_parser(description: Optional[str], **options: Any) -> argparse.ArgumentParser:
+    """The parser of a script, whose docstring, line by line, is its help."""
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, **options
+    )
+
+
+def add_command(
+    commands: argparse._SubParsersAction, name: str, description: str, summary: str
+) -> argparse.ArgumentParser:
+    """Adds a command, whose description is its help line by line, and whose summary stands in the list of commands."""
+    return commands.add_parser(
+        name, description=description, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
+def add_archive(parser: argparse.ArgumentParser, dest: str = "archive", metavar: str = "MODEL") -> None:
+    """Adds the model of a command, a `Path`."""
+    parser.add_argument(dest, metavar=metavar, type=Path, help="a model.tar.gz, or the directory of a run")
+
+
+def add_weights_file(parser: argparse.ArgumentParser) -> None:
+    """Adds `--weights-file`."""
+    parser.add_argument(
+        "--weights-file", metavar="FILE", help="other weights than the best, such as a run's best_ner.safetensors"
+    )
+
+
+def add_cuda_device(parser: argparse.ArgumentParser) -> None:
+    """Adds `--cuda-device`, as AllenNLP's commands have it."""
+    parser.add_argument("--cuda-device", type=int, default=-1, metavar="N", help="the GPU, -1 for the CPU")
+
+
+def add_spacy_model(parser: argparse.ArgumentParser) -> None:
+    """Adds `--spacy-model`."""
+    parser.add_argument(
+        "--spacy-model", metavar="NAME", help="the spaCy pipeline that splits texts (default: built-in rules)"
+    )
+
+
+def add_overrides(parser: argparse.ArgumentParser, of: str) -> None:
+    """Adds `--overrides` of the configuration of something."""
+    from hmtl.common.overrides import OverridesAction
+
+    parser.add_argument("-o", "--overrides", action=OverridesAction, default="", help=f"overrides of {of}")
+
+
+def add_split(parser: argparse.ArgumentParser) -> None:
+    """Adds `--split`: which data a finished run is looked at with."""
+    parser.add_argument("--split", choices=["test", "validation"], default="test", help="(default: %(default)s)")
+
+
+def add_include_package(parser: argparse.ArgumentParser, of: str = "") -> None:
+    """Adds `--include-package`; see `include_packages`. AllenNLP's own commands have it once for each package."""
+    help = f"packages that register classes{of}"
+    parser.add_argument("--include-package", nargs="+", default=[], metavar="NAME", help=help)
+
+
+def include_packages(arguments: argparse.Namespace) -> None:
+    """Imports what was given as `--include-package`."""
+    from hmtl.common.packages import include_package
+
+    for package in arguments.include_package:
+        include_package(package)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Adds `--device`; see `device_named`."""
+    parser.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1 ... (default: cuda where there is one)")
+
+
+def device_named(name: Optional[str]) -> "torch.device":
+    """The device that `--device` names; `None` is the first GPU, where there is one.
+
+    # Raises
+
+    UserError
+        Where the name is none of a device, or there is no such GPU.
+    """
+    import torch
+
+    if name is None:
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device("cuda:0" if name == "cuda" else name)
+    except RuntimeError as error:
+        raise UserError(f"--device {name}: expected cpu, cuda or cuda:N") from error
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"--device {name}: expected cpu, cuda or cuda:N")
+    if device.type == "cuda" and device.index >= torch.cuda.device_count():
+        raise UserError(f"--device {name}: PyTorch finds {torch.cuda.device_count()} CUDA devices; 'cpu' always works")
+    return device
+
+
+def require_folders_of(paths: Iterable[Optional[Path]]) -> None:
+    """Checks first what would otherwise end in the writing of a result.
+
+    # Raises
+
+    UserError
+        Where the directory of a file to write is missing.
+    """
+    for path in paths:
+        if path is not None and not path.parent.is_dir():
+            raise UserError(f"{path}: there is no directory {path.parent} to write it to")

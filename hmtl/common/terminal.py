@@ -1,128 +1,78 @@
-"""Lines at the bottom of a terminal that are refreshed in place, while other output scrolls by above them."""
+"""Terminals, by rich: whether there is one, and a live display at its bottom while other output scrolls by above."""
 
 import logging
 import os
 import sys
 from contextlib import contextmanager
-from typing import Any, Iterator, List, TextIO, Tuple
+from typing import Iterator
 
 from allennlp.common import logging as allennlp_logging
-from allennlp.common.tqdm import TqdmToLogsWriter, logger
-
-_ERASE_LINE, _ERASE_TO_END = "\x1b[K", "\r\x1b[J"
-# Of a terminal that does not tell its size.
-_DEFAULT_SIZE = (80, 24)
+from rich.console import Console, ConsoleDimensions, RenderableType
+from rich.live import Live
 
 
 def is_terminal() -> bool:
-    """Whether stderr is a terminal that can refresh lines, and wanted as one (no `--file-friendly-logging`)."""
+    """Whether stderr is a terminal that can be redrawn, and wanted as one (no `--file-friendly-logging`)."""
+    console = Console(stderr=True)
+    # FORCE_COLOR makes a terminal of a pipe for rich, which asks for colours there, not for redraws.
     return (
         sys.stderr.isatty()
-        and os.name == "posix"
-        and os.environ.get("TERM") != "dumb"
+        and console.is_terminal
+        and not console.is_dumb_terminal
         and not allennlp_logging.FILE_FRIENDLY_LOGGING
     )
 
 
-class LinesBelowBar(TqdmToLogsWriter):
-    """The file of a tqdm bar on stderr, below which further lines stand.
+def wants_colours() -> bool:
+    """Whether what is printed may have colours: on a terminal, as NO_COLOR, FORCE_COLOR and TERM have it."""
+    console = Console()
+    return console.is_terminal and not console.is_dumb_terminal and not console.no_color
 
-    The cursor rests at the bar. Within `shown()`, whatever is written to stdout, stderr or a log of this terminal first
-    erases the bar and the lines, which the bar's next refresh brings back. There is nothing to mend when the
-    process is killed: the terminal is in no mode of its own.
+
+@contextmanager
+def live_display(renderable: RenderableType) -> Iterator[Live]:
+    """Shows `renderable` until it is left; `update` and `refresh` of the `rich.live.Live` draw it anew.
+
+    What is meanwhile written to stdout or stderr, as far as they are terminals, or logged to one, stands above. What
+    does not fit into the terminal is cut.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._wanted: List[str] = []
-        self._drawn: List[str] = []
-        self._bar_stands = self._drawing = False
-
-    def set_lines(self, lines: List[str]) -> None:
-        """They appear with the next refresh of the bar, as far as the terminal holds them."""
-        width, height = self.size()
-        # One line is the bar's; one that fills the width would wrap.
-        self._wanted = [line[: width - 1] for line in lines[: max(0, height - 2)]]
-
-    def size(self) -> Tuple[int, int]:
-        """The columns and lines of the terminal."""
+    with Live(
+        renderable,
+        # What others write is no markup, and its long lines are the terminal's to wrap.
+        console=_Console(stderr=True, markup=False, emoji=False, highlight=False, soft_wrap=True),
+        # Without a thread of its own, as processes are forked while it is shown.
+        auto_refresh=False,
+        redirect_stdout=sys.stdout.isatty(),
+        vertical_overflow="crop",
+    ) as live:
+        streams = {handler: handler.setStream(sys.stderr) for handler in _terminal_handlers()}
         try:
-            columns, lines = os.get_terminal_size(sys.stderr.fileno())
-        except (OSError, ValueError):
-            return _DEFAULT_SIZE
-        return columns or _DEFAULT_SIZE[0], lines or _DEFAULT_SIZE[1]
-
-    @contextmanager
-    def shown(self) -> Iterator[None]:
-        """On leaving, however, the lines are erased; the bar stays until it is closed."""
-        stdout, stderr = sys.stdout, sys.stderr
-        handlers = _terminal_handlers()
-        streams = {handler: handler.setStream(_Above(handler.stream, self)) for handler in handlers}
-        if stdout.isatty():
-            sys.stdout = _Above(stdout, self)
-        sys.stderr = _Above(stderr, self)
-        try:
-            yield
+            yield live
         finally:
-            sys.stdout, sys.stderr = stdout, stderr
             for handler, stream in streams.items():
                 handler.setStream(stream)
-            self._wanted = []
-            self._draw_lines()
 
-    def write(self, message: str) -> None:
-        """What tqdm has to write."""
-        self._drawing, logged = True, self.last_message_written_time
+
+class _Console(Console):
+    def show_cursor(self, show: bool = True) -> bool:
+        """Leaves the cursor alone: a process that is killed could not bring it back."""
+        return False
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        """That of the very terminal that is written to; rich asks stdin first."""
         try:
-            super().write(message)
-            if self.last_message_written_time != logged:
-                for line in self._wanted:
-                    logger.info(line)
-            self._bar_stands = True
-            self._draw_lines()
-        finally:
-            self._drawing = False
+            columns, lines = os.get_terminal_size(self.file.fileno())
+        except (OSError, ValueError):
+            columns = lines = 0
+        return ConsoleDimensions(columns, lines) if columns and lines else super().size
 
-    def make_room(self) -> None:
-        """Erases the bar and the lines, for what comes in their place."""
-        if self._bar_stands and not self._drawing:
-            sys.stderr.flush()
-            self._drawing = True
-            sys.stderr.write(_ERASE_TO_END)
-            sys.stderr.flush()
-            self._bar_stands = self._drawing = False
-            self._drawn = []
-
-    def _draw_lines(self) -> None:
-        if self._wanted == self._drawn:
-            return
-        surplus = [""] * (len(self._drawn) - len(self._wanted))
-        lines = [*self._wanted, *surplus]
-        sys.stderr.write("".join(f"\n\r{line}{_ERASE_LINE}" for line in lines) + f"\x1b[{len(lines)}A\r")
-        sys.stderr.flush()
-        self._drawn = self._wanted
+    @size.setter
+    def size(self, new_size: tuple[int, int]) -> None:
+        raise AttributeError("the size is the terminal's")
 
 
-class _Above:
-    """A stream of the terminal whose output goes above the lines."""
-
-    def __init__(self, stream: TextIO, lines: LinesBelowBar) -> None:
-        self._stream = stream
-        self._lines = lines
-
-    def write(self, text: str) -> int:
-        if text:
-            self._lines.make_room()
-        return self._stream.write(text)
-
-    def writelines(self, lines: List[str]) -> None:
-        self.write("".join(lines))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-def _terminal_handlers() -> List[logging.StreamHandler]:
+def _terminal_handlers() -> list[logging.StreamHandler]:
     return [
         handler
         for handler in logging.getLogger().handlers

@@ -8,6 +8,7 @@ from typing import DefaultDict, Dict, Iterable, Iterator, List, NamedTuple, Opti
 
 from hmtl.common.characters import visible
 from hmtl.common.checks import known_key_like
+from hmtl.common.tables import aligned
 from hmtl.corpora.corpus import Attempt, Corpus, files_below
 from hmtl.corpora.jsonl import JsonlCorpus
 from hmtl.document import MENTION_LAYERS, Bounds, Document, Span, attempt_jsonl
@@ -109,10 +110,8 @@ class ValidationReport:
             if layer != "clusters":
                 names.sort(key=lambda label: -sum(labels[label] for labels in by_split))
             rows.extend((f"  {label}", [labels[label] for labels in by_split]) for label in names)
-        return format_table(
-            ["", *without_common_folder(splits)],
-            [(name, [f"{value:,}" for value in values]) for name, values in rows],
-        )
+        header = ["", *without_common_folder(splits)]
+        return aligned([header, *([name, *(f"{value:,}" for value in values)] for name, values in rows)], numbers=True)
 
     def problem_lines(self, limit: Optional[int] = None) -> List[str]:
         """One line for each problem, errors first, at most `limit` of each kind and then how many more there are."""
@@ -408,15 +407,3 @@ def without_common_folder(paths: Sequence[str]) -> List[str]:
         return list(paths)
     folder = os.path.commonpath([os.path.dirname(path) for path in paths])
     return [os.path.relpath(path, folder or ".") for path in paths]
-
-
-def format_table(header: Sequence[str], rows: Iterable[Tuple[str, Sequence[str]]]) -> str:
-    """Aligned columns, the first to the left and the others to the right; a row may have too few cells.
-
-    What would act on a terminal is shown as an escape.
-    """
-    lines = [[visible(cell) for cell in line] for line in [header, *([name, *cells] for name, cells in rows)]]
-    lines = [line + [""] * (len(header) - len(line)) for line in lines]
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    aligned = [[cell.rjust(width) for cell, width in zip(line, widths)] for line in lines]
-    return "\n".join("  ".join([line[0].ljust(widths[0]), *cells[1:]]).rstrip() for line, cells in zip(lines, aligned))

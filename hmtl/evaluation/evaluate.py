@@ -19,6 +19,7 @@ from hmtl.common.archives import read_config
 from hmtl.common.figures import FIGURES, LAST_TOKENS, STRICT, TYPED, figures_of
 from hmtl.common.file_names import BEST, CONFIG_NAME
 from hmtl.common.files import write_json
+from hmtl.common.tables import aligned
 from hmtl.common.weights import all_weights, load_into
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.dataset_readers import CorefReader, DocumentReader, RelationReader, TaggingReader
@@ -150,11 +151,9 @@ class Evaluation:
         seconds = {task: sum(row[task].seconds for row in self.scores.values()) for task in self.tasks}
         first = [name == figures[task][0] for task, name in columns]
         rows.append(["seconds", *(f"{seconds[task]:.1f} " * is_first for (task, _), is_first in zip(columns, first))])
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        aligned = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows]
         given = f", gold mentions given to {', '.join(self.gold_mentions)}" if self.gold_mentions else ""
         title = f"{self.run}: {self.split} F1 x 100{given}"
-        return "\n".join([title, "", *aligned, "", *self._notes()])
+        return "\n".join([title, "", aligned(rows, numbers=True), "", *self._notes()])
 
     def _figures(self, task: str) -> List[str]:
         """The names of the F1 metrics that the table has of a task."""

@@ -5,6 +5,8 @@ from collections import defaultdict
 from typing import Any, Dict, Iterator, List, Sequence, Tuple
 from zlib import crc32
 
+from rich.cells import cell_len, set_cell_size
+
 from hmtl.common.characters import visible
 from hmtl.corpora.validation import crossing_pairs
 from hmtl.document import Document, Span
@@ -25,7 +27,7 @@ class DocumentPrinter:
     # Parameters
 
     width : `int`
-        Lines are wrapped at so many characters.
+        Lines are wrapped at so many cells of the terminal, of which a wide character takes two.
     colour : `bool`
         Whether to add the colour codes of a terminal. A label has the same colour everywhere.
     """
@@ -47,14 +49,16 @@ class DocumentPrinter:
         rows = _rows_by_sentence(document)
         names = [visible(layer) for layer in document.layers]
         indent = len(str(len(starts))) + 2
-        column = max(map(len, names), default=0)
+        column = max(map(cell_len, names), default=0)
         for number, sentence in enumerate(document.sentences):
             label = str(number + 1).rjust(indent - 2) + "  "
             if not rows[number]:
                 yield from self._wrapped(label + " " * (column + 2), [visible(token) for token in sentence])
             for layer, items in rows[number].items():
                 for words in self._layer_lines(layer, items, starts[number], sentence):
-                    yield from self._wrapped(label + self._styled(visible(layer).ljust(column), _DIM) + "  ", words)
+                    yield from self._wrapped(
+                        label + self._styled(set_cell_size(visible(layer), column), _DIM) + "  ", words
+                    )
                     label = " " * indent
         if document.clusters:
             yield ""
@@ -146,4 +150,4 @@ def _colour_of(label: str) -> str:
 
 
 def _visible_length(text: str) -> int:
-    return len(_CODE.sub("", text))
+    return cell_len(_CODE.sub("", text))

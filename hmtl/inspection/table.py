@@ -1,9 +1,8 @@
 """The statistics as a table of plain text."""
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List
 
-from hmtl.common.characters import visible
-from hmtl.corpora.validation import format_table
+from hmtl.common.tables import aligned_within
 from hmtl.inspection.sections import Row, notes, sections
 
 # Of the labels of a layer the most frequent are shown, and of the pairs of argument types.
@@ -15,21 +14,11 @@ def statistics_table(report: Dict[str, Any], width: int = 120, all_labels: bool 
 
     Where `width` characters do not hold all columns, tables of fewer stand one below another.
     """
-    rows: List[Tuple[str, List[str]]] = []
-    for title, section_rows in sections(report):
-        rows += [("", []), (title, [])]
-        rows += [(f"  {row.name}", [cell.text for cell in row.cells]) for row in _shortened(section_rows, all_labels)]
-    names = [visible(name) for name in report["splits"]]
-    for columns in range(len(names), 0, -1):
-        tables = [_columns(names, rows[1:], first, columns) for first in range(0, len(names), columns)]
-        if columns == 1 or max(len(line) for table in tables for line in table.splitlines()) <= width:
-            break
-    return "\n\n\n".join([*tables, "\n".join(notes(report))])
-
-
-def _columns(names: List[str], rows: List[Tuple[str, List[str]]], first: int, number: int) -> str:
-    chosen = slice(first, first + number)
-    return format_table(["", *names[chosen]], [(name, cells[chosen]) for name, cells in rows])
+    rows = [["", *report["splits"]]]
+    for number, (title, section_rows) in enumerate(sections(report)):
+        rows += [[""]] * bool(number) + [[title]]
+        rows += [[f"  {row.name}", *(cell.text for cell in row.cells)] for row in _shortened(section_rows, all_labels)]
+    return "\n\n\n".join([*aligned_within(width, rows, numbers=True), "\n".join(notes(report))])
 
 
 def _shortened(rows: List[Row], all_labels: bool) -> List[Row]:

@@ -1,5 +1,5 @@
-"""Predictions as a page that needs nothing else."""
+"""Pages that need nothing else: predictions, and the templates and the style of all others."""
 
-from hmtl.page.page import document, page, policy_of, server_page
+from hmtl.page.page import asset, document, page, policy_of, server_page
 
-__all__ = ["document", "page", "policy_of", "server_page"]
+__all__ = ["asset", "document", "page", "policy_of", "server_page"]

@@ -1,16 +1,21 @@
-"""HTML pages in one file each: their style, their script and their data stand in them, and they load nothing."""
+"""HTML pages in one file each: their style, their script and their data stand in them, and they load nothing.
+
+Templates and styles are those of `hmtl/page/templates` and `hmtl/page/assets`, for the pages of all packages.
+"""
 
 import base64
 import hashlib
 import json
 import re
 from functools import lru_cache
-from html import escape
 from importlib.resources import files
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Iterator, List, Sequence
 
 from allennlp.common.util import JsonDict
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from hmtl.common.characters import visible
 from hmtl.page.examples import EXAMPLES
 from hmtl.tasks.task_head import Layer
 
@@ -38,26 +43,39 @@ def server_page(title: str, layers: Dict[str, Layer], max_characters: int, examp
     return _application(title, {"title": title, "layers": layers, "outputs": [], "server": server})
 
 
-def document(title: str, body: str, script: str = "") -> str:
-    """An HTML document in the style of the page. `body` is HTML, `script` is JavaScript.
+def document(
+    template: str, title: str, script: str = "", style: str = "", style_attributes: bool = False, **values: Any
+) -> Iterator[str]:
+    """Yields an HTML document in pieces, in the style of all pages.
 
-    The browser is told to run this very script alone, and to load nothing from anywhere.
+    What a template shows is escaped twice: characters that would act on the reader, such as those that turn the
+    direction of the text, are `visible`, and what is HTML is text.
+
+    # Parameters
+
+    template : `str`
+        Of `hmtl/page/templates`.
+    title : `str`
+    script : `str`, optional (default = `""`)
+        JavaScript. The browser is told to run this very script alone, and to load nothing from anywhere.
+    style : `str`, optional (default = `""`)
+        CSS of this document alone, behind that of all.
+    style_attributes : `bool`, optional (default = `False`)
+        Whether elements may have styles of their own, such as the length of a bar.
+    values : `Any`
+        What the template shows.
     """
-    style = _asset("page.css")
+    whole_style = asset("page.css") + style
+    # No hash can name an attribute.
+    styles = "'unsafe-inline'" if style_attributes else _source(whole_style)
     policy = (
-        f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; connect-src 'self'; "
+        f"default-src 'none'; style-src {styles}; script-src {_source(script)}; connect-src 'self'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        # An empty icon: otherwise browsers ask the server for one.
-        '<link rel="icon" href="data:,">\n'
-        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n{body}\n"
-        + (f"<script>{script}</script>\n" if script else "")
-        + "</body>\n</html>\n"
+        _environment()
+        .get_template(template)
+        .generate(title=title, policy=Markup(policy), style=Markup(whole_style), script=Markup(script), **values)
     )
 
 
@@ -68,10 +86,16 @@ def policy_of(html: str) -> str:
     return found[1]
 
 
+@lru_cache(maxsize=None)
+def asset(name: str) -> str:
+    """A file of `hmtl/page/assets`."""
+    return (files("hmtl.page") / "assets" / name).read_text(encoding="utf-8")
+
+
 def _application(title: str, data: Dict[str, Any]) -> str:
-    body = _asset("page.html").replace("{title}", escape(title)).replace("{data}", _embedded(data))
-    scripts = "\n".join(_asset(name) for name in _SCRIPTS)
-    return document(title, body, f'"use strict";\n(() => {{\n{scripts}}})();\n')
+    scripts = "\n".join(map(asset, _SCRIPTS))
+    script = f'"use strict";\n(() => {{\n{scripts}}})();\n'
+    return "".join(document("predictions.html", title, script, data=Markup(_embedded(data))))
 
 
 def _embedded(data: Any) -> str:
@@ -89,5 +113,19 @@ def _source(text: str) -> str:
 
 
 @lru_cache(maxsize=None)
-def _asset(name: str) -> str:
-    return (files("hmtl.page") / "assets" / name).read_text(encoding="utf-8")
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("hmtl.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["thousands"] = "{:,}".format
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    """What stands for a value before it is escaped; what is HTML already stays."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value

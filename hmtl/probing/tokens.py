@@ -13,6 +13,7 @@ import torch
 from allennlp.common import Tqdm
 
 from hmtl.common.files import write_json
+from hmtl.common.tables import markdown
 from hmtl.corpora.brackets import Constituent
 from hmtl.corpora.treebank import DEFAULT_SHARES, Sentence, find_lists, read_treebank, split_at_random, split_by_lists
 from hmtl.errors import UserError
@@ -187,16 +188,14 @@ def table(results: Sequence[TokenProbeResult]) -> str:
     by_row: Dict[Tuple[str, str], Dict[str, TokenProbeResult]] = {}
     for result in results:
         by_row.setdefault((result.encoder, result.level), {})[result.task] = result
-    lines = ["| level | " + " | ".join(f"{task} {measure}" for task in tasks for measure in MEASURES) + " |"]
-    lines.append("|---|" + "---:|" * (len(tasks) * len(MEASURES)))
+    titles = ["level", *(f"{task} {measure}" for task in tasks for measure in MEASURES)]
+    rows = []
     for (encoder, level), found in by_row.items():
         title = level if encoder == TRAINED else f"{encoder} encoder: {level}"
-        cells = [cell for task in tasks for cell in _cells(found.get(task))]
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+        rows.append([title, *(cell for task in tasks for cell in _cells(found.get(task)))])
     majorities = {result.task: result.majority for result in results}
-    cells = [cell for task in tasks for cell in (f"{100 * majorities[task]:.1f}", "", "")]
-    lines.append("| majority class | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    rows.append(["majority class", *(cell for task in tasks for cell in (f"{100 * majorities[task]:.1f}", "", ""))])
+    return "\n".join(markdown(titles, rows, numbers=True)) + "\n"
 
 
 def _cells(result: Optional[TokenProbeResult]) -> List[str]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
+from hmtl.common.tables import aligned_within
 from hmtl.runs.summaries import RunSummary, TaskSummary
 
 # Of the options that differ between runs a few are shown: of these sections, in this order, and not more.
@@ -31,7 +32,6 @@ def side_by_side(runs: List[RunSummary], width: int = 120, all_options: bool = F
         shown = telling[:MAX_OPTIONS]
     rows = _run_rows(runs) + _option_rows(shown)
     rows += [row for task in tasks for row in _task_rows(task, [run.tasks.get(task) for run in runs])]
-    labels, *columns = (list(column) for column in zip(["", *_names(runs)], *rows))
     left_out = len(differences) - len(shown)
     notes = [f"{left_out} more {'option differs' if left_out == 1 else 'options differ'}: see --all"] * bool(left_out)
     if tasks:
@@ -45,7 +45,7 @@ def side_by_side(runs: List[RunSummary], width: int = 120, all_options: bool = F
                 "of relations, test F1: both spans and the type are right; last tokens: those of both arguments, and "
                 "the type; typed: test F1, and the types of both arguments, too"
             )
-    tables = [_aligned([labels, *block]) for block in _blocks(columns, width - max(map(len, labels)))]
+    tables = aligned_within(width, [["", *_names(runs)], *rows])
     return "\n\n".join([*tables, *["\n".join(notes)] * bool(notes)])
 
 
@@ -125,22 +125,3 @@ def _names(runs: List[RunSummary]) -> List[str]:
     """The names of the directories, or where two are the same the paths."""
     names = [Path(run.run).resolve().name for run in runs]
     return names if len(set(names)) == len(names) else [run.run for run in runs]
-
-
-def _blocks(columns: List[List[str]], width: int) -> List[List[List[str]]]:
-    """The columns in groups that fit into `width` characters, at least one in each."""
-    blocks: List[List[List[str]]] = []
-    left = 0
-    for column in columns:
-        needed = 2 + max(map(len, column))
-        if not blocks or needed > left:
-            blocks.append([])
-            left = width
-        blocks[-1].append(column)
-        left -= needed
-    return blocks
-
-
-def _aligned(columns: List[List[str]]) -> str:
-    widths = [max(map(len, column)) for column in columns]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in zip(*columns))

@@ -2,13 +2,14 @@
 
 import csv
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hmtl.common.files import atomic_write, write_json
 from hmtl.common.overrides import joined
+from hmtl.common.tables import aligned
 from hmtl.search.space import SearchSpace, label
 from hmtl.search.study import best_trial, importances
 
@@ -97,7 +98,7 @@ class Report:
             values = self._space.decode(trial.params)
             cells = [_short(values[key]) if key in values else "-" for key in keys]
             rows.append([name_of(trial.number), f"{trial.value:.5g}", str(len(trial.intermediate_values)), *cells])
-        return f"{len(trials)} trials: {told}" + (f"\n\n{_aligned(rows)}" if finished else "")
+        return f"{len(trials)} trials: {told}" + (f"\n\n{aligned(rows)}" if finished else "")
 
 
 def name_of(number: int) -> str:
@@ -136,8 +137,3 @@ def _short(value: Any) -> str:
         return f"{value:.5g}"
     text = label(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def _aligned(rows: List[List[str]]) -> str:
-    widths: Tuple[int, ...] = tuple(max(map(len, column)) for column in zip(*rows))
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

@@ -4,23 +4,33 @@ import sys
 import time
 from collections import Counter
 from contextlib import contextmanager, nullcontext
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Callable, Iterator, List, Mapping, Optional
 
-from allennlp.common import Tqdm
 from allennlp.common.tqdm import logger
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Column, Table
+from rich.text import Text
 from tqdm import tqdm
 
-from hmtl.common.terminal import LinesBelowBar, is_terminal
+from hmtl.common.tables import aligned
+from hmtl.common.terminal import is_terminal, live_display
 
 # To show losses they are read from the device, which then waits.
 SECONDS_BETWEEN_READINGS = 1.0
+# To draw takes 0.3 milliseconds.
+SECONDS_BETWEEN_DRAWINGS = 0.2
+# Where nothing is redrawn, and in the log of the run.
+SECONDS_BETWEEN_LINES = 30.0
 
 
 class TrainingProgress:
-    """Shows training on stderr; AllenNLP's logger `tqdm` copies it to the log of the run.
+    """Shows training on stderr; AllenNLP's logger `tqdm` copies its lines to the log of the run.
 
-    In a terminal a bar and a line for each task are refreshed in place while an epoch trains. Elsewhere the bar alone
-    is, with the tasks' losses. At the end of an epoch, after validation, the lines are written to stay.
+    In a terminal a bar and a line for each task are redrawn in place while an epoch trains. Elsewhere, and in the log,
+    an epoch has a line at its start, at its end and twice a minute, with the tasks' losses. At the end of an epoch,
+    after validation, the tasks' lines are written to stay.
 
     ```
     with progress.epoch(number, total_updates, first):
@@ -57,7 +67,7 @@ class TrainingProgress:
         self._num_epochs = num_epochs
         self._enabled = enabled
         self._clock = clock
-        self._epoch = self._total = self._done = 0
+        self._epoch = self._total = self._first = self._done = 0
         self._epoch_start = self._last_shown = clock()
         self._training_seconds = 0.0
         self._is_whole_epoch = False
@@ -65,39 +75,42 @@ class TrainingProgress:
         self._num_examples: Counter = Counter()
         self._metrics: Mapping[str, Any] = {}
         self._patience_left: Mapping[str, Optional[int]] = {}
-        self._bar: Optional[tqdm] = None
-        self._lines: Optional[LinesBelowBar] = None
+        self._live: Optional[Live] = None
+        self._shown_lines: List[str] = []
+        self._last_drawn = self._last_line = self._epoch_start
 
     @contextmanager
     def epoch(self, epoch: int, total_updates: int, first: int = 0) -> Iterator[None]:
-        """The updates `first` to `total_updates` of an epoch are made within; however it ends, the bar is closed."""
+        """The updates `first` to `total_updates` of an epoch are made within; however it ends, the bar stays."""
         now = self._clock()
         if self._is_whole_epoch:
             # Validation and checkpoints included. The last one, for the first may have filled caches.
             self._seconds_per_epoch = now - self._epoch_start
-        self._epoch, self._total, self._done = epoch, total_updates, first
+        self._epoch, self._total, self._first, self._done = epoch, total_updates, first, first
         self._epoch_start = self._last_shown = now
         self._is_whole_epoch = False
         self._num_examples.clear()
-        self._lines = LinesBelowBar() if self._enabled and is_terminal() else None
-        if self._enabled:
-            self._open_bar()
+        # The scores so far; what an interrupted epoch has brought is not known here.
+        self._shown_lines = self.task_lines({}) if first == 0 else []
         try:
-            with nullcontext() if self._lines is None else self._lines.shown():
-                yield
+            with live_display(self._drawing()) if self._enabled and is_terminal() else nullcontext() as self._live:
+                self._write_line({})
+                try:
+                    yield
+                finally:
+                    self._training_seconds = self._clock() - now
+                    self._shown_lines = []
+                    self._draw()
             self._is_whole_epoch = first == 0
         finally:
-            self._training_seconds = self._clock() - now
-            if self._bar is not None:
-                self._bar.close()
-                self._bar = None
+            self._live = None
 
     def update(self, num_examples: Mapping[str, int]) -> None:
         """An update was made, with so many examples of each of its tasks."""
         self._done += 1
         self._num_examples.update(num_examples)
-        if self._bar is not None:
-            self._bar.update()
+        if self._live is not None and self._clock() - self._last_drawn > SECONDS_BETWEEN_DRAWINGS:
+            self._draw()
 
     def is_due(self) -> bool:
         """Whether to `show` something: after a second, and after the last update of the epoch."""
@@ -105,16 +118,13 @@ class TrainingProgress:
 
     def show(self, summary: Mapping[str, float]) -> None:
         """Shows `{task}_loss`, `{task}_updates` and `{task}_share` of the epoch so far (`EpochLosses.summary`)."""
-        self._last_shown = self._clock()
-        if self._bar is None:
-            return
-        if self._lines is None:
-            self._bar.set_postfix_str(f"{self._overall()} | loss (share): {self._losses(summary)}", refresh=False)
-            return
-        self._training_seconds = self._clock() - self._epoch_start
-        self._lines.set_lines(self.task_lines(summary))
-        self._bar.ncols = self._lines.size()[0] - 1
-        self._bar.set_postfix_str(self._overall())
+        self._last_shown = now = self._clock()
+        self._training_seconds = now - self._epoch_start
+        if self._live is not None:
+            self._shown_lines = self.task_lines(summary)
+            self._draw()
+        if self._done == self._total or now - self._last_line > SECONDS_BETWEEN_LINES:
+            self._write_line(summary)
 
     def note_scores(self, metrics: Mapping[str, Any], patience_left: Mapping[str, Optional[int]]) -> None:
         """Takes the scores to show from an epoch's metrics: `validation_{task}_{metric}` and the best ones."""
@@ -142,8 +152,7 @@ class TrainingProgress:
         rows = [self._cells(task, summary) for task in self._tasks]
         # What no task has takes no place.
         columns = [column for column in zip(*rows) if any(column)]
-        widths = [max(map(len, column)) for column in columns]
-        return ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in zip(*columns)]
+        return aligned(zip(*columns), indent="  ").splitlines()
 
     def _cells(self, task: str, summary: Mapping[str, Any]) -> List[str]:
         metric = self._metric_names[task]
@@ -172,19 +181,45 @@ class TrainingProgress:
             if loss is not None
         )
 
-    def _overall(self) -> str:
-        left = self.seconds_left()
-        done = f"{self._epoch}/{self._num_epochs} epochs done"
-        return done if left is None else f"{done}, {tqdm.format_interval(left)} left"
+    def _bar_parts(self) -> List[str]:
+        """What stands before the bar and behind it."""
+        updates, seconds = self._done - self._first, self._clock() - self._epoch_start
+        speed = updates / seconds if seconds > 0 else 0.0
+        times = tqdm.format_interval(seconds)
+        if speed:
+            times += f"<{tqdm.format_interval((self._total - self._done) / speed)}, {speed:.4g} updates/s"
+        done, left = f"{self._epoch}/{self._num_epochs} epochs done", self.seconds_left()
+        overall = done if left is None else f"{done}, {tqdm.format_interval(left)} left"
+        share = self._done / max(1, self._total)
+        return [f"epoch {self._epoch}: {share:4.0%}", f"{self._done}/{self._total} [{times}], {overall}"]
 
-    def _open_bar(self) -> None:
-        arguments: Dict[str, Any] = {"desc": f"epoch {self._epoch}", "initial": self._done, "total": self._total}
-        if self._lines is not None:
-            if self._done == 0:
-                # The scores so far; what an interrupted epoch has brought is not known here.
-                self._lines.set_lines(self.task_lines({}))
-            arguments.update(file=self._lines, ncols=self._lines.size()[0] - 1)
-        self._bar = Tqdm.tqdm(**arguments, postfix=self._overall())
+    def _drawing(self) -> RenderableType:
+        before, behind = self._bar_parts()
+        bar = Table.grid(
+            Column(no_wrap=True, min_width=len(before)),
+            Column(ratio=1),
+            Column(no_wrap=True, overflow="ellipsis"),
+            padding=(0, 1),
+            expand=True,
+        )
+        bar.add_row(Text(before), ProgressBar(max(1, self._total), self._done), Text(behind))
+        return Group(bar, *(Text(line, no_wrap=True, overflow="ellipsis") for line in self._shown_lines))
+
+    def _draw(self) -> None:
+        if self._live is not None:
+            self._last_drawn = self._clock()
+            self._live.update(self._drawing(), refresh=True)
+
+    def _write_line(self, summary: Mapping[str, float]) -> None:
+        """A line of the epoch for the log, and for stderr where nothing is redrawn."""
+        if not self._enabled:
+            return
+        self._last_line = self._clock()
+        line, losses = " ".join(self._bar_parts()), self._losses(summary)
+        line += f" | loss (share): {losses}" if losses else ""
+        if self._live is None:
+            print(line, file=sys.stderr, flush=True)
+        logger.info(line)
 
 
 def _short(value: float) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import List, Optional
 
 import hmtl  # noqa: F401  defines the environment variables that configurations read
-from hmtl.common.arguments import at_least
+from hmtl.common.arguments import add_include_package, at_least, script_parser
 from hmtl.common.characters import visible_lines
 from hmtl.common.explain import user_errors
 from hmtl.common.locks import locked
@@ -42,9 +42,7 @@ def main(argv: Optional[List[str]] = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {PROGRAM}", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__, prog=f"python -m {PROGRAM}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     reproduce = commands.add_parser("reproduce", help="run what is missing", description=_reproduce.__doc__)
     _add_reproduce_arguments(reproduce)
@@ -66,7 +64,7 @@ def _add_reproduce_arguments(parser: argparse.ArgumentParser) -> None:
     add("--configs", type=Path, default=Path("configs/setups"), metavar="FOLDER", help="(default: %(default)s)")
     add_executor_arguments(parser)
     add("-o", "--overrides", action=OverridesAction, default="", metavar="JSON", help="overrides of all configurations")
-    add("--include-package", nargs="+", default=[], metavar="NAME", help="packages that register classes")
+    add_include_package(parser)
 
 
 def _add_report_arguments(parser: argparse.ArgumentParser) -> None:

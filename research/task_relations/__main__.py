@@ -21,7 +21,7 @@ import sys
 from pathlib import Path
 from typing import Iterable, List, Optional
 
-from hmtl.common.arguments import at_least
+from hmtl.common.arguments import at_least, script_parser
 from hmtl.common.explain import user_errors
 from hmtl.common.locks import locked
 from hmtl.common.stop_signals import TrainingStopped
@@ -40,9 +40,7 @@ PROGRAM = "research.task_relations"
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {PROGRAM}", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__, prog=f"python -m {PROGRAM}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="train tasks alone and in pairs", description=command.run.__doc__)

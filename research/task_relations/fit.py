@@ -9,7 +9,7 @@ import scipy
 import sklearn
 
 from hmtl.common.files import atomic_write, write_json
-from hmtl.common.tables import Table
+from hmtl.common.tables import Table, markdown
 from hmtl.errors import UserError
 from hmtl.version import VERSION
 from research.task_relations.cross_validation import (
@@ -81,11 +81,8 @@ def card_as_markdown(card: Dict[str, Any]) -> str:
 
 def performance_table(rows: Sequence[Dict[str, Any]]) -> List[str]:
     """Accuracy and F1 in Markdown."""
-    lines = ["| features | accuracy | F1 of gains |", "|---|---|---|"]
-    for row in rows:
-        cells = [spread(row[name], row[f"{name}_std"]) for name in ("accuracy", "f1")]
-        lines.append(f"| {row['features']} | {' | '.join(cells)} |")
-    return lines
+    cells = [[row["features"], *(spread(row[name], row[f"{name}_std"]) for name in ("accuracy", "f1"))] for row in rows]
+    return list(markdown(["features", "accuracy", "F1 of gains"], cells))
 
 
 def spread(mean: float, std: Any) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Sequence
 import numpy as np
 
 from hmtl.common.files import atomic_write, write_png
-from hmtl.common.tables import Table
+from hmtl.common.tables import Table, markdown
 from hmtl.errors import UserError
 from research.paper.report import WITHOUT_MATPLOTLIB
 from research.task_relations.cross_validation import FOLDS, REPEATS
@@ -103,26 +103,23 @@ def _lines(
 
 
 def _gains_markdown(gains: Gains, tasks: Sequence[str]) -> Iterator[str]:
-    yield f"| main | {' | '.join(tasks)} | mean |"
-    yield f"|{'---|' * (len(tasks) + 2)}"
+    rows = []
     for main in tasks:
         of_main = [gains.get((main, auxiliary)) for auxiliary in tasks]
         known = [gain for gain in of_main if gain is not None]
         mean = f"{sum(known) / len(known):+.1f}" if known else ""
-        yield f"| {main} | {' | '.join('' if gain is None else f'{gain:+.1f}' for gain in of_main)} | {mean} |"
-    yield ""
+        rows.append([main, *("" if gain is None else f"{gain:+.1f}" for gain in of_main), mean])
+    yield from (*markdown(["main", *tasks, "mean"], rows), "")
 
 
 def _performance_markdown(fit: Fit) -> Iterator[str]:
-    yield "| features | accuracy | F1 of gains | paper: accuracy | paper: F1 |"
-    yield "|---|---|---|---|---|"
+    rows = []
     for row in fit.rows:
         ours = row.performance
         paper = TABLE_2.get(row.key)
         theirs = ["", ""] if paper is None else [f"{paper.accuracy:.3f}", f"{paper.f1:.3f}"]
-        cells = [row.title, spread(ours.accuracy, ours.accuracy_std), spread(ours.f1, ours.f1_std), *theirs]
-        yield f"| {' | '.join(cells)} |"
-    yield ""
+        rows.append([row.title, spread(ours.accuracy, ours.accuracy_std), spread(ours.f1, ours.f1_std), *theirs])
+    yield from (*markdown(["features", "accuracy", "F1 of gains", "paper: accuracy", "paper: F1"], rows), "")
     yield f"Logistic regression, {fit.repeats} x {fit.folds}-fold cross-validation over the pairs, seed {fit.seed}:"
     yield "mean ± standard deviation over the repeats; scaled and imputed inside the fold unless said otherwise. The"
     yield "best combination is chosen by the folds that score it, and flatters. With tasks left out whole, the pairs of"
@@ -135,11 +132,9 @@ def _coefficients_markdown(fit: Fit) -> Iterator[str]:
     if not fit.coefficients:
         yield from ("All gains are of one sign: there is nothing to weigh.", "")
         return
-    yield "| feature | coefficient | paper |"
-    yield "|---|---|---|"
-    for one in fit.coefficients[:NUM_COEFFICIENTS]:
-        yield f"| {one.feature} | {one.mean:+.3f} ± {one.std:.3f} | {_published(one.feature)} |"
-    yield ""
+    shown = fit.coefficients[:NUM_COEFFICIENTS]
+    rows = [[one.feature, f"{one.mean:+.3f} ± {one.std:.3f}", _published(one.feature)] for one in shown]
+    yield from (*markdown(["feature", "coefficient", "paper"], rows), "")
     yield f"The {min(NUM_COEFFICIENTS, len(fit.coefficients))} largest, mean ± standard deviation over fits to 80 %"
     yield "of the pairs; features scaled to 0..1. The paper's come with all features, from the notebook published with"
     yield "it (its table 3 shows some); its c of the curve is not ours, which the data determine (see `LogCurve`)."
@@ -148,13 +143,9 @@ def _coefficients_markdown(fit: Fit) -> Iterator[str]:
 
 
 def _scores_markdown(scores: Table) -> Iterator[str]:
-    names = list(dict.fromkeys(name for row in scores.rows for name in row))
-    yield f"| {' | '.join(names)} |"
-    yield f"|{'---|' * len(names)}"
-    for row in scores.rows:
-        values = [row.get(name, "") for name in names]
-        yield f"| {' | '.join(f'{value:+.2f}' if isinstance(value, float) else str(value) for value in values)} |"
-    yield ""
+    rows = [[row.get(name, "") for name in scores.columns] for row in scores.rows]
+    cells = [[f"{value:+.2f}" if isinstance(value, float) else str(value) for value in row] for row in rows]
+    yield from (*markdown(scores.columns, cells), "")
     yield "Spearman's rank correlation with the measured gains over the auxiliary tasks of each main task, whose own"
     yield "pairs the predictions were not learned from; `hmtl advise` makes them. With so few pairs a task, the"
     yield "correlation of one task may well be chance; look at the mean."

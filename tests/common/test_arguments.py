@@ -1,8 +1,22 @@
 import argparse
+import sys
+from pathlib import Path
 
 import pytest
+import torch
 
-from hmtl.common.arguments import at_least
+from hmtl.common.arguments import (
+    add_archive,
+    add_command,
+    add_cuda_device,
+    add_include_package,
+    add_weights_file,
+    at_least,
+    device_named,
+    include_packages,
+    require_folders_of,
+)
+from hmtl.errors import UserError
 
 
 @pytest.mark.parametrize("text", ["2", "7"])
@@ -14,3 +28,45 @@ def test_numbers_from_the_minimum_on_are_taken(text: str) -> None:
 def test_all_else_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=f"expected a number from 2, got {text}"):
         at_least(2)(text)
+
+
+def test_a_command_has_its_help_line_by_line(capsys: pytest.CaptureFixture) -> None:
+    parser = argparse.ArgumentParser(prog="hmtl")
+    command = add_command(parser.add_subparsers(), "show", "First line.\n\n  hmtl show MODEL", "Show it.")
+    add_archive(command)
+    add_weights_file(command)
+    add_cuda_device(command)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["show", "--help"])
+    assert "First line.\n\n  hmtl show MODEL\n" in capsys.readouterr().out
+    assert "Show it." in parser.format_help()
+    arguments = parser.parse_args(["show", "runs/a", "--cuda-device", "1"])
+    assert vars(arguments) == {"archive": Path("runs/a"), "weights_file": None, "cuda_device": 1}
+
+
+def test_packages_are_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parser = argparse.ArgumentParser()
+    add_include_package(parser)
+    for name in ("first_of_two", "second_of_two"):
+        (tmp_path / f"{name}.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    include_packages(parser.parse_args(["--include-package", "first_of_two", "second_of_two"]))
+    assert sys.modules.pop("first_of_two") and sys.modules.pop("second_of_two")
+
+
+def test_devices_by_name() -> None:
+    assert device_named("cpu") == torch.device("cpu")
+    assert device_named(None).type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize("name", ["tpu", "meta", "cuda:99", "", "cuda:x"])
+def test_what_is_no_device_is_refused(name: str) -> None:
+    with pytest.raises(UserError, match=f"--device {name}: (expected cpu, cuda or cuda:N|PyTorch finds)"):
+        device_named(name)
+
+
+def test_a_file_needs_a_folder_to_be_written_to(tmp_path: Path) -> None:
+    require_folders_of([None, tmp_path / "new.json"])
+    with pytest.raises(UserError, match="there is no directory .*absent to write it to"):
+        require_folders_of([tmp_path / "new.json", tmp_path / "absent" / "new.json"])

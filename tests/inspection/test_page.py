@@ -129,7 +129,7 @@ def test_nothing_is_loaded_from_elsewhere(fixtures):
 def test_keyboard_and_screen_readers(fixtures):
     report, _, page, parsed = page_of(fixtures / "jsonl")
     assert ("html", {"lang": "en"}) in parsed.tags
-    assert "prefers-color-scheme: dark" in page and ":focus-visible" in page
+    assert ("meta", {"name": "color-scheme", "content": "light dark"}) in parsed.tags and ":focus-visible" in page
     boxes = [attributes for tag, attributes in parsed.tags if tag == "input"]
     layers = list(report["splits"]["train.jsonl"]["layers"])
     assert len(boxes) == len(layers) > 3

@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from rich.cells import cell_len
 from worked_corpus import training_documents
 
 from hmtl.document import Document, Span
@@ -54,6 +55,18 @@ def test_brackets_nest(spans, shown):
 def test_one_stretch_with_two_labels():
     document = Document("a", [["a", "b"]], {"ner": [Span(0, 0, "X"), Span(0, 0, "Y")]})
     assert lines(document)[-1] in ("1  ner  [[a X] Y] b", "1  ner  [[a Y] X] b")
+
+
+def test_wide_characters_are_wrapped_by_the_cells_that_they_take():
+    document = Document("a", [["東京"] * 8], {"ner": [Span(0, 0, "LOC")], "名": [Span(1, 1, "X")]})
+    shown = lines(document, width=33)[3:]
+    assert shown == [
+        "1  ner  [東京 LOC] 東京 東京 東京",
+        "        東京 東京 東京 東京",
+        "   名   東京 [東京 X] 東京 東京",
+        "        東京 東京 東京 東京",
+    ]
+    assert max(map(cell_len, shown)) <= 33
 
 
 def test_spans_that_cross_are_named():

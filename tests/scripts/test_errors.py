@@ -95,7 +95,7 @@ def test_all_outputs(tiny_run, tmp_path, capsys):
     assert counts == sorted(counts, reverse=True)
     text = page.read_text()
     Balanced().feed(text)
-    assert "<h2>ner</h2>" in text and "src=" not in text and "http" not in text
+    assert "<h2>ner</h2>" in text and "src=" not in text and "://" not in text
 
 
 def test_the_page_escapes_what_it_shows():
@@ -138,6 +138,7 @@ def test_nested_marks_and_a_shortened_context():
         (["--output", "no/such/folder/x.json"], "there is no directory no/such/folder"),
         (["--examples", "-1"], "--examples -1: expected a number from 0"),
         (["--include-package", "no_such_package"], "no_such_package"),
+        (["--device", "tpu"], "--device tpu: expected cpu, cuda or cuda:N"),
     ],
 )
 def test_arguments_that_cannot_be(tiny_run, capsys, arguments, message):

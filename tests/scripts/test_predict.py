@@ -75,6 +75,7 @@ def test_readable_view(script, tiny_run, capsys):
 def test_colour_on_a_terminal_unless_refused(script, tiny_run, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     script.main([str(tiny_run), TEXT])
     assert "\x1b[1mner\x1b[0m" in capsys.readouterr().out
     monkeypatch.setenv("NO_COLOR", "1")

@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
@@ -28,6 +29,10 @@ METRICS = {
     "best_validation_relation_loss": 30.0,
     "best_epoch_relation": 1,
 }
+LINES_OF_EPOCH = [
+    "epoch 0:   0% 0/2 [00:00], 0/5 epochs done",
+    "epoch 0: 100% 2/2 [00:10<00:00, 0.2 updates/s], 0/5 epochs done | loss (share): ner 12.35 (75%)",
+]
 LINES_OF_METRICS = [
     "  ner       4 updates (80%)  loss 0.5000  f1 0.2500   best 0.5000 (epoch 0)  patience 2",
     "  relation  1 updates (20%)  loss 1234    loss 31.25  best 30.00 (epoch 1)   patience 0",
@@ -97,12 +102,12 @@ def test_a_terminal_shows_the_bar_and_a_line_a_task(
         clock.now += 2
         progress.show(SUMMARY)
         bar, ner, relation = terminal.screen()
-        assert re.match(r"epoch 0:  50%\|#+\d? +\| 4/8 \[.*, 0/5 epochs done\]$", bar)
+        assert re.match(r"epoch 0:  50% ━+╸?╺?━+ 4/8 \[00:02<00:02, 2 updates/s\], 0/5 epochs done$", bar)
         assert ner == "  ner       3 updates (75%)  loss 12.35  10.0 examples/s"
         assert relation == "  relation  1 updates (25%)              2.0 examples/s"
     # They give way to the bars of validation.
     bar, *below = terminal.screen()
-    assert bar.startswith("epoch 0:  50%|#") and not any(below)
+    assert bar.startswith("epoch 0:  50% ━") and not any(below)
 
 
 def test_lines_are_refreshed_in_place(clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,10 +133,10 @@ def test_the_scores_so_far_are_there_from_the_start(
     progress.note_scores(METRICS, {"ner": 2, "relation": 0})
     with progress.epoch(1, 8):
         bar, ner, _ = terminal.screen()
-        assert "0/8" in bar and bar.endswith("1/5 epochs done]")
+        assert "0/8" in bar and bar.endswith("1/5 epochs done")
         assert ner == "  ner       0 updates (0%)  f1 0.2500   best 0.5000 (epoch 0)  patience 2  0.0 examples/s"
     with progress.epoch(2, 8, first=4):  # nobody knows what the first four were
-        [bar, *below] = terminal.screen()[1:]
+        [bar, *below] = [line for line in terminal.screen() if line][1:]
         assert bar.startswith("epoch 2:") and "4/8" in bar and not any(below)
 
 
@@ -165,7 +170,7 @@ def test_what_is_logged_and_printed_goes_above(
     assert sum(line.startswith("epoch 0:") for line in terminal.screen()) == 1
 
 
-@pytest.mark.parametrize("columns, lines, shown", [(60, 40, 2), (110, 3, 1), (110, 2, 0), (110, 1, 0)])
+@pytest.mark.parametrize("columns, lines, shown", [(60, 40, 2), (110, 3, 2), (110, 2, 1), (110, 1, 0)])
 def test_a_small_terminal_shows_what_it_holds(
     clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, columns: int, lines: int, shown: int
 ) -> None:
@@ -177,7 +182,7 @@ def test_a_small_terminal_shows_what_it_holds(
         progress.update({"ner": 5})
         progress.show(SUMMARY)
         screen = terminal.screen()
-        assert len(screen) == 1 + shown and max(map(len, screen)) < columns
+        assert len(screen) == 1 + shown and max(map(len, screen)) <= columns
 
 
 def test_a_terminal_is_left_sane_by_an_exception(
@@ -193,7 +198,7 @@ def test_a_terminal_is_left_sane_by_an_exception(
     assert sys.stdout is sys.stderr is stdout is terminal.stream
     print("prompt")
     screen = terminal.screen()
-    assert screen[0].startswith("epoch 0:") and screen[1:] == ["prompt", ""]
+    assert screen[0].startswith("epoch 0:") and [line for line in screen[1:] if line] == ["prompt"]
 
 
 def test_a_terminal_is_left_sane_by_ctrl_c(clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +211,8 @@ def test_a_terminal_is_left_sane_by_ctrl_c(clock: Clock, terminal: Terminal, mon
             progress.update({"ner": 5})
             progress.show(SUMMARY)
     print("prompt")
-    assert terminal.screen()[-3].startswith("epoch 0:") and terminal.screen()[-2:] == ["prompt", ""]
+    screen = [line for line in terminal.screen() if line]
+    assert screen[-2].startswith("epoch 0:") and screen[-1] == "prompt"
 
 
 def test_the_end_of_an_epoch_leaves_a_line_a_task(
@@ -217,24 +223,76 @@ def test_the_end_of_an_epoch_leaves_a_line_a_task(
     train_epoch(progress, clock, 0)
     progress.end_epoch(METRICS, {"ner": 2, "relation": 0})
     expected = [f"{line}  2.0 examples/s" for line in LINES_OF_METRICS]
-    assert terminal.screen()[1:] == [*expected, ""]
+    assert [line for line in terminal.screen() if line][1:] == expected
     assert copied[-2:] == expected
-    # The log of the run has bars and lines without a terminal's commands.
-    assert copied[0].startswith("epoch 0:   0%|") and not [line for line in copied if "\x1b" in line]
+    # The log of the run has lines without a terminal's commands.
+    assert copied[:2] == LINES_OF_EPOCH and not [line for line in copied if "\x1b" in line]
 
 
-def test_elsewhere_there_is_one_bar_and_a_line_a_task_at_the_end(
+def test_elsewhere_an_epoch_has_lines_and_nothing_is_redrawn(
     clock: Clock, capsys: pytest.CaptureFixture, copied: List[str]
 ) -> None:
     progress = progress_of(clock)
     train_epoch(progress, clock, 0)
     out, err = capsys.readouterr()
-    assert out == "" and "\x1b" not in err and err.count("\n") == 1
-    assert err.rstrip().endswith(", 0/5 epochs done | loss (share): ner 12.35 (75%)]")
-    assert re.search(r"epoch \d+:", err)
+    assert out == "" and "\x1b" not in err and "\r" not in err
+    assert err.splitlines() == copied == LINES_OF_EPOCH
     progress.end_epoch(METRICS, {"ner": 2, "relation": 0})
     expected = [f"{line}  2.0 examples/s" for line in LINES_OF_METRICS]
     assert capsys.readouterr().err.splitlines() == copied[-2:] == expected
+
+
+def test_a_long_epoch_has_a_line_every_half_minute(clock: Clock, capsys: pytest.CaptureFixture) -> None:
+    progress = progress_of(clock)
+    with progress.epoch(0, 100):
+        for _ in range(70):
+            clock.now += 1
+            progress.update({"ner": 1})
+            progress.show(SUMMARY)
+    shares = [line.split()[2] for line in capsys.readouterr().err.splitlines()]
+    assert shares == ["0%", "31%", "62%"]
+
+
+def test_the_bar_follows_the_size_of_the_terminal(
+    clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.attach(monkeypatch)
+    progress = progress_of(clock)
+    with progress.epoch(0, 8):
+        for columns in (90, 64):
+            terminal.resize(columns, 40)
+            progress.show(SUMMARY)
+            assert len(terminal.screen()[0]) == columns
+
+
+def test_what_goes_to_a_file_stays_out_of_the_terminal(
+    clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    terminal.attach(monkeypatch)
+    with open(tmp_path / "out", "w") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        with progress_of(clock).epoch(0, 8):
+            print("[bold]predictions[/bold]")
+            print("[red]warning :smile:", file=sys.stderr, end="", flush=True)
+    assert (tmp_path / "out").read_text() == "[bold]predictions[/bold]\n"
+    # Brackets and the names of pictures are text, as they were written.
+    assert terminal.screen()[0] == "[red]warning :smile:"
+
+
+def test_colours_go_where_they_are_not_wanted(
+    clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.attach(monkeypatch)
+    monkeypatch.setenv("NO_COLOR", "1")
+    with progress_of(clock).epoch(0, 8):
+        assert not re.search(r"\x1b\[[\d;]*m", terminal.written())
+        assert terminal.screen()[0].startswith("epoch 0:   0%")
+
+
+def test_a_killed_process_leaves_the_cursor(clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal.attach(monkeypatch)
+    with progress_of(clock).epoch(0, 8):
+        assert "\x1b[?25l" not in terminal.written()
 
 
 def test_file_friendly_logging_refreshes_nothing(

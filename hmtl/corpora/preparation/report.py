@@ -3,11 +3,12 @@
 import platform
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Sequence
 
 from hmtl.common.characters import visible
+from hmtl.common.tables import aligned
 from hmtl.corpora.preparation.source import Dropped, Skipped
-from hmtl.corpora.validation import SplitCounts, format_table, ordered_union
+from hmtl.corpora.validation import SplitCounts, ordered_union
 from hmtl.document import Document
 from hmtl.version import VERSION
 
@@ -115,7 +116,7 @@ class Report:
         header = [""]
         for name, column in columns.items():
             header += [name, "expected  "] if column.expected else [name]
-        lines = [format_table(header, _rows(list(columns.values())))]
+        lines = [aligned([header, *_rows(list(columns.values()))], numbers=True)]
         if any(column.differing for column in columns.values()):
             lines += ["", "! differs from what a full copy of the corpus holds"]
         if self.dropped:
@@ -136,29 +137,29 @@ class Report:
         return Counter((dropped.what, dropped.reason) for dropped in self.dropped)
 
 
-def _rows(columns: Sequence[SplitReport]) -> Iterator[Tuple[str, List[str]]]:
+def _rows(columns: Sequence[SplitReport]) -> Iterator[List[str]]:
     """The rows of the table: a cell for each split, followed by what was expected where anything was."""
     for name in ordered_union([*column.found, *column.expected] for column in columns):
-        cells = []
+        cells = [name]
         for column in columns:
             cells.append(f"{column.found.get(name, 0):,}")
             if column.expected:
                 mark = "!" if name in column.differing else " "
                 cells.append(f"{column.expected[name]:,} {mark}" if name in column.expected else "")
-        yield name, cells
+        yield cells
         yield from _label_rows(columns, name)
 
 
-def _label_rows(columns: Sequence[SplitReport], layer: str) -> Iterator[Tuple[str, List[str]]]:
+def _label_rows(columns: Sequence[SplitReport], layer: str) -> Iterator[List[str]]:
     by_split = [column.counts.labels.get(layer, Counter()) for column in columns]
     total: Counter = sum(by_split, Counter())
     if layer == "clusters":  # counts of another kind
         return
     labels = sorted(total, key=lambda label: (-total[label], label))
     for label in labels[:_PRINTED_LABELS]:
-        cells = []
+        cells = [f"  {label}"]
         for column, counts in zip(columns, by_split):
             cells += [f"{counts[label]:,}", ""] if column.expected else [f"{counts[label]:,}"]
-        yield f"  {label}", cells
+        yield cells
     if len(labels) > _PRINTED_LABELS:
-        yield f"  and {len(labels) - _PRINTED_LABELS} more labels", []
+        yield [f"  and {len(labels) - _PRINTED_LABELS} more labels"]

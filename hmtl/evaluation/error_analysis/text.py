@@ -4,7 +4,7 @@ from typing import Iterator, List, Sequence
 
 from hmtl.common.characters import visible
 from hmtl.common.figures import in_words
-from hmtl.corpora.validation import format_table
+from hmtl.common.tables import aligned
 from hmtl.document import Span
 from hmtl.evaluation.error_analysis.run import RunErrors, TaskErrors
 from hmtl.evaluation.error_analysis.section import NONE, Example, Section
@@ -69,12 +69,12 @@ def _task(task: str, errors: TaskErrors) -> Iterator[str]:
         yield ""
         rows = summary_rows(section)
         yield f"  {section.title}: {section.gold:,} gold, {section.predicted:,} predicted"
-        yield _table(rows[: MAX_LABELS + 2])
+        yield aligned(rows[: MAX_LABELS + 2], numbers=True, indent="    ")
         if len(rows) > MAX_LABELS + 2:
             yield f"    ... {len(rows) - MAX_LABELS - 2} more labels"
         if section.has_confusion and len(section.confusion) <= MAX_MATRIX:
             yield ""
-            yield _table(matrix_rows(section))
+            yield aligned(matrix_rows(section), numbers=True, indent="    ")
         for kind in section.kinds[1:]:
             yield from _patterns(section, kind)
 
@@ -92,12 +92,6 @@ def _patterns(section: Section, kind: str) -> Iterator[str]:
     if len(patterns) > MAX_PATTERNS:
         rest = patterns[MAX_PATTERNS:]
         yield f"    {sum(pattern.count for pattern in rest):,} more of {len(rest)} other labels"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    shown = [[visible(cell) for cell in row] for row in rows]
-    table = format_table(shown[0], [(row[0], row[1:]) for row in shown[1:]])
-    return "\n".join(f"    {line}" for line in table.splitlines())
 
 
 def _marked(example: Example, spans: Sequence[Span]) -> str:
