@@ -11,7 +11,7 @@ import torch
 from hmtl.cli import main
 from hmtl.common.weights import SUFFIX, save_weights
 from hmtl.corpora import GumCorpus
-from hmtl.data.dataset_readers import TaggingReader
+from hmtl.tasks import TaggingReader
 from hmtl.document import Document, Span, write_jsonl
 from hmtl.evaluation.error_analysis import analyse_run
 from hmtl.evaluation.evaluate import evaluate_run, load_run

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hmtl.data.dataset_readers import CorefReader, TaggingReader
+from hmtl.tasks import CorefReader, TaggingReader
 from hmtl.document import Document, Span, write_jsonl
 
 SENTENCES = [["Yes", "/."], ["Why", "/?", "/-", "/.."]]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from allennlp.data import Instance, Vocabulary
 
-from hmtl.data.dataset_readers import RelationReader
+from hmtl.tasks import RelationReader
 from hmtl.document import Document, Relation, write_jsonl
 from hmtl.tasks import RelationHead
 

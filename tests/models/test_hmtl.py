@@ -17,7 +17,7 @@ from allennlp.models.heads import Head
 import hmtl  # noqa: F401  (registers everything)
 from hmtl.common.weights import load_weights
 from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.data.dataset_readers import TaggingReader
+from hmtl.tasks import TaggingReader
 from hmtl.errors import UserError
 from hmtl.models import HMTL
 from hmtl.models.hmtl import bottom_up

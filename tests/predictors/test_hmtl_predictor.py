@@ -11,7 +11,7 @@ from allennlp.models import Model
 from allennlp.models.archival import archive_model
 from allennlp.predictors import Predictor
 
-from hmtl.data.dataset_readers import RelationReader
+from hmtl.tasks import RelationReader
 from hmtl.document import Document, read_jsonl
 from hmtl.errors import UserError
 from hmtl.models import HMTL

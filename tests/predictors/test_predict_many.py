@@ -11,7 +11,7 @@ import torch
 from allennlp.common import Params
 from allennlp.data import Batch, Vocabulary
 
-from hmtl.data.dataset_readers import TaggingReader
+from hmtl.tasks import TaggingReader
 from hmtl.data.token_indexers import TransformerIndexer
 from hmtl.errors import UserError
 from hmtl.models import HMTL

@@ -7,7 +7,7 @@ from hmtl.common.characters import visible
 from hmtl.common.figures import in_words
 from hmtl.document import Span
 from hmtl.evaluation.error_analysis.run import RunErrors, TaskErrors
-from hmtl.evaluation.error_analysis.section import Example, Section
+from hmtl.tasks.errors.section import Example, Section
 from hmtl.evaluation.error_analysis.text import matrix_rows, summary_rows
 from hmtl.page.marks import Annotated, nested_marks
 from hmtl.page.page_style import STYLE
@@ -41,7 +41,7 @@ def _text(text: str) -> str:
 
 
 def _task(task: str, errors: TaskErrors) -> Iterator[str]:
-    yield f"<h2>{_text(task)}</h2>\n<p>{in_words(errors.metrics)}, {_text(errors.weights)}, "
+    yield f"<h2>{_text(task)}</h2>\n<p>{in_words(errors.metrics, errors.figures)}, {_text(errors.weights)}, "
     yield f"{_text(errors.data_path)}</p>\n"
     if errors.findable is not None:
         yield f"<p>{_text(str(errors.findable))}</p>\n"

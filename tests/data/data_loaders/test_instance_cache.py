@@ -22,7 +22,8 @@ from hmtl.corpora.gum import GumCorpus
 from hmtl.corpora.jsonl import JsonlCorpus
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.data_loaders.instance_cache import InstanceCache
-from hmtl.data.dataset_readers import CorefReader, DocumentReader, RelationReader, TaggingReader
+from hmtl.data.dataset_readers import DocumentReader
+from hmtl.tasks import CorefReader, RelationReader, TaggingReader
 from hmtl.document import read_jsonl, write_jsonl
 from hmtl.errors import UserError
 

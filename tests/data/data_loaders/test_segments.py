@@ -12,7 +12,7 @@ from allennlp.data.token_indexers import TokenCharactersIndexer
 
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.data_loaders.segments import sampled_run
-from hmtl.data.dataset_readers import CorefReader, TaggingReader
+from hmtl.tasks import CorefReader, TaggingReader
 from hmtl.document import Document, write_jsonl
 
 MAX_TOKENS = 12

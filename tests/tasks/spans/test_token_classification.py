@@ -7,7 +7,7 @@ import torch
 from allennlp.data import Vocabulary
 from sklearn.metrics import accuracy_score, f1_score
 
-from hmtl.data.dataset_readers.token_labels import labelled
+from hmtl.tasks.spans.token_labels_reader import labelled
 from hmtl.document import Span
 from hmtl.tasks import TokenClassificationHead
 

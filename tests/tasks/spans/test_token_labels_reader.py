@@ -2,7 +2,7 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
-from hmtl.data.dataset_readers import TokenLabelsReader
+from hmtl.tasks import TokenLabelsReader
 from hmtl.document import Document, Span, write_jsonl
 from hmtl.errors import DataError
 

@@ -4,7 +4,7 @@ import pytest
 
 from hmtl.document import Relation, Span
 from hmtl.evaluation.error_analysis import RelationErrors
-from hmtl.evaluation.error_analysis.section import NONE
+from hmtl.tasks.errors.section import NONE
 from hmtl.metrics import LabelledF1
 
 TOKENS = ["Ann", "of", "Lund", "met", "Bo", "of", "Rome", "and", "Cy", "at", "the", "inn"]

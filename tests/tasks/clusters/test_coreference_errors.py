@@ -3,7 +3,7 @@ import random
 import pytest
 
 from hmtl.evaluation.error_analysis import CoreferenceErrors
-from hmtl.evaluation.error_analysis.mention_types import head_of, lower_case_words, mention_type
+from hmtl.tasks.clusters.mention_types import head_of, lower_case_words, mention_type
 from hmtl.metrics import CoreferenceScores
 
 SENTENCES = [

@@ -4,7 +4,7 @@ from typing import Any, List
 import pytest
 from allennlp.data import Instance
 
-from hmtl.data.dataset_readers import RelationReader
+from hmtl.tasks import RelationReader
 from hmtl.document import Document, Relation, Span, write_jsonl
 from hmtl.errors import DataError
 

@@ -8,8 +8,8 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch, Instance, Vocabulary
 
-from hmtl.data.dataset_readers import CorefReader
-from hmtl.data.dataset_readers.coref import merge_clusters
+from hmtl.tasks import CorefReader
+from hmtl.tasks.clusters.coref_reader import merge_clusters
 from hmtl.document import Document, write_jsonl
 
 Bounds = Tuple[int, int]
