@@ -36,6 +36,7 @@ from hmtl.version import VERSION
 
 Metrics = Dict[str, float]
 
+
 @dataclass
 class TaskScores:
     """What one weights file scored on one task.
@@ -133,8 +134,8 @@ class Evaluation:
 
     def _figures(self, task: str) -> Dict[str, str]:
         """The metrics that the table has of a task, and their titles."""
-        baseline = self.baselines.get(task)
-        return self.kinds[task].columns(list(self._metrics(task).values()), None if baseline is None else baseline.metrics)
+        baseline = self.baselines[task].metrics if task in self.baselines else None
+        return self.kinds[task].columns([*self._metrics(task).values()], baseline)
 
     def _metrics(self, task: str) -> Dict[str, Metrics]:
         """The metrics of a task by the name of the weights."""
@@ -162,7 +163,8 @@ class Evaluation:
         For tasks whose kind has other figures than those of `hmtl.common.figures`, `figures` says what they are called.
         """
         record = {name: value for name, value in asdict(replace(self, kinds={})).items() if name != "kinds"}
-        own = {task: dict(kind.figures) for task, kind in self.kinds.items() if not kind.figures.keys() <= FIGURES.keys()}
+        figures = {task: dict(kind.figures) for task, kind in self.kinds.items()}
+        own = {task: titles for task, titles in figures.items() if not titles.keys() <= FIGURES.keys()}
         write_json(path, {**record, **({"figures": own} if own else {})})
 
 

@@ -19,7 +19,8 @@ def render(output: JsonDict, layers: Dict[str, str], colour: bool = False) -> st
     for task, kind in kinds_of(layers).items():
         rows = output[task]
         lines = kind.lines(rows, output, lambda text: _styled(text, _COLOUR, colour))
-        title = f"{_styled(task, _BOLD, colour)}: {len(rows) or 'no'} {kind.singular if len(rows) == 1 else kind.plural}"
+        noun = kind.singular if len(rows) == 1 else kind.plural
+        title = f"{_styled(task, _BOLD, colour)}: {len(rows) or 'no'} {noun}"
         sections.append("\n".join([title, *(f"  {line}" for line in lines)]))
     return "\n\n".join(sections)
 

@@ -38,7 +38,7 @@ SPACY_NUMBERS = {"precision": "p", "recall": "r", "f1": "f"}
 
 
 class TextRow(NamedTuple):
-    """A row that a head has seen, a sentence or a document, in its text: the tokens `first` to `last`, both included."""
+    """A row that a head has seen, a sentence or a document, in its text: tokens `first` to `last`, both included."""
 
     text: TokenizedText
     first: int
@@ -201,7 +201,7 @@ class Kind(Registrable):
     # Evaluation.
 
     def columns(self, scores: Sequence[Metrics], baseline: Optional[Metrics]) -> Dict[str, str]:
-        """The metrics that a table has of a task and their titles, by the metrics of all weights and of the baseline."""
+        """The metrics that a table has of a task, and their titles, by those of all weights and of the baseline."""
         found = {name for metrics in scores for name in metrics}
         return {name: title for name, title in self.figures.items() if name in found} or self._first_figure()
 

@@ -11,10 +11,10 @@ import torch
 from hmtl.cli import main
 from hmtl.common.weights import SUFFIX, save_weights
 from hmtl.corpora import GumCorpus
-from hmtl.tasks import TaggingReader
 from hmtl.document import Document, Span, write_jsonl
 from hmtl.evaluation.error_analysis import analyse_run
 from hmtl.evaluation.evaluate import evaluate_run, load_run
+from hmtl.tasks import TaggingReader
 from research.paper.counts import Counting
 
 ROOT = Path(__file__).resolve().parents[2]

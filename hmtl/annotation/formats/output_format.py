@@ -103,7 +103,7 @@ class OutputFormat(Registrable):
             yield f"texts without a token have no place in the format; left out: {self._num_without_tokens:,}"
 
     def _notes_of_layers(self) -> Iterator[str]:
-        names = {name for name in self.list_available() if self.by_name(name) is type(self)}
+        names = {name for name in OutputFormat.list_available() if OutputFormat.by_name(name) is type(self)}
         for task, kind in self.kinds.items():
             if not self.holds(kind) and names.isdisjoint(kind.left_out_by):
                 yield f"the format has no place for {kind.plural}; left out: '{task}'"

@@ -51,8 +51,8 @@ class PerTaskDataLoader(DataLoader):
     seed : `int`, optional (default = `13370`)
         Seeds the shuffling.
     max_training_tokens : `Dict[str, int]`, optional (default = `None`)
-        For tasks whose reader cuts documents, such as `hmtl_coref`: in training, of a document with more tokens than this, each pass
-        takes a random run of sentences with at most so many (Joshi et al. 2019), a function of
+        For tasks whose reader cuts documents, such as `hmtl_coref`: in training, of a document with more tokens than
+        this, each pass takes a random run of sentences with at most so many (Joshi et al. 2019), a function of
         `(seed, task, pass number, document)`. Clusters are cut to the run; see `DocumentReader.segment`. The number and
         the order of batches stay as they are, and so does validation.
     cache : `bool`, optional (default = `False`)

@@ -7,10 +7,10 @@ from hmtl.common.characters import visible
 from hmtl.common.figures import in_words
 from hmtl.document import Span
 from hmtl.evaluation.error_analysis.run import RunErrors, TaskErrors
-from hmtl.tasks.errors.section import Example, Section
 from hmtl.evaluation.error_analysis.text import matrix_rows, summary_rows
 from hmtl.page.marks import Annotated, nested_marks
 from hmtl.page.page_style import STYLE
+from hmtl.tasks.errors.section import Example, Section
 
 _STYLE = """
 summary { cursor: pointer; } details { margin: .4rem 0 .4rem 1rem; } .note, .place { font-size: .875rem; }

@@ -1,8 +1,22 @@
 """Clusters of mentions, as a kind of prediction."""
 
 from itertools import accumulate, repeat
-from typing import TYPE_CHECKING, Any, Callable, Collection, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional
-from typing import Sequence, Set, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Collection,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from allennlp.common.util import JsonDict
 
@@ -154,9 +168,7 @@ class Clusters(Kind):
         return scores
 
 
-def _rank(
-    mention: JsonDict, names: Set[Bounds], tokens: List[str], firsts: Set[int]
-) -> Tuple[bool, bool, int]:
+def _rank(mention: JsonDict, names: Set[Bounds], tokens: List[str], firsts: Set[int]) -> Tuple[bool, bool, int]:
     last = tokens[mention["end"]]
     is_proper_noun = last[0].isupper() and len(last) > 1 and mention["end"] not in firsts
     return (mention["start"], mention["end"]) in names, is_proper_noun, len(mention["text"])
@@ -165,7 +177,9 @@ def _rank(
 def _has_singletons(found: Iterable[Metrics]) -> bool:
     """Whether there are clusters of one mention: then some score differs without them."""
     return any(
-        value != metrics.get(f"{name}{WITHOUT_SINGLETONS}", value) for metrics in found for name, value in metrics.items()
+        value != metrics.get(f"{name}{WITHOUT_SINGLETONS}", value)
+        for metrics in found
+        for name, value in metrics.items()
     )
 
 

@@ -78,9 +78,9 @@ class MostFrequentRelation:
 def relation_baseline_scores(
     train: Sequence[Document], test: Sequence[Document], layer: str = "ner"
 ) -> Dict[str, float]:
-    """The scores on `test` of `MostFrequentRelation`, fitted to `train`, and with the prefix `counting_unrelated_` those
-    of its variant with `count_unrelated=True`: all that `RelationScores` yields. `layer` has the mentions; documents
-    without it, or without relations, are left out.
+    """The scores on `test` of `MostFrequentRelation`, fitted to `train`, and with the prefix `counting_unrelated_`
+    those of its variant with `count_unrelated=True`: all that `RelationScores` yields. `layer` has the mentions;
+    documents without it, or without relations, are left out.
 
     # Raises
 

@@ -69,11 +69,10 @@ class MostFrequentType:
                 free = end + 1
 
 
-def span_baseline_scores(
-    train: Sequence[Document], test: Sequence[Document], layer: str = "ner"
-) -> Dict[str, float]:
-    """The scores on `test` of `MostFrequentType`, fitted to `train`, and with the prefix `counting_unlabelled_` those of
-    its variant with `count_unlabelled=True`: `precision`, `recall` and `f1`. Documents without the layer are left out.
+def span_baseline_scores(train: Sequence[Document], test: Sequence[Document], layer: str = "ner") -> Dict[str, float]:
+    """The scores on `test` of `MostFrequentType`, fitted to `train`, and with the prefix `counting_unlabelled_` those
+    of its variant with `count_unlabelled=True`: `precision`, `recall` and `f1`. Documents without the layer are left
+    out.
 
     # Raises
 

@@ -19,8 +19,8 @@ _VARIANTS = {
 
 @Kind.register("spans")
 class Spans(Kind):
-    """Items are `Span`s; in the output `{start, end, text, char_start, char_end, label}`, with a `score` the probability
-    of exactly this span with this label. A document has a layer for each task."""
+    """Items are `Span`s; in the output `{start, end, text, char_start, char_end, label}`, with a `score` the
+    probability of exactly this span with this label. A document has a layer for each task."""
 
     singular, plural = "span", "spans"
     gives_spans = True

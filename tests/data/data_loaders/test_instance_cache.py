@@ -23,9 +23,9 @@ from hmtl.corpora.jsonl import JsonlCorpus
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.data_loaders.instance_cache import InstanceCache
 from hmtl.data.dataset_readers import DocumentReader
-from hmtl.tasks import CorefReader, RelationReader, TaggingReader
 from hmtl.document import read_jsonl, write_jsonl
 from hmtl.errors import UserError
+from hmtl.tasks import CorefReader, RelationReader, TaggingReader
 
 TASKS = ["coref", "emd", "ner", "relation"]
 
