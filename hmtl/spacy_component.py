@@ -212,13 +212,13 @@ class HMTLComponent(Pipe):
         self._predictor = HMTLPredictor.load(self._archive, cuda_device=self._cuda_device, with_scores=True)
         self._kinds = self._predictor.kinds
         self._tasks = {option: self._task(option) for option in _DEFAULTS}
-        wanted = {self._tasks[option]: attribute for option, attribute in self._optional.items()}
+        wanted: Dict[Optional[str], str] = {self._tasks[option]: name for option, name in self._optional.items()}
         others = {
             task: kind.attribute or task
             for task, kind in self._kinds.items()
             if not kind.gives_spans and kind.attribute not in self._optional
         }
-        self._attributes = {task: attribute for task, attribute in {**wanted, **others}.items() if task is not None}
+        self._attributes = {task: name for task, name in [*wanted.items(), *others.items()] if task is not None}
         try:
             set_extensions(None, None, others={name: self._kinds[task].name for task, name in others.items()})
         except UserError as error:

@@ -57,7 +57,7 @@ def set_extensions(
         if name is None:
             continue
         if not Doc.has_extension(name):
-            getter, setter = (partial(function, name=name, kind=kind) for function in (_values, _set_values))
+            getter, setter = partial(_values, name=name, kind=kind), partial(_set_values, name=name, kind=kind)
             Doc.set_extension(name, getter=getter, setter=setter)
         elif not only_free and not _is_ours(name, kind):
             advice = f"name ours otherwise by '{option}', or remove" if option else "remove"
@@ -78,7 +78,7 @@ def _is_ours(name: str, kind: str) -> bool:
 def _values(doc: Doc, name: str, kind: str) -> List[Any]:
     text = doc.text
 
-    def find(mention: Sequence[Any], first: int) -> Optional[Span]:
+    def find(first: int, mention: Sequence[Any]) -> Optional[Span]:
         bounds = _place(text, first, mention)
         return None if bounds is None else _span(doc, bounds)
 
@@ -91,10 +91,10 @@ def _set_values(doc: Doc, values: Iterable[Any], name: str, kind: str) -> None:
     _keep(doc, name, [keep(value, _mention) for value in values])
 
 
-def _restored(doc: Doc, name: str, kind: str, find: Callable[[Sequence[Any], int], Optional[Any]]) -> List[Any]:
-    """The values that a document has left; `find` takes a mention and the character that it counts from."""
+def _restored(doc: Doc, name: str, kind: str, find: Callable[[int, Sequence[Any]], Optional[Any]]) -> List[Any]:
+    """The values that a document has left; `find` takes a mention, and before it the character that it counts from."""
     restore = kind_of(kind).restored
-    values = (restore(row, partial(find, first=first)) for first, row in _rows(doc, name))
+    values = (restore(row, partial(find, first)) for first, row in _rows(doc, name))
     return [value for value in values if value is not None]
 
 
@@ -160,7 +160,7 @@ def _bare(doc: Doc, name: str, kind: str) -> List[Any]:
     """The values of a document with bounds that those of another can be compared with in place of spans."""
     place, text = _places(doc), doc.text
 
-    def find(mention: Sequence[Any], first: int) -> Optional[Bounds]:
+    def find(first: int, mention: Sequence[Any]) -> Optional[Bounds]:
         bounds = _place(text, first, mention)
         return None if bounds is None else place(bounds)
 

@@ -139,7 +139,18 @@ class Kind(Registrable):
     # What a head has found, and gold.
 
     def gold(self, metadata: Dict[str, Any]) -> Collection[Any]:
-        """The gold items of a row, by the metadata that its reader gave it."""
+        """The gold items of a row, by the metadata that its reader gave it.
+
+        # Raises
+
+        ConfigurationError
+            Where the metadata have none.
+        """
+        if self.name not in metadata:
+            raise ConfigurationError(
+                f"the metadata of the dataset reader have no gold '{self.name}', only {', '.join(sorted(metadata))}; "
+                "predictions of this kind need a reader that gives it"
+            )
         return metadata[self.name]
 
     def to_json(self, item: Any, row: TextRow, score: Any) -> Any:
@@ -231,7 +242,7 @@ class Kind(Registrable):
 
     def errors(self, num_examples: int) -> Analyser:
         """An analysis of errors, which keeps so many examples of each pattern."""
-        return LabelledErrors(self.plural, self.name, num_examples)
+        return LabelledErrors(self.plural, self.gold, num_examples)
 
     # spaCy's documents. A value stands for a row; kept in user data it is plain, with mentions as
     # [first character, end, text].

@@ -1,6 +1,6 @@
 """What the hierarchy asks of a head."""
 
-from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, Literal, Optional, Sequence, Set, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -109,7 +109,7 @@ class TaskHead(Head):
         raise NotImplementedError
 
 
-def span_tasks_for(task: str, reads: Mapping[str, List[str]], heads: Mapping[str, TaskHead]) -> List[str]:
+def span_tasks_for(task: str, reads: Dict[str, List[str]], heads: Dict[str, TaskHead]) -> List[str]:
     """The tasks whose spans a task that `reads_spans` gets: first those that it reads, directly or through others, the
     nearest first; then all others of the same scope, the highest first.
 

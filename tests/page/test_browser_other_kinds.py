@@ -23,7 +23,7 @@ def stances(*rows):
 
 
 def test_labels_of_sentences_are_badges_before_them(open_outputs):
-    page = open_outputs([stances(("for", (0, 2)), ("against", (3, 9)), ("both", (3, 13)))], LAYERS)
+    page = open_outputs([stances(("for", (0, 2)), ("against", (3, 10)), ("both", (3, 14)))], LAYERS)
     badges = page.locator(".text p").evaluate_all(
         "paragraphs => paragraphs.map(p => [...p.querySelectorAll('.badge')].map(badge => badge.textContent))"
     )

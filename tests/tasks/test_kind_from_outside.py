@@ -68,7 +68,7 @@ def run(fixtures, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def predictor(run):
-    return HMTLPredictor.load(run, with_scores=True)
+    return HMTLPredictor.load(run, weights_file=str(run / "best_mood.safetensors"), with_scores=True)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,8 @@ def test_json_has_a_label_and_a_probability_for_each_sentence(predictor, output,
 
 def test_annotate_writes_it_as_a_user_calls_it(run, text, types, tmp_path, capsys):
     (tmp_path / "a.jsonl").write_text(json.dumps(text))
-    main(["annotate", str(run), str(tmp_path / "a.jsonl"), "--html", str(tmp_path / "a.html")])
+    weights = ["--weights-file", str(run / "best_mood.safetensors")]
+    main(["annotate", str(run), str(tmp_path / "a.jsonl"), "--html", str(tmp_path / "a.html"), *weights])
     (line,) = capsys.readouterr().out.splitlines()
     assert [(row["label"], row["text"]) for row in json.loads(line)["mood"]] == types
     assert '"kinds":{"sentence_types":{"singular":"sentence type"' in (tmp_path / "a.html").read_text()
@@ -247,7 +248,8 @@ def test_spacy_has_it_as_an_extension_that_is_saved_and_scored(run):
 
 
 def test_the_server_answers_with_it_and_its_page_knows_its_nouns(predictor, text, types):
-    pytest.importorskip("fastapi", reason="hmtl[serve] is not installed")
+    for package in ("fastapi", "prometheus_client", "httpx"):
+        pytest.importorskip(package, reason=f"hmtl[serve] is not installed: no {package}")
     from fastapi.testclient import TestClient
 
     from hmtl.server.application import create_app

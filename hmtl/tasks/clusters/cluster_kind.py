@@ -148,7 +148,7 @@ class Clusters(Kind):
 
     def restored(self, kept: Dict[str, Any], find: Callable[[List[Any]], Optional[Any]]) -> Optional[DocCluster]:
         """Of several mentions two have to be left. A head that is gone gives way to the longest of the others."""
-        found = [find(mention) for mention in kept["mentions"]]
+        found: List[Any] = [find(mention) for mention in kept["mentions"]]
         left = [number for number, mention in enumerate(found) if mention is not None]
         if len(left) < min(2, len(found)):
             return None

@@ -16,19 +16,20 @@ class LabelledErrors:
 
     title : `str`
         What the items are.
-    gold_key : `str`
-        Where a row's metadata have the gold items.
+    gold : `Callable[[Dict[str, Any]], Collection[Any]]`
+        The gold items of a row, by its metadata.
     num_examples : `int`
         So many examples of each pattern are kept.
     """
 
-    def __init__(self, title: str, gold_key: str, num_examples: int) -> None:
+    def __init__(self, title: str, gold: Callable[[Dict[str, Any]], Collection[Any]], num_examples: int) -> None:
         self.sections = [Section(title, [CORRECT, TYPE, MISSED, SPURIOUS], num_examples, has_confusion=True)]
-        self._gold_key = gold_key
+        self._gold = gold
 
     def add(self, metadata: Dict[str, Any], predicted: Collection[Any]) -> None:
-        """Counts a row, a sentence or a document; an example of a document shows its first sentence."""
-        gold, found = ([tuple(item) for item in items] for items in (metadata[self._gold_key], predicted))
+        """Counts a row, whose metadata have a `doc_key` and, of a sentence, its number as `sentence` and its `tokens`,
+        of a document its `sentences`, of which an example shows the first."""
+        gold, found = ([tuple(item) for item in items] for items in (self._gold(metadata), predicted))
         if "tokens" not in metadata:
             metadata = {**metadata, "sentence": 0, "tokens": metadata["sentences"][0]}
         last = len(metadata["tokens"]) - 1
