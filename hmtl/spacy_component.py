@@ -24,19 +24,20 @@ from hmtl.spacy_extensions import (
     CLUSTERS,
     RELATIONS,
     DocCluster,
+    DocItem,
     DocRelation,
-    cluster_scores,
-    relation_scores,
+    doc_scores,
     set_extensions,
 )
-from hmtl.tasks.task_head import Layer
+from hmtl.tasks.kind import Kind
 from hmtl.text import tokens_by_sentence
 
-__all__ = ["DocCluster", "DocRelation", "HMTLComponent", "set_extensions"]
+__all__ = ["DocCluster", "DocItem", "DocRelation", "HMTLComponent", "set_extensions"]
 
-# What the options are called, what the task has to predict, and the task that a model need not have.
-_OPTIONS: Dict[str, Layer] = {"ents": "spans", "mentions": "spans", "relations": "relations", "clusters": "clusters"}
+# What the options are called, and the task that a model need not have. Those of spans come first; the others are for
+# kinds of prediction that have such an attribute.
 _DEFAULTS = {"ents": "ner", "mentions": "emd", "relations": "relation", "clusters": "coref"}
+_OF_SPANS = ("ents", "mentions")
 
 
 class HMTLComponent(Pipe):
@@ -49,7 +50,8 @@ class HMTLComponent(Pipe):
       has stay, and spans that overlap them are dropped, as spaCy's own components have it; so are spans that hold a
       blocked token;
     - `doc.spans["mentions"]`: spans of another task, with `attrs["scores"]`;
-    - `doc._.relations`, a `DocRelation` each, and `doc._.clusters`, a `DocCluster` each; see `hmtl.spacy_extensions`.
+    - `doc._.relations`, a `DocRelation` each, and `doc._.clusters`, a `DocCluster` each; see `hmtl.spacy_extensions`;
+    - `doc._.{task}` for each task of another kind of prediction, a `DocItem` each unless the kind says otherwise.
 
     Where a batch fails, its documents are tried one by one, so that the pipeline's error handler gets those alone that
     are to blame. `nlp.pipe(..., n_process=2)` works on CPUs: each process computes with one thread.
@@ -107,12 +109,14 @@ class HMTLComponent(Pipe):
         self.name = name
         self._overwrite_ents = overwrite_ents
         self._spans_key = spans_key
-        self._relations_attr = relations_attr
-        self._clusters_attr = clusters_attr
+        self._optional = {"relations": relations_attr, "clusters": clusters_attr}
         self._process = os.getpid()
         self._archive = Path(model)
         self._wanted = {"ents": ents, "mentions": mentions, "relations": relations, "clusters": clusters}
         self._tasks: Dict[str, Optional[str]] = {}
+        self._kinds: Dict[str, Kind] = {}
+        # Of tasks that become an extension, its name.
+        self._attributes: Dict[str, str] = {}
         self._save_model = save_model
         self._cuda_device = cuda_device
         self._sentencizer = Sentencizer()
@@ -144,7 +148,8 @@ class HMTLComponent(Pipe):
         - `relations_...`: the same, where both arguments have to be right, and `relations_last_tokens_f`, where their
           last tokens have to; see `RelationScores`;
         - `clusters_p`, `clusters_r`, `clusters_f`, the averages of MUC, B-cubed and CEAF-phi4, and each score by
-          itself, such as `clusters_muc_f`; see `CoreferenceScores`.
+          itself, such as `clusters_muc_f`; see `CoreferenceScores`;
+        - `{task}_...` of each task of another kind, see `Kind.doc_scores`.
         """
         examples = list(examples)
         validate_examples(examples, "HMTLComponent.score")
@@ -164,10 +169,8 @@ class HMTLComponent(Pipe):
                     allow_overlap=True,
                 )
             )
-        if self._tasks["relations"] is not None:
-            scores.update(relation_scores(examples, self._relations_attr))
-        if self._tasks["clusters"] is not None:
-            scores.update(cluster_scores(examples, self._clusters_attr))
+        for task, attribute in self._attributes.items():
+            scores.update(doc_scores(examples, attribute, self._kinds[task].name))
         return scores
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
@@ -206,19 +209,32 @@ class HMTLComponent(Pipe):
 
     def _load(self) -> HMTLPredictor:
         self._predictor = HMTLPredictor.load(self._archive, cuda_device=self._cuda_device, with_scores=True)
-        self._tasks = {option: self._task(option, self._predictor.layers) for option in _OPTIONS}
+        self._kinds = self._predictor.kinds
+        self._tasks = {option: self._task(option) for option in _DEFAULTS}
+        wanted: Dict[Optional[str], str] = {self._tasks[option]: name for option, name in self._optional.items()}
+        others = {
+            task: kind.attribute or task
+            for task, kind in self._kinds.items()
+            if not kind.gives_spans and kind.attribute not in self._optional
+        }
+        self._attributes = {task: name for task, name in [*wanted.items(), *others.items()] if task is not None}
+        try:
+            set_extensions(None, None, others={name: self._kinds[task].name for task, name in others.items()})
+        except UserError as error:
+            raise UserError(f"the component '{self.name}': {error}") from error
         return self._predictor
 
-    def _task(self, option: str, layers: Dict[str, Layer]) -> Optional[str]:
+    def _task(self, option: str) -> Optional[str]:
         """The task of an option, or `None` where the model lacks the usual one."""
-        task, layer = self._wanted[option], _OPTIONS[option]
-        if task is None or layers.get(task) == layer:
+        task = self._wanted[option]
+        fitting = [name for name, kind in self._kinds.items() if _fits(option, kind)]
+        if task is None or task in fitting:
             return task
         if task == _DEFAULTS[option]:
             return None
-        fitting = ", ".join(name for name, kind in layers.items() if kind == layer) or "none"
         raise UserError(
-            f"the component '{self.name}': the model has no task '{task}' for '{option}'; it has: {fitting}"
+            f"the component '{self.name}': the model has no task '{task}' for '{option}'; "
+            f"it has: {', '.join(fitting) or 'none'}"
         )
 
     def _write_archive(self, target: Path) -> None:
@@ -277,7 +293,7 @@ class HMTLComponent(Pipe):
         def span(row: JsonDict) -> Span:
             return Span(doc, tokens[row["start"]].i, tokens[row["end"]].i + 1, label=row.get("label", ""))
 
-        ents, mentions, relations, clusters = (self._tasks[option] for option in _OPTIONS)
+        ents, mentions = (self._tasks[option] for option in _OF_SPANS)
         if ents is not None:
             self._set_ents(doc, [span(row) for row in output[ents]])
         if mentions is not None:
@@ -286,14 +302,9 @@ class HMTLComponent(Pipe):
             doc.spans[self._spans_key] = SpanGroup(
                 doc, name=self._spans_key, spans=[span(row) for row in rows], attrs={"scores": scores}
             )
-        if relations is not None:
-            found = [
-                DocRelation(row["label"], span(row["arg1"]), span(row["arg2"]), row.get("score"))
-                for row in output[relations]
-            ]
-            doc._.set(self._relations_attr, found)
-        if clusters is not None:
-            doc._.set(self._clusters_attr, [_cluster(rows, [span(row) for row in rows]) for rows in output[clusters]])
+        for task, attribute in self._attributes.items():
+            value = self._kinds[task].doc_value
+            doc._.set(attribute, [value(row, span) for row in output[task]])
 
     def _set_ents(self, doc: Doc, found: List[Span]) -> None:
         """Sets the entities; of those that were there, as `overwrite_ents` has it. Other tokens are outside."""
@@ -308,9 +319,8 @@ class HMTLComponent(Pipe):
         doc.set_ents(sorted([*kept, *new]), blocked=[doc[number : number + 1] for number in blocked])
 
 
-def _cluster(rows: List[JsonDict], mentions: List[Span]) -> DocCluster:
-    (head,) = [mention for row, mention in zip(rows, mentions) if row.get("head")]
-    return DocCluster(head, mentions, [row.get("score") for row in rows])
+def _fits(option: str, kind: Kind) -> bool:
+    return kind.gives_spans if option in _OF_SPANS else kind.attribute == option
 
 
 # Importing the module is enough to read documents that were saved. Where the names are taken, a component says so.

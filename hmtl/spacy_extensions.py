@@ -1,49 +1,39 @@
-"""Relations and clusters of spaCy's documents: `doc._.relations` and `doc._.clusters`.
+"""What an `HMTL` model finds, in spaCy's documents: `doc._.relations`, `doc._.clusters`, and `doc._.{task}` for tasks
+of other kinds of prediction.
 
-Both can be read and set. They are kept in `doc.user_data` as plain values under a key of the form that spaCy uses for
+They can be read and set. They are kept in `doc.user_data` as plain values under a key of the form that spaCy uses for
 extensions of spans, so that they go wherever its user data go, and `Doc.from_docs` and
 `span.as_doc(copy_user_data=True)` move them along with their text. Each mention is kept with its characters and its
-text: one that another document no longer has is left out there, with the relations that name it, and so is a cluster of
-several of which one is left.
+text: one that another document no longer has is left out there, with what cannot be without it, such as the relations
+that name it and a cluster of several of which one is left. What the values are, the kind says (`Kind.doc_value`).
 """
 
 from functools import partial
 from itertools import accumulate
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from hmtl.document import Bounds
 from hmtl.errors import UserError
-from hmtl.metrics import CoreferenceScores, LabelledF1
+from hmtl.tasks.clusters.cluster_kind import DocCluster
+from hmtl.tasks.kind import DocItem, kind_of
+from hmtl.tasks.relations.relation_kind import DocRelation
+
+__all__ = ["DocCluster", "DocItem", "DocRelation", "cluster_scores", "doc_scores", "relation_scores", "set_extensions"]
 
 RELATIONS, CLUSTERS = "relations", "clusters"
 
 # `spacy.tokens.underscore` has it in its keys: ("._.", name, char_start, char_end).
 _MARK, _PREFIX = "._.", "hmtl_"
-_NUMBERS = {"precision": "p", "recall": "r", "f1": "f"}
-
-
-class DocRelation(NamedTuple):
-    """A relation, with its probability."""
-
-    label: str
-    arg1: Span
-    arg2: Span
-    score: Optional[float] = None
-
-
-class DocCluster(NamedTuple):
-    """Mentions of one thing, the one that names it best (see `mark_heads`), and the probability of each one's link."""
-
-    head: Span
-    mentions: List[Span]
-    scores: List[Optional[float]]
 
 
 def set_extensions(
-    relations: Optional[str] = RELATIONS, clusters: Optional[str] = CLUSTERS, only_free: bool = False
+    relations: Optional[str] = RELATIONS,
+    clusters: Optional[str] = CLUSTERS,
+    only_free: bool = False,
+    others: Optional[Mapping[str, str]] = None,
 ) -> None:
     """Makes `doc._.relations` and `doc._.clusters`, or the same by other names. A component does so itself; documents
     that were saved under other names need it.
@@ -54,74 +44,58 @@ def set_extensions(
         The names; `None` for none.
     only_free : `bool`, optional (default = `False`)
         Whether to leave names alone that are taken.
+    others : `Mapping[str, str]`, optional (default = none)
+        The names of further extensions, which are those of tasks, and the kind of prediction of each.
 
     # Raises
 
     UserError
         Where an extension of another's has the name.
     """
-    for name, getter, setter, option in (
-        (relations, _relations, _set_relations, "relations_attr"),
-        (clusters, _clusters, _set_clusters, "clusters_attr"),
-    ):
+    wanted = [(relations, RELATIONS, "relations_attr"), (clusters, CLUSTERS, "clusters_attr")]
+    for name, kind, option in [*wanted, *((name, kind, "") for name, kind in (others or {}).items())]:
         if name is None:
             continue
         if not Doc.has_extension(name):
-            Doc.set_extension(name, getter=partial(getter, name=name), setter=partial(setter, name=name))
-        elif not only_free and not _is_ours(name, getter):
+            getter, setter = partial(_values, name=name, kind=kind), partial(_set_values, name=name, kind=kind)
+            Doc.set_extension(name, getter=getter, setter=setter)
+        elif not only_free and not _is_ours(name, kind):
+            advice = f"name ours otherwise by '{option}', or remove" if option else "remove"
             raise UserError(
-                f"spaCy's documents already have an extension '{name}' of another's; name ours otherwise by "
-                f"'{option}', or remove the other (Doc.remove_extension('{name}'))"
+                f"spaCy's documents already have an extension '{name}' of another's; {advice} the other "
+                f"(Doc.remove_extension('{name}'))"
             )
 
 
-def _is_ours(name: str, getter: Callable) -> bool:
-    existing = getattr(Doc.get_extension(name)[2], "func", None)
+def _is_ours(name: str, kind: str) -> bool:
+    existing = Doc.get_extension(name)[2]
+    function, arguments = getattr(existing, "func", None), getattr(existing, "keywords", {})
     # By name: the module may have been loaded anew.
-    return (getattr(existing, "__module__", None), getattr(existing, "__qualname__", None)) == (
-        getter.__module__,
-        getter.__qualname__,
-    )
+    names = (getattr(function, "__module__", None), getattr(function, "__qualname__", None), arguments.get("kind"))
+    return names == (_values.__module__, _values.__qualname__, kind)
 
 
-def _relations(doc: Doc, name: str) -> List[DocRelation]:
-    return [
-        DocRelation(label, _span(doc, arg1), _span(doc, arg2), score)
-        for label, arg1, arg2, score in _kept_relations(doc, name)
-    ]
+def _values(doc: Doc, name: str, kind: str) -> List[Any]:
+    text = doc.text
+
+    def find(first: int, mention: Sequence[Any]) -> Optional[Span]:
+        bounds = _place(text, first, mention)
+        return None if bounds is None else _span(doc, bounds)
+
+    return _restored(doc, name, kind, find)
 
 
-def _set_relations(doc: Doc, relations: Iterable[Union[DocRelation, Sequence[Any]]], name: str) -> None:
-    """Takes a `DocRelation` each, or `(label, arg1, arg2)`."""
-    rows = []
-    for relation in relations:
-        label, arg1, arg2, score = DocRelation(*relation)
-        rows.append({"label": label, "arg1": _mention(arg1), "arg2": _mention(arg2), "score": score})
-    _keep(doc, name, rows)
+def _set_values(doc: Doc, values: Iterable[Any], name: str, kind: str) -> None:
+    """Takes what the kind's `kept` takes."""
+    keep = kind_of(kind).kept
+    _keep(doc, name, [keep(value, _mention) for value in values])
 
 
-def _clusters(doc: Doc, name: str) -> List[DocCluster]:
-    clusters = []
-    for head, mentions, scores in _kept_clusters(doc, name):
-        spans = [_span(doc, bounds) for bounds in mentions]
-        clusters.append(DocCluster(spans[head], spans, scores))
-    return clusters
-
-
-def _set_clusters(doc: Doc, clusters: Iterable[Union[DocCluster, Sequence[Span]]], name: str) -> None:
-    """Takes a `DocCluster` each, or a list of mentions, of which the first is the head."""
-    rows = []
-    for cluster in clusters:
-        if not isinstance(cluster, DocCluster):
-            cluster = DocCluster(cluster[0], list(cluster), [None] * len(cluster))
-        rows.append(
-            {
-                "head": cluster.mentions.index(cluster.head),
-                "mentions": [_mention(mention) for mention in cluster.mentions],
-                "scores": list(cluster.scores),
-            }
-        )
-    _keep(doc, name, rows)
+def _restored(doc: Doc, name: str, kind: str, find: Callable[[int, Sequence[Any]], Optional[Any]]) -> List[Any]:
+    """The values that a document has left; `find` takes a mention, and before it the character that it counts from."""
+    restore = kind_of(kind).restored
+    values = (restore(row, partial(find, first)) for first, row in _rows(doc, name))
+    return [value for value in values if value is not None]
 
 
 def _keep(doc: Doc, name: str, rows: List[Dict[str, Any]]) -> None:
@@ -156,30 +130,6 @@ def _place(text: str, first: int, mention: Sequence[Any]) -> Optional[Bounds]:
     return (start, end) if start >= 0 and text[start:end] == covered else None
 
 
-def _kept_relations(doc: Doc, name: str) -> Iterator[Tuple[str, Bounds, Bounds, Optional[float]]]:
-    text = doc.text
-    for first, row in _rows(doc, name):
-        arg1, arg2 = _place(text, first, row["arg1"]), _place(text, first, row["arg2"])
-        if arg1 is not None and arg2 is not None:
-            yield row["label"], arg1, arg2, row["score"]
-
-
-def _kept_clusters(doc: Doc, name: str) -> Iterator[Tuple[int, List[Bounds], List[Optional[float]]]]:
-    """The number of the head, the mentions and their scores."""
-    text = doc.text
-    for first, row in _rows(doc, name):
-        places = [_place(text, first, mention) for mention in row["mentions"]]
-        left = [number for number, place in enumerate(places) if place is not None]
-        if len(left) < min(2, len(places)):
-            continue
-        mentions = [place for place in places if place is not None]
-        if row["head"] in left:
-            head = left.index(row["head"])
-        else:
-            head = max(range(len(mentions)), key=lambda number: mentions[number][1] - mentions[number][0])
-        yield head, mentions, [row["scores"][number] for number in left]
-
-
 def _span(doc: Doc, bounds: Bounds) -> Span:
     # Tokens may have been merged.
     span = doc.char_span(*bounds, alignment_mode="expand")
@@ -188,46 +138,33 @@ def _span(doc: Doc, bounds: Bounds) -> Span:
 
 
 def relation_scores(examples: Iterable[Example], name: str) -> Dict[str, Any]:
-    """`{name}_p`, `_r`, `_f` and `_per_type` of relations whose arguments are right, and `_last_tokens_f` of those
-    whose arguments end where they should; `None` where no reference document has relations."""
-    metric, by_last_tokens = LabelledF1(), LabelledF1()
-    annotated = [example for example in examples if _keys(example.reference, name)]
-    for example in annotated:
-        rows = []
-        for doc in (example.predicted, example.reference):
-            place = _places(doc)
-            rows.append([(place(arg1), place(arg2), label) for label, arg1, arg2, _ in _kept_relations(doc, name)])
-        metric(rows[:1], rows[1:])
-        by_last_tokens(*([[(arg1[1], arg2[1], label) for arg1, arg2, label in side]] for side in rows))
-    if not annotated:
-        return dict.fromkeys(f"{name}_{part}" for part in ("p", "r", "f", "per_type", "last_tokens_f"))
-    return {
-        **{f"{name}_{_NUMBERS[number]}": value for number, value in metric.get_metric().items()},
-        f"{name}_per_type": {
-            label: {short: scores[number] for number, short in _NUMBERS.items()}
-            for label, scores in metric.by_label().items()
-        },
-        f"{name}_last_tokens_f": by_last_tokens.get_metric()["f1"],
-    }
+    """`doc_scores` of relations; see `Relations.doc_scores`."""
+    return doc_scores(examples, name, RELATIONS)
 
 
 def cluster_scores(examples: Iterable[Example], name: str) -> Dict[str, Any]:
-    """The numbers of `CoreferenceScores`, `{name}_p`, `{name}_muc_f` and so on; `None` where no reference document has
-    clusters."""
-    metric = CoreferenceScores()
+    """`doc_scores` of clusters; see `Clusters.doc_scores`."""
+    return doc_scores(examples, name, CLUSTERS)
+
+
+def doc_scores(examples: Iterable[Example], name: str, kind: str) -> Dict[str, Any]:
+    """The scores that a kind of prediction has, of the extension of that name; `None` each where no reference document
+    has it."""
     annotated = [example for example in examples if _keys(example.reference, name)]
-    for example in annotated:
-        sides = []
-        for doc in (example.predicted, example.reference):
-            place = _places(doc)
-            sides.append([[place(mention) for mention in mentions] for _, mentions, _ in _kept_clusters(doc, name)])
-        metric(sides[:1], sides[1:])
-    scores = {}
-    for key, value in metric.get_metric().items():
-        prefix, _, number = key.rpartition("_") if "_" in key else ("", "", key)
-        if number in _NUMBERS:
-            scores["_".join(part for part in (name, prefix, _NUMBERS[number]) if part)] = value if annotated else None
-    return scores
+    pairs = ((_bare(example.predicted, name, kind), _bare(example.reference, name, kind)) for example in annotated)
+    scores = kind_of(kind).doc_scores(pairs, name)
+    return scores if annotated else dict.fromkeys(scores)
+
+
+def _bare(doc: Doc, name: str, kind: str) -> List[Any]:
+    """The values of a document with bounds that those of another can be compared with in place of spans."""
+    place, text = _places(doc), doc.text
+
+    def find(first: int, mention: Sequence[Any]) -> Optional[Bounds]:
+        bounds = _place(text, first, mention)
+        return None if bounds is None else place(bounds)
+
+    return _restored(doc, name, kind, find)
 
 
 def _places(doc: Doc) -> Callable[[Bounds], Bounds]:

@@ -4,7 +4,6 @@ import argparse
 import json
 import shutil
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
@@ -51,7 +50,7 @@ def _print_runs(arguments: argparse.Namespace) -> None:
         for directory in directories:
             _write_curves(directory)
     if arguments.json:
-        print(json.dumps([asdict(run) for run in runs], indent=2))
+        print(json.dumps([run.to_json() for run in runs], indent=2))
     else:
         width = shutil.get_terminal_size((120, 24)).columns
         print(visible_lines(side_by_side(runs, width=width, all_options=arguments.all)))

@@ -22,6 +22,16 @@ def visible_lines(text: str) -> str:
     return text if text.isprintable() else re.sub(r"[^\n\t]+", lambda part: visible(part[0]), text)
 
 
+def on_one_line(text: str) -> str:
+    """The text on one line, with what would act on a terminal as escapes."""
+    return " ".join(visible_words(text).split())
+
+
+def visible_words(text: str) -> str:
+    """The text with its white space, and what else would act on a terminal as escapes."""
+    return re.sub(r"\S+", lambda word: visible(word[0]), text)
+
+
 def _acts(character: str) -> bool:
     return unicodedata.category(character) in _NOT_SHOWN or character in _DIRECTIONS
 

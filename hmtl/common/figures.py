@@ -1,6 +1,7 @@
 """The F1 figures of a task, by the names of their metrics, and what tables call them; most tasks have the first alone.
 
-Of relations there are three, which `RelationScores` describes.
+Of relations there are three, which `RelationScores` describes. A kind of prediction may have others (`Kind.figures`),
+which an evaluation then names in its record.
 """
 
 from typing import Any, Dict, Mapping
@@ -13,14 +14,15 @@ FIGURES = {STRICT: "f1", LAST_TOKENS: "last tokens", TYPED: "typed"}
 _OF_EARLIER_VERSIONS = "f1_sentences_with_relations"
 
 
-def figures_of(metrics: Mapping[str, Any]) -> Dict[str, float]:
-    """The figures among the metrics of a task, in the order of `FIGURES`; records of earlier versions have one that
+def figures_of(metrics: Mapping[str, Any], figures: Mapping[str, str] = FIGURES) -> Dict[str, float]:
+    """The figures among the metrics of a task, in the order of `figures`; records of earlier versions have one that
     they called otherwise."""
     if _OF_EARLIER_VERSIONS in metrics:
         return {LAST_TOKENS: metrics["f1"]}
-    return {name: metrics[name] for name in FIGURES if metrics.get(name) is not None}
+    return {name: metrics[name] for name in figures if metrics.get(name) is not None}
 
 
-def in_words(metrics: Mapping[str, Any]) -> str:
-    """The figures times 100, the first as F1, the others by their names."""
-    return ", ".join(f"{'F1' if n == STRICT else FIGURES[n]} {100 * x:.2f}" for n, x in figures_of(metrics).items())
+def in_words(metrics: Mapping[str, Any], figures: Mapping[str, str] = FIGURES) -> str:
+    """The figures times 100, `f1` as F1, the others by their titles."""
+    found = figures_of(metrics, figures)
+    return ", ".join(f"{'F1' if name == STRICT else figures[name]} {100 * value:.2f}" for name, value in found.items())

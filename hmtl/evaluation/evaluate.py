@@ -4,7 +4,7 @@ import os
 import platform
 import time
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple, Union, cast
@@ -16,46 +16,27 @@ from allennlp.data import DataLoader
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 
 from hmtl.common.archives import read_config
-from hmtl.common.figures import FIGURES, LAST_TOKENS, STRICT, TYPED, figures_of
+from hmtl.common.figures import FIGURES, STRICT
 from hmtl.common.file_names import BEST, CONFIG_NAME
 from hmtl.common.files import write_json
 from hmtl.common.tables import aligned
 from hmtl.common.weights import all_weights, load_into
 from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.data.dataset_readers import CorefReader, DocumentReader, RelationReader, TaggingReader
-from hmtl.data.dataset_readers.tagging import flat_spans_of
+from hmtl.data.dataset_readers import DocumentReader
 from hmtl.document import Document
 from hmtl.errors import DataError, UserError
-from hmtl.evaluation.baselines import baseline_scores
 from hmtl.metrics import LabelledF1
-from hmtl.metrics.coreference_scores import WITHOUT_SINGLETONS, Singletons
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.runs.run_directory import BEST_OVERALL, RunDirectory, best_stem, best_weights_name, is_best_for
 from hmtl.runs.summaries import validation_metric
+from hmtl.tasks.baselines import Baseline
+from hmtl.tasks.kind import Kind
 from hmtl.tasks.task_head import TaskHead
 from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.findable_gold import FindableGold, findable_gold
 from hmtl.version import VERSION
 
 Metrics = Dict[str, float]
-
-# The table has this figure, too, where there are clusters of one mention.
-_WITHOUT_SINGLETONS = f"{STRICT}{WITHOUT_SINGLETONS}"
-
-_TITLES = {**FIGURES, _WITHOUT_SINGLETONS: "without singletons"}
-
-# The F1 scores of coreference that the notes list, by their usual names; averages are those of the first three.
-_COREFERENCE_F1 = {
-    "MUC": "muc_f1",
-    "B-cubed": "b_cubed_f1",
-    "CEAF-phi4": "ceaf_f1",
-    "CEAF-phi3": "ceaf_m_f1",
-    "BLANC": "blanc_f1",
-    "LEA": "lea_f1",
-    "mentions": "mention_f1",
-}
-
-_READERS_WITH_BASELINE = (TaggingReader, RelationReader, CorefReader)
 
 
 @dataclass
@@ -75,14 +56,6 @@ class TaskScores:
     metrics: Metrics
     seconds: float
     by_label: Optional[Dict[str, Metrics]] = None
-
-
-@dataclass
-class Baseline:
-    """What a task's baseline scored: its description, and `precision`, `recall`, `f1` and the like."""
-
-    description: str
-    metrics: Metrics
 
 
 @dataclass
@@ -113,6 +86,8 @@ class Evaluation:
         By task; tasks without one are left out.
     findable : `Dict[str, FindableGold]`
         By task, how much of the gold its head could find at all; tasks whose head does not say are left out.
+    kinds : `Dict[str, Kind]`
+        By task, the kind of its predictions, which knows what the table has of it.
     seconds : `float`
         The time of the whole evaluation.
     """
@@ -130,6 +105,7 @@ class Evaluation:
     scores: Dict[str, Dict[str, TaskScores]] = field(default_factory=dict)
     baselines: Dict[str, Baseline] = field(default_factory=dict)
     findable: Dict[str, FindableGold] = field(default_factory=dict)
+    kinds: Dict[str, Kind] = field(default_factory=dict)
     seconds: float = 0.0
 
     def table(self) -> str:
@@ -139,7 +115,8 @@ class Evaluation:
         """
         figures = {task: self._figures(task) for task in self.tasks}
         columns = [(task, name) for task in self.tasks for name in figures[task]]
-        titles = [f"{task} {_TITLES[name]}" if len(figures[task]) > 1 else task for task, name in columns]
+        # One figure alone is F1 unless its title says otherwise.
+        titles = [task if [*figures[task]] == [STRICT] else f"{task} {figures[task][name]}" for task, name in columns]
         rows = [["", *titles]]
         for weights, by_task in self.scores.items():
             rows.append(
@@ -149,27 +126,20 @@ class Evaluation:
             of_task = {task: getattr(self.baselines.get(task), "metrics", {}) for task in self.tasks}
             rows.append(["baseline", *(_percent(of_task[task], name) for task, name in columns)])
         seconds = {task: sum(row[task].seconds for row in self.scores.values()) for task in self.tasks}
-        first = [name == figures[task][0] for task, name in columns]
+        first = [name == next(iter(figures[task])) for task, name in columns]
         rows.append(["seconds", *(f"{seconds[task]:.1f} " * is_first for (task, _), is_first in zip(columns, first))])
         given = f", gold mentions given to {', '.join(self.gold_mentions)}" if self.gold_mentions else ""
         title = f"{self.run}: {self.split} F1 x 100{given}"
         return "\n".join([title, "", aligned(rows, numbers=True), "", *self._notes()])
 
-    def _figures(self, task: str) -> List[str]:
-        """The names of the F1 metrics that the table has of a task."""
-        found = {name for by_task in self.scores.values() for name in figures_of(by_task[task].metrics)}
-        figures = [name for name in FIGURES if name in found] or [STRICT]
-        return [*figures, _WITHOUT_SINGLETONS] if self._has_singletons(task) else figures
+    def _figures(self, task: str) -> Dict[str, str]:
+        """The metrics that the table has of a task, and their titles."""
+        baseline = self.baselines[task].metrics if task in self.baselines else None
+        return self.kinds[task].columns([*self._metrics(task).values()], baseline)
 
-    def _has_singletons(self, task: str) -> bool:
-        """Whether there are clusters of one mention: then some score differs without them."""
-        found = [by_task[task].metrics for by_task in self.scores.values()]
-        found += [self.baselines[task].metrics] if task in self.baselines else []
-        return any(
-            value != metrics.get(f"{name}{WITHOUT_SINGLETONS}", value)
-            for metrics in found
-            for name, value in metrics.items()
-        )
+    def _metrics(self, task: str) -> Dict[str, Metrics]:
+        """The metrics of a task by the name of the weights."""
+        return {weights: by_task[task].metrics for weights, by_task in self.scores.items()}
 
     def _notes(self) -> Iterator[str]:
         if any(is_best_for(weights, task) for weights in self.scores for task in self.tasks):
@@ -177,45 +147,25 @@ class Evaluation:
             chosen = f" by f1 ({', '.join(others)})" if others else " by f1"
             yield f"* the weights that were best for the task in validation,{chosen}"
         for task in self.tasks:
-            figures = self._figures(task)
-            if LAST_TOKENS in figures:
-                yield from (f"{task} {_TITLES[name]}: {_WHAT_COUNTS[name]}" for name in figures)
-            yield from self._coreference_notes(task)
+            best = [weights for weights in self.scores if is_best_for(weights, task)]
+            yield from self.kinds[task].notes(task, self._figures(task), self._metrics(task), best)
         for task, baseline in self.baselines.items():
             yield f"baseline of {task}: {baseline.description}"
         yield from self._findable_notes()
-
-    def _coreference_notes(self, task: str) -> Iterator[str]:
-        if not any("muc_f1" in by_task[task].metrics for by_task in self.scores.values()):
-            return
-        yield f"{task}: the average F1 of MUC, B-cubed and CEAF-phi4"
-        if self._has_singletons(task):
-            yield f"{task} {_TITLES[_WITHOUT_SINGLETONS]}: the same without clusters of one mention, on both sides"
-        for weights, by_task in self.scores.items():
-            if is_best_for(weights, task):
-                shown = (f"{name} {100 * by_task[task].metrics[key]:.2f}" for name, key in _COREFERENCE_F1.items())
-                yield f"{task}, F1 of {weights}: {', '.join(shown)}"
 
     def _findable_notes(self) -> Iterator[str]:
         for task, found in self.findable.items():
             yield f"{task}: {found}"
 
     def write(self, path: Union[str, os.PathLike]) -> None:
-        """Writes all of it as JSON; the file appears only once it is complete."""
-        write_json(path, asdict(self))
+        """Writes all of it as JSON; the file appears only once it is complete.
 
-
-# Of relations: what is right, and of how many gold relations.
-_WHAT_COUNTS = {
-    STRICT: "both spans and the type are right, of all gold relations",
-    LAST_TOKENS: (
-        "the last tokens of both arguments and the type are right (as in the paper), of all gold relations, those "
-        "alike in these once"
-    ),
-    TYPED: (
-        "both spans, their entity types and the type are right, of the gold relations in sentences with gold mentions"
-    ),
-}
+        For tasks whose kind has other figures than those of `hmtl.common.figures`, `figures` says what they are called.
+        """
+        record = {name: value for name, value in asdict(replace(self, kinds={})).items() if name != "kinds"}
+        figures = {task: dict(kind.figures) for task, kind in self.kinds.items()}
+        own = {task: titles for task, titles in figures.items() if not titles.keys() <= FIGURES.keys()}
+        write_json(path, {**record, **({"figures": own} if own else {})})
 
 
 @dataclass
@@ -355,6 +305,7 @@ def evaluate_run(
             validation_metric={task: validation_metric(run.directory, task) for task in tasks},
             device=_describe(device),
             versions=versions(),
+            kinds={task: run.model.head(task).kind for task in tasks},
         )
         for task in tasks:
             found = findable_gold(run.model, loader, task)
@@ -403,10 +354,12 @@ def given_gold_mentions(model: HMTL, enabled: bool = True) -> Iterator[List[str]
 
 @contextmanager
 def counted_by(metric: LabelledF1, head: TaskHead) -> Iterator[None]:
-    """For as long as it is open, `metric` counts what the head predicts, spans or relations, against the gold ones."""
+    """For as long as it is open, `metric` counts what the head predicts, labelled items, against the gold ones."""
+
+    kind = head.kind
 
     def count(_: torch.nn.Module, args: Tuple[Any, ...], fields: Dict[str, Any], output: Dict[str, Any]) -> None:
-        metric(output["predictions"], [row[head.predicts] for row in fields["metadata"]])
+        metric(output["predictions"], [kind.gold(row) for row in fields["metadata"]])
 
     hook = head.register_forward_hook(count, with_kwargs=True)
     try:
@@ -420,90 +373,41 @@ def gold_documents(reader: DocumentReader, path: str, only_targets: bool = False
 
     The reader's options are honoured: a tagger's documents are sentences with all spans of one layer (with
     `only_targets`, those that are left in training, where none may overlap), those of relations are the sentences that
-    it keeps, those of coreference have merged clusters.
+    it keeps, those of coreference have merged clusters; see `DocumentReader.gold_documents`.
     """
-    documents = (part for document in reader.corpus.documents(path) for part in _parts(reader, document, only_targets))
-    return islice(documents, reader.max_instances)
-
-
-def _parts(reader: DocumentReader, document: Document, only_targets: bool) -> Iterator[Document]:
-    spans = {layer: document.spans_by_sentence(layer) for layer in document.spans}
-    relations = document.relations_by_sentence()
-    for instance in reader.instances(document):
-        gold = instance["metadata"].metadata  # type: ignore[attr-defined]
-        if isinstance(reader, TaggingReader):
-            kept = flat_spans_of(gold) if only_targets else gold["spans"]
-            yield Document(document.doc_key, [gold["tokens"]], {reader.layer: kept})
-        elif isinstance(reader, RelationReader):
-            number = gold["sentence"]
-            mentions = {layer: by_sentence[number] for layer, by_sentence in spans.items()}
-            yield Document(document.doc_key, [gold["tokens"]], mentions, relations[number])
-        else:
-            yield Document(document.doc_key, gold["sentences"], clusters=gold["clusters"])
+    documents = reader.corpus.documents(path)
+    parts = (part for document in documents for part in reader.gold_documents(document, only_targets))
+    return islice(parts, reader.max_instances)
 
 
 def _baselines(run: Run, evaluation: Evaluation) -> Dict[str, Baseline]:
     found = {}
     for task, path in evaluation.train_data_path.items():
         train_reader, reader = run.train_reader.readers[task].inner, run.reader.readers[task].inner
-        if not (isinstance(train_reader, DocumentReader) and isinstance(reader, _READERS_WITH_BASELINE)):
+        if not (isinstance(train_reader, DocumentReader) and isinstance(reader, DocumentReader)):
             continue
         try:
-            train = list(gold_documents(train_reader, path, only_targets=True))
-        except DataError as error:
-            raise UserError(f"{error} (training data, for the baselines: --no-baselines does without)") from error
-        test = list(gold_documents(reader, evaluation.data_path[task]))
-        singletons = cast(Singletons, getattr(run.model.heads[task], "singletons", "count"))
-        baseline = _baseline(reader, train, test, task in evaluation.gold_mentions, singletons)
+            train = _training_documents(train_reader, path)
+            test = list(gold_documents(reader, evaluation.data_path[task]))
+        except NotImplementedError:
+            continue
+        baseline = evaluation.kinds[task].baseline(reader, run.model.head(task), train, test)
         if baseline is not None:
             found[task] = baseline
     return found
 
 
-def _baseline(
-    reader: DocumentReader,
-    train: List[Document],
-    test: List[Document],
-    gold_mentions: bool,
-    singletons: Singletons,
-) -> Optional[Baseline]:
-    """The better one of the variants of the task's baseline; `None` where the documents have no mentions to relate."""
-    if isinstance(reader, TaggingReader):
-        variants = {
-            "": "each string labelled in training gets its most frequent label",
-            "counting_unlabelled_": "each string labelled at least as often as not in training gets its usual label",
-        }
-        scores = baseline_scores("tagging", train, test, reader.layer)
-    elif isinstance(reader, RelationReader):
-        layers = [name for name in reader.mention_layers if all(name in document.spans for document in train + test)]
-        if not layers:
-            return None
-        given = f"given the gold '{layers[0]}' mentions and types, "
-        variants = {
-            "": given + "each pair gets the most frequent relation of its types in training",
-            "counting_unrelated_": given + "each pair gets the relation that most pairs of its types have in training",
-        }
-        scores = baseline_scores("relation", train, test, layers[0])
-    else:
-        variants = {"": "exact match of strings that were mentions in training"}
-        if gold_mentions:
-            variants = {"gold_mentions_": "given the gold mentions, exact match of their strings"}
-        scores = baseline_scores("coref", train, test, singletons=singletons)
-    better = max(variants, key=lambda prefix: scores[f"{prefix}f1"])
-    return Baseline(variants[better], _variant(scores, better))
-
-
-def _variant(scores: Metrics, prefix: str) -> Metrics:
-    """The scores of one variant, under their own names; `""` is the variant whose names have no prefix."""
-    prefixes = ("counting_unlabelled_", "counting_unrelated_", "gold_mentions_")
-    variant_of = {name: next(filter(name.startswith, prefixes), "") for name in scores}
-    return {name.removeprefix(prefix): value for name, value in scores.items() if variant_of[name] == prefix}
+def _training_documents(reader: DocumentReader, path: str) -> List[Document]:
+    try:
+        return list(gold_documents(reader, path, only_targets=True))
+    except DataError as error:
+        raise UserError(f"{error} (training data, for the baselines: --no-baselines does without)") from error
 
 
 def _task_scores(model: HMTL, loader: PerTaskDataLoader, task: str, is_best: bool) -> TaskScores:
     start = time.monotonic()
     head = cast(TaskHead, model.heads[task])
-    by_label = LabelledF1() if is_best and head.predicts in ("spans", "relations") else None
+    by_label = LabelledF1() if is_best and head.kind.is_labelled else None
     with nullcontext() if by_label is None else counted_by(by_label, head):
         metrics = evaluate_task(model, loader, task)
     return TaskScores(metrics, time.monotonic() - start, None if by_label is None else by_label.by_label())

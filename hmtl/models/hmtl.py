@@ -24,8 +24,8 @@ from hmtl.errors import UserError
 from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, GroupedEncodings, Layout, TextLayout
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.token_rows import TokenRows
-from hmtl.tasks.relations.arguments import span_tasks_for
-from hmtl.tasks.task_head import TaskHead
+from hmtl.tasks import TaskHead
+from hmtl.tasks.task_head import span_tasks_for
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")

@@ -17,30 +17,31 @@ from markupsafe import Markup
 
 from hmtl.common.characters import visible
 from hmtl.page.examples import EXAMPLES
-from hmtl.tasks.task_head import Layer
+from hmtl.tasks.kind import kinds_of
 
 # In this order they are one script.
 _SCRIPTS = ("elements.js", "colours.js", "marks.js", "arcs.js", "tables.js", "text_view.js", "state.js", "main.js")
 
 
-def page(outputs: List[JsonDict], layers: Dict[str, Layer], title: str = "hmtl") -> str:
-    """A self-contained HTML page that shows predictions: spans as nested marks, relations as arcs, clusters by colour.
+def page(outputs: List[JsonDict], layers: Dict[str, str], title: str = "hmtl") -> str:
+    """A self-contained HTML page that shows predictions: spans as nested marks, relations as arcs, clusters by colour,
+    other kinds as marks and badges with their labels, or as they say (see `Kind.drawing`).
 
     # Parameters
 
     outputs : `List[JsonDict]`
         Outputs of an `HMTLPredictor`, in the layout that its docstring describes; with or without scores.
-    layers : `Dict[str, Layer]`
+    layers : `Dict[str, str]`
         The predictor's `layers`: what each task predicts.
     title : `str`, optional (default = `"hmtl"`)
     """
-    return _application(title, {"title": title, "layers": layers, "outputs": outputs})
+    return _application(title, layers, {"outputs": outputs})
 
 
-def server_page(title: str, layers: Dict[str, Layer], max_characters: int, examples: Sequence[str] = EXAMPLES) -> str:
+def server_page(title: str, layers: Dict[str, str], max_characters: int, examples: Sequence[str] = EXAMPLES) -> str:
     """The same page with a text box, whose text goes to `predict` beside the page itself."""
     server = {"predict": "predict", "docs": "docs", "max_characters": max_characters, "examples": list(examples)}
-    return _application(title, {"title": title, "layers": layers, "outputs": [], "server": server})
+    return _application(title, layers, {"outputs": [], "server": server})
 
 
 def document(
@@ -92,7 +93,12 @@ def asset(name: str) -> str:
     return (files("hmtl.page") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _application(title: str, data: Dict[str, Any]) -> str:
+def _application(title: str, layers: Dict[str, str], data: Dict[str, Any]) -> str:
+    kinds = {
+        kind.name: {"singular": kind.singular, "plural": kind.plural, "drawing": kind.drawing}
+        for kind in kinds_of(layers).values()
+    }
+    data = {"title": title, "layers": layers, "kinds": kinds, **data}
     scripts = "\n".join(map(asset, _SCRIPTS))
     script = f'"use strict";\n(() => {{\n{scripts}}})();\n'
     return "".join(document("predictions.html", title, script, data=Markup(_embedded(data))))

@@ -16,14 +16,15 @@ from allennlp.predictors import Predictor
 from hmtl.common.checks import surrogate_fault
 from hmtl.common.json_text import parse_json
 from hmtl.data.dataset_readers import DocumentReader
-from hmtl.document import Bounds, Document, Relation, Span
+from hmtl.document import Document
 from hmtl.errors import DataError, UserError
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.modules.token_rows import TokenRows
 from hmtl.predictors.head_mentions import mark_heads, name_task
 from hmtl.predictors.quantisation import quantised
 from hmtl.predictors.sentence_indexer import SentenceIndexer
-from hmtl.tasks.task_head import Layer, Scope
+from hmtl.tasks.kind import TextRow, kinds_of
+from hmtl.tasks.task_head import Scope
 from hmtl.text import SentenceSplitter, TokenizedText
 
 _EXPECTED = 'expected {"text": "..."} or {"sentences": [["a", "token", ...], ...]}'
@@ -41,9 +42,8 @@ PRECISIONS: Dict[str, Optional[torch.dtype]] = {
     "int8": None,
 }
 
-# A text by its name; what a head found and how sure it is.
+# A text by its name.
 KeyedText = Tuple[str, TokenizedText]
-ScoredRow = Tuple[Any, Any]
 
 # Takes the number of a text and what is wrong with it.
 OnError = Callable[[int, UserError], None]
@@ -64,10 +64,10 @@ class HMTLPredictor(Predictor):
 
     - `doc_key`; `text`, as it came, or else the tokens joined by single spaces; `sentences`, the tokens;
       `token_offsets`, one `[char_start, char_end]` for each token of the text;
-    - for each task, by its name, depending on what its head predicts:
+    - for each task, by its name, a list of what its head's kind (see `Kind.to_json`) makes of the predictions:
       spans, `[{start, end, text, char_start, char_end, label}, ...]`;
       relations, `[{label, arg1: {start, end, text, char_start, char_end}, arg2: {...}}, ...]`;
-      or clusters, `[[{start, end, text, char_start, char_end}, ...], ...]`.
+      clusters, `[[{start, end, text, char_start, char_end}, ...], ...]`.
 
     A text that is empty, or white space alone, has no sentences, and nothing is found in it.
 
@@ -115,7 +115,9 @@ class HMTLPredictor(Predictor):
         reader = document_reader(dataset_reader)
         super().__init__(model, reader, frozen)
         heads = {task: model.head(task) for task in model.tasks}
-        self.layers: Dict[str, Layer] = {task: head.predicts for task, head in heads.items()}
+        # What each task predicts, by the name of its kind, from the lowest level up.
+        self.layers: Dict[str, str] = {task: head.predicts for task, head in heads.items()}
+        self.kinds = kinds_of(self.layers)
         self.labels: Dict[str, List[str]] = {task: list(head.labels or []) for task, head in heads.items()}
         self._scopes = {task: head.scope for task, head in heads.items()}
         self._split = SentenceSplitter(spacy_model)
@@ -165,7 +167,8 @@ class HMTLPredictor(Predictor):
         """
         output = self.predict_json({"doc_key": document.doc_key, "sentences": document.sentences})
         predicted = self.to_document(output, tasks)
-        predicted.metadata = {key: value for key, value in document.metadata.items() if key not in self.layers}
+        kept = {key: value for key, value in document.metadata.items() if key not in self.layers}
+        predicted.metadata = {**kept, **predicted.metadata}
         return predicted
 
     def to_document(self, output: JsonDict, tasks: Iterable[str] = None) -> Document:
@@ -174,22 +177,11 @@ class HMTLPredictor(Predictor):
         # Raises
 
         UserError
-            Where two tasks predict relations, or clusters: a document holds one layer of each.
+            Where two tasks predict what a document holds one layer of, such as relations or clusters.
         """
         document = Document(output["doc_key"], output["sentences"])
         for task in self.layers if tasks is None else tasks:
-            rows = output[task]
-            if self.layers[task] == "spans":
-                document.spans[task] = [Span(row["start"], row["end"], row["label"]) for row in rows]
-                continue
-            if getattr(document, self.layers[task]) is not None:
-                raise UserError(f"a document holds one layer of {self.layers[task]}; leave '{task}' or its rival out")
-            if self.layers[task] == "relations":
-                document.relations = [
-                    Relation(_bounds(row["arg1"]), _bounds(row["arg2"]), row["label"]) for row in rows
-                ]
-            else:
-                document.clusters = [[_bounds(mention) for mention in cluster] for cluster in rows]
+            self.kinds[task].add_to_document(document, task, output[task])
         return document.validate()
 
     def load_line(self, line: str) -> JsonDict:
@@ -249,7 +241,7 @@ class HMTLPredictor(Predictor):
             raise UserError(f"a batch of {batch_size} texts and {max_tokens} tokens; expected at least 1 of each")
         for window in _windows(self._tokenized_texts(texts, on_error), WINDOW * batch_size, WINDOW * max_tokens):
             outputs: List[Optional[JsonDict]] = [
-                None if len(text) else self._output(doc_key, text, dict.fromkeys(self.layers, []))
+                None if len(text) else self._output(doc_key, text, {task: [] for task in self.layers})
                 for doc_key, text in window
             ]
             with_tokens = [number for number, (_, text) in enumerate(window) if len(text)]
@@ -295,7 +287,7 @@ class HMTLPredictor(Predictor):
             mark_heads(output, self.layers, names)
             yield {key: value for key, value in output.items() if key not in left_out}
 
-    def annotated_layers(self, tasks: Optional[Iterable[str]] = None) -> Dict[str, Layer]:
+    def annotated_layers(self, tasks: Optional[Iterable[str]] = None) -> Dict[str, str]:
         """What each of the tasks, or of all, predicts; in the order of the model's levels.
 
         # Raises
@@ -306,7 +298,7 @@ class HMTLPredictor(Predictor):
         wanted = set(self.layers if tasks is None else tasks)
         for task in sorted(wanted - self.layers.keys()):
             raise UserError(f"the model has no task '{task}'; it has: {', '.join(self.layers)}")
-        return {task: layer for task, layer in self.layers.items() if task in wanted}
+        return {task: kind for task, kind in self.layers.items() if task in wanted}
 
     def predict_instance(self, instance: Instance) -> JsonDict:
         return self.predict_batch_instance([instance])[0]
@@ -385,39 +377,21 @@ class HMTLPredictor(Predictor):
             "sentences": text.sentences,
             "token_offsets": [list(offsets) for offsets in text.token_offsets],
         }
-        for task, layer in self.layers.items():
-            if layer == "spans":
-                output[task] = [
-                    _scored({**text.mention(start, end), "label": label}, score)
-                    for (start, end, label), score in rows[task]
-                ]
-            elif layer == "relations":
-                output[task] = [
-                    _scored({"label": label, "arg1": text.mention(*arg1), "arg2": text.mention(*arg2)}, score)
-                    for (arg1, arg2, label), score in rows[task]
-                ]
-            else:
-                output[task] = [
-                    [
-                        _scored(text.mention(start, end), score)
-                        for (start, end), score in zip(cluster, repeat(None) if scores is None else scores)
-                    ]
-                    for cluster, scores in rows[task]
-                ]
+        output.update({task: rows[task] for task in self.layers})
         return output
 
     def _rows_of_text(
         self, task: str, text: TokenizedText, predicted: Dict[str, List[Any]], of_text: Dict[Scope, slice]
-    ) -> List[ScoredRow]:
-        """A head's rows in one list, each with its score or `None`, with offsets in tokens of the text."""
-        scope = self._scopes[task]
+    ) -> List[Any]:
+        """What a head found in all rows of a text, as its kind shows it."""
+        scope, to_json = self._scopes[task], self.kinds[task].to_json
         starts = [0] if scope == "document" else text.sentence_starts
         predictions = predicted["predictions"][of_text[scope]]
         scores = predicted["scores"][of_text[scope]] if "scores" in predicted else repeat(repeat(None))
         return [
-            (_moved(row, first, self.layers[task]), score)
-            for first, rows, scores_of_rows in zip(starts, predictions, scores)
-            for row, score in zip(rows, scores_of_rows)
+            to_json(item, row, score)
+            for row, items, scores_of_items in zip(_rows(text, starts), predictions, scores)
+            for item, score in zip(items, scores_of_items)
         ]
 
 
@@ -479,25 +453,9 @@ def length_batches(lengths: List[int], max_texts: int, max_tokens: int) -> Itera
         yield batch
 
 
-def _scored(row: JsonDict, score: Optional[float]) -> JsonDict:
-    return row if score is None else {**row, "score": round(score, 4)}
-
-
-def _moved(row: Any, first: int, layer: Layer) -> Any:
-    """A row of a sentence with offsets of the text, where `first` is that of the sentence's first token."""
-
-    def moved(bounds: Bounds) -> Bounds:
-        return bounds[0] + first, bounds[1] + first
-
-    if layer == "spans":
-        return (*moved(row[:2]), row[2])
-    if layer == "relations":
-        return moved(row[0]), moved(row[1]), row[2]
-    return [moved(mention) for mention in row]
-
-
-def _bounds(mention: JsonDict) -> Any:
-    return mention["start"], mention["end"]
+def _rows(text: TokenizedText, starts: List[int]) -> Iterator[TextRow]:
+    """The sentences or the document that begin at these tokens."""
+    return (TextRow(text, first, stop - 1) for first, stop in zip(starts, [*starts[1:], len(text)]))
 
 
 def _check(record: Any) -> None:

@@ -98,10 +98,11 @@ def _short(value: Any) -> str:
 
 def _task_rows(name: str, tasks: List[Optional[TaskSummary]]) -> List[List[str]]:
     """The rows of a task, which some runs do not have."""
-    labels = ("validation", "patience", "updates", "test F1", *_OTHER_FIGURES)
-    cells = [["-"] * len(labels) if task is None else _task_cells(task) for task in tasks]
-    # Without a limit, or other figures, there is nothing to tell.
-    optional = ("patience", *_OTHER_FIGURES)
+    own = list(dict.fromkeys(title for task in tasks if task is not None for title in task.test_figures))
+    labels = ("validation", "patience", "updates", "test F1", *_OTHER_FIGURES, *(f"test {title}" for title in own))
+    cells = [["-"] * len(labels) if task is None else _task_cells(task, own) for task in tasks]
+    # Without a limit, or other figures, there is nothing to tell; nor of F1, where a task has others instead.
+    optional = ("patience", *_OTHER_FIGURES, *(["test F1"] if own else []))
     return [
         [f"{name} {label}", *row]
         for label, row in zip(labels, zip(*cells))
@@ -109,13 +110,14 @@ def _task_rows(name: str, tasks: List[Optional[TaskSummary]]) -> List[List[str]]
     ]
 
 
-def _task_cells(task: TaskSummary) -> List[str]:
+def _task_cells(task: TaskSummary, own: List[str]) -> List[str]:
+    """The cells of a task; `own` are the titles of figures that not every kind of prediction has."""
     best = "-"
     if task.best_score is not None:
         # The loss alone is not from 0 to 1.
         score = f"{task.best_score:.4g}" if task.metric == "loss" else f"{100 * task.best_score:.2f}"
         best = f"{score}{'' if task.metric == 'f1' else f' {task.metric}'} (epoch {task.best_epoch})"
-    figures = (task.test_f1, task.test_f1_last_tokens, task.test_f1_typed)
+    figures = [task.test_f1, task.test_f1_last_tokens, task.test_f1_typed, *map(task.test_figures.get, own)]
     test = ["-" if value is None else f"{100 * value:.2f}" for value in figures]
     patience = "-" if task.patience_left is None else f"{task.patience_left} left"
     return [best, patience, f"{task.updates} ({task.share:.0%})", *test]

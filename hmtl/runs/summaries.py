@@ -4,7 +4,7 @@ import json
 import re
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional
@@ -38,6 +38,8 @@ class TaskSummary:
         `RelationScores`); `None` before `scripts/evaluate.py` has measured it.
     patience_left : `Optional[int]`
         How many more validations without improvement are borne; `None` where there is no limit.
+    test_figures : `Dict[str, float]`
+        Of a kind of prediction with other figures, these by their titles, measured like `test_f1`.
     """
 
     metric: str
@@ -49,6 +51,7 @@ class TaskSummary:
     test_f1_last_tokens: Optional[float] = None
     test_f1_typed: Optional[float] = None
     patience_left: Optional[int] = None
+    test_figures: Dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -86,6 +89,14 @@ class RunSummary:
     tasks: Dict[str, TaskSummary] = field(default_factory=dict)
     configuration: Optional[str] = None
     options: Dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> Dict[str, Any]:
+        """All of it as JSON values; `test_figures` of the tasks that have some alone."""
+        record = asdict(self)
+        for task in record["tasks"].values():
+            if not task["test_figures"]:
+                del task["test_figures"]
+        return record
 
 
 def find_runs(directories: Iterable[Path]) -> List[Path]:
@@ -175,7 +186,7 @@ def _task_summaries(directory: Path, epochs: List[Metrics]) -> Dict[str, TaskSum
             updates=updates[task],
             share=updates[task] / max(1, sum(updates.values())),
             patience_left=_patience_left(patience, newest, task),
-            **{f"test_{name}": value for name, value in figures.get(task, {}).items()},
+            **figures.get(task, {}),
         )
     return summaries
 
@@ -187,20 +198,27 @@ def _patience_left(patience: Optional[int], newest: Metrics, task: str) -> Optio
     return max(0, patience - newest["epoch"] + (-1 if best_epoch is None else best_epoch))
 
 
-def _test_figures(directory: Path) -> Dict[str, Dict[str, float]]:
-    """The F1 figures of each task with its own best weights, where `scripts/evaluate.py` has written them."""
+def _test_figures(directory: Path) -> Dict[str, Dict[str, Any]]:
+    """The figures of each task with its own best weights, where `scripts/evaluate.py` has written them, by the names
+    that `TaskSummary` has for them."""
     path = RunDirectory(directory).evaluation()
     if not path.exists():
         return {}
     evaluation = _read_json(path)
     if evaluation.get("split") != "test":
         return {}
-    return {
-        task: figures_of(scores["metrics"])
-        for weights, by_task in evaluation.get("scores", {}).items()
-        for task, scores in by_task.items()
-        if is_best_for(weights, task)
-    }
+    found: Dict[str, Dict[str, Any]] = {}
+    for weights, by_task in evaluation.get("scores", {}).items():
+        for task, scores in by_task.items():
+            if not is_best_for(weights, task):
+                continue
+            figures = evaluation.get("figures", {}).get(task)
+            if figures is None:
+                found[task] = {f"test_{name}": value for name, value in figures_of(scores["metrics"]).items()}
+            else:
+                values = figures_of(scores["metrics"], figures)
+                found[task] = {"test_figures": {figures[name]: value for name, value in values.items()}}
+    return found
 
 
 def _status(directory: Path, epochs: List[Metrics], changed: float) -> str:

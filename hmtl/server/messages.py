@@ -1,7 +1,7 @@
 """What a request may say, and what it is told."""
 
 import difflib
-from typing import Any, Dict, List, Literal, Optional
+from typing import Any, Dict, List, Optional
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
@@ -78,7 +78,7 @@ class PredictRequest(BaseModel):
 class PredictResponse(BaseModel):
     """The predictor's output for each text, in the order of the request."""
 
-    layers: Dict[str, Literal["spans", "relations", "clusters"]] = Field(description="what each task predicts")
+    layers: Dict[str, str] = Field(description="what each task predicts: spans, relations, clusters or another kind")
     outputs: List[Dict[str, Any]] = Field(
         description="'text', 'sentences' (tokens), 'token_offsets', and the rows of each task, with offsets in tokens "
         "('start', 'end', both included) and in characters ('char_start', 'char_end', the end excluded)"

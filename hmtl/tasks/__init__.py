@@ -1,9 +1,32 @@
-"""Kinds of prediction, a folder each."""
+"""Kinds of prediction, a folder each: heads, readers, and all that becomes of what they predict. Importing the package
+registers them."""
 
+from hmtl.tasks.clusters.cluster_kind import Clusters
 from hmtl.tasks.clusters.coref import CorefHead
+from hmtl.tasks.clusters.coref_reader import CorefReader
+from hmtl.tasks.kind import Kind
 from hmtl.tasks.relations.relation import RelationHead
+from hmtl.tasks.relations.relation_kind import Relations
+from hmtl.tasks.relations.relation_reader import RelationReader
 from hmtl.tasks.spans.crf import CrfHead
+from hmtl.tasks.spans.span_kind import Spans
+from hmtl.tasks.spans.tagging_reader import TaggingReader
 from hmtl.tasks.spans.token_classification import TokenClassificationHead
+from hmtl.tasks.spans.token_labels_reader import TokenLabelsReader
 from hmtl.tasks.task_head import TaskHead
 
-__all__ = ["CorefHead", "CrfHead", "RelationHead", "TaskHead", "TokenClassificationHead"]
+__all__ = [
+    "Clusters",
+    "CorefHead",
+    "CorefReader",
+    "CrfHead",
+    "Kind",
+    "RelationHead",
+    "RelationReader",
+    "Relations",
+    "Spans",
+    "TaggingReader",
+    "TaskHead",
+    "TokenClassificationHead",
+    "TokenLabelsReader",
+]

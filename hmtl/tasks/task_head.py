@@ -6,9 +6,11 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
+from allennlp.nn import RegularizerApplicator
+
+from hmtl.tasks.kind import Kind, kind_of
 
 Scope = Literal["sentence", "document"]
-Layer = Literal["spans", "relations", "clusters"]
 
 
 class TaskHead(Head):
@@ -24,18 +26,17 @@ class TaskHead(Head):
     - `with_scores`, whether scores of the predictions are wanted, and the reader's target fields,
 
     where a row is a sentence or a document, as `scope` says. It returns `loss` where there are targets, and, outside
-    training, `predictions`, one list a row, whose items `predicts` names: `Span`s, `Relation`s, or clusters as lists of
-    `(start, end)`; offsets count tokens from the start of the row. A head decodes and updates its metrics only outside
-    training.
+    training, `predictions`, one list a row of items of the kind that `predicts` names (see `Kind`), such as `spans`;
+    offsets count tokens from the start of the row. A head decodes and updates its metrics only outside training.
 
     A head that `reads_spans` also gets `predicted_spans` outside training, of a model with tasks that predict spans of
     the same scope: for each of these tasks its `predictions`, those of the levels that the task reads first, the
     nearest before all others. `span_labels` then holds the labels of these tasks, and is `None` where there are none.
 
-    Where they are wanted it then also returns `scores`, nested like `predictions`: a float between 0 and 1 for each
-    span (the posterior probability of exactly this span with this label) and each relation (its probability), and for
-    each cluster a list of one float a mention: the probability of the link to the antecedent that it was joined by, for
-    the first mention that of the likeliest link to it, and for the mention of a cluster of one that it is a mention.
+    Where they are wanted it then also returns `scores`, nested like `predictions`: a probability, a float between 0 and
+    1, for each item, such as that of exactly this span with this label; and for each cluster a list of one float a
+    mention: the probability of the link to the antecedent that it was joined by, for the first mention that of the
+    likeliest link to it, and for the mention of a cluster of one that it is a mention.
 
     A batch may be computed in parts, over workers or one after the other, and the gradient must be that of the whole.
     A `loss` that is a sum over rows adds up. One that is a mean comes with `loss_count`, shape (), a float tensor on
@@ -53,14 +54,31 @@ class TaskHead(Head):
 
     A registered subclass takes the keyword arguments `vocab`, `encoding_dim`, `encoder_input_dim` and `task_name`,
     which `HMTL` supplies, beside those of its configuration.
+
+    # Raises
+
+    ConfigurationError
+        Where no kind is registered by the name that `predicts` has.
     """
 
     scope: Scope = "sentence"
-    predicts: Layer = "spans"
+    predicts: str = "spans"
     labels: Optional[List[str]] = None
     why_not_findable: str = ""
     reads_spans: bool = False
     span_labels: Optional[Set[str]] = None
+
+    def __init__(self, vocab: Vocabulary, regularizer: Optional[RegularizerApplicator] = None) -> None:
+        super().__init__(vocab, regularizer)
+        try:
+            kind_of(self.predicts)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{type(self).__name__}: {error}") from error
+
+    @property
+    def kind(self) -> Kind:
+        """What becomes of the head's predictions."""
+        return kind_of(self.predicts)
 
     def forward(  # type: ignore[override]
         self,
@@ -89,6 +107,25 @@ class TaskHead(Head):
     def reordered(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
         """The weights of such a head, by name, with its labels in another order: label `order[n]` becomes label `n`."""
         raise NotImplementedError
+
+
+def span_tasks_for(task: str, reads: Dict[str, List[str]], heads: Dict[str, TaskHead]) -> List[str]:
+    """The tasks whose spans a task that `reads_spans` gets: first those that it reads, directly or through others, the
+    nearest first; then all others of the same scope, the highest first.
+
+    `heads` is in bottom-up order, so that a task's readers stand behind it.
+    """
+    below = {task}
+    top_down = list(reversed(heads))
+    for reader in top_down:
+        if reader in below:
+            below.update(reads[reader])
+    spans = [
+        name
+        for name in top_down
+        if heads[name].kind.gives_spans and not heads[name].reads_spans and heads[name].scope == heads[task].scope
+    ]
+    return [name for name in spans if name in below] + [name for name in spans if name not in below]
 
 
 def labels_of(vocab: Vocabulary, namespace: str, task: str) -> List[str]:

@@ -1,13 +1,10 @@
 """How much of the gold a model could find at all."""
 
 from dataclasses import dataclass
-from typing import Dict, Optional
+from typing import Optional
 
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.models.hmtl import HMTL
-from hmtl.tasks.task_head import Layer
-
-_ITEMS: Dict[Layer, str] = {"spans": "spans", "relations": "relations", "clusters": "mentions"}
 
 
 @dataclass
@@ -19,7 +16,7 @@ class FindableGold:
     findable, gold : `int`
         The gold items that the head could find, and all that there are.
     items : `str`
-        What they are: `spans`, `relations` or `mentions`.
+        What they are, by the head's kind: `spans`, `relations`, `mentions`.
     why_not : `str`
         Why the others cannot be found: words that go on from "they"; may be empty.
     """
@@ -43,4 +40,4 @@ def findable_gold(model: HMTL, loader: PerTaskDataLoader, task: str) -> Optional
     except NotImplementedError:
         return None
     findable, gold = (sum(column) for column in zip(*counts)) if counts else (0, 0)
-    return FindableGold(findable, gold, _ITEMS[head.predicts], head.why_not_findable)
+    return FindableGold(findable, gold, head.kind.counted or head.kind.plural, head.why_not_findable)

@@ -11,7 +11,7 @@ from allennlp.data.dataset_readers import MultiTaskDatasetReader
 from hmtl.corpora import Corpus
 from hmtl.corpora.ontonotes import OntonotesCorpus
 from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.data.dataset_readers import CorefReader, TaggingReader
+from hmtl.tasks import CorefReader, TaggingReader
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 

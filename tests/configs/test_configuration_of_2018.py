@@ -21,8 +21,8 @@ from allennlp.models.heads import Head
 from allennlp.modules.token_embedders import ElmoTokenEmbedder
 
 from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.data.dataset_readers import CorefReader, RelationReader
 from hmtl.modules.elmo_embedder import ElmoEmbedder
+from hmtl.tasks import CorefReader, RelationReader
 from hmtl.training.learning_rate_schedulers import ReduceUnlessScoreFalls
 from hmtl.training.trainer import MultiTaskTrainer
 

@@ -12,10 +12,10 @@ from hmtl.cli import main
 from hmtl.common.file_names import SUFFIX
 from hmtl.common.weights import save_weights
 from hmtl.corpora import GumCorpus
-from hmtl.data.dataset_readers import TaggingReader
 from hmtl.document import Document, Span, write_jsonl
 from hmtl.evaluation.error_analysis import analyse_run
 from hmtl.evaluation.evaluate import evaluate_run, load_run
+from hmtl.tasks import TaggingReader
 from research.paper.counts import Counting
 
 ROOT = Path(__file__).resolve().parents[2]

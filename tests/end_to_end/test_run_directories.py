@@ -23,7 +23,7 @@ from hmtl.cli import main
 FAULTS = """
     import os, signal
     from allennlp.data import DatasetReader
-    from hmtl.data.dataset_readers.tagging import TaggingReader
+    from hmtl.tasks.spans.tagging_reader import TaggingReader
 
     @DatasetReader.register("faulty", exist_ok=True)
     class Faulty(TaggingReader):

@@ -10,11 +10,11 @@ import torch
 from hmtl.common.weights import save_weights
 from hmtl.corpora import Corpus
 from hmtl.corpora.jsonl import JsonlCorpus
-from hmtl.data.dataset_readers import CorefReader, RelationReader, TaggingReader
 from hmtl.document import Document, Relation, Span, read_jsonl, write_jsonl
 from hmtl.errors import UserError
 from hmtl.evaluation.evaluate import evaluate_run, given_gold_mentions, gold_documents, load_run
 from hmtl.models.hmtl import HMTL
+from hmtl.tasks import CorefReader, RelationReader, TaggingReader
 
 TASKS = ["ner", "emd", "coref", "relation"]
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hmtl.data.dataset_readers import CorefReader, TaggingReader
 from hmtl.document import Document, Span, write_jsonl
+from hmtl.tasks import CorefReader, TaggingReader
 
 SENTENCES = [["Yes", "/."], ["Why", "/?", "/-", "/.."]]
 

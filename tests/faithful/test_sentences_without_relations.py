@@ -7,9 +7,8 @@ import pytest
 import torch
 from allennlp.data import Instance, Vocabulary
 
-from hmtl.data.dataset_readers import RelationReader
 from hmtl.document import Document, Relation, write_jsonl
-from hmtl.tasks import RelationHead
+from hmtl.tasks import RelationHead, RelationReader
 
 # The first sentence holds a relation; the second looks like one that does.
 SENTENCES = [["from", "x", "to"], ["from", "to"], ["x", "x"]]

@@ -17,13 +17,12 @@ from allennlp.models.heads import Head
 import hmtl  # noqa: F401  (registers everything)
 from hmtl.common.weights import load_weights
 from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.data.dataset_readers import TaggingReader
 from hmtl.errors import UserError
 from hmtl.models import HMTL
 from hmtl.models.hmtl import bottom_up
 from hmtl.modules import token_rows
 from hmtl.modules.token_rows import TokenRows
-from hmtl.tasks import CorefHead
+from hmtl.tasks import CorefHead, TaggingReader
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"

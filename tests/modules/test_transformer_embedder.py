@@ -21,11 +21,11 @@ from safetensors.torch import save_file
 from transformers import AutoTokenizer, BertConfig, BertModel, BertTokenizerFast, CTRLConfig, CTRLModel
 
 from hmtl.common.weights import load_into, save_weights
-from hmtl.data.dataset_readers import TaggingReader
 from hmtl.data.token_indexers import TransformerIndexer
 from hmtl.models import HMTL
 from hmtl.modules import TransformerEmbedder
 from hmtl.predictors import HMTLPredictor
+from hmtl.tasks import TaggingReader
 
 
 @pytest.fixture(scope="module")

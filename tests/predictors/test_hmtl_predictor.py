@@ -11,11 +11,11 @@ from allennlp.models import Model
 from allennlp.models.archival import archive_model
 from allennlp.predictors import Predictor
 
-from hmtl.data.dataset_readers import RelationReader
 from hmtl.document import Document, read_jsonl
 from hmtl.errors import UserError
 from hmtl.models import HMTL
 from hmtl.predictors import HMTLPredictor
+from hmtl.tasks import RelationReader
 
 TEXT = (
     "Mara Lind, a baker from Oslo, met her brother Tom. Yes! He works for Fjord Bakeries in Bergen.\n\n"

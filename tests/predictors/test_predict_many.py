@@ -11,11 +11,11 @@ import torch
 from allennlp.common import Params
 from allennlp.data import Batch, Vocabulary
 
-from hmtl.data.dataset_readers import TaggingReader
 from hmtl.data.token_indexers import TransformerIndexer
 from hmtl.errors import UserError
 from hmtl.models import HMTL
 from hmtl.predictors import HMTLPredictor, hmtl_predictor
+from hmtl.tasks import TaggingReader
 from hmtl.text import TokenizedText
 
 WORDS = ["Mara", "Lind", "Tom", "met", "her", "brother", "in", "Oslo", "works", "for", "Fjord", "Bakeries", "He", "it"]

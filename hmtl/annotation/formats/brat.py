@@ -2,9 +2,10 @@
 
 import os
 import re
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
-from typing import Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from allennlp.common.util import JsonDict
 
@@ -30,8 +31,21 @@ class BratFormat(OutputFormat):
       relation that no task names is a `Mention`. What goes across a line break is given line by line, as brat asks.
     - `R` lines: relations, of the type `{task}-{label}`, and `Coref`, from each mention of a cluster to the one before.
 
+    Of other kinds of prediction, what concerns one stretch of text is a `T` line, a label of a sentence that of its
+    tokens; what concerns two is an `R` line; for the rest there is no place, and a note says how much is left out.
     Characters that brat allows in no type become `_`. Offsets count characters of the text. Scores have no place.
     """
+
+    def __init__(self, layers: Dict[str, str], names: Optional[str] = None) -> None:
+        super().__init__(layers, names)
+        self._left_out: Counter[str] = Counter()
+
+    @property
+    def notes(self) -> List[str]:
+        return super().notes + [
+            f"the format has no place for some {self.kinds[task].plural} of '{task}'; left out: {number:,}"
+            for task, number in self._left_out.items()
+        ]
 
     def write(self, outputs: Iterable[JsonDict], path: Optional[Path] = None) -> None:
         """Writes a folder, which appears only once it is complete.
@@ -64,7 +78,17 @@ class BratFormat(OutputFormat):
 
     def standoff(self, output: JsonDict) -> str:
         """The `.ann` file of one text."""
-        return "".join(f"{line}\n" for line in _Annotations(self, output).lines)
+        return "".join(f"{line}\n" for line in self._annotations(output).lines)
+
+    def _annotations(self, output: JsonDict) -> "_Annotations":
+        annotations = _Annotations(output["text"])
+        # Relations read the spans of the nearest level: the last one stands for a mention that several tasks name.
+        for task in self.tasks:
+            annotations.task = task
+            for row in output[task]:
+                self.kinds[task].add_to_standoff(row, annotations)
+        self._left_out.update(annotations.left_out)
+        return annotations
 
     def _write_texts(
         self, outputs: Iterable[JsonDict], folder: Path, path: Path, types: Tuple[Set[str], Set[str]]
@@ -73,7 +97,7 @@ class BratFormat(OutputFormat):
         taken: Set[str] = set()
         for output in outputs:
             name = _file_name(output["doc_key"], taken)
-            annotations = _Annotations(self, output)
+            annotations = self._annotations(output)
             lines = "".join(f"{line}\n" for line in annotations.lines)
             _write({f"{name}.txt": output["text"], f"{name}.ann": lines}, folder, path)
             types[0].update(annotations.entity_types)
@@ -81,28 +105,32 @@ class BratFormat(OutputFormat):
 
 
 class _Annotations:
-    """The lines of one text."""
+    """The lines of one text, to which the kinds add: a `Standoff`. `task` is the one whose rows are being added."""
 
-    def __init__(self, form: OutputFormat, output: JsonDict) -> None:
+    def __init__(self, text: str) -> None:
+        self.task = ""
         self.lines: List[str] = []
         self.entity_types: Set[str] = set()
         self.relation_types: Set[str] = set()
-        self._text = output["text"]
+        self.left_out: Counter[str] = Counter()
+        self._text = text
         self._by_bounds: Dict[Bounds, str] = {}
         self._num_entities, self._num_relations = 0, 0
-        # Relations read the spans of the nearest level: the last one stands for a mention that several tasks name.
-        for task in form.tasks("spans"):
-            for span in output[task]:
-                self._add_entity(span, _type(task, span["label"]))
-        for task in form.tasks("relations"):
-            for row in output[task]:
-                self._add_relation(_type(task, row["label"]), row["arg1"], row["arg2"])
-        for task in form.tasks("clusters"):
-            for cluster in output[task]:
-                if len(cluster) == 1:
-                    self._entity(cluster[0])
-                for antecedent, mention in zip(cluster, cluster[1:]):
-                    self._add_relation(_COREFERENCE, mention, antecedent)
+
+    def entity(self, mention: JsonDict, label: str) -> None:
+        self._add_entity(mention, _type(self.task, label))
+
+    def relation(self, label: str, arg1: JsonDict, arg2: JsonDict) -> None:
+        self._add_relation(_type(self.task, label), arg1, arg2)
+
+    def chain(self, mentions: Sequence[JsonDict]) -> None:
+        if len(mentions) == 1:
+            self._entity(mentions[0])
+        for antecedent, mention in zip(mentions, mentions[1:]):
+            self._add_relation(_COREFERENCE, mention, antecedent)
+
+    def leave_out(self) -> None:
+        self.left_out[self.task] += 1
 
     def _add_entity(self, mention: JsonDict, kind: str) -> str:
         self._num_entities += 1

@@ -8,7 +8,7 @@ from allennlp.common.util import JsonDict
 from hmtl.annotation.formats.output_format import OutputFormat
 from hmtl.document import Bounds
 from hmtl.errors import UserError
-from hmtl.tasks.task_head import Layer
+from hmtl.tasks.kind import Kind
 
 _KEY_WITH_PART = re.compile(r"(?P<id>.+)_(?P<part>\d{3})", re.DOTALL)
 # What would end a cell or a bracket, or begin a comment.
@@ -22,13 +22,16 @@ class Conll2012Format(OutputFormat):
 
     A `doc_key` such as `bc/cctv_0001_002` becomes the document `bc/cctv_0001`, part 002; others are part 000. Brackets
     cannot say which of two crossing names, or crossing mentions of one cluster, ends first: the later one is left out,
-    and a note says how many. So are texts without a token.
+    and a note says how many. So are texts without a token. Other span tasks and relations are left out.
     """
 
-    def __init__(self, layers: Dict[str, Layer], names: Optional[str] = None) -> None:
+    def __init__(self, layers: Dict[str, str], names: Optional[str] = None) -> None:
         super().__init__(layers, names)
-        self._clusters = self._only_task("clusters")
+        self._clusters = self._only_task(kind for kind in self.kinds.values() if kind.column == "coreference")
         self._num_left_out = 0
+
+    def holds(self, kind: Kind) -> bool:
+        return kind.column is not None
 
     def text(self, output: JsonDict) -> str:
         if not self._has_tokens(output):

@@ -6,33 +6,24 @@ from typing import Dict, Optional
 from allennlp.common.util import JsonDict
 
 from hmtl.annotation.formats.output_format import OutputFormat
-from hmtl.document import Document, Relation, Span
-from hmtl.tasks.task_head import Layer
+from hmtl.document import Document
 
 
 @OutputFormat.register("dygie")
 class DygieFormat(OutputFormat):
     """One `Document` a line: tokens and layers, which `corpus: 'jsonl'` reads. Characters, scores and texts without a
-    token have no place."""
+    token have no place. What is no layer of documents stands there as metadata, as it is in the predictor's output."""
 
-    def __init__(self, layers: Dict[str, Layer], names: Optional[str] = None) -> None:
+    def __init__(self, layers: Dict[str, str], names: Optional[str] = None) -> None:
         super().__init__(layers, names)
-        self._relations = self._only_task("relations")
-        self._clusters = self._only_task("clusters")
+        for task in self.tasks:
+            if self.kinds[task].one_layer:
+                self._only_task([self.kinds[task]])
 
     def text(self, output: JsonDict) -> str:
         if not self._has_tokens(output):
             return ""
         document = Document(output["doc_key"], output["sentences"])
-        for task in self.tasks("spans"):
-            document.spans[task] = [Span(row["start"], row["end"], row["label"]) for row in output[task]]
-        if self._relations is not None:
-            document.relations = [
-                Relation(
-                    (row["arg1"]["start"], row["arg1"]["end"]), (row["arg2"]["start"], row["arg2"]["end"]), row["label"]
-                )
-                for row in output[self._relations]
-            ]
-        if self._clusters is not None:
-            document.clusters = [[(row["start"], row["end"]) for row in cluster] for cluster in output[self._clusters]]
+        for task, kind in self.kinds.items():
+            kind.add_to_document(document, task, output[task])
         return json.dumps(document.validate().to_json(), ensure_ascii=False) + "\n"

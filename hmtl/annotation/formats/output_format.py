@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import IO, Dict, Iterable, List, Optional, cast
+from typing import IO, Dict, Iterable, Iterator, List, Optional, cast
 
 from allennlp.common import Registrable
 from allennlp.common.util import JsonDict
@@ -11,7 +11,7 @@ from hmtl.common.characters import visible_lines
 from hmtl.common.files import record_file
 from hmtl.errors import UserError
 from hmtl.predictors.head_mentions import name_task
-from hmtl.tasks.task_head import Layer
+from hmtl.tasks.kind import Kind, kinds_of
 
 
 class OutputFormat(Registrable):
@@ -19,7 +19,7 @@ class OutputFormat(Registrable):
 
     # Parameters
 
-    layers : `Dict[str, Layer]`
+    layers : `Dict[str, str]`
         The tasks to write, and what each predicts, as `HMTLPredictor.annotated_layers` has them.
     names : `str`, optional (default = `None`)
         The span task that finds names, for formats that have room for one; see `name_task`.
@@ -32,17 +32,16 @@ class OutputFormat(Registrable):
 
     default_implementation = "jsonl"
 
-    def __init__(self, layers: Dict[str, Layer], names: Optional[str] = None) -> None:
+    def __init__(self, layers: Dict[str, str], names: Optional[str] = None) -> None:
         self.layers = layers
+        self.kinds = kinds_of(layers)
         self.names = name_task(layers, names)
         self._num_without_tokens = 0
 
     @property
     def notes(self) -> List[str]:
         """What the user is to know of what was written; a sentence each."""
-        if not self._num_without_tokens:
-            return []
-        return [f"texts without a token have no place in the format; left out: {self._num_without_tokens:,}"]
+        return [*self._notes_of_texts(), *self._notes_of_layers()]
 
     def write(self, outputs: Iterable[JsonDict], path: Optional[Path] = None) -> None:
         """Writes outputs of `annotate` as they come: to a file, which appears only once it is complete, or to stdout.
@@ -75,16 +74,39 @@ class OutputFormat(Registrable):
         self._num_without_tokens += not output["sentences"]
         return bool(output["sentences"])
 
-    def tasks(self, layer: Layer) -> List[str]:
-        """Those that predict spans, relations or clusters, from the lowest level up."""
-        return [task for task, kind in self.layers.items() if kind == layer]
+    def holds(self, kind: Kind) -> bool:
+        """Whether the format has a place for a layer of this kind."""
+        return True
 
-    def _only_task(self, layer: Layer) -> Optional[str]:
-        """The task that predicts relations, or clusters, in a format that has room for one."""
-        tasks = self.tasks(layer)
+    @property
+    def tasks(self) -> List[str]:
+        """Kind after kind, those that others may refer to first, and each from the lowest level up."""
+        return sorted(self.kinds, key=lambda task: self.kinds[task].order)
+
+    def _only_task(self, kinds: Iterable[Kind]) -> Optional[str]:
+        """The task of one of these kinds, in a format that has room for one.
+
+        # Raises
+
+        UserError
+            Where there are several.
+        """
+        names = {kind.name for kind in kinds}
+        tasks = [task for task in self.kinds if self.layers[task] in names]
         if len(tasks) > 1:
-            raise UserError(f"the format holds one layer of {layer}; choose one of '{', '.join(tasks)}' by --tasks")
+            plural = self.kinds[tasks[0]].plural
+            raise UserError(f"the format holds one layer of {plural}; choose one of '{', '.join(tasks)}' by --tasks")
         return tasks[0] if tasks else None
+
+    def _notes_of_texts(self) -> Iterator[str]:
+        if self._num_without_tokens:
+            yield f"texts without a token have no place in the format; left out: {self._num_without_tokens:,}"
+
+    def _notes_of_layers(self) -> Iterator[str]:
+        names = {name for name in OutputFormat.list_available() if OutputFormat.by_name(name) is type(self)}
+        for task, kind in self.kinds.items():
+            if not self.holds(kind) and names.isdisjoint(kind.left_out_by):
+                yield f"the format has no place for {kind.plural}; left out: '{task}'"
 
 
 class _Terminal:

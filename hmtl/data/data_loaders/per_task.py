@@ -19,7 +19,7 @@ from hmtl.data.data_loaders.columns import ColumnBuilder
 from hmtl.data.data_loaders.indexed_instances import IndexedInstances, batch_of
 from hmtl.data.data_loaders.instance_cache import CountedInstance, Counts, InstanceCache, Summary
 from hmtl.data.data_loaders.segments import sample_segment
-from hmtl.data.dataset_readers import CorefReader
+from hmtl.data.dataset_readers import DocumentReader
 
 DEFAULT_PADDING_NOISE = 0.1
 
@@ -53,9 +53,9 @@ class PerTaskDataLoader(DataLoader):
     seed : `int`, optional (default = `13370`)
         Seeds the shuffling.
     max_training_tokens : `Dict[str, int]`, optional (default = `None`)
-        For tasks with a reader of type `hmtl_coref`: in training, of a document with more tokens than this, each epoch
-        takes a random run of sentences with at most so many (Joshi et al. 2019), a function of
-        `(seed, task, number of the epoch, document)`. Clusters are cut to the run; see `CorefReader.segment`. The
+        For tasks whose reader cuts documents, such as `hmtl_coref`: in training, of a document with more tokens than
+        this, each epoch takes a random run of sentences with at most so many (Joshi et al. 2019), a function of
+        `(seed, task, number of the epoch, document)`. Clusters are cut to the run; see `DocumentReader.segment`. The
         number and the order of batches stay as they are, and so does validation.
     cache : `bool`, optional (default = `False`)
         Whether instances are kept on disk, indexed, for later runs with the same readers and files: these start
@@ -110,10 +110,10 @@ class PerTaskDataLoader(DataLoader):
         self._paths = {task: paths[task] for task in self.tasks}
         self._readers: Dict[str, DatasetReader] = {task: reader.readers[task].inner for task in self.tasks}
         for task, number in self._max_training_tokens.items():
-            if number < 1 or not isinstance(self._readers.get(task), CorefReader):
+            if number < 1 or not getattr(self._readers.get(task), "cuts_documents", False):
                 raise ConfigurationError(
                     f"max_training_tokens of '{task}' is {number}; it must be at least 1, and the task must have "
-                    "a dataset reader of type 'hmtl_coref'"
+                    f"a dataset reader of type {' or '.join(map(repr, _types_that_cut_documents()))}"
                 )
         # Until they are indexed; then `_indexed` holds what they were.
         self._instances: Dict[str, List[Instance]] = {}
@@ -272,7 +272,7 @@ class PerTaskDataLoader(DataLoader):
         if task not in self._max_training_tokens:
             return None
         reader, max_tokens = self._readers[task], self._max_training_tokens[task]
-        assert isinstance(reader, CorefReader)
+        assert isinstance(reader, DocumentReader)
         documents = self._indexed[task].metadata(indices)
         lengths = [list(map(len, document["sentences"])) for document in documents]
         if max(map(sum, lengths)) <= max_tokens:
@@ -281,6 +281,11 @@ class PerTaskDataLoader(DataLoader):
             reader.segment(document, *sample_segment(lengths_of_one, max_tokens, self._seed, task, epoch, index))
             for document, lengths_of_one, index in zip(documents, lengths, indices)
         ]
+
+
+def _types_that_cut_documents() -> List[str]:
+    readers = {name: DatasetReader.by_name(name) for name in DatasetReader.list_available()}
+    return sorted(name for name, reader in readers.items() if getattr(reader, "cuts_documents", False))
 
 
 @contextmanager

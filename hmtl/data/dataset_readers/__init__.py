@@ -1,5 +1,5 @@
-from hmtl.data.dataset_readers.coref import CorefReader
+"""What the readers of all tasks share; each stands beside its heads in `hmtl.tasks`."""
+
 from hmtl.data.dataset_readers.document_reader import DocumentReader
-from hmtl.data.dataset_readers.relation import RelationReader
-from hmtl.data.dataset_readers.tagging import TaggingReader
-from hmtl.data.dataset_readers.token_labels import TokenLabelsReader
+
+__all__ = ["DocumentReader"]

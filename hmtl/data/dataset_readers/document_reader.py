@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from typing import Dict, Hashable, Iterable, List, Optional, TypeVar
+from typing import Any, Dict, Hashable, Iterable, List, Optional, TypeVar
 
 from allennlp.data import DatasetReader, Instance, TokenIndexer
 from allennlp.data.fields import ListField, TextField
@@ -34,6 +34,9 @@ class DocumentReader(DatasetReader):
         Whether labels that the vocabulary lacks are counted as missed in evaluation rather than refused.
     """
 
+    # Whether long documents can be cut in training: see `segment`.
+    cuts_documents: bool = False
+
     def __init__(
         self,
         corpus: Optional[Corpus] = None,
@@ -61,6 +64,29 @@ class DocumentReader(DatasetReader):
 
     def require_layers(self, document: Document, path: str) -> None:
         """Raises `DataError` where the document lacks the annotation layer that the task needs."""
+        raise NotImplementedError
+
+    def gold_documents(self, document: Document, only_targets: bool = False) -> Iterable[Document]:
+        """What a model is to predict on each of the document's instances, as documents, by the reader's options;
+        with `only_targets` what is left of it in training. Baselines are fitted to these and scored on them.
+
+        # Raises
+
+        NotImplementedError
+            Where the reader does not say. There is no baseline then.
+        """
+        raise NotImplementedError
+
+    def segment(self, metadata: Dict[str, Any], first: int, stop: int) -> Instance:
+        """A run of sentences of a document, as an instance of its own, of a reader that `cuts_documents`.
+
+        # Parameters
+
+        metadata : `Dict[str, Any]`
+            The `metadata` of the document's instance, with its `sentences`.
+        first, stop : `int`
+            The run's first sentence, and the one behind its last.
+        """
         raise NotImplementedError
 
     def text_to_instance(self, sentences: List[List[str]]) -> Instance:

@@ -2,39 +2,21 @@
 
 import os
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any, Dict, Iterator, List, Optional, Protocol, Sequence, Tuple, Type, Union
+from dataclasses import asdict, dataclass, field
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
 
+from hmtl.common.figures import FIGURES
 from hmtl.common.file_names import BEST
 from hmtl.common.files import write_json
 from hmtl.errors import UserError
-from hmtl.evaluation.error_analysis.coreference import CoreferenceErrors
-from hmtl.evaluation.error_analysis.relations import RelationErrors
-from hmtl.evaluation.error_analysis.section import Section
-from hmtl.evaluation.error_analysis.spans import SpanErrors
 from hmtl.evaluation.evaluate import Run
 from hmtl.runs.run_directory import BEST_OVERALL, best_stem, best_weights_name
-from hmtl.tasks.task_head import Layer, TaskHead
+from hmtl.tasks.errors.section import Analyser, Section
+from hmtl.tasks.task_head import TaskHead
 from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.findable_gold import FindableGold, findable_gold
-
-
-class _Analyser(Protocol):
-    def __init__(self, num_examples: int) -> None: ...
-
-    @property
-    def sections(self) -> List[Section]: ...
-
-    def add(self, metadata: Dict[str, Any], predicted: Any) -> None: ...
-
-
-_ANALYSERS: Dict[Layer, Type[_Analyser]] = {
-    "spans": SpanErrors,
-    "relations": RelationErrors,
-    "clusters": CoreferenceErrors,
-}
 
 
 @dataclass
@@ -51,6 +33,8 @@ class TaskErrors:
     sections : `List[Section]`
     findable : `Optional[FindableGold]`
         How much of the gold the head could find at all; `None` where it does not say.
+    figures : `Mapping[str, str]`
+        The metrics that are shown, and what they are called.
     """
 
     weights: str
@@ -58,6 +42,7 @@ class TaskErrors:
     metrics: Dict[str, float]
     sections: List[Section]
     findable: Optional[FindableGold] = None
+    figures: Mapping[str, str] = field(default_factory=lambda: FIGURES)
 
 
 @dataclass
@@ -129,11 +114,13 @@ def analyse_run(
     for task in chosen:
         run.load_weights(weights[task])
         head = run.model.head(task)
-        analyser = _ANALYSERS[head.predicts](num_examples)
+        analyser = head.kind.errors(num_examples)
         with _analysed_by(analyser, head):
             metrics = evaluate_task(run.model, loader, task)
         findable = findable_gold(run.model, loader, task)
-        found[task] = TaskErrors(run.weights[weights[task]].name, paths[task], metrics, analyser.sections, findable)
+        found[task] = TaskErrors(
+            run.weights[weights[task]].name, paths[task], metrics, analyser.sections, findable, head.kind.figures
+        )
     return RunErrors(str(run.directory), split, found)
 
 
@@ -145,7 +132,7 @@ def _weights_of(run: Run, task: str) -> str:
 
 
 @contextmanager
-def _analysed_by(analyser: _Analyser, head: TaskHead) -> Iterator[None]:
+def _analysed_by(analyser: Analyser, head: TaskHead) -> Iterator[None]:
     """For as long as it is open, the analyser gets all that the head predicts."""
 
     def analyse(_: torch.nn.Module, args: Tuple[Any, ...], fields: Dict[str, Any], output: Dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from hmtl.common.figures import in_words
 from hmtl.common.tables import aligned
 from hmtl.document import Span
 from hmtl.evaluation.error_analysis.run import RunErrors, TaskErrors
-from hmtl.evaluation.error_analysis.section import NONE, Example, Section
+from hmtl.tasks.errors.section import NONE, Example, Section
 
 # Of each section the labels with most errors are shown, and of each kind the most frequent patterns.
 MAX_LABELS, MAX_PATTERNS = 12, 3
@@ -62,7 +62,7 @@ def _none_last(label: str) -> List[object]:
 
 
 def _task(task: str, errors: TaskErrors) -> Iterator[str]:
-    yield f"{task}: {in_words(errors.metrics)} ({errors.weights}, {errors.data_path})"
+    yield f"{task}: {in_words(errors.metrics, errors.figures)} ({errors.weights}, {errors.data_path})"
     if errors.findable is not None:
         yield str(errors.findable)
     for section in errors.sections:

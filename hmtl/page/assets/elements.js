@@ -15,6 +15,6 @@ function fill(node, attributes, children) {
   return node;
 }
 
-const counted = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+const counted = (number, singular, plural) => `${number.toLocaleString("en")} ${number === 1 ? singular : plural}`;
 
 const percent = (score) => (score === undefined ? "" : `${Math.round(score * 100)} %`);

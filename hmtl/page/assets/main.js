@@ -10,8 +10,10 @@ const state = readState();
 const views = [];
 let outputs = data.outputs;
 
-const layers = Object.entries(data.layers).map(([name, kind]) => ({ name, kind, title: TITLES[name] || name }));
-layers.filter((layer) => layer.kind === "spans").forEach((layer, number) => (layer.look = LOOKS[number % LOOKS.length]));
+// Of each kind the data say what one and several of its rows are called, and what draws them.
+const layers = Object.entries(data.layers).map(([name, kind]) => ({ name, title: TITLES[name] || name, ...data.kinds[kind] }));
+for (const layer of layers) layer.draws = DRAWINGS[layer.drawing] || DRAWINGS.labels;
+layers.filter((layer) => layer.drawing === "spans").forEach((layer, number) => (layer.look = LOOKS[number % LOOKS.length]));
 
 const say = (text) => (byId("status").textContent = text);
 const announce = (text) => (byId("announcement").textContent = text);
@@ -33,7 +35,7 @@ function showLayers() {
     });
     layer.count = element("span", { class: "count" });
     layer.box = box;
-    const swatch = element("span", { class: `swatch ${layer.look || layer.kind}`, "aria-hidden": "true" });
+    const swatch = element("span", { class: `swatch ${layer.look || layer.drawing}`, "aria-hidden": "true" });
     byId("layers").append(element("label", {}, box, swatch, layer.title, layer.count));
   }
 }

@@ -3,14 +3,13 @@
 const OPEN_ROWS = 12;
 
 function tableOf(layer, rows, goTo) {
-  const noun = { spans: "span", relations: "relation", clusters: "cluster" }[layer.kind];
   const details = element("details", { class: "annotations" });
-  const build = { spans: spanTable, relations: relationTable, clusters: clusterList }[layer.kind];
-  details.append(element("summary", {}, layer.title, element("span", { class: "count" }, ` ${counted(rows.length, noun)}`)));
+  const count = counted(rows.length, layer.singular, layer.plural);
+  details.append(element("summary", {}, layer.title, element("span", { class: "count" }, ` ${count}`)));
   // Long ones are made when somebody opens them.
-  const fillIn = () => details.childElementCount === 1 && details.append(build(layer, rows, goTo));
+  const fillIn = () => details.childElementCount === 1 && details.append(layer.draws.table(layer, rows, goTo));
   details.addEventListener("toggle", fillIn);
-  if (layer.kind !== "spans" && rows.length && rows.length <= OPEN_ROWS) {
+  if (layer.drawing !== "spans" && rows.length && rows.length <= OPEN_ROWS) {
     details.open = true;
     fillIn();
   }
@@ -66,3 +65,19 @@ function clusterList(layer, rows, goTo) {
   });
   return element("ol", { class: "cluster-list" }, ...items);
 }
+
+// Whatever a row is about: all mentions that it names, and its label.
+function labelTable(layer, rows, goTo) {
+  const scores = withScores(rows);
+  const cells = rows.map((row) => [
+    element("span", {}, ...mentionsOf(row).flatMap((mention, place) => [...(place ? [", "] : []), mentionButton(mention, goTo)])),
+    row.label === undefined ? "" : labelOf({ label: String(row.label) }),
+    ...(scores ? [percent(row.score)] : []),
+  ]);
+  return table(layer.title, ["Text", "Label", ...(scores ? ["Probability"] : [])], cells);
+}
+
+const isMention = (value) => typeof value?.start === "number" && typeof value?.end === "number";
+
+// The stretches of text in a row of any kind: itself, or its values.
+const mentionsOf = (row) => (isMention(row) ? [row] : Object.values(row).filter(isMention));

@@ -4,7 +4,8 @@
 const MOVING_MARKS = 300;
 
 class TextView {
-  // `output` is one of the predictor's, `layers` are {name, kind, title, look}, `say` announces what was chosen.
+  // `output` is one of the predictor's, `layers` are {name, title, singular, plural, drawing, draws, look}, `say`
+  // announces what was chosen.
   constructor(output, layers, say) {
     this.output = output;
     this.layers = layers;
@@ -43,6 +44,7 @@ class TextView {
       arc.from = this.anchors.get(`${arc.row.arg1.start} ${arc.row.arg1.end}`);
       arc.to = this.anchors.get(`${arc.row.arg2.start} ${arc.row.arg2.end}`);
     }
+    paragraphs.forEach((paragraph, number) => paragraph.prepend(...this.badges[number]));
     this.sentences.replaceChildren(...paragraphs);
     this.marks = [...this.sentences.querySelectorAll("mark")];
     if (this.marks.length) this.marks[0].tabIndex = 0;
@@ -63,6 +65,7 @@ class TextView {
     const sentenceOf = this.output.sentences.flatMap((tokens, number) => tokens.map(() => number));
     this.anchors = new Map();
     this.arcs = [];
+    this.badges = this.output.sentences.map(() => []);
     for (const layer of visible) {
       const order = this.layers.indexOf(layer);
       const add = (row, boxed, make) => {
@@ -73,18 +76,21 @@ class TextView {
           start = end + 1;
         }
       };
-      const rows = this.output[layer.name];
-      if (layer.kind === "spans") {
-        for (const row of rows) add(row, true, (isEnd) => spanMark(layer, order, row, isEnd));
-      } else if (layer.kind === "clusters") {
-        rows.forEach((cluster, number) => {
-          for (const row of cluster) add(row, true, (isEnd) => mentionMark(layer, order, row, number, isEnd));
-        });
-      } else {
-        rows.forEach((row, number) => this.addRelation(layer, row, number, sentenceOf, add));
-      }
+      layer.draws.add(this, layer, order, this.output[layer.name], sentenceOf, add);
     }
     return bySentence;
+  }
+
+  // A label of whole sentences stands before the first of them; of other stretches it is a mark.
+  addLabel(layer, order, row, sentenceOf, add) {
+    const mentions = mentionsOf(row);
+    if (!mentions.length) this.badges[0]?.push(badgeOf(layer, row));
+    for (const mention of mentions) {
+      const { start, end } = mention;
+      const isWhole = sentenceOf[start - 1] !== sentenceOf[start] && sentenceOf[end + 1] !== sentenceOf[end];
+      if (isWhole) this.badges[sentenceOf[start]].push(badgeOf(layer, row, mention));
+      else add(mention, true, (isEnd) => spanMark({ ...layer, look: "outlined" }, order, { ...row, ...mention, label: nameOf(layer, row) }, isEnd));
+    }
   }
 
   // An arc and its ends. One between sentences stands in the table alone.
@@ -137,8 +143,11 @@ class TextView {
   }
 
   goTo(start, end) {
-    const found = this.marks.find((mark) => mark.row.start === start && mark.row.end === end);
+    const isThere = ({ row }) => row.start === start && row.end === end;
+    const found = this.marks.find(isThere);
+    const badge = found ? undefined : this.badges.flat().find(isThere);
     if (found) this.focus(found);
+    else if (badge) badge.focus();
     else this.say("Not marked in the text: its layer is hidden.");
   }
 
@@ -206,3 +215,45 @@ function mentionMark(layer, order, row, number, isEnd) {
   if (isEnd) mark.label = element("span", { class: "label chip" }, String(number + 1));
   return mark;
 }
+
+const nameOf = (layer, row) => (row.label === undefined ? layer.title : String(row.label));
+
+// The label of what is too long to be marked.
+function badgeOf(layer, row, mention = {}) {
+  const name = nameOf(layer, row);
+  const title = [`${layer.title.toLowerCase()}: ${name}`, percent(row.score)].filter(Boolean).join(" ");
+  const badge = element("span", { class: "label badge", tabindex: -1, title, hue: hueOf(name) }, name);
+  badge.row = mention;
+  return badge;
+}
+
+// What draws the rows of a kind: `add` puts them into the text of a view, `table` lists them. A kind names its own; the
+// last takes rows of any form.
+const DRAWINGS = {
+  spans: {
+    add(view, layer, order, rows, sentenceOf, add) {
+      for (const row of rows) add(row, true, (isEnd) => spanMark(layer, order, row, isEnd));
+    },
+    table: spanTable,
+  },
+  relations: {
+    add(view, layer, order, rows, sentenceOf, add) {
+      rows.forEach((row, number) => view.addRelation(layer, row, number, sentenceOf, add));
+    },
+    table: relationTable,
+  },
+  clusters: {
+    add(view, layer, order, rows, sentenceOf, add) {
+      rows.forEach((cluster, number) => {
+        for (const row of cluster) add(row, true, (isEnd) => mentionMark(layer, order, row, number, isEnd));
+      });
+    },
+    table: clusterList,
+  },
+  labels: {
+    add(view, layer, order, rows, sentenceOf, add) {
+      for (const row of rows) view.addLabel(layer, order, row, sentenceOf, add);
+    },
+    table: labelTable,
+  },
+};

@@ -1,7 +1,7 @@
 """Relations between tokens by multi-head selection."""
 
 import math
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,6 @@ from hmtl.metrics import RelationScores
 from hmtl.metrics.relation_scores import LastTokens, TypedRelation, last_tokens
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.precision import at_least_float32
-from hmtl.tasks.relations.arguments import spans_by_end
 from hmtl.tasks.task_head import TaskHead, labels_of
 
 
@@ -240,6 +239,16 @@ def _with_arguments(relations: List[List[LastTokens]], layers: Sequence[List[Lis
                 for arg1, arg2, label in rows
             ]
         )
+    return found
+
+
+def spans_by_end(layers: Iterable[Sequence[Span]]) -> Dict[int, Span]:
+    """The span that ends at a token: of the first layer that has one there, the longest."""
+    found: Dict[int, Span] = {}
+    for spans in layers:
+        longest_first = sorted(spans)
+        for start, end, label in longest_first:
+            found.setdefault(end, Span(start, end, label))
     return found
 
 

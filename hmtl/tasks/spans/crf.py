@@ -8,11 +8,11 @@ from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from allennlp.modules.conditional_random_field.conditional_random_field import allowed_transitions
 
-from hmtl.data.dataset_readers.tagging import flat_spans_of
 from hmtl.document import Span
 from hmtl.metrics import SpanF1
 from hmtl.modules import ConditionalRandomField
 from hmtl.modules.dropout import Dropout
+from hmtl.tasks.spans.tagging_reader import flat_spans_of
 from hmtl.tasks.task_head import TaskHead, labels_of
 
 OUTSIDE = 0

@@ -7,10 +7,10 @@ from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from torch.nn.functional import cross_entropy
 
-from hmtl.data.dataset_readers.tagging import flat_spans_of
 from hmtl.document import Span
 from hmtl.metrics import SpanF1
 from hmtl.modules.dropout import Dropout
+from hmtl.tasks.spans.tagging_reader import flat_spans_of
 from hmtl.tasks.task_head import TaskHead, labels_of
 
 _IGNORED = -1

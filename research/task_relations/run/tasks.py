@@ -10,8 +10,8 @@ from allennlp.data import DatasetReader
 
 import hmtl  # noqa: F401  registers the readers that tasks name
 from hmtl.common.shipped import shipped_folder
-from hmtl.data.dataset_readers import TokenLabelsReader
 from hmtl.errors import ConfigurationError, UserError
+from hmtl.tasks import TokenLabelsReader
 
 SPLITS = ("train", "validation", "test")
 

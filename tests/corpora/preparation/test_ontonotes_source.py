@@ -11,8 +11,8 @@ from hmtl.corpora import JsonlCorpus, OntonotesCorpus
 from hmtl.corpora.ontonotes_release import ReleaseOptions, read_split_lists
 from hmtl.corpora.preparation.prepare import prepare
 from hmtl.corpora.preparation.sources.ontonotes import OntonotesSource
-from hmtl.data.dataset_readers import CorefReader, TaggingReader
 from hmtl.errors import DataError, UserError
+from hmtl.tasks import CorefReader, TaggingReader
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "ontonotes_release"
 RELEASE, COLUMNS, LISTS = FIXTURES / "ldc", FIXTURES / "conll-2012", FIXTURES / "lists"

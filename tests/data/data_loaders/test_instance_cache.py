@@ -22,9 +22,10 @@ from hmtl.corpora.gum import GumCorpus
 from hmtl.corpora.jsonl import JsonlCorpus
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.data_loaders.instance_cache import InstanceCache
-from hmtl.data.dataset_readers import CorefReader, DocumentReader, RelationReader, TaggingReader
+from hmtl.data.dataset_readers import DocumentReader
 from hmtl.document import read_jsonl, write_jsonl
 from hmtl.errors import UserError
+from hmtl.tasks import CorefReader, RelationReader, TaggingReader
 
 TASKS = ["coref", "emd", "ner", "relation"]
 

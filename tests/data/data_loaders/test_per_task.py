@@ -15,8 +15,8 @@ from allennlp.data import DataLoader, DatasetReader, Vocabulary
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 
 from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.data.dataset_readers import CorefReader, TaggingReader
 from hmtl.document import Document, Span, write_jsonl
+from hmtl.tasks import CorefReader, TaggingReader
 
 NUM_SENTENCES, NUM_DOCUMENTS = 23, 5
 

@@ -12,8 +12,8 @@ from allennlp.data.token_indexers import TokenCharactersIndexer
 
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.data_loaders.segments import sample_segment
-from hmtl.data.dataset_readers import CorefReader, TaggingReader
 from hmtl.document import Document, write_jsonl
+from hmtl.tasks import CorefReader, TaggingReader
 
 MAX_TOKENS = 12
 

@@ -11,9 +11,9 @@ from allennlp.data import Batch, DatasetReader, Instance, Vocabulary
 from allennlp.data.token_indexers import TokenCharactersIndexer
 
 from hmtl.corpora import Corpus
-from hmtl.data.dataset_readers import CorefReader, RelationReader, TaggingReader
 from hmtl.document import Document, write_jsonl
 from hmtl.errors import DataError
+from hmtl.tasks import CorefReader, RelationReader, TaggingReader
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 

@@ -7,9 +7,9 @@ import torch
 from allennlp.data import Vocabulary
 from sklearn.metrics import accuracy_score, f1_score
 
-from hmtl.data.dataset_readers.token_labels import labelled
 from hmtl.document import Span
 from hmtl.tasks import TokenClassificationHead
+from hmtl.tasks.spans.token_labels_reader import labelled
 
 LABELS = ["O", "B-PER", "I-PER"]
 DIM = 4

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Protocol, Sequence, Tuple
 
 from hmtl.document import Span
 
@@ -54,9 +54,14 @@ class Pattern:
     examples: List[Example] = field(default_factory=list)
 
 
-def label_of(item: Any) -> Optional[str]:
-    """The label of an item that may be missing."""
-    return None if item is None else item.label
+class Analyser(Protocol):
+    """Sorts what a head predicts, row by row, into sections of errors."""
+
+    @property
+    def sections(self) -> List["Section"]: ...
+
+    def add(self, metadata: Dict[str, Any], predicted: Any) -> None:
+        """Counts a row: the metadata that its reader gave it, and the head's items."""
 
 
 class Section:

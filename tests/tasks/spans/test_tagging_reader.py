@@ -8,9 +8,9 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
 
-from hmtl.data.dataset_readers import TaggingReader
-from hmtl.data.dataset_readers.tagging import flatten_spans
 from hmtl.document import Document, Span, write_jsonl
+from hmtl.tasks import TaggingReader
+from hmtl.tasks.spans.tagging_reader import flatten_spans
 
 NESTED = [Span(0, 4, "GPE"), Span(0, 1, "PER"), Span(3, 3, "ORG"), Span(6, 6, "PER")]
 

@@ -3,11 +3,11 @@
 from itertools import starmap
 from typing import Any, Dict, Iterable, Optional
 
-from hmtl.data.dataset_readers.tagging import flat_spans_of
 from hmtl.document import Span
-from hmtl.evaluation.error_analysis.alignment import CORRECT, MISSED, SPURIOUS, Likeness
-from hmtl.evaluation.error_analysis.section import Section
-from hmtl.evaluation.error_analysis.sentence import compare_in_sentence
+from hmtl.tasks.errors.alignment import CORRECT, MISSED, SPURIOUS, Likeness
+from hmtl.tasks.errors.labelled_errors import compare_in_sentence
+from hmtl.tasks.errors.section import Section
+from hmtl.tasks.spans.tagging_reader import flat_spans_of
 
 TYPE, BOUNDARY, BOUNDARY_AND_TYPE = "type", "boundary", "boundary and type"
 MISSED_OVERLAPPING = "missed, overlapping"

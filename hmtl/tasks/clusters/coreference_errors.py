@@ -5,10 +5,10 @@ from itertools import accumulate
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from hmtl.document import Bounds, Span
-from hmtl.evaluation.error_analysis.alignment import CORRECT, MISSED, SPURIOUS
-from hmtl.evaluation.error_analysis.mention_types import lower_case_words, mention_type
-from hmtl.evaluation.error_analysis.section import Example, Section
 from hmtl.metrics.coreference_scores import partition
+from hmtl.tasks.clusters.mention_types import lower_case_words, mention_type
+from hmtl.tasks.errors.alignment import CORRECT, MISSED, SPURIOUS
+from hmtl.tasks.errors.section import Example, Section
 
 WRONG = "wrong"
 EXACT, DIVIDED, CONFLATED, MISSING, EXTRA = "exact", "divided", "conflated", "missing", "extra"

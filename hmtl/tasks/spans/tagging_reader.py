@@ -48,6 +48,13 @@ class TaggingReader(DocumentReader):
         if self.layer not in document.spans:
             raise self.missing_layer(document, self.layer, path)
 
+    def gold_documents(self, document: Document, only_targets: bool = False) -> Iterable[Document]:
+        """Sentences with all spans of the layer; with `only_targets` with those of which none overlap."""
+        for instance in self.instances(document):
+            gold = instance["metadata"].metadata  # type: ignore[attr-defined]
+            kept = flat_spans_of(gold) if only_targets else gold["spans"]
+            yield Document(document.doc_key, [gold["tokens"]], {self.layer: kept})
+
     def instances(self, document: Document) -> Iterable[Instance]:
         by_sentence = document.spans_by_sentence(self.layer)
         for number, (tokens, spans) in enumerate(zip(document.sentences, by_sentence)):

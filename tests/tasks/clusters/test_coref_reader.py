@@ -8,9 +8,9 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch, Instance, Vocabulary
 
-from hmtl.data.dataset_readers import CorefReader
-from hmtl.data.dataset_readers.coref import merge_clusters
 from hmtl.document import Document, write_jsonl
+from hmtl.tasks import CorefReader
+from hmtl.tasks.clusters.coref_reader import merge_clusters
 
 Bounds = Tuple[int, int]
 SENTENCES = [["a", "b"], ["c"], ["d", "e", "f"], ["g", "h"]]

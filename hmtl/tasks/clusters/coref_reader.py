@@ -45,6 +45,8 @@ class CorefReader(DocumentReader):
         Where `singletons` has neither value.
     """
 
+    cuts_documents = True
+
     def __init__(
         self,
         one_sequence: bool = False,
@@ -85,18 +87,14 @@ class CorefReader(DocumentReader):
             yield self._instance(document.doc_key, sentences, kept)
         self.counts["clusters cut by max_sentences"] += sum(number > 1 for number in num_parts.values())
 
+    def gold_documents(self, document: Document, only_targets: bool = False) -> Iterable[Document]:
+        """With merged clusters."""
+        for instance in self.instances(document):
+            gold = instance["metadata"].metadata  # type: ignore[attr-defined]
+            yield Document(document.doc_key, gold["sentences"], clusters=gold["clusters"])
+
     def segment(self, metadata: Dict[str, Any], first: int, stop: int) -> Instance:
-        """A run of sentences of a document, as an instance of its own.
-
-        Mentions outside of the run are dropped, and so are those that it leaves alone in their cluster.
-
-        # Parameters
-
-        metadata : `Dict[str, Any]`
-            The `metadata` of the document's instance.
-        first, stop : `int`
-            The run's first sentence, and the one behind its last.
-        """
+        """Mentions outside of the run are dropped, and so are those that it leaves alone in their cluster."""
         sentences = metadata["sentences"]
         begin = sum(map(len, sentences[:first]))
         end = begin + sum(map(len, sentences[first:stop]))

@@ -3,8 +3,8 @@ import random
 import pytest
 
 from hmtl.evaluation.error_analysis import CoreferenceErrors
-from hmtl.evaluation.error_analysis.mention_types import head_of, lower_case_words, mention_type
 from hmtl.metrics import CoreferenceScores
+from hmtl.tasks.clusters.mention_types import head_of, lower_case_words, mention_type
 
 SENTENCES = [
     ["Ann", "Lee", "met", "the", "mayor", "."],  # 0-5

@@ -4,9 +4,9 @@ from itertools import starmap
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from hmtl.document import Relation, Span
-from hmtl.evaluation.error_analysis.alignment import CORRECT, MISSED, SPURIOUS, Likeness
-from hmtl.evaluation.error_analysis.section import Section
-from hmtl.evaluation.error_analysis.sentence import compare_in_sentence
+from hmtl.tasks.errors.alignment import CORRECT, MISSED, SPURIOUS, Likeness
+from hmtl.tasks.errors.labelled_errors import compare_in_sentence
+from hmtl.tasks.errors.section import Section
 
 BOUNDARY, TYPE, SWAPPED, SWAPPED_AND_TYPE, ARGUMENT = "boundary", "type", "swapped", "swapped and type", "argument"
 

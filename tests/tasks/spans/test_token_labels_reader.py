@@ -2,9 +2,9 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 
-from hmtl.data.dataset_readers import TokenLabelsReader
 from hmtl.document import Document, Span, write_jsonl
 from hmtl.errors import DataError
+from hmtl.tasks import TokenLabelsReader
 
 SENTENCES = [["Ann", "Lee", "left", "York"], ["Why", "?"]]
 SPANS = [Span(0, 1, "PER"), Span(1, 1, "X"), Span(3, 3, "LOC")]

@@ -4,8 +4,8 @@ import pytest
 
 from hmtl.document import Span
 from hmtl.evaluation.error_analysis import SpanErrors
-from hmtl.evaluation.error_analysis.section import NONE
 from hmtl.metrics import LabelledF1
+from hmtl.tasks.errors.section import NONE
 
 TOKENS = ["Ann", "Lee", "of", "the", "Bank", "of", "Lund", "met", "Bo", "in", "New", "York", "City", "today"]
 

@@ -2,13 +2,17 @@
 
 import random
 import time
-from typing import Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple
 
 import pytest
 
 from hmtl.document import Bounds, Document, Relation, Span
 from hmtl.errors import UserError
-from hmtl.evaluation.baselines import ExactStringMatch, MostFrequentRelation, MostFrequentType, baseline_scores
+from hmtl.tasks.clusters.coreference_baseline import ExactStringMatch, coreference_baseline_scores
+from hmtl.tasks.relations.relation_baseline import MostFrequentRelation, relation_baseline_scores
+from hmtl.tasks.spans.span_baseline import MostFrequentType, span_baseline_scores
+
+Scores = Callable[..., Dict[str, float]]
 
 
 def document(
@@ -77,7 +81,7 @@ def test_tagging_scores():
     train_more = document("they may", [])
     test = document("Ann may go | may Bob Ann", [(0, 0, "PER"), (4, 4, "PER"), (5, 5, "ORG")])
     # Predicted: Ann PER and may DATE, twice each; one is right. Counting unlabelled, may is none (1 of 3).
-    assert baseline_scores("tagging", [train, train_more], [test], layer="ner") == pytest.approx(
+    assert span_baseline_scores([train, train_more], [test], layer="ner") == pytest.approx(
         {
             "precision": 1 / 4,
             "recall": 1 / 3,
@@ -137,7 +141,7 @@ def test_relation_scores():
         expected[f"counting_unrelated_f1{figure}"] = 2 / 3
     expected["f1_last_tokens_sentences_with_relations"] = 1 / 2
     expected["counting_unrelated_f1_last_tokens_sentences_with_relations"] = 2 / 3
-    assert baseline_scores("relation", RELATED, [test], layer="ner") == pytest.approx(expected)
+    assert relation_baseline_scores(RELATED, [test], layer="ner") == pytest.approx(expected)
 
 
 def test_relations_of_the_same_last_tokens_count_once_by_these_and_twice_by_spans():
@@ -146,7 +150,7 @@ def test_relations_of_the_same_last_tokens_count_once_by_these_and_twice_by_span
         [(0, 1, "ORG"), (3, 3, "PER")],
         [((3, 3), (0, 1), "OWN"), ((3, 3), (1, 1), "OWN")],
     )
-    scores = baseline_scores("relation", RELATED, [test], layer="ner")
+    scores = relation_baseline_scores(RELATED, [test], layer="ner")
     assert [scores[f"recall{figure}"] for figure in ("", "_last_tokens", "_typed")] == [1 / 2, 1, 1 / 2]
 
 
@@ -195,7 +199,7 @@ def test_exact_string_match_of_gold_mentions():
 def test_coreference_scores():
     # "he" and "the dog" are found in the test; of the gold cluster of three, two are joined.
     test = document("the dog barks | the dog and it", clusters=[[(0, 1), (3, 4), (6, 6)]])
-    scores = baseline_scores("coref", [COREFERENT], [test])
+    scores = coreference_baseline_scores([COREFERENT], [test])
     # Recall: MUC 1 of 2 links; B-cubed (2/3 + 2/3) / 3; CEAF 4/5. Precision: 1, 1 and 4/5.
     assert scores["recall"] == pytest.approx((1 / 2 + 4 / 9 + 4 / 5) / 3)
     assert scores["precision"] == pytest.approx((1 + 1 + 4 / 5) / 3)
@@ -208,28 +212,31 @@ def test_coreference_scores():
 def test_documents_without_the_annotation_are_left_out():
     plain = document("Ann may go")
     train, test = document("Ann", [(0, 0, "PER")]), document("Ann", [(0, 0, "PER")])
-    assert baseline_scores("tagging", [plain, train], [plain, test])["f1"] == 1.0
+    assert span_baseline_scores([plain, train], [plain, test])["f1"] == 1.0
 
 
 @pytest.mark.parametrize(
-    "task_kind, message",
+    "scores_of, options, message",
     [
-        ("tagging", r"none of the 1 documents has the span layer 'emd' \(span layers found: ner\)"),
-        ("relation", "the span layer 'emd'"),
-        ("coref", "coreference clusters"),
-        ("parsing", "there is no baseline for 'parsing'; choose one of coref, relation, tagging"),
+        (
+            span_baseline_scores,
+            {"layer": "emd"},
+            r"of the 1 documents has the span layer 'emd' \(span layers found: ner\)",
+        ),
+        (relation_baseline_scores, {"layer": "emd"}, "the span layer 'emd'"),
+        (coreference_baseline_scores, {}, "coreference clusters"),
     ],
 )
-def test_missing_annotation_is_named(task_kind: str, message: str):
+def test_missing_annotation_is_named(scores_of: Scores, options: Dict[str, str], message: str):
     documents = [document("Ann", [(0, 0, "PER")])]
     with pytest.raises(UserError, match=message):
-        baseline_scores(task_kind, documents, documents, layer="emd")
+        scores_of(documents, documents, **options)
 
 
 def test_relations_must_be_annotated():
     documents = [document("Ann", [(0, 0, "PER")])]
     with pytest.raises(UserError, match="has relations"):
-        baseline_scores("relation", documents, documents)
+        relation_baseline_scores(documents, documents)
 
 
 def random_document(generator: random.Random, num_sentences: int) -> Document:
@@ -245,12 +252,12 @@ def random_document(generator: random.Random, num_sentences: int) -> Document:
     return Document("random", sentences, {"ner": spans}, relations, list(clusters.values()))
 
 
-@pytest.mark.parametrize("task_kind", ["tagging", "relation", "coref"])
-def test_large_corpora_are_quick(task_kind: str):
+@pytest.mark.parametrize("scores_of", [span_baseline_scores, relation_baseline_scores, coreference_baseline_scores])
+def test_large_corpora_are_quick(scores_of: Scores):
     generator = random.Random(0)
     documents = [random_document(generator, 50) for _ in range(60)]
     start = time.process_time()
-    scores: Dict[str, float] = baseline_scores(task_kind, documents[:50], documents[50:])
+    scores = scores_of(documents[:50], documents[50:])
     # 60,000 tokens; a twentieth of OntoNotes.
     assert time.process_time() - start < 5.0
     assert 0.0 < scores["f1"] < 1.0
@@ -260,7 +267,7 @@ def test_coreference_is_scored_on_the_scale_of_the_head():
     """The string is found; gold has two mentions more, each alone: B-cubed recall 2/4, or as in 2018 2/2."""
     document = Document("d", [["Ann", "Ann", "Bo", "Cy"]], clusters=[[(0, 0), (1, 1)], [(2, 2)], [(3, 3)]])
     found = {
-        singletons: baseline_scores("coref", [document], [document], singletons=singletons)
+        singletons: coreference_baseline_scores([document], [document], singletons=singletons)
         for singletons in ("count", "as_2018")
     }
     assert {name: scores["b_cubed_recall"] for name, scores in found.items()} == {"count": 2 / 4, "as_2018": 1.0}

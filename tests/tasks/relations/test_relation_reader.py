@@ -4,9 +4,9 @@ from typing import Any, List
 import pytest
 from allennlp.data import Instance
 
-from hmtl.data.dataset_readers import RelationReader
 from hmtl.document import Document, Relation, Span, write_jsonl
 from hmtl.errors import DataError
+from hmtl.tasks import RelationReader
 
 # In the sentence "a b c d e" with offset 2: two relations between the same last tokens, and one of d with itself.
 RELATIONS = [

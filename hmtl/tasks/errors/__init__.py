@@ -1,0 +1,1 @@
+"""Errors by kind and label, with examples: what the kinds of prediction share."""
