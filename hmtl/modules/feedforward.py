@@ -1,0 +1,28 @@
+"""Feed-forward networks whose first layer is computed in parts."""
+
+from typing import cast
+
+import torch
+from allennlp.modules import FeedForward
+from allennlp.nn import Activation
+
+from hmtl.modules.rectified_dropout import rectified_dropout
+
+
+def feedforward(input_dim: int, num_layers: int, hidden_dim: int, dropout: float) -> FeedForward:
+    """Layers of `hidden_dim` with ReLU and dropout."""
+    return FeedForward(input_dim, num_layers, hidden_dim, Activation.by_name("relu")(), dropout)
+
+
+def first_layer(network: FeedForward) -> torch.nn.Linear:
+    """The first linear layer. It is linear in the parts of concatenated vectors: each part can be projected once, where
+    it is, and summed where they meet."""
+    return cast(torch.nn.Linear, network._linear_layers[0])
+
+
+def after_first_layer(network: FeedForward, hidden: torch.Tensor) -> torch.Tensor:
+    """The rest of such a network, given the output of its first linear layer."""
+    for number, (linear, dropout) in enumerate(zip(network._linear_layers, network._dropout)):
+        hidden = hidden if number == 0 else linear(hidden)
+        hidden = rectified_dropout(hidden, cast(torch.nn.Dropout, dropout).p, dropout.training)
+    return hidden
