@@ -327,11 +327,11 @@ class SpanRelationHead(TaskHead):
         parts = [
             F.embedding(first + spans.starts, tokens),
             F.embedding(first + spans.ends, tokens),
-            inside.view(batch_size, num_slots, -1),
+            inside.view(batch_size, num_slots, inside.size(1)),
             self._width_embedding(widths),
         ]
         if self._label_embedding is not None:
-            parts.append(self._label_embedding(spans.labels))
+            parts.append(self._label_embedding(spans.labels.to(self._label_embedding.weight.dtype)))
         return torch.cat(parts, dim=-1)
 
     def _loss(
