@@ -1,6 +1,7 @@
 """Relations between the spans that lower levels find."""
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+import logging
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,8 @@ from hmtl.modules.rectified_dropout import rectified_dropout
 from hmtl.modules.spans import RangeMaximum, in_blocks
 from hmtl.tasks.relations.pairs import Candidates, Pairs, candidates, drawn_spans, pairs_of, rows_of_spans
 from hmtl.tasks.task_head import TaskHead, labels_of, log_odds
+
+logger = logging.getLogger(__name__)
 
 NUM_BUCKETS = 10
 LEARNED = "learned"
@@ -80,8 +83,8 @@ class SpanRelationHead(TaskHead):
     # Raises
 
     ConfigurationError
-        Where an option has none of its values, a declared type or relation is unknown, no level below finds spans
-        although they are not given, and in training where the reader is another.
+        Where an option has none of its values, no level below finds spans although they are not given, and in training
+        where the reader is another.
     """
 
     predicts = "relations"
@@ -137,7 +140,7 @@ class SpanRelationHead(TaskHead):
         self._num_drawn_spans = num_drawn_spans
         self._max_drawn_width = max_drawn_width
         self._symmetric = set(symmetric)
-        self._check_known("symmetric", symmetric, self.labels)
+        self._warn_of_unknown("symmetric", symmetric, self.labels)
         is_symmetric = torch.tensor([label in self._symmetric for label in self.labels])
         self.register_buffer("_is_symmetric", is_symmetric, persistent=False)
         self._set_constraints(type_constraints, vocab, mention_labels, signature_namespace)
@@ -214,11 +217,13 @@ class SpanRelationHead(TaskHead):
         of_types = ("_type_projection.weight", "_type_projection.bias")
         return {name: weight[list(order)] if name in of_types else weight for name, weight in weights.items()}
 
-    def _check_known(self, option: str, labels: Sequence[str], known: Sequence[str]) -> None:
+    def _warn_of_unknown(self, option: str, labels: Iterable[str], known: Sequence[str]) -> None:
+        """Training data may lack some label, so that this is no error."""
         unknown = sorted(set(labels) - set(known))
         if unknown:
-            raise ConfigurationError(
-                f"task '{self._task_name}': {option} names '{unknown[0]}'; there are: {', '.join(sorted(set(known)))}"
+            logger.warning(
+                "task '%s': %s names what training never saw: %s; there are: %s",
+                *(self._task_name, option, ", ".join(unknown), ", ".join(sorted(set(known)))),
             )
 
     def _set_constraints(
@@ -242,8 +247,8 @@ class SpanRelationHead(TaskHead):
         elif isinstance(constraints, Mapping):
             declared = {label: {(first, second) for first, second in pairs} for label, pairs in constraints.items()}
             types = {each for pairs in declared.values() for pair in pairs for each in pair}
-            self._check_known("type_constraints", list(declared), self.labels)
-            self._check_known("type_constraints", sorted(types), self.read_labels)
+            self._warn_of_unknown("type_constraints", declared, self.labels)
+            self._warn_of_unknown("type_constraints", types, self.read_labels)
             # The labels of a layer that has a declared type.
             constrains = [not types.isdisjoint(layer) for layer in self._layers for _ in layer]
 
