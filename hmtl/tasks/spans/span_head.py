@@ -90,7 +90,7 @@ class SpanHead(TaskHead):
         Of the span: `attention` or `maximum`.
     feature_size : `int`, optional (default = `20`)
         The size of the width embedding.
-    hidden_dim, num_layers, dropout : optional (default = `150`, `2`, `0.2`)
+    hidden_dim, num_layers, dropout : optional (default = `150`, `1`, `0.2`)
         Of the feed-forward network; the dropout is also that on the encoder's output.
     threshold : `float`, optional (default = `0.5`)
         The probability from which on a span is found.
@@ -124,7 +124,7 @@ class SpanHead(TaskHead):
         content: Content = "attention",
         feature_size: int = 20,
         hidden_dim: int = 150,
-        num_layers: int = 2,
+        num_layers: int = 1,
         dropout: float = 0.2,
         threshold: float = 0.5,
         prior_probability: float = 0.01,

@@ -379,6 +379,18 @@ def test_every_pair_starts_with_the_prior_probability() -> None:
     assert head(**batch)["loss"].item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_weights_with_the_types_in_another_order() -> None:
+    head, batch = finding(threshold=0.02), batch_of()
+    other = finding(threshold=0.02)
+    other.labels = ["ART", "PHYS", "PER-SOC"]
+    other.load_state_dict(head.reordered(head.state_dict(), [TYPES.index(label) for label in other.labels]))
+    inputs = {name: batch[name] for name in ("encoding", "mask", "predicted_spans")}
+    predictions = head(**inputs)["predictions"]
+    assert sum(map(len, predictions)) > 8
+    for mine, others in zip(predictions, other(**inputs)["predictions"]):
+        assert sorted(mine) == sorted(others)
+
+
 def counted_on_a_worker() -> Dict[str, float]:
     """Each worker has other sentences."""
     torch.manual_seed(3)
