@@ -5,6 +5,7 @@
 // needs: where word vectors are learned, { tokens: 2 } teaches the model what an unknown word is like.
 // Tasks of sentences are validated and tested in batches of `validation_batch_size` sentences at least: without gradients
 // there is room for them, and the scores do not depend on it.
+// Where a head names a `reader`, as those of `heads` do, this is what the task's reader becomes, and its options are added.
 // `validation_metric` names the metric of some tasks that decides their patience and best weights, where it is not '+f1',
 // such as { relation: '+f1_last_tokens' }; those of tasks that the experiment lacks do not matter.
 // `shared_encoder` is that of the levels without encoders, see `levels.sharing`. Everything else has the paper's value as
@@ -32,6 +33,10 @@
     // With whatever is added to the experiment.
     local experiment = self,
     local metrics = { [task]: std.get(validation_metric, task, '+f1') for task in std.objectFields(tasks) },
+    // A head may need more than a corpus's usual reader gives, see `heads`.
+    local reader_of_head(task) =
+      local head = levels[task].head;
+      if std.objectHasAll(head, 'reader') then head.reader else {},
     local padding_noise = {
       [task]: tasks[task].padding_noise
       for task in std.objectFields(tasks)
@@ -45,7 +50,7 @@
     dataset_reader: {
       type: 'multitask',
       readers: {
-        [task]: tasks[task].reader { token_indexers: embedding.token_indexers }
+        [task]: tasks[task].reader + reader_of_head(task) + { token_indexers: embedding.token_indexers }
         for task in std.objectFields(tasks)
       },
     },

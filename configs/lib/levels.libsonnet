@@ -1,5 +1,7 @@
 // The levels of the paper, with its sizes (hidden units are per direction), and encoders that several levels share.
 // Input sizes are computed by the model.
+local heads = import 'heads.libsonnet';
+
 local lstm(num_layers, hidden_size, dropout=0.0) = {
   type: 'hmtl_lstm',
   num_layers: num_layers,
@@ -78,6 +80,19 @@ local hierarchy(levels, gold_mentions) = {
       function(task, level) level + one_layer,
       hierarchy($, gold_mentions) { relation: $.relation(['emd'], threshold=0.3, prior_probability=0.0003) },
     ),
+
+  // The same hierarchy with the heads of `heads`: NER and EMD find spans that may nest, and RE relates these. One layer a
+  // level; the dropout is that on what it reads and on what it writes.
+  spans(gold_mentions=false, dropout=0.2, symmetric=[], type_constraints=null)::
+    local level(head, reads) = { encoder: lstm(1, 64), head: head, reads: reads, input_dropout: dropout };
+    {
+      ner: level(heads.spans(dropout=dropout), []),
+      emd: level(heads.spans(dropout=dropout), ['ner']),
+      relation: level(
+        heads.span_relations(symmetric=symmetric, type_constraints=type_constraints, dropout=dropout), ['emd']
+      ),
+      coref: $.shallow(gold_mentions).coref,
+    },
 
   // Some of these levels, stacked in another order: `reads` maps each wanted task to the tasks that its level reads.
   stacked(levels, reads):: { [task]: levels[task] { reads: reads[task] } for task in std.objectFields(reads) },

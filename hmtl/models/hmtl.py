@@ -118,7 +118,11 @@ class HMTL(Model):
                 self.encoders[task] = level.encoder.construct(input_size=input_dim, input_dim=input_dim)
                 self.input_dropouts[task] = Dropout(level.input_dropout)
             head = level.head.construct(
-                vocab=vocab, encoding_dim=self.encoding_dim(task), encoder_input_dim=input_dim, task_name=task
+                vocab=vocab,
+                encoding_dim=self.encoding_dim(task),
+                encoder_input_dim=input_dim,
+                task_name=task,
+                span_layers=self._span_layers_below(task),
             )
             if not isinstance(head, TaskHead):
                 raise ConfigurationError(f"level '{task}': {type(head).__name__} is not a TaskHead of hmtl")
@@ -128,6 +132,9 @@ class HMTL(Model):
         self.span_tasks = {
             task: span_tasks_for(task, self.reads, heads) if head.reads_spans else [] for task, head in heads.items()
         }
+        for task, head in heads.items():
+            if head.trains_on_spans:
+                self.span_tasks[task] = list(self._span_layers_below(task))
         for task, span_tasks in self.span_tasks.items():
             if span_tasks:
                 heads[task].span_labels = {label for lower in span_tasks for label in heads[lower].labels or []}
@@ -262,7 +269,9 @@ class HMTL(Model):
         and scores as `{task}_scores`. Those of sentence tasks come in one list a sentence for each document; tasks that
         need documents are left out where `text` holds sentences.
         """
-        span_tasks = [] if task_name is None or self.training else self.span_tasks.get(task_name, [])
+        span_tasks = [] if task_name is None else self.span_tasks.get(task_name, [])
+        if self.training and task_name is not None and not self.head(task_name).trains_on_spans:
+            span_tasks = []
         levels = self.tasks if task_name is None else [task_name, *span_tasks]
         encodings = self._encode_batch(text, levels, sentence_ids)
         options: Dict[str, Any] = {"with_scores": True} if with_scores else {}
@@ -270,14 +279,23 @@ class HMTL(Model):
             if not self.training:
                 self._evaluated.add(task_name)
             # Without targets, so that these tasks count nothing.
-            of_spans = {task: self._run_head(task, encodings, {}) for task in span_tasks}
-            return self._run_head(task_name, encodings, of_spans, metadata=metadata, **options, **targets)[0]
-        output: Dict[str, Any] = {}
+            of_spans = {
+                task: self._candidates(task, encodings) if self.training else self._run_head(task, encodings, {})
+                for task in span_tasks
+            }
+            output = self._run_head(task_name, encodings, of_spans, metadata=metadata, **options, **targets)[0]
+            if self.training and "loss" not in output:
+                raise ConfigurationError(
+                    f"task '{task_name}': its {type(self.head(task_name)).__name__} finds no targets among what its "
+                    f"dataset reader gives ({', '.join(targets) or 'nothing'}); choose the reader that fits the head"
+                )
+            return output
+        of_tasks: Dict[str, Any] = {}
         for task, found in self._run_heads(encodings, with_scores).items():
-            output[task] = found.get("predictions", [])
+            of_tasks[task] = found.get("predictions", [])
             if "scores" in found:
-                output[f"{task}_scores"] = found["scores"]
-        return output
+                of_tasks[f"{task}_scores"] = found["scores"]
+        return of_tasks
 
     @torch.inference_mode()
     def predict(
@@ -392,6 +410,16 @@ class HMTL(Model):
             found.update(self._levels_below(lower))
         return [name for name in self.tasks if name in found]
 
+    def _span_layers_below(self, task: str) -> Dict[str, List[str]]:
+        """The levels that a task reads, directly or not, whose heads predict spans, the nearest first: their labels."""
+        below = [lower for lower in self._levels_below(task) if lower != task]
+        heads = {lower: self.head(lower) for lower in reversed(below)}
+        return {
+            lower: list(head.labels or [])
+            for lower, head in heads.items()
+            if head.predicts == "spans" and head.scope == "sentence"
+        }
+
     def _sharing(self, levels: Collection[str]) -> List[str]:
         """Those of the levels that take their vectors from the shared encoder."""
         return [task for task in self.tasks if task in levels and task not in self.encoders]
@@ -439,6 +467,12 @@ class HMTL(Model):
         masks = encodings.layout.masks(scope)
         outputs = [self.encoder(task)(vectors, mask) for vectors, mask in zip(inputs, masks)]
         encodings.levels[task] = GroupedEncoding(inputs, outputs, scope)
+
+    def _candidates(self, task: str, encodings: GroupedEncodings) -> List[Dict[str, Any]]:
+        """What a task's head has for the training of one that reads its spans, for each group of rows."""
+        level, layout = encodings.levels[task], encodings.layout
+        groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
+        return [{"predictions": self.head(task).candidate_spans(*group)} for group in groups]
 
     def _run_head(
         self, task: str, encodings: GroupedEncodings, found: Dict[str, List[Dict[str, Any]]], **fields: Any

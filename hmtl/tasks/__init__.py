@@ -8,8 +8,12 @@ from hmtl.tasks.kind import Kind
 from hmtl.tasks.relations.relation import RelationHead
 from hmtl.tasks.relations.relation_kind import Relations
 from hmtl.tasks.relations.relation_reader import RelationReader
+from hmtl.tasks.relations.span_relation_head import SpanRelationHead
+from hmtl.tasks.relations.span_relation_reader import SpanRelationReader
 from hmtl.tasks.spans.crf import CrfHead
+from hmtl.tasks.spans.span_head import SpanHead
 from hmtl.tasks.spans.span_kind import Spans
+from hmtl.tasks.spans.span_reader import SpanReader
 from hmtl.tasks.spans.tagging_reader import TaggingReader
 from hmtl.tasks.spans.token_classification import TokenClassificationHead
 from hmtl.tasks.spans.token_labels_reader import TokenLabelsReader
@@ -24,6 +28,10 @@ __all__ = [
     "RelationHead",
     "RelationReader",
     "Relations",
+    "SpanHead",
+    "SpanReader",
+    "SpanRelationHead",
+    "SpanRelationReader",
     "Spans",
     "TaggingReader",
     "TaskHead",

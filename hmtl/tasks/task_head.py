@@ -1,5 +1,6 @@
 """What the hierarchy asks of a head."""
 
+import math
 from typing import Any, Dict, List, Literal, Optional, Sequence, Set, Tuple
 
 import torch
@@ -32,6 +33,10 @@ class TaskHead(Head):
     A head that `reads_spans` also gets `predicted_spans` outside training, of a model with tasks that predict spans of
     the same scope: for each of these tasks its `predictions`, those of the levels that the task reads first, the
     nearest before all others. `span_labels` then holds the labels of these tasks, and is `None` where there are none.
+
+    One that `trains_on_spans` gets them in training, too, of the levels that its own reads alone: then as tensors, each
+    the `candidate_spans` of such a level's head. Its constructor may take `span_layers`, a dictionary from these tasks,
+    the nearest first, to their labels. Its `read_labels` are the labels that its weights stand for beside its own.
 
     Where they are wanted it then also returns `scores`, nested like `predictions`: a probability, a float between 0 and
     1, for each item, such as that of exactly this span with this label; and for each cluster a list of one float a
@@ -67,6 +72,8 @@ class TaskHead(Head):
     why_not_findable: str = ""
     reads_spans: bool = False
     span_labels: Optional[Set[str]] = None
+    trains_on_spans: bool = False
+    read_labels: Sequence[str] = ()
 
     def __init__(self, vocab: Vocabulary, regularizer: Optional[RegularizerApplicator] = None) -> None:
         super().__init__(vocab, regularizer)
@@ -91,6 +98,34 @@ class TaskHead(Head):
         **targets: torch.Tensor,
     ) -> Dict[str, Any]:
         raise NotImplementedError
+
+    @torch.no_grad()
+    def candidate_spans(
+        self,
+        encoding: torch.Tensor,
+        encoder_input: torch.Tensor,
+        mask: torch.Tensor,
+        sentence_ids: torch.Tensor,
+    ) -> torch.Tensor:
+        """The spans that a head predicts, for the training of a head that reads them: found as outside of training,
+        without dropout, but never on the host, and without gradients.
+
+        Shape: (batch_size, num_spans, 3), rows `(start, end, label)`; -1 where there is none.
+
+        # Raises
+
+        ConfigurationError
+            Where the head cannot tell.
+        """
+        training = self.training
+        self.eval()
+        try:
+            return self._candidates(encoding, encoder_input, mask)
+        finally:
+            self.train(training)
+
+    def _candidates(self, encoding: torch.Tensor, encoder_input: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        raise ConfigurationError(f"a {type(self).__name__} cannot give its spans to the training of other levels")
 
     def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
         """Of the gold items in one row's metadata, how many this head could find at all, and how many there are.
@@ -145,3 +180,16 @@ def labels_of(vocab: Vocabulary, namespace: str, task: str) -> List[str]:
             "give label_namespace, in the dataset reader too, a name that ends in 'labels'"
         )
     return labels
+
+
+def log_odds(probability: float, name: str) -> float:
+    """The log-odds of a probability.
+
+    # Raises
+
+    ConfigurationError
+        Naming the option, where it does not lie between 0 and 1.
+    """
+    if not 0 < probability < 1:
+        raise ConfigurationError(f"{name} is {probability}; it must lie between 0 and 1")
+    return math.log(probability / (1 - probability))

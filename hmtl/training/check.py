@@ -30,7 +30,17 @@ _ELSEWHERE = ("distributed", "evaluation", "include_in_archive", "numpy_seed", "
 # divides it.
 _SOME_SIZE = 40320
 # Parameters of constructors that the code supplies and a configuration must not.
-_SUPPLIED = {"self", "cls", "vocab", "kwargs", "serialization_dir", "local_rank", "model_parameters", "task_name"}
+_SUPPLIED = {
+    "self",
+    "cls",
+    "vocab",
+    "kwargs",
+    "serialization_dir",
+    "local_rank",
+    "model_parameters",
+    "task_name",
+    "span_layers",
+}
 _EXPECTED: Dict[Any, Tuple[str, Tuple[type, ...]]] = {
     int: ("a whole number", (int, bool)),
     bool: ("true or false", (int, bool)),

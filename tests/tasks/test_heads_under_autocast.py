@@ -14,7 +14,7 @@ from allennlp.models import Model
 import hmtl  # noqa: F401  (registers everything)
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.models import HMTL
-from hmtl.tasks import CorefHead, CrfHead, RelationHead
+from hmtl.tasks import CorefHead, CrfHead, RelationHead, SpanHead, SpanRelationHead
 from hmtl.tasks.clusters.coref import tokens_of
 from hmtl.tasks.task_head import TaskHead
 
@@ -42,12 +42,27 @@ def coref() -> TaskHead:
     return CorefHead(Vocabulary(), DIM, INPUT_DIM, spans_per_word=8.0, hidden_dim=20, dropout=0.0)
 
 
+def spans(content: str, several_labels: bool = False) -> TaskHead:
+    vocabulary = Vocabulary(counter={"ner_labels": {"PER": 2, "ORG": 1}})
+    options = {"dropout": 0.0, "prior_probability": 0.3, "several_labels": several_labels}
+    return SpanHead(vocabulary, DIM, INPUT_DIM, "ner", content=content, **options)
+
+
+def span_relations() -> TaskHead:
+    counter = {"re_labels": {"PHYS": 3, "PER-SOC": 2, "ART": 1}, "mention_labels": {"PER": 2, "ORG": 1}}
+    options = {"dropout": 0.0, "prior_probability": 0.3, "num_drawn_spans": 0}
+    return SpanRelationHead(Vocabulary(counter=counter), DIM, "re", {"ner": ["PER", "ORG"]}, **options)
+
+
 HEADS = {
     "crf sum": lambda: crf("sum"),
     "crf mean": lambda: crf("mean"),
     "relation sum": lambda: relation("sum"),
     "relation mean": lambda: relation("mean"),
     "relation as_2018": lambda: relation("as_2018"),
+    "spans": lambda: spans("attention"),
+    "spans with several labels": lambda: spans("maximum", several_labels=True),
+    "span relations": span_relations,
     "coref": coref,
 }
 
@@ -61,6 +76,9 @@ def batch(encoding_dtype: torch.dtype = torch.float32) -> Dict[str, Any]:
         "mask": torch.arange(LENGTH) < lengths.unsqueeze(1),
         "sentence_ids": (torch.arange(LENGTH) // 7).expand(NUM_SENTENCES, -1),
         "spans": torch.tensor([spans[: 1 + row % 3] + [[-1] * 3] * (2 - row % 3) for row in range(NUM_SENTENCES)]),
+        "all_spans": torch.tensor([[[0, 1, row % 2], [1, 2, 1]] for row in range(NUM_SENTENCES)]),
+        "span_relations": torch.tensor([[[0, 0, 1, 2, row % 3], [2, 2, 0, 1, 0]] for row in range(NUM_SENTENCES)]),
+        "span_mentions": torch.tensor([[[0, 0, 0], [2, 2, 1]]] * NUM_SENTENCES),
         "relations": torch.tensor([[[0, 2, row % 3], [2, 1, 0]] for row in range(NUM_SENTENCES)]),
         "mentions": torch.tensor([[[0, 0, 0], [2, 2, 0], [1, 2, 0]]] * NUM_SENTENCES),
         "metadata": [{"spans": [], "relations": [], "clusters": []}] * NUM_SENTENCES,

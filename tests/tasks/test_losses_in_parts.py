@@ -6,7 +6,7 @@ import pytest
 import torch
 from allennlp.data import Vocabulary
 
-from hmtl.tasks import CorefHead, CrfHead, RelationHead
+from hmtl.tasks import CorefHead, CrfHead, RelationHead, SpanHead, SpanRelationHead
 from hmtl.tasks.task_head import TaskHead
 
 DIM = 5
@@ -14,14 +14,17 @@ LENGTHS = [4, 1, 6, 1, 3]
 # Rows `(start, end, label)` and `(token, token, type)`; sentences 1 and 3 have one token, and hence no pair of tokens.
 SPANS = [[(0, 1, 0), (3, 3, 1)], [(0, 0, 1)], [(2, 4, 0)], [], [(0, 2, 1)]]
 RELATIONS = [[(0, 2, 0), (0, 2, 2)], [], [(5, 1, 1)], [], [(2, 0, 1)]]
+# Rows `(start, end, start, end, type)` and `(start, end, label)`.
+SPAN_RELATIONS = [[(0, 1, 3, 3, 0), (0, 1, 3, 3, 2)], [], [(2, 4, 5, 5, 1), (5, 5, 2, 4, 0)], [], [(1, 1, 0, 2, 1)]]
+SPAN_MENTIONS = [[(0, 1, 0), (2, 3, 1)], [(0, 0, 1)], [(5, 5, 1)], [], []]
 CLUSTERS = [[(0, 0, 0), (2, 3, 0)], [(0, 0, 0)], [(0, 1, 0), (3, 3, 1), (5, 5, 0)], [(0, 0, 0)], [(0, 0, 1), (2, 2, 1)]]
 # Parts of one sentence, of several, and one that has no pair of tokens at all.
 PARTS = [[0], [1, 3], [2, 4]]
 
 
-def padded(rows: List[List[Tuple[int, int, int]]]) -> torch.Tensor:
+def padded(rows: List[List[Tuple[int, ...]]], width: int = 3) -> torch.Tensor:
     longest = max(1, *map(len, rows))
-    return torch.tensor([list(row) + [(-1, -1, -1)] * (longest - len(row)) for row in rows])
+    return torch.tensor([list(row) + [(-1,) * width] * (longest - len(row)) for row in rows])
 
 
 def batch() -> Dict[str, Any]:
@@ -32,7 +35,10 @@ def batch() -> Dict[str, Any]:
         "mask": torch.arange(width) < torch.tensor(LENGTHS).unsqueeze(1),
         "sentence_ids": torch.zeros(len(LENGTHS), width, dtype=torch.long),
         "spans": padded(SPANS),
+        "all_spans": padded(SPANS),
         "relations": padded(RELATIONS),
+        "span_relations": padded(SPAN_RELATIONS, 5),
+        "span_mentions": padded(SPAN_MENTIONS),
         "mentions": padded(CLUSTERS),
     }
 
@@ -61,16 +67,35 @@ def coref(predict_singletons: bool = False) -> TaskHead:
     return CorefHead(Vocabulary(), DIM, DIM, **options, predict_singletons=predict_singletons)
 
 
+def spans(reduction: str, several_labels: bool = False) -> TaskHead:
+    vocab = Vocabulary(counter={"ner_labels": {"PER": 2, "ORG": 1}})
+    options = {"hidden_dim": 6, "dropout": 0.0, "several_labels": several_labels, "content": "maximum"}
+    return SpanHead(vocab, DIM, DIM, "ner", max_span_width=3, loss_reduction=reduction, **options)
+
+
+def span_relations(reduction: str) -> TaskHead:
+    counter = {"re_labels": {"PHYS": 3, "PER-SOC": 2, "ART": 1}, "mention_labels": {"PER": 2, "ORG": 1}}
+    options = {"hidden_dim": 4, "dropout": 0.0, "num_drawn_spans": 0, "symmetric": ["PER-SOC"]}
+    layers = {"ner": ["PER", "ORG"]}
+    return SpanRelationHead(Vocabulary(counter=counter), DIM, "re", layers, loss_reduction=reduction, **options)
+
+
 HEADS = {
     "crf sum": lambda: crf("sum"),
     "crf mean": lambda: crf("mean"),
     "relation sum": lambda: relation("sum"),
     "relation mean": lambda: relation("mean"),
     "relation as_2018": lambda: relation("as_2018"),
+    "spans sum": lambda: spans("sum"),
+    "spans mean": lambda: spans("mean"),
+    "spans with several labels": lambda: spans("sum", several_labels=True),
+    "span relations sum": lambda: span_relations("sum"),
+    "span relations mean": lambda: span_relations("mean"),
     "coref": coref,
     "coref with singletons": lambda: coref(predict_singletons=True),
 }
-SUMS = ("crf sum", "relation sum", "coref", "coref with singletons")
+SUMS = ("crf sum", "relation sum", "spans sum", "spans with several labels", "span relations sum", "coref")
+SUMS += ("coref with singletons",)
 
 
 def gradients_of(head: TaskHead) -> Dict[str, torch.Tensor]:
@@ -106,7 +131,13 @@ def test_the_parts_make_the_whole(name: str, training: bool) -> None:
 # By hand: five sentences; the pairs of different tokens of 4, 6 and 3 tokens by three types; all pairs of 5 x 6 x 6.
 @pytest.mark.parametrize(
     "name,expected",
-    [("crf mean", 5), ("relation mean", (12 + 30 + 6) * 3), ("relation as_2018", 5 * 36 * 3)],
+    [
+        ("crf mean", 5),
+        ("spans mean", 5),
+        ("span relations mean", 5),
+        ("relation mean", (12 + 30 + 6) * 3),
+        ("relation as_2018", 5 * 36 * 3),
+    ],
 )
 def test_a_mean_says_over_how_many(name: str, expected: int) -> None:
     head = HEADS[name]()

@@ -145,6 +145,8 @@ def _fitting(here: _Side, there: _Side, is_frozen: bool) -> Tuple[Weights, Dict[
 def _with_labels_of(head: TaskHead, other: TaskHead, weights: Weights) -> Weights:
     if head.labels is None or other.labels is None:
         raise _DoesNotFit(f"a {type(head).__name__} does not say which labels its weights stand for")
+    if list(head.read_labels) != list(other.read_labels):
+        raise _DoesNotFit("the labels that it reads are others")
     if head.labels == other.labels:
         return weights
     if sorted(head.labels) != sorted(other.labels):

@@ -8,16 +8,14 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
-from allennlp.modules import FeedForward
-from allennlp.nn import Activation
 from allennlp.nn.util import bucket_values
 
-from hmtl.common.allennlp_internals import dropout_layers, linear_layers
 from hmtl.metrics import CoreferenceScores
 from hmtl.metrics.coreference_scores import Singletons
 from hmtl.modules import antecedent_products
+from hmtl.modules.feedforward import after_first_layer, feedforward, first_layer
 from hmtl.modules.precision import in_float32
-from hmtl.modules.rectified_dropout import rectified_dropout
+from hmtl.modules.spans import Spans, attended, enumerate_spans, rows_at_once
 from hmtl.tasks.clusters.coref_links import (
     alone,
     chosen_antecedents,
@@ -25,14 +23,7 @@ from hmtl.tasks.clusters.coref_links import (
     link_probabilities,
     of_antecedents,
 )
-from hmtl.tasks.clusters.coref_spans import (
-    Spans,
-    SpanTable,
-    cluster_labels,
-    enumerate_spans,
-    sorted_unique_spans,
-    span_tables,
-)
+from hmtl.tasks.clusters.coref_spans import SpanTable, cluster_labels, sorted_unique_spans, span_tables
 from hmtl.tasks.task_head import TaskHead
 
 Cluster = List[Tuple[int, int]]
@@ -67,12 +58,6 @@ class Tokens(NamedTuple):
     sentence_ids: torch.Tensor
     document_of: torch.Tensor
     lengths: List[int]
-
-
-def rows_at_once(device: torch.device) -> int:
-    """How many vectors of a hidden layer to compute together: few enough to stay in a CPU's cache from one step to the
-    next, many enough to keep a GPU busy."""
-    return 2**10 if device.type == "cpu" else 2**16
 
 
 @Head.register("hmtl_coref")
@@ -167,9 +152,9 @@ class CorefHead(TaskHead):
         self._width_embedding = torch.nn.Embedding(max_span_width, feature_size)
         self._distance_embedding = torch.nn.Embedding(NUM_DISTANCE_BUCKETS, feature_size)
         self._attention = torch.nn.Linear(encoder_input_dim, 1)
-        self._mention_feedforward = _feedforward(span_dim, num_layers, hidden_dim, dropout)
+        self._mention_feedforward = feedforward(span_dim, num_layers, hidden_dim, dropout)
         self._mention_scorer = torch.nn.Linear(hidden_dim, 1)
-        self._antecedent_feedforward = _feedforward(3 * span_dim + feature_size, num_layers, hidden_dim, dropout)
+        self._antecedent_feedforward = feedforward(3 * span_dim + feature_size, num_layers, hidden_dim, dropout)
         self._antecedent_scorer = torch.nn.Linear(hidden_dim, 1)
         self._scores = CoreferenceScores(singletons)
 
@@ -321,19 +306,11 @@ class CorefHead(TaskHead):
         width = self._max_span_width
         if self.gold_mentions and not self.training:
             width = max(width, int((spans.ends - spans.starts).max()) + 1) if len(spans.starts) else width
-        # Shape: (num_spans, width)
-        positions = spans.starts.unsqueeze(1) + torch.arange(width, device=values.device)
-        outside = positions > spans.ends.unsqueeze(1)
-        positions = positions.clamp(max=len(values) - 1)
-        weights = logits[positions].masked_fill(outside, -math.inf).softmax(-1)
-        # Shape: (num_spans, dim): a bag of rows, summed without a tensor of all of them
-        return torch.nn.functional.embedding_bag(
-            positions, values.to(weights.dtype), per_sample_weights=weights, mode="sum"
-        )
+        return attended(values, logits, spans, width)
 
     def _mention_scores(self, tokens: Tokens, logits: torch.Tensor, spans: Spans) -> torch.Tensor:
         """Shape: (num_spans,)"""
-        first = _first_layer(self._mention_feedforward)
+        first = first_layer(self._mention_feedforward)
         at_start, at_end, of_width, of_input = first.weight.split(self._span_parts, dim=1)
         # Shapes: (num_tokens, hidden_dim)
         starts, ends = tokens.encoding @ at_start.t(), tokens.encoding @ at_end.t()
@@ -344,7 +321,7 @@ class CorefHead(TaskHead):
         for block in spans.blocks(rows_at_once(starts.device)):
             # Shape: (num_spans, hidden_dim)
             hidden = starts[block.starts] + ends[block.ends] + widths[self._widths(block)]
-            hidden = _after_first_layer(self._mention_feedforward, hidden + self._attended(values, logits, block))
+            hidden = after_first_layer(self._mention_feedforward, hidden + self._attended(values, logits, block))
             # Shape: (num_spans,)
             scores.append(in_float32(self._mention_scorer, hidden).squeeze(-1))
         return torch.cat(scores)
@@ -371,7 +348,7 @@ class CorefHead(TaskHead):
     ) -> torch.Tensor:
         """What pairs add to the scores of their mentions, for the spans from `first` on; 0 where there is no
         antecedent. Shape: (num_spans - first, num_documents, num_antecedents)"""
-        layer = _first_layer(self._antecedent_feedforward)
+        layer = first_layer(self._antecedent_feedforward)
         num_rows, span_dim = representations.shape
         of_span, of_antecedent, of_product, of_distance = layer.weight.split(
             [span_dim, span_dim, span_dim, self._distance_embedding.embedding_dim], dim=1
@@ -393,7 +370,7 @@ class CorefHead(TaskHead):
         # Shape: (num_pairs,)
         scores = torch.cat(
             [
-                in_float32(self._antecedent_scorer, _after_first_layer(self._antecedent_feedforward, rows)).squeeze(-1)
+                in_float32(self._antecedent_scorer, after_first_layer(self._antecedent_feedforward, rows)).squeeze(-1)
                 for rows in hidden.split(rows_at_once(hidden.device))
             ]
         )
@@ -451,19 +428,3 @@ def _antecedent_loss(scores: torch.Tensor, labels: torch.Tensor, mask: torch.Ten
     # Shape: (num_spans, num_documents)
     losses = -scores.log_softmax(-1).masked_fill(~is_gold, -math.inf).logsumexp(-1)
     return losses.masked_fill(~mask, 0.0).sum()
-
-
-def _feedforward(input_dim: int, num_layers: int, hidden_dim: int, dropout: float) -> FeedForward:
-    return FeedForward(input_dim, num_layers, hidden_dim, Activation.by_name("relu")(), dropout)
-
-
-def _first_layer(feedforward: FeedForward) -> torch.nn.Linear:
-    return linear_layers(feedforward)[0]
-
-
-def _after_first_layer(feedforward: FeedForward, hidden: torch.Tensor) -> torch.Tensor:
-    """The rest of a feed-forward network with ReLU, given the output of its first linear layer."""
-    for number, (linear, dropout) in enumerate(zip(linear_layers(feedforward), dropout_layers(feedforward))):
-        hidden = hidden if number == 0 else linear(hidden)
-        hidden = rectified_dropout(hidden, dropout.p, dropout.training)
-    return hidden

@@ -5,23 +5,10 @@ from typing import List, NamedTuple
 
 import torch
 
+from hmtl.modules.spans import Spans
+
 # Of documents side by side: none has less than this share of the spans of the one with the most.
 MIN_SHARE = 0.75
-
-
-class Spans(NamedTuple):
-    """Spans of a sequence of tokens, in order of start, then end. Shapes: (num_spans,)."""
-
-    starts: torch.Tensor
-    ends: torch.Tensor
-
-    def at(self, indices: torch.Tensor) -> "Spans":
-        """Those at the indices."""
-        return Spans(self.starts[indices], self.ends[indices])
-
-    def blocks(self, size: int) -> List["Spans"]:
-        """Consecutive blocks of no more than `size` spans."""
-        return [Spans(*block) for block in zip(self.starts.split(size), self.ends.split(size))]
 
 
 class SpanTable(NamedTuple):
@@ -74,21 +61,6 @@ def _of_similar_size(counts: List[int], max_spans: int) -> List[List[int]]:
         elif counts[number]:
             groups.append([number])
     return groups
-
-
-def enumerate_spans(sentence_ids: torch.Tensor, max_width: int) -> Spans:
-    """All spans of up to `max_width` tokens within a sentence, in order of start, then end.
-
-    `sentence_ids` has shape (num_tokens,).
-    """
-    num_tokens = len(sentence_ids)
-    # Shape: (num_tokens, max_width)
-    starts = torch.arange(num_tokens, device=sentence_ids.device).unsqueeze(1).expand(-1, max_width)
-    ends = starts + torch.arange(max_width, device=sentence_ids.device)
-    inside = ends < num_tokens
-    inside = inside & (sentence_ids.unsqueeze(1) == sentence_ids[ends.clamp(max=num_tokens - 1)])
-    # Shape: (num_spans,)
-    return Spans(starts[inside], ends[inside])
 
 
 def cluster_labels(spans: Spans, gold: torch.Tensor) -> torch.Tensor:

@@ -107,6 +107,11 @@ class CrfHead(TaskHead):
         moved["_crf.transitions"] = moved["_crf.transitions"][:, tags]
         return moved
 
+    def _candidates(self, encoding: torch.Tensor, encoder_input: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """At each token the span that ends there, if any."""
+        tags, _ = self._crf.viterbi(self._projection(encoding), mask)
+        return spans_of_tags(tags)
+
     def _span_probabilities(
         self, logits: torch.Tensor, mask: torch.Tensor, tags: torch.Tensor, predictions: List[List[Span]]
     ) -> List[List[float]]:
@@ -150,3 +155,16 @@ def tags_of_spans(spans: torch.Tensor, length: int) -> torch.Tensor:
     part = part.masked_fill(at_start & at_end, UNIT)
     # Shape: (batch_size, length)
     return (inside * (4 * label + part)).sum(1)
+
+
+def spans_of_tags(tags: torch.Tensor) -> torch.Tensor:
+    """The spans of valid BIOUL sequences, shape (batch_size, length), each at its last token; -1 at all others. Shape:
+    (batch_size, length, 3), rows `(start, end, label)`"""
+    positions = torch.arange(tags.size(1), device=tags.device).expand_as(tags)
+    # Tag 0 is O.
+    parts, labels = (tags - 1).remainder(4) + 1, (tags - 1).div(4, rounding_mode="floor")
+    is_start = (parts == BEGIN) | (parts == UNIT)
+    is_end = ((parts == LAST) | (parts == UNIT)) & (tags != OUTSIDE)
+    # The last start up to each token. Shape: (batch_size, length)
+    starts = torch.where(is_start, positions, 0).cummax(1).values
+    return torch.stack([starts, positions, labels], dim=-1).masked_fill(~is_end.unsqueeze(-1), -1)

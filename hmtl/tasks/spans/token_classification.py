@@ -96,6 +96,15 @@ class TokenClassificationHead(TaskHead):
         # The projection has its labels along the first dimension, and so has its bias.
         return {name: weight[list(order)] for name, weight in weights.items()}
 
+    def _candidates(self, encoding: torch.Tensor, encoder_input: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """At each token its label, unless it is the negative one."""
+        labels = self._projection(encoding).argmax(-1)
+        positions = torch.arange(mask.size(1), device=mask.device).expand_as(labels)
+        is_span = mask
+        if self._negative_label in self.labels:
+            is_span = mask & (labels != self.labels.index(self._negative_label))
+        return torch.stack([positions, positions, labels], dim=-1).masked_fill(~is_span.unsqueeze(-1), -1)
+
     def _counted(self, spans: List[Span]) -> List[Span]:
         return [span for span in spans if span.label != self._negative_label]
 

@@ -12,6 +12,7 @@ from allennlp.models import Model
 from allennlp.modules import FeedForward, Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.nn import Activation
 
+from hmtl.modules.spans import Spans, enumerate_spans
 from hmtl.tasks import CorefHead
 from hmtl.tasks.clusters import coref
 from hmtl.tasks.clusters.coref import Tokens, tokens_of
@@ -22,7 +23,7 @@ from hmtl.tasks.clusters.coref_links import (
     link_probabilities,
     of_antecedents,
 )
-from hmtl.tasks.clusters.coref_spans import Spans, cluster_labels, enumerate_spans, span_tables
+from hmtl.tasks.clusters.coref_spans import cluster_labels, span_tables
 
 ENCODING_DIM, INPUT_DIM, FEATURES, HIDDEN, WIDTH = 6, 5, 3, 7, 4
 

@@ -1,0 +1,23 @@
+// Heads of spans. Each goes with a dataset reader of its own, which `experiment.new` gives to the task whose level has it.
+{
+  // Any of a sentence's spans of up to `max_span_width` tokens may have a label; they may nest and overlap, or `overlaps`
+  // is 'nested' (without crossing) or 'none'. `options` are others of the head `hmtl_spans`.
+  spans(max_span_width=12, overlaps='any', dropout=0.2, options={}): {
+    type: 'hmtl_spans',
+    max_span_width: max_span_width,
+    overlaps: overlaps,
+    dropout: dropout,
+    reader:: { type: 'hmtl_spans' },
+  } + options,
+
+  // Relations between the spans that the levels below find; those of `symmetric` have no direction, and `type_constraints`
+  // say what they may join: 'learned', or pairs of types for each. `options` are others of the head `hmtl_span_relations`.
+  span_relations(symmetric=[], type_constraints=null, threshold=0.5, dropout=0.2, options={}): {
+    type: 'hmtl_span_relations',
+    symmetric: symmetric,
+    [if type_constraints != null then 'type_constraints']: type_constraints,
+    threshold: threshold,
+    dropout: dropout,
+    reader:: { type: 'hmtl_span_relations', symmetric: symmetric },
+  } + options,
+}

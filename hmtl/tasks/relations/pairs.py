@@ -1,0 +1,119 @@
+"""The spans that a relation may join, and their pairs, as tensors."""
+
+from typing import List, NamedTuple, Sequence, Tuple
+
+import torch
+
+from hmtl.document import Span
+
+
+class Candidates(NamedTuple):
+    """The spans of each sentence of a batch that may be arguments, each once, in order of start, then end.
+
+    # Attributes
+
+    starts, ends : `torch.Tensor`
+        Shape: (batch_size, num_slots)
+    is_span : `torch.Tensor`
+        Which of the slots hold a span. Shape: (batch_size, num_slots)
+    is_found : `torch.Tensor`
+        Which of them are no mere examples of training. Shape: (batch_size, num_slots)
+    labels : `torch.Tensor`
+        Zeros and ones: which labels each has. Shape: (batch_size, num_slots, num_labels)
+    keys : `torch.Tensor`
+        The bounds of each span in one number, sorted in each row, with spans that stand again and empty slots.
+        Shape: (batch_size, num_slots)
+    """
+
+    starts: torch.Tensor
+    ends: torch.Tensor
+    is_span: torch.Tensor
+    is_found: torch.Tensor
+    labels: torch.Tensor
+    keys: torch.Tensor
+
+    def slots_of(self, bounds: torch.Tensor, length: int) -> torch.Tensor:
+        """The slots of spans that are among them: (batch_size, num, 2) -> (batch_size, num), anything where padded."""
+        found = torch.searchsorted(self.keys, keys_of(bounds, length))
+        return found.clamp(max=self.keys.size(1) - 1)
+
+
+def keys_of(bounds: torch.Tensor, length: int) -> torch.Tensor:
+    """Both bounds in one number, (batch_size, num, 2) -> (batch_size, num); that of padding is above all others."""
+    starts, ends = bounds.unbind(-1)
+    return (starts * length + ends).where(starts >= 0, length * length)
+
+
+def candidates(
+    found: Sequence[Tuple[torch.Tensor, torch.Tensor]],
+    examples: Sequence[Tuple[torch.Tensor, torch.Tensor]],
+    length: int,
+    num_labels: int,
+) -> Candidates:
+    """The candidates from spans that may be repeated.
+
+    `found` and `examples` have groups of spans: bounds, shape (batch_size, num, 2), padded with -1, and labels, shape
+    (batch_size, num), -1 where there is none. A span has the labels that it is found with, and only one that is not
+    found those of the examples.
+    """
+    groups = [*found, *examples]
+    # Shape (each): (batch_size, num_slots)
+    all_keys = torch.cat([keys_of(bounds, length) for bounds, _ in groups], dim=1)
+    all_labels = torch.cat([labels for _, labels in groups], dim=1)
+    num_found = sum(bounds.size(1) for bounds, _ in found)
+    is_found = torch.arange(all_keys.size(1), device=all_keys.device) < num_found
+    keys, _ = all_keys.sort(dim=1)
+    # Where each of the spans, repeated or not, stands first.
+    slots = torch.searchsorted(keys, all_keys)
+    is_first = torch.cat([keys.new_ones(len(keys), 1, dtype=torch.bool), keys[:, 1:] != keys[:, :-1]], dim=1)
+    is_span = is_first & (keys < length * length)
+    # The last column is of those without a label. Shape: (2, batch_size, num_slots, num_labels + 1)
+    marks = torch.zeros(2, *keys.shape, num_labels + 1, device=keys.device)
+    rows = torch.arange(len(keys), device=keys.device).unsqueeze(1).expand_as(keys)
+    columns = all_labels.where(all_labels >= 0, num_labels)
+    marks = marks.index_put((is_found.long().expand_as(keys), rows, slots, columns), marks.new_ones(()))
+    of_examples, of_found = marks
+    # Shape: (batch_size, num_slots)
+    was_found = of_found.any(-1)
+    labels = torch.where(was_found.unsqueeze(-1), of_found, of_examples)[..., :-1]
+    starts, ends = keys.div(length, rounding_mode="floor"), keys.remainder(length)
+    # Empty slots hold some span of the sentence.
+    starts = starts.clamp(max=length - 1)
+    return Candidates(starts, ends, is_span, was_found & is_span, labels, keys)
+
+
+class Pairs(NamedTuple):
+    """Ordered pairs of different candidates of a sentence, by the slots of their spans. Shapes: (num_pairs,)"""
+
+    rows: torch.Tensor
+    first: torch.Tensor
+    second: torch.Tensor
+
+
+def pairs_of(is_span: torch.Tensor) -> Pairs:
+    """All of them; how many there are has to be waited for. `is_span` has shape (batch_size, num_slots)."""
+    slots = torch.arange(is_span.size(1), device=is_span.device)
+    # Shape: (batch_size, num_slots, num_slots)
+    is_pair = is_span.unsqueeze(2) & is_span.unsqueeze(1) & (slots.unsqueeze(1) != slots)
+    return Pairs(*is_pair.nonzero().unbind(1))
+
+
+def drawn_spans(mask: torch.Tensor, number: int, max_width: int) -> torch.Tensor:
+    """Some spans of each sentence, drawn at random: (batch_size, length) -> (batch_size, number, 2)."""
+    lengths = mask.sum(1, keepdim=True)
+    # Shape: (2, batch_size, number)
+    shares = torch.rand(2, len(mask), number, device=mask.device)
+    starts = (shares[0] * lengths).long()
+    ends = torch.minimum(starts + (shares[1] * max_width).long(), lengths - 1)
+    return torch.stack([starts, ends], dim=-1)
+
+
+def rows_of_spans(spans: Sequence[Sequence[Span]], labels: List[str], device: torch.device) -> torch.Tensor:
+    """Lists of spans as rows `(start, end, label)`, padded with -1. Shape: (batch_size, num_spans, 3)"""
+    numbers = {label: number for number, label in enumerate(labels)}
+    longest = max(map(len, spans), default=0)
+    rows = [
+        [(start, end, numbers.get(label, -1)) for start, end, label in row] + [(-1, -1, -1)] * (longest - len(row))
+        for row in spans
+    ]
+    return torch.tensor(rows, dtype=torch.long).view(len(spans), longest, 3).to(device)

@@ -1,0 +1,111 @@
+"""Sentences with relations between whole spans."""
+
+import json
+from typing import Any, Collection, Iterable, List, Sequence
+
+from allennlp.data import DatasetReader, Instance
+from allennlp.data.fields import MetadataField
+
+from hmtl.data.dataset_readers.document_reader import distinct
+from hmtl.data.fields import LabelledIndicesField
+from hmtl.document import Document, Relation, Span
+from hmtl.tasks.relations.relation_reader import RelationReader
+
+
+@DatasetReader.register("hmtl_span_relations")
+class SpanRelationReader(RelationReader):
+    """One instance a sentence: its text, its mentions, and the relations between whole spans, for the head
+    `hmtl_span_relations`.
+
+    Fields: `text`; `span_relations`, shape (num_relations, 5), rows `(start of arg1, its end, start of arg2, its end,
+    label)`, each once; `span_mentions`, shape (num_mentions, 3), rows `(start, end, label)`, none where mentions are
+    not annotated; `signatures`, which serves the vocabulary alone: the types that each relation joins, see
+    `signature`; `metadata` as that of `RelationReader`.
+
+    # Parameters
+
+    symmetric : `List[str]`, optional (default = none)
+        The labels of relations that have no direction: their gold arguments are put in the order of the text, so that
+        both directions are one. Tell the head, too.
+    mention_namespace : `str`, optional (default = `"mention_labels"`)
+        The vocabulary namespace of the mentions' labels.
+    signature_namespace : `str`, optional (default = `"signature_labels"`)
+        The vocabulary namespace of the signatures.
+
+    The others are those of `RelationReader`.
+    """
+
+    def __init__(
+        self,
+        symmetric: Sequence[str] = (),
+        mention_namespace: str = "mention_labels",
+        signature_namespace: str = "signature_labels",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.symmetric = set(symmetric)
+        self.mention_namespace = mention_namespace
+        self.signature_namespace = signature_namespace
+
+    def instances(self, document: Document) -> Iterable[Instance]:
+        layer = next((name for name in self.mention_layers if name in document.spans), None)
+        mentions = None if layer is None else document.spans_by_sentence(layer)
+        for number, (tokens, given) in enumerate(zip(document.sentences, document.relations_by_sentence())):
+            relations = distinct(in_text_order(relation, self.symmetric) for relation in given)
+            self.counts["relations of a span with itself"] += sum(arg1 == arg2 for arg1, arg2, _ in relations)
+            if not relations and self.only_sentences_with_relations:
+                self.counts["sentences without relations left out"] += 1
+                continue
+            spans = [] if mentions is None else distinct(mentions[number])
+            signatures = list(signatures_of(relations, spans))
+            fields = {
+                "text": self.text_field(tokens),
+                "span_relations": LabelledIndicesField(
+                    [(*relation.arg1, *relation.arg2) for relation in relations],
+                    [relation.label for relation in relations],
+                    self.label_namespace,
+                    self.allow_unknown_labels,
+                    row_length=4,
+                ),
+                # What the mentions are called is no target: labels that the vocabulary lacks are nothing to refuse.
+                "span_mentions": LabelledIndicesField(
+                    [span.bounds for span in spans],
+                    [span.label for span in spans],
+                    self.mention_namespace,
+                    allow_unknown=True,
+                ),
+                "signatures": LabelledIndicesField(
+                    [()] * len(signatures), signatures, self.signature_namespace, allow_unknown=True, row_length=0
+                ),
+                "metadata": MetadataField(
+                    {
+                        "doc_key": document.doc_key,
+                        "sentence": number,
+                        "tokens": tokens,
+                        "relations": relations,
+                        "mentions": None if mentions is None else mentions[number],
+                    }
+                ),
+            }
+            yield Instance(fields)  # type: ignore[arg-type]
+
+
+def in_text_order(relation: Relation, symmetric: Collection[str]) -> Relation:
+    """The relation, with the earlier argument first where it has no direction."""
+    if relation.label in symmetric and relation.arg2 < relation.arg1:
+        return Relation(relation.arg2, relation.arg1, relation.label)
+    return relation
+
+
+def signature(arg1_type: str, label: str, arg2_type: str) -> str:
+    """What a relation's label and the types of its arguments are called in the vocabulary."""
+    return json.dumps([arg1_type, label, arg2_type], ensure_ascii=False)
+
+
+def signatures_of(relations: Iterable[Relation], mentions: List[Span]) -> Iterable[str]:
+    """Those of the relations whose arguments are mentions."""
+    for relation in relations:
+        arg1_types, arg2_types = (
+            [span.label for span in mentions if span.bounds == bounds] for bounds in (relation.arg1, relation.arg2)
+        )
+        yield from (signature(first, relation.label, second) for first in arg1_types for second in arg2_types)
