@@ -17,7 +17,7 @@ from hmtl import data, models, predictors  # noqa: E402
 from hmtl.training import trainer  # noqa: E402
 from hmtl.version import VERSION as __version__  # noqa: E402
 
-# For --include-package: no other module registers anything, and some need extras.
+# For --include-package: no other module registers what a configuration names, and some need extras.
 IMPORTS_ALL_IT_REGISTERS = True
 
 # isort: on

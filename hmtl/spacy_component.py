@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Union
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Type, Union
 
 import srsly
 import torch
@@ -269,9 +269,13 @@ class HMTLComponent(Pipe):
             mark_heads(output, predictor.layers, names)
             self._set(doc, [token for sentence in sentences for token in sentence], output)
 
+    def __reduce__(self) -> Tuple[Any, ...]:
+        """What a worker of `nlp.pipe` is sent where processes are not forked: it loads the model from its place itself."""
+        return _component, (type(self), self.name, {**self.__dict__, "_predictor": None, "_folder": None})
+
     def _begin_in_another_process(self) -> None:
-        """Of a process that was forked, such as a worker of `nlp.pipe`, which has none of the threads of the first one:
-        OpenMP would wait for them for ever."""
+        """Of a worker of `nlp.pipe`. One that was forked has none of the threads of the first process: OpenMP would wait
+        for them for ever."""
         if self._cuda_device >= 0:
             raise UserError(
                 f"the component '{self.name}' computes on a GPU, which processes cannot share; leave n_process out"
@@ -321,6 +325,13 @@ class HMTLComponent(Pipe):
 
 def _fits(option: str, kind: Kind) -> bool:
     return kind.gives_spans if option in _OF_SPANS else kind.attribute == option
+
+
+def _component(kind: Type[HMTLComponent], name: str, state: Dict[str, Any]) -> HMTLComponent:
+    component = kind.__new__(kind)
+    component.name = name
+    component.__dict__.update(state)
+    return component
 
 
 # Importing the module is enough to read documents that were saved. Where the names are taken, a component says so.

@@ -343,21 +343,24 @@ def test_extensions_of_others_are_not_overwritten(run):
         Doc.set_extension("clusters", getter=getter, setter=setter)
 
 
-def test_worker_processes_end_with_the_same_result(run, tmp_path):
+@pytest.mark.parametrize("start_method", ["fork", "forkserver"])  # the default before Python 3.14, and since
+def test_worker_processes_end_with_the_same_result(run, tmp_path, start_method):
     """Cold and warm, where torch computes with several threads, which a forked process does not have."""
     program = tmp_path / "program.py"
     program.write_text(
-        "import json, spacy, torch, hmtl.spacy_component\n"
-        "torch.set_num_threads(max(2, torch.get_num_threads()))\n"
-        "nlp = spacy.blank('en')\n"
-        f"nlp.add_pipe('hmtl', config={{'model': {str(run)!r}}})\n"
-        f"texts = [{TEXT!r} * 20, 'Tom left Oslo.'] * 2\n"
+        "import json, multiprocessing, spacy, torch, hmtl.spacy_component\n"
         "def found(docs):\n"
         "    return [[len(d.ents), len(d.spans['mentions']), len(d._.relations) > 0] for d in docs]\n"
-        "cold = found(nlp.pipe(texts, n_process=2, batch_size=2))\n"
-        "alone = found(map(nlp, texts))\n"
-        "warm = found(nlp.pipe(texts, n_process=2, batch_size=1))\n"
-        "print(json.dumps([cold, alone, warm, torch.get_num_threads()]))\n"
+        "if __name__ == '__main__':\n"
+        f"    multiprocessing.set_start_method({start_method!r})\n"
+        "    torch.set_num_threads(max(2, torch.get_num_threads()))\n"
+        "    nlp = spacy.blank('en')\n"
+        f"    nlp.add_pipe('hmtl', config={{'model': {str(run)!r}}})\n"
+        f"    texts = [{TEXT!r} * 20, 'Tom left Oslo.'] * 2\n"
+        "    cold = found(nlp.pipe(texts, n_process=2, batch_size=2))\n"
+        "    alone = found(map(nlp, texts))\n"
+        "    warm = found(nlp.pipe(texts, n_process=2, batch_size=1))\n"
+        "    print(json.dumps([cold, alone, warm, torch.get_num_threads()]))\n"
     )
     environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
     process = subprocess.Popen(

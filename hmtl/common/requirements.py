@@ -15,6 +15,7 @@ EXTRAS = {
     "matplotlib": "plots",
     "optuna": "search",
     "prometheus_client": "serve",
+    "pydantic": "serve",
     "ray": "cluster",
     "sklearn": "analysis",
     "spacy": "text",
@@ -22,6 +23,8 @@ EXTRAS = {
     "uvicorn": "serve",
     "wandb": "wandb",
 }
+# The first words of what carried/carry.py has changed, the module `allennlp` itself among it.
+_REPAIRED = "# Changed by hmtl"
 
 
 def check() -> None:
@@ -47,24 +50,28 @@ def fault() -> Optional[str]:
     """What is wrong with the installation, or `None`.
 
     The distribution hmtl holds a repaired AllenNLP under its own name, `allennlp`. The distribution of that name has
-    the same files, unrepaired: of the two, whichever was installed last is in place.
+    the same files, unrepaired, and some more: of the two, whichever was installed last is in place.
     """
-    if importlib.util.find_spec("allennlp") is None:
+    spec = importlib.util.find_spec("allennlp")
+    if spec is None or spec.origin is None:  # what is left of a package that was removed is a folder without a file
         return (
-            "hmtl's AllenNLP is missing: a checkout has to be installed (pip install -e .), since it is made at "
-            "installation"
+            "hmtl's AllenNLP is missing: install hmtl again (pip install --force-reinstall --no-deps ...); a checkout "
+            "has to be installed, too (pip install -e .), since it is made at installation"
         )
     try:
         other = metadata.version("allennlp")
         ours = (metadata.distribution("hmtl").read_text("top_level.txt") or "").split()
     except metadata.PackageNotFoundError:
-        return None
-    if "allennlp" not in ours:
-        return None
-    return (
-        f"the distribution allennlp {other} is installed over the repaired AllenNLP that hmtl carries: "
-        "pip uninstall allennlp, then install hmtl again (pip install --force-reinstall --no-deps ...)"
-    )
+        other, ours = None, []
+    if other is not None and "allennlp" in ours:
+        return (
+            f"the distribution allennlp {other} is installed over the repaired AllenNLP that hmtl carries: "
+            "pip uninstall allennlp, then install hmtl again (pip install --force-reinstall --no-deps ...)"
+        )
+    source = spec.loader.get_source("allennlp")  # type: ignore[union-attr]  # None of a program frozen without sources
+    if source is not None and not source.startswith(_REPAIRED):
+        return f"{Path(spec.origin).parent} is imported in place of the repaired AllenNLP that hmtl carries: remove it"
+    return None
 
 
 def missing_extra(error: ModuleNotFoundError) -> Optional[str]:

@@ -1,4 +1,7 @@
-"""What comes with hmtl beside its code: configurations, the sample and the scripts, in a checkout or installed."""
+"""What comes with hmtl beside its code: configurations, the sample and the scripts, in a checkout or installed.
+
+`.allennlp_plugins` names hmtl: in a folder that holds it, AllenNLP's own commands know hmtl's classes.
+"""
 
 import shutil
 from pathlib import Path
@@ -7,7 +10,7 @@ from typing import List
 from hmtl.errors import UserError
 
 # Each at the top of a checkout; setup.py puts copies of them into the package's folder `shipped`.
-PARTS = ("configs", "data/sample", "data/README.md", "scripts")
+PARTS = ("configs", "data/sample", "data/README.md", "scripts", ".allennlp_plugins")
 
 
 def shipped_folder() -> Path:

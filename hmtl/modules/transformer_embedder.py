@@ -1,8 +1,8 @@
 """Any encoder of the transformers library as a token embedder, really frozen when it is frozen."""
 
 import logging
-from contextlib import nullcontext
-from typing import Any, Dict, List, NamedTuple, Optional, Union
+from contextlib import contextmanager, nullcontext
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Union
 
 import torch
 import transformers
@@ -10,7 +10,9 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.modules.scalar_mix import ScalarMix
 from allennlp.modules.token_embedders import TokenEmbedder
+from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
 from transformers import AutoConfig, AutoModel
+from transformers.utils import logging as transformers_logging
 
 from hmtl.common.weights import load_weights as read_weights
 from hmtl.data.token_indexers.word_cutter import WordCutter, word_cutter
@@ -333,7 +335,8 @@ def _transformer(
 ) -> Any:
     """The encoder in float32, whatever its weights are stored in, unless the options say more."""
     if load_weights and override_weights_file is None:
-        transformer = AutoModel.from_pretrained(model_name, **options)
+        with _loading_bar_hidden():
+            transformer = AutoModel.from_pretrained(model_name, **options)
     else:
         attention = {name: options[name] for name in ("attn_implementation",) if name in options}
         transformer = AutoModel.from_config(AutoConfig.from_pretrained(model_name, **options), **attention)
@@ -348,6 +351,20 @@ def _transformer(
             )
         transformer.load_state_dict(weights)
     return transformer if "dtype" in options or "torch_dtype" in options else transformer.float()
+
+
+@contextmanager
+def _loading_bar_hidden() -> Iterator[None]:
+    """transformers 5 shows a bar over the weights that it reads, which takes a moment; bars of downloads stay."""
+    if not transformers_logging.is_progress_bar_enabled() or are_progress_bars_disabled():
+        yield  # as the user has set them
+        return
+    transformers_logging.disable_progress_bar()  # the hub's, too
+    enable_progress_bars()
+    try:
+        yield
+    finally:
+        transformers_logging.enable_progress_bar()
 
 
 def _part(transformer: Any, sub_module: Optional[str], model_name: str) -> Any:

@@ -20,6 +20,7 @@ from allennlp.data.data_loaders.multitask_scheduler import RoundRobinScheduler
 from allennlp.modules.seq2vec_encoders import CnnEncoder
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import Optimizer
+from hmtl.requirements import EXTRAS
 
 from hmtl.errors import ConfigurationError
 
@@ -80,19 +81,33 @@ def test_all_that_is_left_can_be_imported_without_any_extra() -> None:
     assert done.stderr.splitlines()[-1] == "ModuleNotFoundError: No module named 'allennlp.fairness'", done.stderr
 
 
-def test_including_hmtl_needs_no_extra() -> None:
-    code = """
+def test_including_hmtl_needs_no_extra_and_registers_all_that_a_configuration_names() -> None:
+    code = f"""
         import sys
-        from hmtl.common.requirements import EXTRAS
-        for name in EXTRAS:
-            sys.modules[name] = None
+        extras = {sorted(EXTRAS)}
+        sys.modules.update(dict.fromkeys(extras))  # None: not to be imported
+        from allennlp.common import Registrable
         from allennlp.common.util import import_module_and_submodules
         import_module_and_submodules("hmtl")
-        from allennlp.models import Model
-        print(Model.by_name("hmtl").__name__)
+        known = {{base: set(names) for base, names in Registrable._registry.items()}}
+
+        for name in extras:
+            del sys.modules[name]
+        import importlib, pkgutil
+        import hmtl
+        for module in pkgutil.walk_packages(hmtl.__path__, "hmtl."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+        for base, names in Registrable._registry.items():
+            for name in set(names) - known.get(base, set()):
+                if names[name][0].__module__.startswith("hmtl."):
+                    print(base.__name__, name)
     """
     done = run(code)
-    assert done.stdout.strip() == "HMTL", done.stderr
+    assert done.returncode == 0, done.stderr
+    later = [line.split() for line in done.stdout.splitlines()]
+    # Those of hmtl's own commands, which import them.
+    assert later and {base for base, name in later if name != "of_run"} == {"OutputFormat", "Source", "Subcommand"}
 
 
 def test_a_package_of_the_users_is_included_with_all_its_modules(tmp_path, monkeypatch) -> None:

@@ -20,6 +20,7 @@ def test_the_copies_are_those_of_the_checkout(tmp_path, capsys):
     main(["configs", str(tmp_path / "work")])
     copied = {path.relative_to(tmp_path / "work") for path in tmp_path.rglob("*") if path.is_file()}
     assert {Path("data/sample/train.jsonl"), Path("scripts/evaluate.py"), Path("configs/lib/levels.libsonnet")} < copied
+    assert Path(".allennlp_plugins") in copied
     for path in copied:
         assert (tmp_path / "work" / path).read_bytes() == (ROOT / path).read_bytes()
     assert "hmtl train configs/quickstart.jsonnet" in capsys.readouterr().out

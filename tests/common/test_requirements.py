@@ -1,5 +1,6 @@
 """One line says what to do where hmtl's AllenNLP is missing or another is installed over it, or an extra is missing."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,27 @@ def test_an_hmtl_that_carries_none_goes_with_another(tmp_path, monkeypatch) -> N
     install(tmp_path, "hmtl", "9", "hmtl\nhmtl_spacy\n")
     install(tmp_path, "allennlp", "2.10.1", "allennlp\n")
     assert requirements.fault() is None
+
+
+def test_another_allennlp_before_the_carried_one_is_named(tmp_path) -> None:
+    # As a checkout of AllenNLP on PYTHONPATH, of which there is no distribution.
+    (tmp_path / "allennlp").mkdir()
+    (tmp_path / "allennlp" / "__init__.py").write_text("raise SystemExit('imported')\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run([sys.executable, "-c", "import hmtl"], env=environment, capture_output=True, text=True)
+    last = done.stderr.splitlines()[-1]
+    assert last == f"ImportError: {tmp_path / 'allennlp'} is imported in place of the repaired AllenNLP that hmtl " + (
+        "carries: remove it"
+    )
+
+
+def test_what_a_removed_allennlp_leaves_is_not_taken_for_one(tmp_path) -> None:
+    (tmp_path / "allennlp" / "common").mkdir(parents=True)
+    (tmp_path / "allennlp" / "common" / "optional.py").touch()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    # -S: no site-packages.
+    done = subprocess.run([sys.executable, "-S", "-c", "import hmtl"], env=environment, capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1].startswith("ImportError: hmtl's AllenNLP is missing: install hmtl again")
 
 
 def test_a_checkout_that_was_not_installed_says_so() -> None:

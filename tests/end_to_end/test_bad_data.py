@@ -171,7 +171,7 @@ def test_a_configuration_that_is_no_object(tmp_path, capsys, content, kind):
     "corpus, message",
     [
         ('{"type": "conll2003", "tag_column": ' + DIGITS + "}", "--corpus: not valid JSON (a number of 5,000 digits)"),
-        ('{"a":' * 50_000, "--corpus: not valid JSON (brackets within brackets"),
+        ('{"a":' * 200_000, "--corpus: not valid JSON (brackets within brackets"),
         ('{"type": null}', "--corpus: 'type' is null; expected the name of a format"),
         ('{"type": "conll2003", "word_column": null}', "word_column is None; expected a whole number"),
     ],

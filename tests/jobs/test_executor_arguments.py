@@ -36,7 +36,8 @@ def test_resources_of_ray_tasks() -> None:
 
 def test_the_executor_runs_the_module(tmp_path) -> None:
     log = tmp_path / "log"
-    executor = executor_of(parsed(["--jobs", "2"]), "platform", lock=None)  # type: ignore[arg-type]
+    # A module that heeds no argument.
+    executor = executor_of(parsed(["--jobs", "2"]), "this", lock=None)  # type: ignore[arg-type]
     assert isinstance(executor, LocalExecutor)
     process = executor.start([], log)
     while process.poll() is None:

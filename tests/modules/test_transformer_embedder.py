@@ -16,9 +16,11 @@ from allennlp.data.fields import TextField
 from allennlp.data.instance import Instance
 from allennlp.data.token_indexers import PretrainedTransformerMismatchedIndexer
 from allennlp.modules.token_embedders import PretrainedTransformerMismatchedEmbedder, TokenEmbedder
+from huggingface_hub.utils import are_progress_bars_disabled
 from pretrained import BYTE_LEVEL_TEXT, write_byte_level_tokenizer
 from safetensors.torch import save_file
-from transformers import AutoTokenizer, BertConfig, BertModel, BertTokenizerFast, CTRLConfig, CTRLModel
+from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel, BertTokenizerFast, CTRLConfig, CTRLModel
+from transformers.utils import logging as transformers_logging
 
 from hmtl.common.weights import load_into, save_weights
 from hmtl.data.token_indexers import TransformerIndexer
@@ -376,6 +378,30 @@ def test_an_encoder_of_other_numbers_computes_in_float32(bert, tmp_path):
     assert {parameter.dtype for parameter in embedder.parameters()} == {torch.float32}
     expected = TransformerEmbedder(bert, last_layer_only=True)(**text(bert))
     torch.testing.assert_close(embedder(**text(bert)), expected, rtol=1e-2, atol=1e-2)
+
+
+def test_loading_shows_no_bar_and_leaves_the_bars_as_they_were(bert, capfd, monkeypatch):
+    def bars():
+        return transformers_logging.is_progress_bar_enabled(), not are_progress_bars_disabled()
+
+    def load(*arguments, **options):
+        shown.append(bars())
+        return from_pretrained(*arguments, **options)
+
+    shown = []  # bars of transformers and of the hub, while an encoder is loaded
+    from_pretrained = AutoModel.from_pretrained
+    monkeypatch.setattr(AutoModel, "from_pretrained", load)
+    assert bars() == (True, True)
+    TransformerEmbedder(bert)
+    assert shown == [(False, True)] and bars() == (True, True)
+    assert capfd.readouterr().err == ""
+
+    transformers_logging.disable_progress_bar()
+    try:
+        TransformerEmbedder(bert)
+        assert shown[1:] == [(False, False)] and bars() == (False, False)
+    finally:
+        transformers_logging.enable_progress_bar()
 
 
 def test_weights_may_come_from_another_file_or_from_none(bert, tmp_path):

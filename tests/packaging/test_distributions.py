@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = shutil.ignore_patterns(
     *(".git", ".venv", "runs", "build", "dist", "*.egg-info", "__pycache__", "*.pyc", ".*_cache", "_build", "api")
 )
-SHIPPED = ("configs", "data/sample", "data/README.md", "scripts")
+SHIPPED = ("configs", "data/sample", "data/README.md", "scripts", ".allennlp_plugins")
 
 pytestmark = pytest.mark.slow
 
@@ -155,9 +155,10 @@ def test_the_wheel_alone_makes_a_clean_environment_that_trains(fresh, tmp_path):
     }
     losses = []
     for name, command in commands.items():
-        (tmp_path / name).mkdir()
-        if name == "plugin":
-            (tmp_path / name / ".allennlp_plugins").write_text("hmtl\n")
+        if name == "plugin":  # which the copied folder names
+            subprocess.run([str(fresh / "hmtl"), "configs", str(tmp_path / name)], check=True, capture_output=True)
+        else:
+            (tmp_path / name).mkdir()
         subprocess.run([*command, "-s", "run"], cwd=tmp_path / name, env=environment, check=True, capture_output=True)
         metrics = json.loads((tmp_path / name / "run" / "metrics.json").read_text())
         losses.append({key: value for key, value in metrics.items() if key.endswith("_loss")})
