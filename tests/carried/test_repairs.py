@@ -20,8 +20,8 @@ from allennlp.data.data_loaders.multitask_scheduler import RoundRobinScheduler
 from allennlp.modules.seq2vec_encoders import CnnEncoder
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import Optimizer
-from hmtl.requirements import EXTRAS
 
+from hmtl.common.requirements import EXTRAS
 from hmtl.errors import ConfigurationError
 
 
