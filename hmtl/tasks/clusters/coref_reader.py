@@ -88,7 +88,7 @@ class CorefReader(DocumentReader):
         self.counts["clusters cut by max_sentences"] += sum(number > 1 for number in num_parts.values())
 
     def gold_documents(self, document: Document, only_targets: bool = False) -> Iterable[Document]:
-        """With merged clusters."""
+        """The document with its clusters merged, or its parts where it was cut."""
         for instance in self.instances(document):
             gold = instance["metadata"].metadata  # type: ignore[attr-defined]
             yield Document(document.doc_key, gold["sentences"], clusters=gold["clusters"])

@@ -134,8 +134,11 @@ class RelationHead(TaskHead):
         return self._scores(self._arg1_projection(encoding), self._arg2_projection(encoding))
 
     def _scores(self, arg1: torch.Tensor, arg2: torch.Tensor) -> torch.Tensor:
-        """Of some tokens as first argument, (batch_size, num_first, hidden_dim), and all as second one,
-        (batch_size, length, hidden_dim). Shape: (batch_size, num_first, length, num_types)"""
+        """The logits of pairs of some tokens, the first arguments, with all tokens, the second ones.
+
+        Shapes: (batch_size, num_first, hidden_dim) and (batch_size, length, hidden_dim) ->
+        (batch_size, num_first, length, num_types)
+        """
         hidden = (arg1.unsqueeze(2) + arg2.unsqueeze(1)).relu_()
         return at_least_float32(self._type_projection(hidden))
 
@@ -143,7 +146,7 @@ class RelationHead(TaskHead):
         return self._f1.get_metric(reset)
 
     def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
-        """Relations between the same last tokens, of the same type, can be found as one."""
+        """Of gold relations with the same last tokens and the same type the head can find one."""
         gold = set(metadata["relations"])
         single_tokens = self.span_labels is None
         found = [
