@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import importlib
 import json
 import logging
 import os
@@ -11,26 +12,21 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Iterator, List, NoReturn, Optional
 
-from allennlp import commands
-from allennlp.commands import train as allennlp_train
+from allennlp.commands import ArgumentParserWithDefaults
+from allennlp.commands.subcommand import Subcommand
 from allennlp.common import plugins
 from allennlp.common.util import install_sigterm_handler
-from torch import cuda
 
-import hmtl.commands  # noqa: F401  (registers them)
+from hmtl.commands import COMMANDS, WITHOUT_TORCH
 from hmtl.common.characters import VisibleFormatter, visible
 from hmtl.common.environment import onednn_cache_limited
 from hmtl.common.explain import user_errors
 from hmtl.common.overrides import OverridesAction
 from hmtl.common.packages import include_package, include_packages_of_run
 from hmtl.errors import UserError
-from hmtl.training.launch import train_model
 from hmtl.version import VERSION
 
 __all__ = ["main", "user_errors"]
-
-# AllenNLP would import the whole of allennlp_models first.
-plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
 
 _OVERRIDES_HELP = (
     "changes of the configuration: KEY=VALUE with dotted keys (trainer.num_epochs=3), ~KEY to remove one, or an object "
@@ -53,7 +49,8 @@ def main(argv: Optional[List[str]] = None) -> None:
         _command_line(arguments),
     ):
         _start_logging()
-        parser, parsed = commands.parse_args(prog="hmtl")
+        parser = _parser(arguments)
+        parsed = parser.parse_args(arguments)
         if not hasattr(parsed, "func"):
             parser.print_help()
             return
@@ -65,9 +62,56 @@ def main(argv: Optional[List[str]] = None) -> None:
             # Another model's default predictor may not exist here; ours says so in one line.
             parsed.predictor = "hmtl"
         _check_arguments(parsed)
-        allennlp_train.train_model = partial(train_model, configuration=getattr(parsed, "param_path", None))
-        with _imports_left_alone():
+        with _hmtls_training(arguments, parsed), _imports_left_alone():
             parsed.func(parsed)
+
+
+def _parser(arguments: List[str]) -> argparse.ArgumentParser:
+    """The parser of a command line, which knows the options of the command that is called, and of others the name.
+
+    What it does not know yet may be a plugin's command; plugins may also register classes that a command asks for.
+    """
+    parser = _Parser(prog="hmtl")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    subparsers = parser.add_subparsers(title="Commands", metavar="", action=_Commands)
+    called = arguments[0] if arguments else ""
+    names = {*COMMANDS, called} if called in COMMANDS else {*COMMANDS, *_commands_of_plugins()}
+    for name in sorted(names):
+        if name in COMMANDS and name != called:
+            subparsers.add_parser(name)
+            continue
+        if name in COMMANDS:
+            importlib.import_module(COMMANDS[name].module)
+        command = Subcommand.by_name(name)()
+        subparser = command.add_subparser(subparsers)
+        if command.requires_plugins:
+            _add_include_package(subparser)
+    if called in COMMANDS and Subcommand.by_name(called).requires_plugins:
+        _import_plugins(all_of_allennlp=called not in WITHOUT_TORCH)
+    return parser
+
+
+def _add_include_package(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--include-package", type=str, action="append", default=[], help="additional packages to include"
+    )
+
+
+def _commands_of_plugins() -> List[str]:
+    _import_plugins(all_of_allennlp=False)
+    return Subcommand.list_available()
+
+
+def _import_plugins(all_of_allennlp: bool) -> None:
+    """Imports the packages that stand in files of plugins, and before them what of AllenNLP may register classes."""
+    if all_of_allennlp:
+        plugins.import_plugins()
+        return
+    for name in plugins.discover_plugins():
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:  # as AllenNLP has it
+            logging.getLogger(plugins.__name__).error("Plugin %s could not be loaded: %s", name, error)
 
 
 def _start_logging() -> None:
@@ -83,15 +127,32 @@ def _start_logging() -> None:
 
 @contextmanager
 def _command_line(arguments: List[str]) -> Iterator[None]:
-    """AllenNLP reads its arguments from `sys.argv` alone, and its parser speaks of AllenNLP."""
-    before = sys.argv, commands.__version__, commands.ArgumentParserWithDefaults, allennlp_train.train_model
+    """A run keeps the arguments of `sys.argv`; of plugins, AllenNLP would import the whole of allennlp_models first."""
+    before = sys.argv, plugins.DEFAULT_PLUGINS
     sys.argv = ["hmtl", *arguments]
-    commands.__version__ = VERSION
-    commands.ArgumentParserWithDefaults = _Parser  # type: ignore[misc]
+    plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
     try:
         yield
     finally:
-        sys.argv, commands.__version__, commands.ArgumentParserWithDefaults, allennlp_train.train_model = before  # type: ignore
+        sys.argv, plugins.DEFAULT_PLUGINS = before
+
+
+@contextmanager
+def _hmtls_training(arguments: List[str], parsed: argparse.Namespace) -> Iterator[None]:
+    """Within it AllenNLP's `train` trains as `hmtl.training.launch` does."""
+    if arguments[0] != "train":
+        yield
+        return
+    from allennlp.commands import train as allennlp_train
+
+    from hmtl.training.launch import train_model
+
+    before = allennlp_train.train_model
+    allennlp_train.train_model = partial(train_model, configuration=parsed.param_path)
+    try:
+        yield
+    finally:
+        allennlp_train.train_model = before
 
 
 @contextmanager
@@ -129,7 +190,16 @@ def _imports_left_alone() -> Iterator[None]:
         gc.unfreeze()
 
 
-class _Parser(commands.ArgumentParserWithDefaults):
+class _Commands(argparse._SubParsersAction):
+    """The commands, each with the line that `hmtl --help` has of it."""
+
+    def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser:
+        if name in COMMANDS:
+            options["help"] = COMMANDS[name].help
+        return super().add_parser(name, **options)
+
+
+class _Parser(ArgumentParserWithDefaults):
     """AllenNLP's parser; files may stand behind options, and overrides are those of `hmtl.common.overrides`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -167,8 +237,11 @@ def _check_arguments(parsed: argparse.Namespace) -> None:
     if path is not None:
         _check_is_object(path)
     device = getattr(parsed, "cuda_device", -1)
-    if device >= cuda.device_count():
-        raise UserError(f"--cuda-device {device}: PyTorch finds {cuda.device_count()} CUDA devices; -1 is the CPU")
+    if device >= 0:
+        from torch import cuda
+
+        if device >= cuda.device_count():
+            raise UserError(f"--cuda-device {device}: PyTorch finds {cuda.device_count()} CUDA devices; -1 is the CPU")
 
 
 def _check_is_object(path: str) -> None:

@@ -43,7 +43,6 @@ class Advise(Subcommand):
         subparser = parser.add_parser(
             self.name,
             description=DESCRIPTION,
-            help="Advise on auxiliary tasks before training.",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         add = subparser.add_argument

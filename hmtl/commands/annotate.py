@@ -38,7 +38,6 @@ class Annotate(Subcommand):
         subparser = parser.add_parser(
             self.name,
             description=DESCRIPTION,
-            help="Annotate raw text with a trained model.",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         add = subparser.add_argument

@@ -35,7 +35,6 @@ class Cache(Subcommand):
         subparser = parser.add_parser(
             self.name,
             description=DESCRIPTION,
-            help="Inspect, fill or clear the caches of embeddings and instances.",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         actions = subparser.add_subparsers(title="actions", metavar="ACTION", required=True)

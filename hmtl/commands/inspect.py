@@ -24,7 +24,6 @@ from hmtl.inspection import (
     find_splits,
     first_documents,
     statistics_table,
-    write_page,
 )
 
 DESCRIPTION = """\
@@ -49,7 +48,6 @@ class Inspect(Subcommand):
         subparser = parser.add_parser(
             self.name,
             description=DESCRIPTION,
-            help="Show what a corpus holds.",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         add = subparser.add_argument
@@ -114,6 +112,8 @@ def _print_documents(arguments: argparse.Namespace, documents: List[ShownDocumen
 
 def _write_page(path: Path, report: Dict[str, Any], documents: List[ShownDocument]) -> None:
     """Writes the page, and says so on stderr, which leaves stdout to the statistics."""
+    from hmtl.inspection.page import write_page
+
     with atomic_write(path) as file:
         file.writelines(write_page(report, documents))
     total = sum(split["documents"] for split in report["splits"].values())

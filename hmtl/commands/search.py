@@ -45,7 +45,6 @@ class Search(Subcommand):
         subparser = parser.add_parser(
             self.name,
             description=DESCRIPTION,
-            help="Search over the values of a configuration.",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         add = subparser.add_argument

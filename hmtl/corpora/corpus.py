@@ -28,6 +28,7 @@ class Corpus(Registrable):
     """A format: turns a path into `Document`s. A new format is one subclass in one file that implements `parse`."""
 
     default_implementation = "jsonl"
+    registered_by = "hmtl.corpora"
 
     def documents(self, path: str) -> Iterator[Document]:
         """Yields the validated documents at `path`.

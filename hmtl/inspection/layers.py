@@ -6,8 +6,7 @@ from collections import Counter, defaultdict
 from typing import Any, DefaultDict, Dict, List, Optional
 
 from hmtl.corpora.validation import count_nested, crossing_pairs
-from hmtl.data.dataset_readers.tagging import flatten_spans
-from hmtl.document import MENTION_LAYERS, Bounds, Document, Relation, Span
+from hmtl.document import MENTION_LAYERS, Bounds, Document, Relation, Span, flatten_spans
 from hmtl.inspection.distribution import Distribution
 from hmtl.inspection.nesting import covered_tokens, nesting_depth
 

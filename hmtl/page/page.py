@@ -7,18 +7,20 @@ import re
 from functools import lru_cache
 from html import escape
 from importlib.resources import files
-from typing import Any, Dict, List, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Sequence
 
 from allennlp.common.util import JsonDict
 
 from hmtl.page.examples import EXAMPLES
-from hmtl.tasks.task_head import Layer
+
+if TYPE_CHECKING:
+    from hmtl.tasks.task_head import Layer
 
 # In this order they are one script.
 _SCRIPTS = ("elements.js", "colours.js", "marks.js", "arcs.js", "tables.js", "text_view.js", "state.js", "main.js")
 
 
-def page(outputs: List[JsonDict], layers: Dict[str, Layer], title: str = "hmtl") -> str:
+def page(outputs: List[JsonDict], layers: "Dict[str, Layer]", title: str = "hmtl") -> str:
     """A self-contained HTML page that shows predictions: spans as nested marks, relations as arcs, clusters by colour.
 
     # Parameters
@@ -32,7 +34,7 @@ def page(outputs: List[JsonDict], layers: Dict[str, Layer], title: str = "hmtl")
     return _application(title, {"title": title, "layers": layers, "outputs": outputs})
 
 
-def server_page(title: str, layers: Dict[str, Layer], max_characters: int, examples: Sequence[str] = EXAMPLES) -> str:
+def server_page(title: str, layers: "Dict[str, Layer]", max_characters: int, examples: Sequence[str] = EXAMPLES) -> str:
     """The same page with a text box, whose text goes to `predict` beside the page itself."""
     server = {"predict": "predict", "docs": "docs", "max_characters": max_characters, "examples": list(examples)}
     return _application(title, {"title": title, "layers": layers, "outputs": [], "server": server})

@@ -7,9 +7,8 @@ from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import MetadataField
 
 from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
-from hmtl.data.dataset_readers.tagging import NestedSpans, flatten_spans
 from hmtl.data.fields import LabelledIndicesField
-from hmtl.document import Document, Span
+from hmtl.document import Document, NestedSpans, Span, flatten_spans
 
 OUTSIDE = "O"
 Scheme = Literal["bio", "plain"]
