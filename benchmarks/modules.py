@@ -17,7 +17,7 @@ from allennlp.modules import ConditionalRandomField as AllenNLPConditionalRandom
 from allennlp.modules.seq2seq_encoders import LstmSeq2SeqEncoder
 
 from hmtl.modules import ConditionalRandomField, PaddedLstmEncoder, antecedent_products
-from hmtl.modules.rectified_dropout import rectified_dropout
+from hmtl.modules.dropout import rectified_dropout
 
 Work = Callable[[], object]
 

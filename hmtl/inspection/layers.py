@@ -7,8 +7,7 @@ from typing import Any, DefaultDict, Dict, List, Optional
 
 from hmtl.corpora.validation import count_nested, crossing_pairs
 from hmtl.document import MENTION_LAYERS, Bounds, Document, Relation, Span, flatten_spans
-from hmtl.inspection.distribution import Distribution
-from hmtl.inspection.nesting import covered_tokens, nesting_depth
+from hmtl.inspection.measures import Distribution, covered_tokens, nesting_depth
 
 # Stands for the type of an argument that is no span of a mention layer.
 NO_TYPE = "-"

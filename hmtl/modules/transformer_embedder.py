@@ -13,7 +13,7 @@ from allennlp.modules.token_embedders import TokenEmbedder
 from transformers import AutoConfig, AutoModel
 
 from hmtl.common.weights import load_weights as read_weights
-from hmtl.data.token_indexers.word_cutter import WordCutter, word_cutter
+from hmtl.data.token_indexers import WordCutter, word_cutter
 from hmtl.modules.embedding_cache import CacheSettings, cache_of, mixed_layers
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ import torch
 from allennlp.common import Tqdm
 
 from hmtl.common.files import write_json
-from hmtl.corpora.brackets import Constituent
+from hmtl.corpora.constituents import Constituent
 from hmtl.errors import UserError
 from hmtl.probing.control import control_labels
 from hmtl.probing.description_length import description_length

@@ -8,8 +8,8 @@ from typing import Dict, List, Optional, Tuple
 
 from allennlp.common import Tqdm
 
-from hmtl.corpora.brackets import Constituent, read_brackets, unescape
 from hmtl.corpora.conllu import DependencySentence, Token, read_conllu
+from hmtl.corpora.constituents import Constituent, read_brackets, unescape
 from hmtl.errors import DataError, UserError
 
 

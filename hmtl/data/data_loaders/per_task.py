@@ -13,11 +13,9 @@ from allennlp.data.dataset_readers import DatasetReader, MultiTaskDatasetReader
 from allennlp.nn import util
 
 from hmtl.corpora.corpus import documents_shared
-from hmtl.data.data_loaders.buckets import as_they_stand, in_order, shuffled
-from hmtl.data.data_loaders.columns import ColumnBuilder
-from hmtl.data.data_loaders.indexed_instances import IndexedInstances, batch_of
+from hmtl.data.data_loaders.batching import as_they_stand, in_order, sampled_run, shuffled
 from hmtl.data.data_loaders.instance_cache import CountedInstance, Counts, InstanceCache, Summary
-from hmtl.data.data_loaders.segments import sampled_run
+from hmtl.data.data_loaders.instance_columns import ColumnBuilder, IndexedInstances, batch_of
 from hmtl.data.dataset_readers import CorefReader
 
 DEFAULT_PADDING_NOISE = 0.1

@@ -15,8 +15,8 @@ from allennlp.nn.util import bucket_values
 from hmtl.metrics import CoreferenceScores
 from hmtl.metrics.coreference_scores import Singletons
 from hmtl.modules import antecedent_products
+from hmtl.modules.dropout import rectified_dropout
 from hmtl.modules.precision import in_float32
-from hmtl.modules.rectified_dropout import rectified_dropout
 from hmtl.tasks.clusters.coref_links import (
     alone,
     chosen_antecedents,

@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from typing import Dict, List, Optional
 
-from hmtl.corpora.brackets import Constituent
+from hmtl.corpora.constituents import Constituent
 from research.probing_data.sampling import balance
 from research.probing_data.splits import SPLITS, Splits
 from research.probing_data.task_builder import Example, Examples, Settings, TaskBuilder

@@ -5,7 +5,7 @@ from allennlp.data import Instance
 from allennlp.data.fields import LabelField, ListField
 from allennlp.data.samplers import BucketBatchSampler
 
-from hmtl.data.data_loaders.buckets import as_they_stand, in_order, shuffled
+from hmtl.data.data_loaders.batching import as_they_stand, in_order, shuffled
 
 
 @pytest.mark.parametrize("size", [1, 3, 8, 40])

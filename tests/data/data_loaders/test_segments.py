@@ -11,7 +11,7 @@ from allennlp.data.dataset_readers import MultiTaskDatasetReader
 from allennlp.data.token_indexers import TokenCharactersIndexer
 
 from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.data.data_loaders.segments import sampled_run
+from hmtl.data.data_loaders.batching import sampled_run
 from hmtl.data.dataset_readers import CorefReader, TaggingReader
 from hmtl.document import Document, write_jsonl
 

@@ -7,7 +7,7 @@ import numpy
 import pytest
 from hand_made import DOGS_HAVE_BITTEN_A_MAN, SHE_SANG_BUT_I_LEFT, SHE_SLEEPS, parsed, plain
 
-from hmtl.corpora.brackets import read_brackets
+from hmtl.corpora.constituents import read_brackets
 from research.probing_data.splits import SPLITS
 from research.probing_data.task_builder import Settings
 from research.probing_data.tasks import TASKS, bigram_shift, coordination_inversion

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 from hmtl.common.lines import read_lines
 from hmtl.corpora.gum import gum_document
-from hmtl.corpora.preparation.consistency import consistent
+from hmtl.corpora.preparation.report import consistent
 from hmtl.corpora.preparation.source import Converted, Source, Unit
 from hmtl.errors import UserError
 

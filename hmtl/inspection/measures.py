@@ -1,7 +1,9 @@
-"""Whole numbers, such as lengths, described by a few figures."""
+"""Whole numbers, such as lengths, described by a few figures; and how stretches of tokens lie within one another."""
 
 from collections import Counter
-from typing import Any, Dict, Iterable, Optional
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
+
+from hmtl.document import Bounds
 
 
 class Distribution:
@@ -54,3 +56,24 @@ def _bucket(value: int) -> int:
 
 def _bucket_name(bucket: int) -> str:
     return str(bucket) if bucket < 3 else f"{2 ** (bucket - 2) + 1}-{2 ** (bucket - 1)}"
+
+
+def nesting_depth(bounds: Iterable[Bounds]) -> int:
+    """The longest chain of stretches of which each encloses the next, another one: 1 where none is nested."""
+    deepest = 0
+    # The stretches so far that may enclose the next: their ends, and how deep they lie.
+    candidates: List[Tuple[int, int]] = []
+    for start, end in sorted(set(bounds), key=lambda each: (each[0], -each[1])):
+        candidates = [candidate for candidate in candidates if candidate[0] >= start]
+        depth = 1 + max((depth for other_end, depth in candidates if other_end >= end), default=0)
+        candidates.append((end, depth))
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def covered_tokens(bounds: Iterable[Bounds]) -> int:
+    """How many tokens lie within any of the stretches."""
+    covered: Set[int] = set()
+    for start, end in bounds:
+        covered.update(range(start, end + 1))
+    return len(covered)

@@ -1,18 +1,19 @@
-"""One field of all instances of a task, held compactly; batches come out as AllenNLP's `Batch` would make them."""
+"""All instances of a task, indexed, in arrays: memory grows with their tokens, and batches are slices.
+
+Each field is a column, whose batches come out as AllenNLP's `Batch` would make them.
+"""
 
 from itertools import chain
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import torch
-from allennlp.data import Field, TokenIndexer, Vocabulary
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Field, Instance, TokenIndexer, Vocabulary
 from allennlp.data.fields import ListField, MetadataField, TensorField
 
-from hmtl.data.data_loaders.indexed_words import IndexedWords, are_alike, index_words
-from hmtl.data.data_loaders.ragged import Ragged, ragged
-from hmtl.data.fields import LabelledIndicesField
-from hmtl.data.fields.labelled_indices_field import PADDING
-from hmtl.data.fields.words_field import WordsField
+from hmtl.data.data_loaders.indexed_words import IndexedWords, Ragged, are_alike, index_words, ragged
+from hmtl.data.fields import PADDING, LabelledIndicesField, WordsField
 
 
 class Column:
@@ -217,3 +218,53 @@ def _differ_in_length_alone(fields: Sequence[TensorField]) -> bool:
         and field.padding_value == fields[0].padding_value
         for field in fields
     )
+
+
+class IndexedInstances:
+    """The fields of all instances of a task as columns.
+
+    Batches hold the tensors that AllenNLP's `Batch` makes of the same instances, padded alike.
+
+    # Parameters
+
+    instances : `Sequence[Instance]`
+        Instances that are not indexed yet, all with the same fields.
+    builder : `ColumnBuilder`
+        Makes the columns; `finish` it before the first batch.
+
+    # Raises
+
+    ConfigurationError
+        Where instances differ in their fields.
+    """
+
+    def __init__(self, instances: Sequence[Instance], builder: ColumnBuilder) -> None:
+        kinds = {name: type(field) for name, field in instances[0].fields.items()}
+        for instance in instances:
+            if {name: type(field) for name, field in instance.fields.items()} != kinds:
+                raise ConfigurationError(
+                    f"all instances of a task must have the same fields; one has {sorted(kinds)}, "
+                    f"another {sorted(instance.fields)}, or fields of other classes"
+                )
+        self._columns: Dict[str, Column] = {
+            name: builder.column([instance.fields[name] for instance in instances]) for name in kinds
+        }
+
+    def batch(self, indices: Sequence[int]) -> Dict[str, Any]:
+        """The tensors of some instances."""
+        rows = np.asarray(indices, dtype=np.int64)
+        return {name: column.batch(rows) for name, column in self._columns.items()}
+
+    def metadata(self, indices: Sequence[int]) -> List[Any]:
+        """The field `metadata` of some instances; of instances without this field nothing."""
+        if "metadata" not in self._columns:
+            return []
+        return self._columns["metadata"].batch(np.asarray(indices, dtype=np.int64))
+
+
+def batch_of(instances: List[Instance], vocab: Vocabulary) -> Dict[str, Any]:
+    """The tensors of instances that are used once."""
+    builder = ColumnBuilder(vocab)
+    indexed = IndexedInstances(instances, builder)
+    builder.finish()
+    return indexed.batch(range(len(instances)))

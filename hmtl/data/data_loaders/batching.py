@@ -1,7 +1,8 @@
-"""Batches of instances of similar length, or of any."""
+"""Which instances make a batch, and which sentences of a long document are read: functions of a seed alone."""
 
 import random
-from typing import Any, List, Optional, Sequence
+from itertools import accumulate
+from typing import Any, List, Optional, Sequence, Tuple
 
 
 def in_order(lengths: Sequence[int], batch_size: int) -> List[List[int]]:
@@ -43,3 +44,23 @@ def shuffled(lengths: Sequence[int], batch_size: int, padding_noise: Optional[fl
 
 def _grouped(order: List[int], batch_size: int) -> List[List[int]]:
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+def sampled_run(lengths: Sequence[int], max_tokens: int, *key: Any) -> Tuple[int, int]:
+    """A random run of a document's sentences that has at most `max_tokens` tokens, as a function of `key`.
+
+    Each sentence is as likely to begin it as another, but for those near the end, from which it would be shorter than
+    from an earlier one. The run goes on for as long as sentences fit; a first one that is too long stands alone.
+
+    # Returns
+
+    `Tuple[int, int]`
+        The run's first sentence and the one behind its last.
+    """
+    ends = list(accumulate(lengths))
+    # The first sentence from which all that follow fit; the last sentence where none does.
+    last = next((n for n in range(len(ends)) if ends[-1] - ends[n] + lengths[n] <= max_tokens), len(ends) - 1)
+    first = random.Random(repr(key)).randint(0, last)
+    begin = ends[first] - lengths[first]
+    stop = next((n for n in range(first + 1, len(ends)) if ends[n] - begin > max_tokens), len(ends))
+    return first, stop

@@ -1,13 +1,76 @@
-"""Cross-stitch units: an encoder a task, whose layers learn how much they take from one another."""
+"""Ways of sharing one encoder between tasks, beside the hierarchy of levels.
+
+Hard sharing has one encoder for all tasks; cross-stitch units and sluice networks one a task, whose layers learn how
+much they take from one another.
+"""
 
 from typing import Dict, List, Sequence, Tuple, cast
 
 import torch
-from allennlp.common import Lazy
+from allennlp.common import Lazy, Registrable
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules import Seq2SeqEncoder
 
-from hmtl.modules.shared_encoders.shared_encoder import SharedEncoder
+
+class SharedEncoder(torch.nn.Module, Registrable):
+    """Encodes sentences for several tasks in one pass; a subclass says what these share.
+
+    A registered subclass takes the keyword arguments `shared_embedding_dim`, the size of the embedding, and
+    `sharing_tasks`, the names of the tasks, which `HMTL` supplies, beside those of its configuration.
+
+    # Parameters
+
+    sharing_tasks : `List[str]`
+    input_dropout : `float`, optional (default = `0.0`)
+        Dropout on the embedding. The model applies it, for the tasks' heads read the same embedding.
+    """
+
+    def __init__(self, sharing_tasks: List[str], input_dropout: float = 0.0) -> None:
+        super().__init__()
+        self.tasks = list(sharing_tasks)
+        self.input_dropout = torch.nn.Dropout(input_dropout)
+
+    def forward(self, embedding: torch.Tensor, mask: torch.Tensor, tasks: Sequence[str]) -> Dict[str, torch.Tensor]:
+        """(num_sentences, length, shared_embedding_dim) and a mask, (num_sentences, length) -> for each of `tasks`
+        (num_sentences, length, output_dim)."""
+        raise NotImplementedError
+
+    def get_output_dim(self) -> int:
+        """The size of each task's vectors."""
+        raise NotImplementedError
+
+    def parameters_of(self, tasks: Sequence[str]) -> List[Tuple[str, torch.nn.Parameter]]:
+        """The parameters, by name, that the vectors of `tasks` depend on."""
+        return list(self.named_parameters())
+
+
+@SharedEncoder.register("hard")
+class HardSharingEncoder(SharedEncoder):
+    """One encoder whose output every task gets (Caruana 1997; the set-up of Bingel and Søgaard 2017).
+
+    # Parameters
+
+    encoder : `Lazy[Seq2SeqEncoder]`
+        Its input size is computed.
+    input_dropout : `float`, optional (default = `0.0`)
+    """
+
+    def __init__(
+        self,
+        shared_embedding_dim: int,
+        sharing_tasks: List[str],
+        encoder: Lazy[Seq2SeqEncoder],
+        input_dropout: float = 0.0,
+    ) -> None:
+        super().__init__(sharing_tasks, input_dropout)
+        self.encoder = encoder.construct(input_size=shared_embedding_dim, input_dim=shared_embedding_dim)
+
+    def forward(self, embedding: torch.Tensor, mask: torch.Tensor, tasks: Sequence[str]) -> Dict[str, torch.Tensor]:
+        return dict.fromkeys(tasks, self.encoder(embedding, mask))
+
+    def get_output_dim(self) -> int:
+        return self.encoder.get_output_dim()
+
 
 TaskVectors = Dict[str, torch.Tensor]
 
@@ -131,3 +194,50 @@ class CrossStitchEncoder(SharedEncoder):
     def _of_one_task_each(self) -> List[str]:
         """The groups that hold one parameter a task, which no other task reaches."""
         return [f"alphas.{len(self.layers) - 1}"]
+
+
+@SharedEncoder.register("sluice")
+class SluiceEncoder(CrossStitchEncoder):
+    """A sluice network (Ruder et al. 2019, "Latent Multi-task Architecture Learning").
+
+    Columns whose subspaces are cross-stitched. The task's vectors are the sum of its mixtures after all layers, each
+    times the task's weight for it, beta; all layers start with the same weight. The penalty that
+    keeps the subspaces orthogonal, a function of the matrices of their LSTM, is left out: layers may be of any kind.
+
+    # Parameters
+
+    As of `CrossStitchEncoder`, with two subspaces by default.
+    """
+
+    def __init__(
+        self,
+        shared_embedding_dim: int,
+        sharing_tasks: List[str],
+        layer: Lazy[Seq2SeqEncoder],
+        num_layers: int = 2,
+        num_subspaces: int = 2,
+        own_share: float = 0.9,
+        dropout: float = 0.0,
+        input_dropout: float = 0.0,
+    ) -> None:
+        super().__init__(
+            shared_embedding_dim,
+            sharing_tasks,
+            layer,
+            num_layers=num_layers,
+            num_subspaces=num_subspaces,
+            own_share=own_share,
+            dropout=dropout,
+            input_dropout=input_dropout,
+        )
+        # Shapes: (num_layers,)
+        self.betas = torch.nn.ParameterDict(
+            {task: torch.nn.Parameter(torch.full((num_layers,), 1.0 / num_layers)) for task in self.tasks}
+        )
+
+    def _combined(self, task: str, mixtures: List[torch.Tensor]) -> torch.Tensor:
+        # Shape: (num_sentences, length, output_dim)
+        return torch.einsum("k,knld->nld", self.betas[task], torch.stack(mixtures))
+
+    def _of_one_task_each(self) -> List[str]:
+        return [*super()._of_one_task_each(), "betas"]
