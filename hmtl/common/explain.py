@@ -1,6 +1,5 @@
 """How a command line reports what went wrong: one line for a mistake of the user's, a traceback for a fault of ours."""
 
-import difflib
 import json
 import os
 import pickle
@@ -16,6 +15,7 @@ from allennlp.common import Params
 from allennlp.common.util import SigTermReceived
 
 from hmtl.common.characters import visible
+from hmtl.common.checks import did_you_mean
 from hmtl.common.requirements import missing_extra
 from hmtl.common.stop_signals import TrainingStopped
 from hmtl.errors import ConfigurationError, UserError
@@ -107,8 +107,7 @@ def _of_unknown_name(message: str) -> Optional[str]:
     if match is None:
         return None
     name, key, choices = match[1], match[2], re.findall(r"'(.*?)'", match[3])
-    close = difflib.get_close_matches(name, choices, n=1)
-    advice = f"did you mean '{close[0]}'?" if close else f"expected one of {', '.join(choices)}"
+    advice = did_you_mean(name, choices, f"expected one of {', '.join(choices)}")
     return f"{key}: no class is registered as '{name}'; {advice} (--include-package imports a package of yours)"
 
 

@@ -8,13 +8,13 @@ that begins with `~` removes the one behind it: `{"~trainer.patience": null}`. R
 
 import argparse
 import copy
-import difflib
 import json
 import re
 from typing import Any, Dict, List, Optional, Sequence, Union
 
 from allennlp.common.params import _environment_variables, evaluate_snippet
 
+from hmtl.common.checks import did_you_mean
 from hmtl.errors import UserError
 
 Overrides = Dict[str, Any]
@@ -177,8 +177,8 @@ def _on_top(first: Any, then: Any) -> Any:
 
 
 def _near(target: Any, part: str) -> str:
-    close = difflib.get_close_matches(part, target if isinstance(target, dict) else [], n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    advice = did_you_mean(part, target if isinstance(target, dict) else [], "")
+    return f"; {advice}" if advice else ""
 
 
 def _value(key: str, text: str) -> Any:

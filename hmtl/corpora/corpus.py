@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Tuple, Union
@@ -21,7 +22,7 @@ Attempt = Union[Document, DataError]
 
 
 # What was read within `documents_shared`.
-_shared: Optional[List[Tuple["Corpus", str, List[Document]]]] = None
+_shared: ContextVar[Optional[List[Tuple["Corpus", str, List[Document]]]]] = ContextVar("shared", default=None)
 
 
 class Corpus(Registrable):
@@ -41,10 +42,11 @@ class Corpus(Registrable):
         DataError
             Where the path does not exist, a file is malformed, or no document is found.
         """
-        if _shared is None:
+        shared = _shared.get()
+        if shared is None:
             yield from self._documents(path)
             return
-        for corpus, known_path, documents in _shared:
+        for corpus, known_path, documents in shared:
             if type(corpus) is type(self) and vars(corpus) == vars(self) and known_path == str(path):
                 yield from documents
                 return
@@ -52,7 +54,7 @@ class Corpus(Registrable):
         for document in self._documents(path):
             found.append(document)
             yield document
-        _shared.append((self, str(path), found))
+        shared.append((self, str(path), found))
 
     def _documents(self, path: str) -> Iterator[Document]:
         for found in self.attempts(path):
@@ -116,12 +118,11 @@ def documents_shared() -> Iterator[None]:
 
     The files are parsed once. The documents are not to be changed.
     """
-    global _shared
-    before, _shared = _shared, []
+    token = _shared.set([])
     try:
         yield
     finally:
-        _shared = before
+        _shared.reset(token)
 
 
 def _without_selection(path: str) -> Path:

@@ -1,7 +1,6 @@
 """What a request may say, how much of its body is read, and what it is told."""
 
 import asyncio
-import difflib
 from typing import Any, Dict, List, Literal, Optional
 
 from fastapi import HTTPException
@@ -9,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 
+from hmtl.common.checks import did_you_mean
 from hmtl.server.limits import Limits
 from hmtl.text import MAX_TOKEN
 
@@ -48,8 +48,7 @@ class PredictRequest(BaseModel):
             raise BadRequest(f"found no JSON object; {EXPECTED}")
         unknown = next((key for key in values if key not in cls.model_fields), None)
         if unknown is not None:
-            near = difflib.get_close_matches(unknown[:20], cls.model_fields, n=1)
-            advice = f"did you mean '{near[0]}'?" if near else EXPECTED
+            advice = did_you_mean(unknown[:20], cls.model_fields, EXPECTED)
             raise BadRequest(f"unknown key {unknown[:40]!r}; {advice}")
         for key, value in values.items():
             if value is not None:

@@ -1,6 +1,5 @@
 """What can be said of a configuration before any data are read: of its keys, types, sizes, rates and devices."""
 
-import difflib
 import inspect
 import json
 import logging
@@ -20,6 +19,7 @@ from allennlp.modules import FeedForward, Seq2SeqEncoder, Seq2VecEncoder
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import MultiOptimizer, Optimizer
 
+from hmtl.common.checks import did_you_mean
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.models.hmtl import HMTL, bottom_up
 
@@ -146,8 +146,7 @@ def _takes_any_key(cls: Any, constructor: Callable) -> bool:
 
 
 def _advice(key: str, known: List[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"it has {', '.join(known) or 'none'}"
+    return did_you_mean(key, known, f"it has {', '.join(known) or 'none'}")
 
 
 def _try(base: Any, named: Any, value: Dict[str, Any], place: str) -> None:
