@@ -10,7 +10,7 @@ from typing import List
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 
-from hmtl.common.cache_folder import instances_folder, probing_folder
+from hmtl.common.environment import instances_folder, probing_folder
 from hmtl.common.overrides import OverridesAction
 from hmtl.errors import UserError
 

@@ -88,7 +88,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     try:
         from hmtl.server.access import Access
         from hmtl.server.application import create_app
-        from hmtl.server.run import run
+        from hmtl.server.serving import run
     except ImportError as error:
         if error.name not in _PACKAGES:
             raise

@@ -1,4 +1,4 @@
-"""What a corpus format has to provide: one method that yields documents."""
+"""What a corpus format has to provide: one method that yields documents; and the project's own format."""
 
 import itertools
 import os
@@ -12,7 +12,7 @@ from typing import Callable, Iterator, List, Optional, Tuple, Union
 
 from allennlp.common import Registrable
 
-from hmtl.document import Document
+from hmtl.document import Document, attempt_jsonl
 from hmtl.errors import DataError
 
 _SLICE = re.compile(r"(?P<path>.*)#(?P<start>[0-9]{0,18}):(?P<stop>[0-9]{0,18})", re.DOTALL)
@@ -147,3 +147,15 @@ def files_below(path: Path, pattern: str) -> List[Path]:
     if not found:
         raise DataError(f"no file named '{pattern}' anywhere below this directory", path)
     return found
+
+
+@Corpus.register("jsonl")
+class JsonlCorpus(Corpus):
+    """One JSON object a line with `doc_key`, `sentences` and any of `ner`, `emd`, `relations`, `clusters`.
+
+    Offsets count tokens of the document, both ends included. A directory is read as all its `*.jsonl` files.
+    """
+
+    def parse(self, path: Path) -> Iterator[Attempt]:
+        for file in files_below(path, "*.jsonl"):
+            yield from (found for _, found in attempt_jsonl(file))

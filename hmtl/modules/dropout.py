@@ -5,7 +5,7 @@ from typing import Any, Tuple
 import torch
 from torch.autograd.function import once_differentiable
 
-from hmtl.modules.precision import at_least_float32
+from hmtl.modules.float32 import at_least_float32
 
 # A number is dropped or kept by comparing 16 random bits with a threshold.
 NUM_LEVELS = 2**16

@@ -9,7 +9,7 @@ import torch
 
 from hmtl.common.weights import save_weights
 from hmtl.corpora import Corpus
-from hmtl.corpora.jsonl import JsonlCorpus
+from hmtl.corpora.corpus import JsonlCorpus
 from hmtl.data.dataset_readers import CorefReader, RelationReader, TaggingReader
 from hmtl.document import Document, Relation, Span, read_jsonl, write_jsonl
 from hmtl.errors import UserError

@@ -9,7 +9,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from hmtl.common.lines import check_name
-from hmtl.corpora.numbers import whole_number
+from hmtl.corpora.conll_columns import whole_number
 from hmtl.errors import DataError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Set
 
 from hmtl.corpora.ace.apf import Annotation, CharSeq, Entity, EntityMention, RelationMention, read_annotation
-from hmtl.corpora.ace.texts import Range, SourceText, TokenizedSource, Tokenizer, decode_entities, read_source_text
+from hmtl.corpora.ace.sgml import Range, SourceText, TokenizedSource, Tokenizer, decode_entities, read_source_text
 from hmtl.corpora.preparation.source import Converted, Dropped
 from hmtl.document import Bounds, Document, Relation, Span
 from hmtl.errors import DataError, UserError

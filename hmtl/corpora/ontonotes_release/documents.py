@@ -6,8 +6,8 @@ from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any, DefaultDict, Dict, List, NamedTuple, Optional, Tuple
 
-from hmtl.corpora.columns import group_clusters
-from hmtl.corpora.ontonotes_release.layers import (
+from hmtl.corpora.conll_columns import group_clusters
+from hmtl.corpora.ontonotes_release.annotation_files import (
     APPOSITION,
     FIRST_PART,
     IDENTITY,

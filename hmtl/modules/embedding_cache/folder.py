@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tu
 
 import numpy
 
-from hmtl.common.cache_folder import cache_folder
+from hmtl.common.environment import cache_folder
 from hmtl.errors import UserError
 
 # LMDB's own name for its file.

@@ -16,7 +16,7 @@ from hmtl.metrics import CoreferenceScores
 from hmtl.metrics.coreference_scores import Singletons
 from hmtl.modules import antecedent_products
 from hmtl.modules.dropout import rectified_dropout
-from hmtl.modules.precision import in_float32
+from hmtl.modules.float32 import in_float32
 from hmtl.tasks.clusters.coref_links import (
     alone,
     chosen_antecedents,

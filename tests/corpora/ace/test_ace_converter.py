@@ -8,7 +8,7 @@ import spacy
 from ace_files import ENGLISH, apf, sgml, source_file, write
 
 from hmtl.corpora.ace import AceConverter, AceOptions
-from hmtl.corpora.ace.texts import read_source_text
+from hmtl.corpora.ace.sgml import read_source_text
 from hmtl.document import Document, Relation, Span
 from hmtl.errors import DataError, UserError
 

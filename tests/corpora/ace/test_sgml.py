@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from ace_files import ENGLISH
 
-from hmtl.corpora.ace.texts import decode_entities, read_source_text
+from hmtl.corpora.ace.sgml import decode_entities, read_source_text
 from hmtl.errors import DataError
 
 

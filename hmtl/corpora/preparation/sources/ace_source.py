@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional
 
 from hmtl.corpora.ace.converter import CHOICES, AceConverter, AceOptions
 from hmtl.corpora.ace.release import SPLITS, AceRelease, read_split
-from hmtl.corpora.ace.texts import describe_tokenizer
+from hmtl.corpora.ace.sgml import describe_tokenizer
 from hmtl.corpora.preparation.source import SINGLETONS_HELP, Converted, Source, Unit
 from hmtl.errors import UserError
 

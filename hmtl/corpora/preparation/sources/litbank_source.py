@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
 
 from hmtl.common.lines import read_lines
-from hmtl.corpora.columns import Row, coreference_mentions, group_clusters, read_documents
 from hmtl.corpora.conll2003 import spans_of_tags
+from hmtl.corpora.conll_columns import Row, coreference_mentions, group_clusters, read_documents
 from hmtl.corpora.preparation.report import consistent
 from hmtl.corpora.preparation.source import SINGLETONS_HELP, Converted, Dropped, Source, Unit
 from hmtl.corpora.preparation.sources.split_files import SPLITS

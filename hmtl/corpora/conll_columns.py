@@ -10,6 +10,15 @@ from hmtl.common.lines import read_lines
 from hmtl.document import Bounds, Span
 from hmtl.errors import DataError
 
+# Of the largest number that anybody would mean. Python refuses to convert some thousand.
+_MAX_DIGITS = 18
+
+
+def whole_number(cell: str) -> Optional[int]:
+    """The number of a cell of ASCII digits; `None` where it holds anything else, such as `²`, or far too many."""
+    return int(cell) if cell.isascii() and cell.isdigit() and len(cell) <= _MAX_DIGITS else None
+
+
 _BLANKS = re.compile(r"[ \t]+")
 # What `str.split` takes for a blank as well.
 _OTHER_BLANKS = re.compile(r"[\x0b\x0c\r\x1c-\x1f]")

@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import List, NamedTuple
 
-from hmtl.corpora.columns import split_cells
-from hmtl.corpora.numbers import whole_number
+from hmtl.corpora.conll_columns import split_cells, whole_number
 from hmtl.corpora.ontonotes_release.tagged_text import TaggedSentence, align, read_tagged_sentences
 from hmtl.corpora.ontonotes_release.trees import Tree, file_lines
 from hmtl.errors import DataError
