@@ -25,7 +25,8 @@ def antecedent_products(
 
     The products, num_pairs * span_dim numbers, are made and used up a few distances at a time: spans in document order
     and their antecedents at one distance are two slices of the same matrix. That is so for several documents, too,
-    where their spans alternate: the first of each document, then the second of each, and so on.
+    where their spans alternate: the first of each document, then the second of each, and so on. For 360 spans with 70
+    antecedents each it takes 0.45 times as long as with a tensor of all products (`benchmarks/modules.py`, a CPU).
 
     # Parameters
 

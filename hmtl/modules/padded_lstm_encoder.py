@@ -16,7 +16,8 @@ class PaddedLstmEncoder(Seq2SeqEncoder):
     Torch has a fused kernel for padded sequences on CPUs, but none for packed ones, which it walks token by token. Here
     the backward direction reads each sequence reversed within its own length, so that padding always comes last and
     never reaches a token. Outputs are 0 at padding. A batch without padding, such as one text, needs no reversal: on
-    CPUs a layer is one call of the kernel.
+    CPUs a layer is one call of the kernel. There it takes 0.24 (4 sentences of 40 tokens) to 0.53 times (32 of 50)
+    as long as the packed one (`benchmarks/modules.py`).
 
     Under autocast it runs in 16 bits, but in float32 where a CPU has no kernel for bf16, and on CPUs for fp16.
 
