@@ -10,7 +10,7 @@ import signal
 import sys
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, Iterator, List, NoReturn, Optional
+from typing import Any, Iterator, List, NoReturn, Optional, Tuple
 
 from allennlp.commands import ArgumentParserWithDefaults
 from allennlp.commands.subcommand import Subcommand
@@ -49,8 +49,7 @@ def main(argv: Optional[List[str]] = None) -> None:
         _command_line(arguments),
     ):
         _start_logging()
-        parser = _parser(arguments)
-        parsed = parser.parse_args(arguments)
+        parser, parsed = _parse(arguments)
         if not hasattr(parsed, "func"):
             parser.print_help()
             return
@@ -66,17 +65,17 @@ def main(argv: Optional[List[str]] = None) -> None:
             parsed.func(parsed)
 
 
-def _parser(arguments: List[str]) -> argparse.ArgumentParser:
-    """The parser of a command line, which knows the options of the command that is called, and of others the name.
+def _parse(arguments: List[str]) -> Tuple[argparse.ArgumentParser, argparse.Namespace]:
+    """Parses a command line with a parser that knows the options of the command that is called, and of others the name.
 
-    What it does not know yet may be a plugin's command; plugins may also register classes that a command asks for.
+    A command that nobody knows may be a plugin's; plugins may also register classes that a command asks for.
     """
     parser = _Parser(prog="hmtl")
     parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     subparsers = parser.add_subparsers(title="Commands", metavar="", action=_Commands)
     called = arguments[0] if arguments else ""
-    names = {*COMMANDS, called} if called in COMMANDS else {*COMMANDS, *_commands_of_plugins()}
-    for name in sorted(names):
+    wants_plugins = False
+    for name in sorted(COMMANDS if called in COMMANDS else {*COMMANDS, *_commands_of_plugins()}):
         if name in COMMANDS and name != called:
             subparsers.add_parser(name)
             continue
@@ -85,16 +84,14 @@ def _parser(arguments: List[str]) -> argparse.ArgumentParser:
         command = Subcommand.by_name(name)()
         subparser = command.add_subparser(subparsers)
         if command.requires_plugins:
-            _add_include_package(subparser)
-    if called in COMMANDS and Subcommand.by_name(called).requires_plugins:
+            wants_plugins = True
+            subparser.add_argument(
+                "--include-package", type=str, action="append", default=[], help="additional packages to include"
+            )
+    parsed = parser.parse_args(arguments)
+    if wants_plugins and hasattr(parsed, "func"):
         _import_plugins(all_of_allennlp=called not in WITHOUT_TORCH)
-    return parser
-
-
-def _add_include_package(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--include-package", type=str, action="append", default=[], help="additional packages to include"
-    )
+    return parser, parsed
 
 
 def _commands_of_plugins() -> List[str]:
