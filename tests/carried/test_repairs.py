@@ -22,7 +22,7 @@ from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import Optimizer
 
 from hmtl.common.archives import TRUST_VARIABLE, building
-from hmtl.requirements import EXTRAS
+from hmtl.common.requirements import EXTRAS
 from hmtl.errors import ConfigurationError, UserError
 
 

@@ -5,8 +5,9 @@ from typing import List
 import torch
 from allennlp.data import Instance, Vocabulary
 
+from hmtl.data.dataset_readers import DocumentReader
 from hmtl.document import Document, Relation, Span
-from hmtl.tasks import DocumentReader, SpanReader, SpanRelationReader
+from hmtl.tasks import SpanReader, SpanRelationReader
 
 DOCUMENT = Document(
     "d",
