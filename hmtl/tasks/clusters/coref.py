@@ -14,7 +14,7 @@ from hmtl.metrics import CoreferenceScores
 from hmtl.metrics.coreference_scores import Singletons
 from hmtl.modules import antecedent_products
 from hmtl.modules.feedforward import after_first_layer, feedforward, first_layer
-from hmtl.modules.precision import in_float32
+from hmtl.modules.float32 import in_float32
 from hmtl.modules.spans import Spans, attended, enumerate_spans, rows_at_once
 from hmtl.tasks.clusters.coref_links import (
     alone,

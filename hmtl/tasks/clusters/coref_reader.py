@@ -9,7 +9,7 @@ from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import Field, MetadataField, TensorField
 
 from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
-from hmtl.data.fields.labelled_indices_field import PADDING
+from hmtl.data.fields import PADDING
 from hmtl.document import Bounds, Document
 
 ESCAPED = {"/.": ".", "/?": "?"}

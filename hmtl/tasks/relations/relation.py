@@ -13,7 +13,7 @@ from hmtl.document import Bounds, Relation, Span
 from hmtl.metrics import RelationScores
 from hmtl.metrics.relation_scores import LastTokens, TypedRelation, last_tokens
 from hmtl.modules.dropout import Dropout
-from hmtl.modules.precision import at_least_float32
+from hmtl.modules.float32 import at_least_float32
 from hmtl.tasks.task_head import TaskHead, labels_of
 
 

@@ -13,9 +13,8 @@ from allennlp.nn.util import bucket_values
 from hmtl.document import Bounds, Relation, Span
 from hmtl.metrics import RelationScores
 from hmtl.metrics.relation_scores import TypedRelation
-from hmtl.modules.dropout import Dropout
-from hmtl.modules.precision import in_float32
-from hmtl.modules.rectified_dropout import rectified_dropout
+from hmtl.modules.dropout import Dropout, rectified_dropout
+from hmtl.modules.float32 import in_float32
 from hmtl.modules.spans import RangeMaximum, in_blocks
 from hmtl.tasks.relations.pairs import Candidates, Pairs, candidates, drawn_spans, pairs_of, rows_of_spans
 from hmtl.tasks.relations.span_relation_reader import in_text_order, signature

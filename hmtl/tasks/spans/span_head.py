@@ -14,7 +14,7 @@ from hmtl.document import Span
 from hmtl.metrics import SpanF1
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.feedforward import after_first_layer, feedforward, first_layer
-from hmtl.modules.precision import in_float32
+from hmtl.modules.float32 import in_float32
 from hmtl.modules.spans import RangeMaximum, Spans, attended, in_blocks, span_grid, spans_of
 from hmtl.tasks.spans.overlaps import Overlaps, Selection, standing_together
 from hmtl.tasks.task_head import TaskHead, labels_of, log_odds
