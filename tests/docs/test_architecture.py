@@ -174,6 +174,12 @@ def test_a_figure_has_its_floors_in_order_and_walls_between_their_rooms():
     )
 
 
+def test_every_module_of_the_library_has_a_floor():
+    parts = [part for part in (ROOT / "hmtl").iterdir() if part.suffix == ".py" or (part / "__init__.py").is_file()]
+    named = {room for floor in floors.floors() for room in floors.rooms(floor)}
+    assert named - {"research"} == {part.stem for part in parts} - {"__init__"}
+
+
 def test_the_table_of_the_rooms_has_each_room_once():
     named = [name for row in ROOMS for name in _SPAN.findall(row.text.split("|")[1])]
     assert named == [room for floor in floors.floors() for room in floors.rooms(floor)]
