@@ -395,7 +395,9 @@ def given_gold_mentions(model: HMTL, enabled: bool = True) -> Iterator[List[str]
     heads: Dict[str, Any] = {task: head for task, head in model.heads.items() if hasattr(head, "gold_mentions")}
     before = {task: head.gold_mentions for task, head in heads.items()}
     if enabled and not heads:
-        raise UserError("gold mentions are asked for, but no head of this model takes them (coreference heads do)")
+        raise UserError(
+            "gold mentions are asked for, but no head of this model takes them (those of coreference and hmtl_span_relations do)"
+        )
     try:
         for head in heads.values():
             head.gold_mentions = head.gold_mentions or enabled
@@ -432,7 +434,6 @@ def gold_documents(reader: DocumentReader, path: str, only_targets: bool = False
 
 def _parts(reader: DocumentReader, document: Document, only_targets: bool) -> Iterator[Document]:
     spans = {layer: document.spans_by_sentence(layer) for layer in document.spans}
-    relations = document.relations_by_sentence()
     for instance in reader.instances(document):
         gold = instance["metadata"].metadata  # type: ignore[attr-defined]
         if isinstance(reader, TaggingReader):
@@ -441,7 +442,8 @@ def _parts(reader: DocumentReader, document: Document, only_targets: bool) -> It
         elif isinstance(reader, RelationReader):
             number = gold["sentence"]
             mentions = {layer: by_sentence[number] for layer, by_sentence in spans.items()}
-            yield Document(document.doc_key, [gold["tokens"]], mentions, relations[number])
+            # As the reader has them: those without direction in the order of the text.
+            yield Document(document.doc_key, [gold["tokens"]], mentions, gold["relations"])
         else:
             yield Document(document.doc_key, gold["sentences"], clusters=gold["clusters"])
 
