@@ -396,7 +396,8 @@ def given_gold_mentions(model: HMTL, enabled: bool = True) -> Iterator[List[str]
     before = {task: head.gold_mentions for task, head in heads.items()}
     if enabled and not heads:
         raise UserError(
-            "gold mentions are asked for, but no head of this model takes them (those of coreference and hmtl_span_relations do)"
+            "gold mentions are asked for, but no head of this model takes them (those of coreference do, "
+            "and hmtl_span_relations)"
         )
     try:
         for head in heads.values():
