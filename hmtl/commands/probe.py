@@ -34,7 +34,7 @@ class Probe(Subcommand):
         subparser = add_command(parser, self.name, DESCRIPTION)
         add = subparser.add_argument
         add("model", metavar="MODEL", type=Path, help="an archive or the directory of a run")
-        made = "the ten tasks in SentEval's files, as 'python -m research.probing_data' makes in a checkout"
+        made = "the ten tasks, in SentEval's files, such as 'python -m research.probing_data' makes in a checkout"
         add("--data", metavar="DIR", type=Path, help=made)
         add("--tokens", metavar="DIR", type=Path, help="a treebank in CoNLL-U, for probes of single tokens")
         add("--ptb", metavar="DIR", type=Path, help="its constituents in brackets")

@@ -342,7 +342,10 @@ def given_gold_mentions(model: HMTL, enabled: bool = True) -> Iterator[List[str]
     heads: Dict[str, Any] = {task: head for task, head in model.heads.items() if hasattr(head, "gold_mentions")}
     before = {task: head.gold_mentions for task, head in heads.items()}
     if enabled and not heads:
-        raise UserError("gold mentions are asked for, but no head of this model takes them (coreference heads do)")
+        raise UserError(
+            "gold mentions are asked for, but no head of this model takes them (those of coreference do, "
+            "and hmtl_span_relations)"
+        )
     try:
         for head in heads.values():
             head.gold_mentions = head.gold_mentions or enabled

@@ -270,7 +270,7 @@ class HMTL(Model):
         need documents are left out where `text` holds sentences.
         """
         span_tasks = [] if task_name is None else self.span_tasks.get(task_name, [])
-        if self.training and task_name is not None and not self.head(task_name).trains_on_spans:
+        if self.training and span_tasks and not self.head(cast(str, task_name)).trains_on_spans:
             span_tasks = []
         levels = self.tasks if task_name is None else [task_name, *span_tasks]
         encodings = self._encode_batch(text, levels, sentence_ids)

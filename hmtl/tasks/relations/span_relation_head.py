@@ -55,7 +55,7 @@ class SpanRelationHead(TaskHead):
     hidden_dim : `int`, optional (default = `150`)
         The size of U s_i and of all that is added to it.
     feature_size, label_size : `int`, optional (default = `20`, `25`)
-        The sizes of the width and distance embeddings, and of the label embeddings; 0 of the latter leaves them out.
+        The sizes of the width and the label embeddings; 0 of the latter leaves them out.
     dropout : `float`, optional (default = `0.2`)
         Dropout on the encoder's output and on the hidden layer.
     threshold : `float`, optional (default = `0.5`)
@@ -147,13 +147,15 @@ class SpanRelationHead(TaskHead):
         self._label_embedding = torch.nn.Linear(len(self.read_labels), label_size, bias=False) if label_size else None
         self._width_embedding = torch.nn.Embedding(NUM_BUCKETS, feature_size)
         # A row for each order of the arguments and each bucket of distances; the first of each order is for overlaps.
-        self._distance_embedding = torch.nn.Embedding(2 * (NUM_BUCKETS + 1), feature_size)
+        self._distance_embedding = torch.nn.Embedding(2 * (NUM_BUCKETS + 1), hidden_dim)
+        # What is added to the sums of many small numbers should not drown them.
+        for embedding in (self._width_embedding, self._distance_embedding):
+            torch.nn.init.normal_(embedding.weight, std=0.1)
         span_dim = 2 * encoding_dim + hidden_dim + feature_size + label_size
         self._inside = torch.nn.Linear(encoding_dim, hidden_dim)
         self._arg1_projection = torch.nn.Linear(span_dim, hidden_dim)
         self._arg2_projection = torch.nn.Linear(span_dim, hidden_dim, bias=False)
         self._between = torch.nn.Linear(encoding_dim, hidden_dim, bias=False)
-        self._distance_projection = torch.nn.Linear(feature_size, hidden_dim, bias=False)
         self._type_projection = torch.nn.Linear(hidden_dim, len(self.labels))
         of_type = prior_probability / len(self.labels)
         torch.nn.init.constant_(self._type_projection.bias, log_odds(of_type, "prior_probability / number of types"))
@@ -300,8 +302,6 @@ class SpanRelationHead(TaskHead):
         representations = self._representations(encoding, spans).flatten(0, 1)
         # Shapes: (batch_size * num_slots, hidden_dim)
         of_arg1, of_arg2 = self._arg1_projection(representations), self._arg2_projection(representations)
-        # Shape: (2 * (NUM_BUCKETS + 1), hidden_dim)
-        of_distance = self._distance_projection(self._distance_embedding.weight)
         between = RangeMaximum(self._between(encoding))
         starts, ends = spans.starts.flatten(), spans.ends.flatten()
 
@@ -313,7 +313,7 @@ class SpanRelationHead(TaskHead):
             # As embeddings: their gradients are summed several times as fast as those of an index.
             hidden = F.embedding(arg1, of_arg1) + F.embedding(arg2, of_arg2)
             hidden = hidden + between.of(rows, stop + 1, start - 1)
-            hidden = hidden + F.embedding(distance_buckets(first < second, start - stop - 1), of_distance)
+            hidden = hidden + self._distance_embedding(distance_buckets(first < second, start - stop - 1))
             return in_float32(self._type_projection, rectified_dropout(hidden, self._dropout.p, self.training))
 
         return in_blocks(score, *pairs)
