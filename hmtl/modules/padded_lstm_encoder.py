@@ -16,8 +16,7 @@ class PaddedLstmEncoder(Seq2SeqEncoder):
     Torch has a fused kernel for padded sequences on CPUs, but none for packed ones, which it walks token by token. Here
     the backward direction reads each sequence reversed within its own length, so that padding always comes last and
     never reaches a token. Outputs are 0 at padding. A batch without padding, such as one text, needs no reversal: on
-    CPUs a layer is one call of the kernel. There it takes 0.24 (4 sentences of 40 tokens) to 0.53 times (32 of 50)
-    as long as the packed one (`benchmarks/modules.py`).
+    CPUs a layer is one call of the kernel.
 
     Forward and backward pass of two layers over 32 sentences of up to 50 tokens: AllenNLP's encoder takes a CPU thread
     2.8 times as long, and 4.6 times for three layers and 4 sentences (benchmarks/modules.py).
