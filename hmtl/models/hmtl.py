@@ -417,7 +417,7 @@ class HMTL(Model):
         return {
             lower: list(head.labels or [])
             for lower, head in heads.items()
-            if head.predicts == "spans" and head.scope == "sentence"
+            if head.kind.gives_spans and head.scope == "sentence"
         }
 
     def _sharing(self, levels: Collection[str]) -> List[str]:
