@@ -4,9 +4,12 @@
     python scripts/evaluate.py -s runs/quickstart
     python scripts/evaluate.py -s runs/quickstart --gold-mentions --device cpu
     python scripts/evaluate.py -s runs/quickstart --split validation --weights best_ner.safetensors best_emd.safetensors
+    python scripts/evaluate.py -s runs/quickstart --calibrate
 
 The table goes to stdout; all metrics go to evaluation.json in the run's directory. The data are read from where
-config.json says, relative to the working directory. Exit code 2: something cannot be read, in one line.
+config.json says, relative to the working directory. --calibrate chooses thresholds and temperatures on validation data,
+which predictions from the run and its archive are made with from then on; the table is of heads as configured, and what
+calibration changes stands below it. Exit code 2: something cannot be read, in one line.
 """
 
 import argparse
@@ -26,6 +29,7 @@ from hmtl.common.arguments import (
 from hmtl.common.characters import visible_lines
 from hmtl.common.explain import user_errors
 from hmtl.errors import UserError
+from hmtl.evaluation.calibration import calibrate_run
 from hmtl.evaluation.evaluate import evaluate_run, load_run
 from hmtl.runs.run_directory import RunDirectory
 
@@ -37,6 +41,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--gold-mentions", action="store_true", help="give coreference the gold mentions as its candidates"
+    )
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="choose thresholds and temperatures on validation data, for the run and its archive",
     )
     add_device(parser)
     add_split(parser)
@@ -71,10 +80,15 @@ def main(argv: Optional[List[str]] = None) -> None:
     with user_errors(program="evaluate.py"):
         if arguments.batch_size is not None and arguments.batch_size < 1:
             raise UserError(f"--batch-size {arguments.batch_size}: expected at least 1")
+        if arguments.calibrate and arguments.gold_mentions:
+            raise UserError("--calibrate is for predictions, which have no gold mentions; leave out --gold-mentions")
         include_packages(arguments)
         device = device_named(arguments.device)
         run = load_run(arguments.serialization_dir, arguments.weights)
         output = _output(arguments)
+        calibrated = {}
+        if arguments.calibrate:
+            calibrated = calibrate_run(run, arguments.split, device, arguments.batch_size)
         evaluation = evaluate_run(
             run,
             split=arguments.split,
@@ -83,6 +97,7 @@ def main(argv: Optional[List[str]] = None) -> None:
             batch_size=arguments.batch_size,
             with_baselines=not arguments.no_baselines,
         )
+        evaluation.calibration = calibrated
         try:
             print(visible_lines(evaluation.table()), flush=True)
         finally:  # also where nobody reads the table to its end

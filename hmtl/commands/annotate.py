@@ -55,6 +55,11 @@ class Annotate(Subcommand):
         )
         add_spacy_model(subparser)
         add("--batch-size", type=at_least(1), default=64, metavar="N", help="the most texts in a batch")
+        add(
+            "--consistent",
+            action="store_true",
+            help="leave out relations of anything but found spans, and mentions of another type than their cluster",
+        )
         add("--precision", choices=PRECISIONS, default="fp32", help="of the computation")
         add_cuda_device(subparser)
         add_weights_file(subparser)
@@ -78,6 +83,7 @@ def _annotate_texts(arguments: argparse.Namespace, on_error: Optional[Callable[[
         arguments.weights_file,
         with_scores=True,
         precision=arguments.precision,
+        consistent=arguments.consistent,
     )
     layers = predictor.annotated_layers(arguments.tasks)
     output_format = OutputFormat.by_name(arguments.format)(layers, arguments.names)

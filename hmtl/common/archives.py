@@ -1,8 +1,9 @@
 """Archives of trained models: written here, and read as data that may come from anybody.
 
-An archive is a tar file with `config.json`, `weights.safetensors`, `vocabulary/` and `meta.json`. Reading one runs
-nothing, fetches nothing and writes nowhere but into a temporary folder, unless the user trusts whoever made it: by
-`trust=True` in Python, or by `HMTL_TRUST_ARCHIVE=1` in the environment. The directory of a run is read the same way.
+An archive is a tar file with `config.json`, `weights.safetensors`, `vocabulary/` and `meta.json`, and
+`calibration.json` where the run is calibrated. Reading one runs nothing, fetches nothing and writes nowhere but into a
+temporary folder, unless the user trusts whoever made it: by `trust=True` in Python, or by `HMTL_TRUST_ARCHIVE=1` in the
+environment. The directory of a run is read the same way.
 """
 
 import copy
@@ -23,7 +24,16 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 from allennlp.common import Params
 from allennlp.common.params import remove_keys_from_params
 
-from hmtl.common.file_names import ARCHIVE_NAME, ARCHIVED, CONFIG_NAME, META_NAME, SUFFIX, SUFFIXES, VOCABULARY_NAME
+from hmtl.common.file_names import (
+    ARCHIVE_NAME,
+    ARCHIVED,
+    CALIBRATION_NAME,
+    CONFIG_NAME,
+    META_NAME,
+    SUFFIX,
+    SUFFIXES,
+    VOCABULARY_NAME,
+)
 from hmtl.common.files import PathLike
 from hmtl.common.overrides import merged, parse_overrides
 from hmtl.common.weights import UNPACKED, main_weights, place
@@ -38,7 +48,8 @@ _MAX_JSON_BYTES = 16 * 2**20
 _MAX_HEADER_BYTES = 2**16
 
 _EXPECTED = re.compile(
-    rf"(?:{re.escape(CONFIG_NAME)}|{re.escape(META_NAME)}|{ARCHIVED}(?:{'|'.join(map(re.escape, SUFFIXES))})"
+    rf"(?:{'|'.join(map(re.escape, (CONFIG_NAME, META_NAME, CALIBRATION_NAME)))}"
+    rf"|{ARCHIVED}(?:{'|'.join(map(re.escape, SUFFIXES))})"
     rf"|{VOCABULARY_NAME}/[^/\\]+)"
 )
 _TRUST_ADVICE = f"if you trust whoever made it, set {TRUST_VARIABLE}=1"
@@ -194,8 +205,9 @@ def archive_model(
         archive.add(directory / CONFIG_NAME, arcname=CONFIG_NAME)
         archive.add(chosen, arcname=f"{ARCHIVED}{chosen.suffix if chosen.suffix in SUFFIXES else SUFFIX}")
         archive.add(directory / VOCABULARY_NAME, arcname=VOCABULARY_NAME)
-        if (directory / META_NAME).exists():
-            archive.add(directory / META_NAME, arcname=META_NAME)
+        for name in (META_NAME, CALIBRATION_NAME):
+            if (directory / name).exists():
+                archive.add(directory / name, arcname=name)
         for pattern in include_in_archive or []:
             for found in glob.glob(str(directory / pattern)):
                 archive.add(found, arcname=os.path.relpath(found, directory))

@@ -8,6 +8,8 @@ CONFIG_NAME = "config.json"
 META_NAME = "meta.json"
 VOCABULARY_NAME = "vocabulary"
 ARCHIVE_NAME = "model.tar.gz"
+# Thresholds and temperatures, chosen on validation data.
+CALIBRATION_NAME = "calibration.json"
 # The command that began a run, and the packages that it included.
 COMMAND_NAME = "command.json"
 

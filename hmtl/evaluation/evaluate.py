@@ -25,6 +25,7 @@ from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.dataset_readers import DocumentReader
 from hmtl.document import Document
 from hmtl.errors import DataError, UserError
+from hmtl.evaluation.calibration import CalibratedScores, calibration_notes
 from hmtl.metrics import LabelledF1
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.runs.run_directory import BEST_OVERALL, RunDirectory, best_stem, best_weights_name, is_best_for
@@ -90,6 +91,8 @@ class Evaluation:
         By task, the kind of its predictions, which knows what the table has of it.
     seconds : `float`
         The time of the whole evaluation.
+    calibration : `Dict[str, CalibratedScores]`
+        By task, what calibration changes, where the run was calibrated for this evaluation.
     """
 
     run: str
@@ -107,6 +110,7 @@ class Evaluation:
     findable: Dict[str, FindableGold] = field(default_factory=dict)
     kinds: Dict[str, Kind] = field(default_factory=dict)
     seconds: float = 0.0
+    calibration: Dict[str, CalibratedScores] = field(default_factory=dict)
 
     def table(self) -> str:
         """The F1 of all weights on all tasks times 100, the baselines' below, and what the columns mean.
@@ -152,6 +156,8 @@ class Evaluation:
         for task, baseline in self.baselines.items():
             yield f"baseline of {task}: {baseline.description}"
         yield from self._findable_notes()
+        if self.calibration:
+            yield from calibration_notes(self.calibration, self.split)
 
     def _findable_notes(self) -> Iterator[str]:
         for task, found in self.findable.items():
@@ -162,7 +168,8 @@ class Evaluation:
 
         For tasks whose kind has other figures than those of `hmtl.common.figures`, `figures` says what they are called.
         """
-        record = {name: value for name, value in asdict(replace(self, kinds={})).items() if name != "kinds"}
+        left_out = {"kinds"} if self.calibration else {"kinds", "calibration"}
+        record = {name: value for name, value in asdict(replace(self, kinds={})).items() if name not in left_out}
         figures = {task: dict(kind.figures) for task, kind in self.kinds.items()}
         own = {task: titles for task, titles in figures.items() if not titles.keys() <= FIGURES.keys()}
         write_json(path, {**record, **({"figures": own} if own else {})})
@@ -248,6 +255,8 @@ def load_run(directory: Union[str, os.PathLike], weights: Sequence[str] = None) 
     archive = load_hmtl_archive(directory, weights_file=str(first))
     model, train_reader, reader = archive.model, archive.dataset_reader, archive.validation_dataset_reader
     assert isinstance(model, HMTL)
+    # All weights are compared as the configuration has the heads.
+    model.calibrate({})
     if not (isinstance(train_reader, MultiTaskDatasetReader) and isinstance(reader, MultiTaskDatasetReader)):
         raise UserError(f"{files.config}: dataset_reader.type must be 'multitask' to evaluate by task")
     if not weights:

@@ -1,7 +1,7 @@
 """The hierarchy of levels; nothing here knows about any one task."""
 
 import os
-from typing import Any, Collection, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union, cast
+from typing import Any, Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple, Union, cast
 
 import torch
 from allennlp.common import FromParams, Lazy, Params
@@ -21,6 +21,8 @@ from hmtl.common.file_names import ARCHIVE_NAME, BEST, SUFFIX, VOCABULARY_NAME
 from hmtl.common.packages import include_packages_of_run
 from hmtl.common.weights import load_into, main_weights
 from hmtl.errors import UserError
+from hmtl.metrics.calibration import tempered
+from hmtl.models.calibration import TaskCalibration, read_calibration
 from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, GroupedEncodings, Layout, TextLayout
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.token_rows import TokenRows
@@ -138,6 +140,8 @@ class HMTL(Model):
         for task, span_tasks in self.span_tasks.items():
             if span_tasks:
                 heads[task].span_labels = {label for lower in span_tasks for label in heads[lower].labels or []}
+        self.calibration: Dict[str, TaskCalibration] = {}
+        self._configured_thresholds = {task: head.threshold for task, head in heads.items()}
         if initializer is not None:
             initializer(self)
 
@@ -200,8 +204,28 @@ class HMTL(Model):
         model.to(device)
         # The vocabulary of the archive may have been extended after the model was made.
         model.extend_embedder_vocab()
-        load_into(model, weights_file or weights_path(serialization_dir), str(device))
+        weights_file = weights_file or weights_path(serialization_dir)
+        load_into(model, weights_file, str(device))
+        cast(HMTL, model).calibrate(read_calibration(serialization_dir, weights_file))
         return model
+
+    def calibrate(self, calibration: Mapping[str, TaskCalibration]) -> None:
+        """Sets the thresholds of heads and the temperatures of scores, by task; tasks that are left out have those of
+        the configuration, and scores as their heads compute them.
+
+        # Raises
+
+        UserError
+            Where there is no such task, or its head has no threshold though one is given.
+        """
+        for task, of_task in calibration.items():
+            if task not in self.heads or (of_task.threshold is not None and self.head(task).threshold is None):
+                raise UserError(f"the calibration is of another model: '{task}' has no place in this one")
+        self.calibration = dict(calibration)
+        for task, configured in self._configured_thresholds.items():
+            chosen = calibration[task].threshold if task in calibration else None
+            if configured is not None:
+                self.head(task).threshold = configured if chosen is None else chosen
 
     def annotate(
         self,
@@ -485,7 +509,11 @@ class HMTL(Model):
         for number, (output, read, mask, ids) in enumerate(groups):
             if layers:
                 fields["predicted_spans"] = [layer[number]["predictions"] for layer in layers]
-            outputs.append(self.head(task)(encoding=output, encoder_input=read, mask=mask, sentence_ids=ids, **fields))
+            found_here = self.head(task)(encoding=output, encoder_input=read, mask=mask, sentence_ids=ids, **fields)
+            if task in self.calibration and "scores" in found_here:
+                temperature = self.calibration[task].temperature
+                found_here["scores"] = [[tempered(each, temperature) for each in row] for row in found_here["scores"]]
+            outputs.append(found_here)
         return outputs
 
     def _run_heads(self, encodings: GroupedEncodings, with_scores: bool) -> Dict[str, Dict[str, List[Any]]]:

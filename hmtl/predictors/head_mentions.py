@@ -1,9 +1,10 @@
-"""The mention of a cluster that says best whom or what it is about."""
+"""What is made of the layers of an output together: heads of clusters, and layers that agree."""
 
 from typing import Dict, Optional
 
 from allennlp.common.util import JsonDict
 
+from hmtl.document import Bounds
 from hmtl.errors import UserError
 from hmtl.tasks.kind import kinds_of
 
@@ -37,3 +38,25 @@ def mark_heads(output: JsonDict, layers: Dict[str, str], names: Optional[str]) -
     named = set() if names is None else {(span["start"], span["end"]) for span in output[names]}
     for task, kind in kinds_of(layers).items():
         kind.mark_heads(output[task], named, output["sentences"])
+
+
+def make_consistent(output: JsonDict, layers: Dict[str, str], names: Optional[str]) -> None:
+    """Leaves out of each layer what contradicts the spans of the output; see `Kind.consistent`.
+
+    # Parameters
+
+    output : `JsonDict`
+        An output of an `HMTLPredictor` with scores, which is changed.
+    layers : `Dict[str, str]`
+        The predictor's `layers`.
+    names : `Optional[str]`
+        The span task that gives mentions their types, or `None`.
+    """
+    kinds = kinds_of(layers)
+    spans = {task: output[task] for task, kind in kinds.items() if kind.gives_spans}
+    found = {(span["start"], span["end"]) for rows in spans.values() for span in rows}
+    types: Dict[Bounds, Dict[str, float]] = {}
+    for span in spans.get(names or "", []):
+        types.setdefault((span["start"], span["end"]), {})[span["label"]] = span.get("score", 1.0)
+    for task, kind in kinds.items():
+        output[task] = kind.consistent(output[task], found, types)

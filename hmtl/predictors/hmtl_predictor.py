@@ -20,7 +20,7 @@ from hmtl.document import Document
 from hmtl.errors import DataError, UserError
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.modules.token_rows import TokenRows
-from hmtl.predictors.head_mentions import mark_heads, name_task
+from hmtl.predictors.head_mentions import make_consistent, mark_heads, name_task
 from hmtl.predictors.quantisation import quantised
 from hmtl.predictors.sentence_indexer import SentenceIndexer
 from hmtl.tasks.kind import TextRow, kinds_of
@@ -86,6 +86,9 @@ class HMTLPredictor(Predictor):
         Whether spans, relations and mentions of clusters get a `score`, a probability rounded to four digits: of
         exactly this span with this label, of this relation, of the link by which the mention joined its cluster (of a
         first mention, the likeliest link to it; of a cluster of one, that it is a mention).
+    consistent : `bool`, optional (default = `False`)
+        Whether to leave out what contradicts the spans that are found: relations of anything else, and the mentions of
+        a cluster that have another type than most of it, in the task that `name_task` names; see `Kind.consistent`.
     precision : `str`, optional (default = `"fp32"`)
         `"bf16"` or, on GPUs, `"fp16"` computes in 16 bits where that is safe (`torch.autocast`), `"int8"` on CPUs with
         8-bit integers in the embedder's linear layers, such as those of transformers (`quantised`). Both are faster on
@@ -106,6 +109,7 @@ class HMTLPredictor(Predictor):
         spacy_model: str = None,
         with_scores: bool = False,
         precision: str = "fp32",
+        consistent: bool = False,
     ) -> None:
         if not isinstance(model, HMTL):
             raise UserError(f"the predictor 'hmtl' needs an hmtl model, and this is a {type(model).__name__}")
@@ -124,6 +128,7 @@ class HMTLPredictor(Predictor):
         self.model = self._hmtl = model
         self._index = SentenceIndexer(reader.token_indexers, model.vocab)
         self._with_scores = with_scores
+        self._consistent = consistent
         self._dtype = PRECISIONS[precision]
         self._num_lines = 0
 
@@ -137,6 +142,7 @@ class HMTLPredictor(Predictor):
         with_scores: bool = False,
         precision: str = "fp32",
         trust: bool = False,
+        consistent: bool = False,
     ) -> "HMTLPredictor":
         """The predictor of an archive (`model.tar.gz`) or of a serialization directory.
 
@@ -151,7 +157,14 @@ class HMTLPredictor(Predictor):
         check_for_gpu(cuda_device)
         archive = load_hmtl_archive(path, weights_file, cuda_device, trust)
         reader = archive.validation_dataset_reader
-        return cls(archive.model, reader, spacy_model=spacy_model, with_scores=with_scores, precision=precision)
+        return cls(
+            archive.model,
+            reader,
+            spacy_model=spacy_model,
+            with_scores=with_scores,
+            precision=precision,
+            consistent=consistent,
+        )
 
     def predict(self, text: str) -> JsonDict:
         """The predictions for a raw text, in the layout that the class describes."""
@@ -352,7 +365,8 @@ class HMTLPredictor(Predictor):
                 rows,
                 TokenRows([len(text) for _, text in texts], device),
                 sentence_of.to(device),
-                self._with_scores,
+                # Those of spans decide which mentions of a cluster agree.
+                self._with_scores or self._consistent,
             )
         outputs, first = [], 0
         for number, (doc_key, text) in enumerate(texts):
@@ -378,6 +392,11 @@ class HMTLPredictor(Predictor):
             "token_offsets": [list(offsets) for offsets in text.token_offsets],
         }
         output.update({task: rows[task] for task in self.layers})
+        if self._consistent:
+            make_consistent(output, self.layers, name_task(self.layers))
+            if not self._with_scores:
+                for span in (span for task, kind in self.kinds.items() if kind.gives_spans for span in output[task]):
+                    span.pop("score", None)
         return output
 
     def _rows_of_text(
@@ -387,7 +406,8 @@ class HMTLPredictor(Predictor):
         scope, to_json = self._scopes[task], self.kinds[task].to_json
         starts = [0] if scope == "document" else text.sentence_starts
         predictions = predicted["predictions"][of_text[scope]]
-        scores = predicted["scores"][of_text[scope]] if "scores" in predicted else repeat(repeat(None))
+        is_scored = "scores" in predicted and (self._with_scores or self.kinds[task].gives_spans)
+        scores = predicted["scores"][of_text[scope]] if is_scored else repeat(repeat(None))
         return [
             to_json(item, row, score)
             for row, items, scores_of_items in zip(_rows(text, starts), predictions, scores)

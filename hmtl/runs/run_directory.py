@@ -16,6 +16,7 @@
 | `metrics.json`, `model.tar.gz` | the metrics of the run, and its archive | training, at its end |
 | `curves.csv`, `curves.png` | the learning curves | training, at its end, and `hmtl runs --curves` |
 | `evaluation.json`, and with `_validation`, `_gold_mentions` | the scores of all best weights | `scripts/evaluate.py` |
+| `calibration.json` | thresholds and temperatures, chosen on validation data | `scripts/evaluate.py --calibrate` |
 | `run.lock`, `.replaced` | the lock, and the run that `--force` replaces | `hmtl.runs.claiming`, for a while |
 
 Of older releases weights end in `.th`. What a callback writes besides has its name there.
@@ -29,6 +30,7 @@ from typing import Iterator, List, NamedTuple, Optional, Set, Tuple, Union
 from hmtl.common.file_names import (
     ARCHIVE_NAME,
     BEST,
+    CALIBRATION_NAME,
     COMMAND_NAME,
     CONFIG_NAME,
     META_NAME,
@@ -92,6 +94,7 @@ class RunDirectory:
         self.wandb = path / "wandb"
         self.metrics = path / "metrics.json"
         self.archive = path / ARCHIVE_NAME
+        self.calibration = path / CALIBRATION_NAME
         self.curves_table = path / CURVES_TABLE
         self.curves_image = path / CURVES_IMAGE
         self.lock = path / "run.lock"

@@ -185,6 +185,19 @@ class Kind(Registrable):
     def mark_heads(self, rows: List[Any], names: Set[Bounds], sentences: List[List[str]]) -> None:
         """Where rows are clusters, gives one mention of each `"head": true`; `names` are bounds of names."""
 
+    def consistent(self, rows: List[Any], found: Set[Bounds], types: Mapping[Bounds, Mapping[str, float]]) -> List[Any]:
+        """The rows of a text that agree with its spans; by default all of them.
+
+        # Parameters
+
+        rows : `List[Any]`
+        found : `Set[Bounds]`
+            The bounds of the spans of all tasks.
+        types : `Mapping[Bounds, Mapping[str, float]]`
+            For the spans of the task that finds names their labels, each with its probability.
+        """
+        return rows
+
     # What people see.
 
     def lines(self, rows: List[Any], output: JsonDict, emphasised: Callable[[str], str]) -> List[str]:

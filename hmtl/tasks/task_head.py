@@ -83,6 +83,19 @@ class TaskHead(Head):
             raise ConfigurationError(f"{type(self).__name__}: {error}") from error
 
     @property
+    def threshold(self) -> Optional[float]:
+        """The probability from which on something is found; `None` for a head without such an option. To set it for
+        such a head, or to what is no probability, is a `ConfigurationError`."""
+        logit = getattr(self, "_threshold_logit", None)
+        return None if logit is None else 1 / (1 + math.exp(-logit))
+
+    @threshold.setter
+    def threshold(self, probability: float) -> None:
+        if self.threshold is None:
+            raise ConfigurationError(f"a {type(self).__name__} has no threshold that could be set to {probability}")
+        self._threshold_logit = log_odds(probability, "threshold")
+
+    @property
     def kind(self) -> Kind:
         """What becomes of the head's predictions."""
         return kind_of(self.predicts)

@@ -80,6 +80,27 @@ class Clusters(Kind):
         only_layer(self, task, document.clusters)
         document.clusters = [[(mention["start"], mention["end"]) for mention in cluster] for cluster in rows]
 
+    def consistent(
+        self, rows: List[List[JsonDict]], found: Set[Bounds], types: Mapping[Bounds, Mapping[str, float]]
+    ) -> List[List[JsonDict]]:
+        """The clusters without the mentions that are of another type than the cluster: it has the label with the
+        largest sum of probabilities over its mentions, of equals the one that comes first. Mentions without a label
+        stay; of a cluster that is left with one mention nothing does."""
+        kept = []
+        for cluster in rows:
+            of_mentions = [types.get((mention["start"], mention["end"]), {}) for mention in cluster]
+            sums: Dict[str, float] = {}
+            for labels in of_mentions:
+                for label, probability in labels.items():
+                    sums[label] = sums.get(label, 0.0) + probability
+            type_of_cluster = max(sums, key=sums.__getitem__, default="")
+            agreeing = [
+                mention for mention, labels in zip(cluster, of_mentions) if not labels or type_of_cluster in labels
+            ]
+            if len(agreeing) > 1 or len(agreeing) == len(cluster):
+                kept.append(agreeing)
+        return kept
+
     def mark_heads(self, rows: List[List[JsonDict]], names: Set[Bounds], sentences: List[List[str]]) -> None:
         """First come mentions with the bounds of a name; then those that look like a proper noun: the last token has a
         capital letter and more than that letter, and does not begin a sentence. Of these, or of all where none is such,

@@ -12,6 +12,7 @@ from typing import (
     Mapping,
     NamedTuple,
     Optional,
+    Set,
     Tuple,
 )
 
@@ -19,7 +20,7 @@ from allennlp.common.util import JsonDict
 
 from hmtl.common.characters import on_one_line, visible
 from hmtl.common.figures import FIGURES, LAST_TOKENS, STRICT, TYPED
-from hmtl.document import Document, Relation
+from hmtl.document import Bounds, Document, Relation
 from hmtl.metrics import LabelledF1
 from hmtl.tasks.baselines import Baseline, best_variant
 from hmtl.tasks.kind import Kind, Metrics, TextRow, labelled_doc_scores, only_layer, scored
@@ -67,6 +68,12 @@ class Relations(Kind):
     def to_json(self, item: Relation, row: TextRow, score: Optional[float]) -> JsonDict:
         arg1, arg2, label = item
         return scored({"label": label, "arg1": row.mention(*arg1), "arg2": row.mention(*arg2)}, score)
+
+    def consistent(
+        self, rows: List[JsonDict], found: Set[Bounds], types: Mapping[Bounds, Mapping[str, float]]
+    ) -> List[JsonDict]:
+        """The relations whose arguments are both found spans."""
+        return [row for row in rows if all((row[arg]["start"], row[arg]["end"]) in found for arg in ("arg1", "arg2"))]
 
     def add_to_document(self, document: Document, task: str, rows: List[JsonDict]) -> None:
         only_layer(self, task, document.relations)

@@ -1,0 +1,181 @@
+"""The calibration of a finished run on validation data: thresholds for F1, temperatures for honest scores."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+
+import torch
+
+from hmtl.common.archives import archive_model
+from hmtl.common.file_names import BEST
+from hmtl.common.files import atomic_path
+from hmtl.common.tables import aligned
+from hmtl.common.weights import load_into, main_weights
+from hmtl.data.data_loaders import PerTaskDataLoader
+from hmtl.errors import UserError
+from hmtl.metrics import LabelledF1
+from hmtl.metrics.calibration import expected_calibration_error, fitted_temperature, tempered
+from hmtl.models.calibration import TaskCalibration, write_calibration
+from hmtl.models.hmtl import HMTL
+from hmtl.runs.run_directory import RunDirectory
+from hmtl.training.evaluate_task import evaluate_task
+
+if TYPE_CHECKING:
+    from hmtl.evaluation.evaluate import Run
+
+# The thresholds that are tried beside the head's own.
+THRESHOLDS = [number / 20 for number in range(1, 20)]
+
+
+@dataclass
+class Judged:
+    """What a head finds with a threshold: its F1, and for each prediction its score and whether it is right."""
+
+    f1: LabelledF1 = field(default_factory=LabelledF1)
+    scores: List[float] = field(default_factory=list)
+    are_right: List[bool] = field(default_factory=list)
+
+    def add(self, predictions: Iterable[List[Any]], scores: Iterable[List[float]], gold: List[Set[Any]]) -> None:
+        """Counts some rows."""
+        predictions = list(predictions)
+        self.f1(predictions, gold)
+        for items, of_items, gold_items in zip(predictions, scores, gold):
+            self.scores += of_items
+            self.are_right += [item in gold_items for item in items]
+
+
+@dataclass
+class CalibratedScores:
+    """A task before and after calibration.
+
+    # Attributes
+
+    temperature : `float`
+    threshold : `Tuple[Optional[float], Optional[float]]`
+        Of the configuration and chosen; `None` for a head without one.
+    f1, ece : `Tuple[float, float]`
+        The F1 of exact items over all gold, and the `expected_calibration_error` of the scores of what is predicted.
+    num_predictions : `Tuple[int, int]`
+    """
+
+    temperature: float
+    threshold: Tuple[Optional[float], Optional[float]]
+    f1: Tuple[float, float]
+    ece: Tuple[float, float]
+    num_predictions: Tuple[int, int]
+
+
+def calibrate_run(
+    run: "Run", split: str = "test", device: torch.device = None, batch_size: int = None
+) -> Dict[str, CalibratedScores]:
+    """Calibrates the best weights of a run on its validation data, and compares before and after on a split.
+
+    The threshold of a head that has one is that with the highest F1, of its own and `THRESHOLDS`; of equals the one
+    nearest to its own. Heads that read spans come last, and read those that the chosen thresholds give. The temperature
+    fits the scores of what is predicted then. Tasks without labels, such as coreference, are left as they are.
+
+    What is chosen is written to `calibration.json` in the run's directory, and an archive that is there is made anew.
+
+    # Raises
+
+    UserError
+        Where the run has no best weights, or data cannot be read.
+    """
+    directory = RunDirectory(run.directory)
+    weights = main_weights(run.directory)
+    if weights is None:
+        raise UserError(f"{run.directory}: no weights '{BEST}', which predictions are made with, to calibrate")
+    loaders = {name: run.data_loader(name, batch_size) for name in dict.fromkeys(("validation", split))}
+    for loader in loaders.values():
+        loader.set_target_device(device or torch.device("cpu"))
+    model = run.model.to(device or torch.device("cpu"))
+    load_into(model, weights)
+    chosen = calibrated(model, loaders["validation"])
+    judged = {}
+    for calibration in ({}, chosen):
+        model.calibrate(calibration)
+        for task, of_task in chosen.items():
+            temperature = of_task.temperature if calibration else None
+            judged.setdefault(task, []).append(_outcome(model, loaders[split], task, temperature))
+    model.calibrate({})
+    write_calibration(run.directory, weights, chosen)
+    if directory.archive.exists():
+        extra = run.config.as_dict(quiet=True).get("include_in_archive")
+        with atomic_path(directory.archive) as archive:
+            archive_model(run.directory, archive_path=archive, include_in_archive=extra)
+    return {
+        task: CalibratedScores(
+            of_task.temperature, (model.head(task).threshold, of_task.threshold), *zip(*judged[task])
+        )
+        for task, of_task in chosen.items()
+    }
+
+
+def calibrated(model: HMTL, loader: PerTaskDataLoader) -> Dict[str, TaskCalibration]:
+    """The calibration of a model's labelled tasks on data, by task; see `calibrate_run`. The model, which must be in
+    evaluation mode, is left with it."""
+    model.calibrate({})
+    chosen: Dict[str, TaskCalibration] = {}
+    tasks = [task for task in model.tasks if task in loader.tasks and model.head(task).kind.is_labelled]
+    for task in sorted(tasks, key=lambda task: model.head(task).reads_spans):
+        own = model.head(task).threshold
+        thresholds = [own] if own is None else sorted({own, *THRESHOLDS}, key=lambda each: abs(each - own))
+        found = judged_by_threshold(model, loader, task, thresholds)
+        # `max` takes the first of equals.
+        best = max(found, key=lambda threshold: found[threshold].f1.get_metric()["f1"])
+        chosen[task] = TaskCalibration(fitted_temperature(found[best].scores, found[best].are_right), best)
+        model.calibrate(chosen)
+    return chosen
+
+
+def judged_by_threshold(
+    model: HMTL, loader: PerTaskDataLoader, task: str, thresholds: List[Optional[float]]
+) -> Dict[Optional[float], Judged]:
+    """What a task's head finds with each of the thresholds, and its own scores of it: the data is encoded once, and the
+    head run once for each. `[None]` for a head without a threshold."""
+    head, kind = model.head(task), model.head(task).kind
+    own = head.threshold
+    found: Dict[Optional[float], Judged] = {threshold: Judged() for threshold in thresholds}
+
+    def judge(_: torch.nn.Module, args: Tuple[Any, ...], fields: Dict[str, Any], output: Dict[str, Any]) -> None:
+        gold = [set(kind.gold(row)) for row in fields["metadata"]]
+        for threshold, judged in found.items():
+            if threshold is not None:
+                head.threshold = threshold
+            decoded = head.forward(**{**fields, "with_scores": True})
+            judged.add(decoded["predictions"], decoded["scores"], gold)
+
+    hook = head.register_forward_hook(judge, with_kwargs=True)
+    try:
+        evaluate_task(model, loader, task)
+    finally:
+        hook.remove()
+        if own is not None:
+            head.threshold = own
+    return found
+
+
+def calibration_notes(scores: Dict[str, CalibratedScores], split: str) -> Iterator[str]:
+    """The lines of a table with what calibration changes."""
+    rows = [["", "threshold", "temperature", "F1 x 100", "calibration error x 100", "predictions"]]
+    for task, each in scores.items():
+        thresholds = _change(each.threshold, "{:.2f}") if each.threshold[1] is not None else "-"
+        figures = [_change([100 * number for number in pair], "{:.2f}") for pair in (each.f1, each.ece)]
+        rows.append([task, thresholds, f"{each.temperature:.2f}", *figures, _change(each.num_predictions, "{:,}")])
+    yield f"calibration of {BEST}, on validation data; before -> after, on {split} data:"
+    yield aligned(rows, numbers=True, indent="  ")
+
+
+def _outcome(
+    model: HMTL, loader: PerTaskDataLoader, task: str, temperature: Optional[float]
+) -> Tuple[float, float, int]:
+    """F1, calibration error and number of predictions of a task, with its scores at a temperature, or as they are."""
+    threshold = model.head(task).threshold
+    judged = judged_by_threshold(model, loader, task, [threshold])[threshold]
+    scores = judged.scores
+    if temperature is not None:
+        scores = [tempered(score, temperature) for score in scores]
+    return judged.f1.get_metric()["f1"], expected_calibration_error(scores, judged.are_right), len(scores)
+
+
+def _change(values: Iterable[Any], pattern: str) -> str:
+    return " -> ".join(pattern.format(value) for value in values)
