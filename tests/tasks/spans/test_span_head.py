@@ -345,3 +345,17 @@ def test_two_workers_count_as_one_process() -> None:
     expected = head.get_metrics()
     assert expected["recall"] > 0 and expected["precision"] < 1
     assert run_workers(counted_on_a_worker) == [expected, expected]
+
+
+def test_a_threshold_that_is_set_is_as_one_that_is_configured() -> None:
+    heads = []
+    for threshold in (0.2, 0.9):
+        torch.manual_seed(3)
+        heads.append(head_of(threshold=threshold, dropout=0.0).eval())
+    low, high = heads
+    assert low.threshold == pytest.approx(0.2) and high.threshold == pytest.approx(0.9)
+    batch = batch_of()
+    expected = low(**batch)["predictions"]
+    assert expected != high(**batch)["predictions"]
+    high.threshold = 0.2
+    assert high(**batch)["predictions"] == expected
