@@ -3,7 +3,7 @@ import runpy
 import shutil
 import tarfile
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Set, Tuple
 
 import pytest
 import torch
