@@ -90,7 +90,7 @@ def calibrate_run(
     model = run.model.to(device or torch.device("cpu"))
     load_into(model, weights)
     chosen = calibrated(model, loaders["validation"])
-    judged = {}
+    judged: Dict[str, List[Tuple[float, float, int]]] = {}
     for calibration in ({}, chosen):
         model.calibrate(calibration)
         for task, of_task in chosen.items():
@@ -118,7 +118,8 @@ def calibrated(model: HMTL, loader: PerTaskDataLoader) -> Dict[str, TaskCalibrat
     tasks = [task for task in model.tasks if task in loader.tasks and model.head(task).kind.is_labelled]
     for task in sorted(tasks, key=lambda task: model.head(task).reads_spans):
         own = model.head(task).threshold
-        thresholds = [own] if own is None else sorted({own, *THRESHOLDS}, key=lambda each: abs(each - own))
+        nearest_first = [] if own is None else sorted(THRESHOLDS, key=lambda each: abs(each - own))
+        thresholds: List[Optional[float]] = [own, *nearest_first]
         found = judged_by_threshold(model, loader, task, thresholds)
         # `max` takes the first of equals.
         best = max(found, key=lambda threshold: found[threshold].f1.get_metric()["f1"])
