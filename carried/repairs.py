@@ -653,6 +653,26 @@ def _chunked_iterator(i: Iterable, chunk_size: int, drop_last: bool):
         ),
     ),
     Repair(
+        "nn/initializers.py",
+        "weights are read by a function that hmtl replaces by its own, which reads safetensors as well",
+        (
+            (
+                "logger = logging.getLogger(__name__)\n",
+                """logger = logging.getLogger(__name__)
+
+
+def read_weights(path):
+    return torch.load(path, map_location="cpu")
+""",
+            ),
+            (
+                'torch.load(get_weights_path(extraction_path), map_location="cpu")',
+                "read_weights(get_weights_path(extraction_path))",
+            ),
+            ('torch.load(weights_file_path, map_location="cpu")', "read_weights(weights_file_path)"),
+        ),
+    ),
+    Repair(
         "nn/checkpoint/__init__.py",
         _LEFT_OUT,
         (

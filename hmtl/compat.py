@@ -22,7 +22,7 @@ from allennlp.common import Params, Registrable, file_utils
 from allennlp.common import params as allennlp_params
 from allennlp.common import util as allennlp_util
 
-from hmtl import archives, overrides
+from hmtl import archives, overrides, weights
 from hmtl.environment import VARIABLES
 from hmtl.errors import ConfigurationError
 from hmtl.files import write_json
@@ -91,6 +91,7 @@ def read_archives_as_data() -> None:
     """
     from allennlp import models
     from allennlp.models import archival
+    from allennlp.nn import initializers
 
     class ArchivedParams(Params):
         @classmethod
@@ -99,6 +100,7 @@ def read_archives_as_data() -> None:
 
     archival.extracted_archive = archives.extracted_archive  # type: ignore[assignment]
     archival.get_weights_path = archives.weights_path
+    initializers.read_weights = weights.load_weights
     archival.Params = ArchivedParams  # type: ignore[misc]
     archival._load_dataset_readers = archives.building()(archival._load_dataset_readers)
     archival._load_model = archives.building()(archival._load_model)
