@@ -124,7 +124,7 @@ setup(
         "rich>=13",
         "safetensors>=0.4.1",
         "scipy>=1.11.1",
-        "tensorboardX>=2.6",
+        "tensorboardX>=2.6.2.2",  # the one before wants protobuf 3
         "tqdm>=4.62",
     ],
     extras_require={

@@ -75,7 +75,7 @@ def test_best_weights_reach_the_best_scores_again(fixtures, tmp_path, tiny_run):
     trainer = build(fixtures, tmp_path)
     metrics = json.loads((tiny_run / "metrics.json").read_text())
     for task in TASKS:
-        trainer.model.load_state_dict(torch.load(tiny_run / best_weights_name(task)))
+        trainer.model.load_state_dict(load_weights(tiny_run / best_weights_name(task)))
         for name, value in trainer.validate_task(task).items():
             assert value == pytest.approx(metrics[f"best_validation_{task}_{name}"], abs=1e-6), (task, name)
 
@@ -119,7 +119,7 @@ def test_a_resumed_run_ends_with_the_same_weights(fixtures, tmp_path, updates, s
     train(fixtures, tmp_path / "resumed", recover=True, **settings)
     assert_same(last_weights(tmp_path / "resumed"), last_weights(tmp_path / "whole"))
     for name in ("best.safetensors", *map(best_weights_name, TASKS)):
-        assert_same(torch.load(tmp_path / "resumed" / name), torch.load(tmp_path / "whole" / name))
+        assert_same(load_weights(tmp_path / "resumed" / name), load_weights(tmp_path / "whole" / name))
     whole, resumed = (json.loads((tmp_path / run / "metrics.json").read_text()) for run in ("whole", "resumed"))
     del whole["training_duration"], resumed["training_duration"]
     assert resumed == pytest.approx(whole, abs=1e-6)
@@ -128,7 +128,7 @@ def test_a_resumed_run_ends_with_the_same_weights(fixtures, tmp_path, updates, s
 def assert_same_results(run, whole):
     assert_same(last_weights(run), last_weights(whole))
     for name in ("best.safetensors", *map(best_weights_name, TASKS)):
-        assert_same(torch.load(run / name), torch.load(whole / name))
+        assert_same(load_weights(run / name), load_weights(whole / name))
     ours, theirs = (json.loads((directory / "metrics.json").read_text()) for directory in (run, whole))
     del ours["training_duration"], theirs["training_duration"]
     assert ours == theirs
