@@ -261,7 +261,11 @@ class PerTaskDataLoader(DataLoader):
         segments = None if training_epoch is None else self._segments(task, indices, training_epoch)
         tensors = self._indexed[task].batch(indices) if segments is None else batch_of(segments, self._vocab)
         if self._device is not None:
-            tensors = util.move_to_device(tensors, self._device)
+            # Metadata hold no tensors, but very many objects to look at.
+            tensors = {
+                name: field if name == "metadata" else util.move_to_device(field, self._device)
+                for name, field in tensors.items()
+            }
         tensors["task_name"] = task
         return tensors
 
