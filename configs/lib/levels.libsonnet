@@ -94,6 +94,17 @@ local hierarchy(levels, gold_mentions) = {
       coref: $.shallow(gold_mentions).coref,
     },
 
+  // The same levels with heads straight on the shared embedding, for an encoder that is fine-tuned. No level reads another's
+  // vectors then; heads of relations get the spans of the same levels as before.
+  direct(levels, dropout=0.1)::
+    local straight(level) = level {
+      encoder: { type: 'pass_through' },
+      input_dropout: dropout,
+      reads: [],
+      [if level.reads != [] then 'reads_labels']: level.reads,
+    };
+    std.mapWithKey(function(task, level) straight(level), levels),
+
   // Some of these levels, stacked in another order: `reads` maps each wanted task to the tasks that its level reads.
   stacked(levels, reads):: { [task]: levels[task] { reads: reads[task] } for task in std.objectFields(reads) },
 
