@@ -27,7 +27,8 @@ local hierarchy(levels, gold_mentions) = {
     input_dropout: dropout,
   },
 
-  relation(reads, dropout=0.2, threshold=0.5, prior_probability=null): {
+  // By `prior_probability` 'data' relations start as probable as they are in the training data, or by a number with that.
+  relation(reads, dropout=0.2, threshold=0.5, prior_probability='data'): {
     encoder: lstm(3, 64, dropout),
     head: {
       type: 'hmtl_relation',
@@ -46,9 +47,10 @@ local hierarchy(levels, gold_mentions) = {
     input_dropout: lexical_dropout,
   },
 
-  // NER -> EMD -> RE and CR side by side, with the dropout of 2018: RE has none but that between the LSTM's layers.
+  // NER -> EMD -> RE and CR side by side, with the dropout of 2018: RE has none but that between the LSTM's layers,
+  // and no prior.
   paper(gold_mentions=false): hierarchy($, gold_mentions) {
-    relation+: { head+: { dropout: 0.0 }, input_dropout: 0.0 },
+    relation+: { head+: { dropout: 0.0, prior_probability: null }, input_dropout: 0.0 },
     coref+: { head+: { dropout: 0.3 } },
   },
 

@@ -86,8 +86,8 @@ class HMTL(Model):
 
     ConfigurationError
         Where a level reads an unknown level, or levels read one another in a circle; where a level has no encoder, but
-        options of one; where there is a shared encoder and no level that needs it, or the reverse; where the embedding has
-        adapters one a task and these are not the model's tasks, or there is a shared encoder, which has no task.
+        options of one; where there is a shared encoder and no level that needs it, or the reverse; where the embedding
+        has adapters one a task and these are not the model's tasks, or there is a shared encoder, which has no task.
     """
 
     default_predictor = "hmtl"

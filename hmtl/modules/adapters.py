@@ -22,8 +22,8 @@ class AdapterSettings(FromParams):
     tasks : `List[str]`, optional (default = `None`)
         One adapter for each of these tasks, which are all of the model's; by default one that they share.
     options : `Dict[str, Any]`, optional (default = `{}`)
-        Those of peft's configuration of that kind, such as `r`, `lora_alpha` and `target_modules`. By default all linear
-        layers are adapted.
+        Those of peft's configuration of that kind, such as `r`, `lora_alpha` and `target_modules`. By default all
+        linear layers are adapted.
     """
 
     def __init__(self, kind: str = "LORA", tasks: List[str] = None, options: Dict[str, Any] = None) -> None:
@@ -72,7 +72,9 @@ class Adapters:
                     warnings.filterwarnings("ignore", message="Already found a `peft_config` attribute")
                     peft.inject_adapter_in_model(config, encoder, adapter_name=name)
             except (TypeError, ValueError) as error:
-                raise ConfigurationError(f"adapters: peft refuses {settings.kind} {settings.options}: {error}") from error
+                raise ConfigurationError(
+                    f"adapters: peft refuses {settings.kind} {settings.options}: {error}"
+                ) from error
             self._adapter_of.update(
                 {new: name for new, _ in encoder.named_parameters() if new not in before and f".{name}." in f"{new}."}
             )
@@ -96,9 +98,7 @@ class Adapters:
             for parameter, requires_grad in zip(layer.parameters(), trained):
                 parameter.requires_grad_(requires_grad)
 
-    def parameters_of_others(
-        self, encoder: torch.nn.Module, tasks: Iterable[str]
-    ) -> List[torch.nn.Parameter]:
+    def parameters_of_others(self, encoder: torch.nn.Module, tasks: Iterable[str]) -> List[torch.nn.Parameter]:
         """The parameters of the adapters of other tasks than these."""
         mine = {SHARED, *tasks}
         return [

@@ -53,9 +53,9 @@ class PerTaskDataLoader(DataLoader):
         One for all tasks, or one each, 0.1 for tasks that are not named. Those of a task with `None` (in JSON `null`)
         hold sentences of any length, drawn at random in training and in the order of the data elsewhere.
     min_batches : `int`, optional (default = `None`)
-        How many batches an epoch of a task is to have in training, that a small corpus gives enough updates: where its
-        instances are fewer than `min_batches` times `batch_size`, a batch has one `min_batches`-th of them, but at least
-        4 (`MIN_BATCH_SIZE`) and never more than `batch_size`.
+        How many batches an epoch of a task is to have in training, so that a small corpus gives enough updates: where
+        its instances are fewer than `min_batches` times `batch_size`, a batch has one `min_batches`-th of them, but at
+        least 4 (`MIN_BATCH_SIZE`) and never more than `batch_size`.
     seed : `int`, optional (default = `13370`)
         Seeds the shuffling.
     max_training_tokens : `Dict[str, int]`, optional (default = `None`)
@@ -71,8 +71,8 @@ class PerTaskDataLoader(DataLoader):
     # Raises
 
     ConfigurationError
-        Where a path or a padding noise has no reader, a batch size is missing or below 1, `min_batches` is below 1, a task has no instances, or
-        `max_training_tokens` names a task whose reader cuts no documents.
+        Where a path or a padding noise has no reader, a batch size is missing or below 1, `min_batches` is below 1, a
+        task has no instances, or `max_training_tokens` names a task whose reader cuts no documents.
     """
 
     def __init__(
@@ -195,6 +195,14 @@ class PerTaskDataLoader(DataLoader):
     def metadata_of(self, task: str) -> List[Dict[str, Any]]:
         """The metadata of every instance of the task, of all workers', once they are indexed; empty without any."""
         return self._indexed[task].metadata(range(len(self._lengths[task])))
+
+    def reader_of(self, task: str) -> DatasetReader:
+        """The dataset reader of a task."""
+        return self._readers[task]
+
+    def path_of(self, task: str) -> str:
+        """What that reads."""
+        return self._paths[task]
 
     def __iter__(self) -> Iterator[Dict[str, Any]]:
         for task in self.tasks:
