@@ -77,9 +77,9 @@ class TransformerEmbedder(TokenEmbedder):
 
     ConfigurationError
         For `adapters` beside `train_parameters`, or one for each task beside `gradient_checkpointing`, whose backward
-        pass would read with the wrong one; for `cache` and `cache_gib` together; for `gradient_checkpointing` of a frozen encoder, which keeps nothing, or
-        of one that transformers cannot do this with; for a `sub_module` that the model lacks, and an unknown
-        `sub_token_mode`.
+        pass would read with the wrong one; for `cache` and `cache_gib` together; for `gradient_checkpointing` of a
+        frozen encoder, which keeps nothing, or of one that transformers cannot do this with; for a `sub_module` that
+        the model lacks, and an unknown `sub_token_mode`.
     """
 
     # Some releases of transformers keep this buffer among the weights, others do not.

@@ -57,8 +57,8 @@ class TaskHead(Head):
     `labels` names what the weights stand for, in their order, and `reordered` gives them another. It is empty for a
     head without labels, and `None` where the head does not say: fine-tuning then does not take its weights.
 
-    One that `starts_from_data` gets the metadata of all training instances by `start_from_data`, before the first update,
-    and may set weights by them. Of a head that has the weights of a trained one it is `False`.
+    One that `starts_from_data` gets the metadata of all training instances by `start_from_data`, before the first
+    update, and may set weights by them. Of a head that has the weights of a trained one it is `False`.
 
     A registered subclass takes the keyword arguments `vocab`, `encoding_dim`, `encoder_input_dim` and `task_name`,
     which `HMTL` supplies, beside those of its configuration.

@@ -223,7 +223,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
             Holds shared parameters near those of the previous task or epoch.
         learning_rate_scheduler : `Lazy[LearningRateScheduler]`, optional
             Built once an optimizer. It steps before each update with the number of the optimizer's updates, and after
-            each validation with its task's score (higher is better); `reduce_on_plateau` not while that has never left 0.
+            each validation with its task's score (higher is better); `reduce_on_plateau` not while that has never left
+            0.
         min_learning_rate : `float`, optional (default = `1e-7`)
             Training stops when every learning rate is below it.
         validation_metric : `Union[str, Dict[str, str]]`, optional (default = `"+f1"`)
