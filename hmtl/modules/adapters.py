@@ -7,7 +7,6 @@ import torch
 from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
 
-WITHOUT_PEFT = "adapters need the library peft: pip install 'hmtl[adapters]'"
 # The name of the one adapter that all tasks share.
 SHARED = "shared"
 
@@ -46,15 +45,16 @@ class Adapters:
     # Raises
 
     ConfigurationError
-        Where peft is not installed, does not know the kind or one of its options, or finds no layer to adapt.
+        Where peft does not know the kind or one of its options, or finds no layer to adapt.
+    ModuleNotFoundError
+        Without peft.
     """
 
     def __init__(self, encoder: torch.nn.Module, settings: AdapterSettings) -> None:
-        try:
-            import peft
-            from peft.tuners.tuners_utils import BaseTunerLayer
-        except ImportError as error:
-            raise ConfigurationError(WITHOUT_PEFT) from error
+        # Only here: it is an extra, `adapters`.
+        import peft
+        from peft.tuners.tuners_utils import BaseTunerLayer
+
         self.tasks = settings.tasks
         encoder.requires_grad_(False)
         known = {str(kind.value): config for kind, config in peft.PEFT_TYPE_TO_CONFIG_MAPPING.items()}

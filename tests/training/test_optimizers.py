@@ -1,4 +1,5 @@
-"""The groups of FinetuningAdamW, and fused kernels against Adam written out (Kingma and Ba 2015, algorithm 1; AdamW: Loshchilov and Hutter 2019)."""
+"""The groups of FinetuningAdamW, and fused kernels against Adam written out (Kingma and Ba 2015, algorithm 1; AdamW:
+Loshchilov and Hutter 2019)."""
 
 import copy
 import math
@@ -167,7 +168,7 @@ def groups_of(model, **options):
 def test_groups_hold_every_parameter_once_with_its_rate_and_decay():
     model = WithEncoder()
     found = groups_of(model)
-    for name, parameter in model.named_parameters():
+    for name, _ in model.named_parameters():
         of_encoder = name.startswith("embedder.transformer_model.")
         no_decay = name.endswith("bias") or "LayerNorm" in name or name == "heads.1.weight"
         assert found[name]["lr"] == (0.001 if of_encoder else 0.01), name
