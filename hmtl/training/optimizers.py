@@ -86,7 +86,7 @@ class FinetuningAdamW(Optimizer, torch.optim.AdamW):
             decays = parameter.dim() > 1
             options = {"params": [], "part": part, "lr": rate, "weight_decay": weight_decay if decays else 0.0}
             groups.setdefault((part, decays), options)["params"].append(parameter)
-        super().__init__(list(groups.values()), lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay)
+        super().__init__(list(groups.values()), lr=lr, betas=(betas[0], betas[1]), eps=eps, weight_decay=weight_decay)
 
 
 def _parts(

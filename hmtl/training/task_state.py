@@ -160,7 +160,7 @@ class OptimizerState:
             return
         plateau = getattr(self.scheduler, "lr_scheduler", None)
         waits = isinstance(plateau, torch.optim.lr_scheduler.ReduceLROnPlateau) and plateau.mode == "max"
-        if not (waits and score == 0 and plateau.best <= 0):
+        if plateau is None or not waits or score != 0 or plateau.best > 0:
             self.scheduler.step(score)
 
     def state_dict(self) -> Dict[str, Any]:
