@@ -22,6 +22,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEVELOPED := $(VENV)/.developed
+REFERENCES := $(VENV)/references
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 CONSTRAIN := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 
@@ -58,7 +59,7 @@ $(INSTALLED): setup.py hmtl/version.py constraints.txt carried/carry.py carried/
 	@echo "installing $(TORCH)"
 	@$(ADD) "$(TORCH)"
 	@echo "installing hmtl with the AllenNLP that it repairs, and packages for: $(EXTRAS)"
-	@$(REMOVE) allennlp 2>/dev/null || true  # an earlier hmtl needed the released one
+	@$(REMOVE) allennlp allennlp-models 2>/dev/null || true  # an earlier hmtl needed the released ones
 	@$(ADD) $(CONSTRAIN) -e ".[$(EXTRAS)]"
 	@echo "compiling"
 	@$(BIN)/python -m compileall -q $(VENV)/lib hmtl carried >/dev/null 2>&1 || true
@@ -66,11 +67,12 @@ $(INSTALLED): setup.py hmtl/version.py constraints.txt carried/carry.py carried/
 
 develop: $(DEVELOPED) ## add what tests, style checks and the documentation need
 
-# --no-deps: three tests compare with allennlp-models, whose own needs hmtl does not share.
+# Three tests compare with allennlp-models. It lies in a folder of its own, which tests/conftest.py adds to the path:
+# what it says that it needs is not what hmtl has.
 $(DEVELOPED): $(INSTALLED)
 	@echo "installing what tests, style checks and the documentation need: a few minutes"
 	@$(ADD) $(CONSTRAIN) -e ".[dev]"
-	@$(ADD) --no-deps allennlp-models==2.10.1
+	@$(ADD) --no-deps --target $(REFERENCES) allennlp-models==2.10.1
 	@$(BIN)/python -m compileall -q $(VENV)/lib >/dev/null 2>&1 || true
 	@touch $@
 

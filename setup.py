@@ -107,6 +107,12 @@ setup(
         "console_scripts": ["allennlp=allennlp.__main__:run", "hmtl=hmtl.cli:main"],
         "spacy_factories": ["hmtl=hmtl_spacy:make_hmtl"],
     },
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in (11, 12, 13, 14)),
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
     python_requires=">=3.11",
     install_requires=[
         "torch>=2.10",  # CVE-2026-24747 before
@@ -118,7 +124,7 @@ setup(
         "numpy>=1.26",
         "rich>=13",
         "safetensors>=0.4.1",
-        "scipy>=1.11",
+        "scipy>=1.11.1",
         "tensorboardX>=2.6",
         "tqdm>=4.62",
     ],

@@ -26,8 +26,8 @@ from hmtl.modules import (
     PaddedLstmEncoder,
     antecedent_products,
 )
+from hmtl.modules.dropout import rectified_dropout
 from hmtl.modules.padded_lstm_encoder import Reordered, both_ways, reordered, reversal
-from hmtl.modules.rectified_dropout import rectified_dropout
 from hmtl.training.optimizers import use_fused_kernels
 
 Work = Callable[[], object]

@@ -4,6 +4,7 @@
 already; its SHA-256 is pinned. The code of AllenNLP stands in no repository of hmtl's.
 """
 
+import ast
 import hashlib
 import os
 import shutil
@@ -117,19 +118,31 @@ def parts(path: str) -> Iterator[str]:
 
 def repair(folder: Path) -> None:
     """Applies every repair to the released files in a folder, and states them in its NOTICE."""
-    for path, _, changes in REPAIRS:
+    for path, _, changes, dropped in REPAIRS:
         text = (folder / path).read_text(encoding="utf-8")
         for old, new in changes:
             if (count := text.count(old)) != 1:
                 raise CarryError(f"{path}: expected the text of a repair once, found it {count} times: {old!r}")
             text = text.replace(old, new)
+        for function in dropped:
+            text = without_function(path, text, function)
         # The licence asks that changed files say so.
         text = f"# Changed by hmtl: see allennlp/NOTICE.\n{text}"
         compile(text, path, "exec")
         (folder / path).write_text(text, encoding="utf-8")
     shutil.copy(FOLDER / "optional.py", folder / "common" / "optional.py")
     notice = (FOLDER / "NOTICE").read_text(encoding="utf-8")
-    notice += "".join(f"allennlp/{path}: {reason}.\n" for path, reason, _ in REPAIRS)
+    notice += "".join(f"allennlp/{path}: {reason}.\n" for path, reason, *_ in REPAIRS)
     notice += "allennlp/common/optional.py: added; imports packages where they are used.\n\nLeft out:\n\n"
     notice += "".join(f"allennlp/{path}: {reason}.\n" for path, reason in LEFT_OUT.items())
     (folder / "NOTICE").write_text(notice, encoding="utf-8")
+
+
+def without_function(path: str, text: str, name: str) -> str:
+    """The text of a module without a function of its outermost level, decorators and all."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            lines = text.splitlines(keepends=True)
+            return "".join([*lines[: first - 1], *lines[node.end_lineno :]])
+    raise CarryError(f"{path}: has no function {name} to leave out")

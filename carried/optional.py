@@ -3,8 +3,6 @@
 import importlib
 from typing import Any
 
-from allennlp.common.checks import ConfigurationError
-
 
 class OptionalPackage:
     """Stands for a module; the first look at an attribute imports it.
@@ -34,6 +32,8 @@ class OptionalPackage:
         except ModuleNotFoundError as error:
             if error.name != package or self._extra is None:
                 raise
+            from allennlp.common.checks import ConfigurationError  # which imports this module
+
             raise ConfigurationError(
                 f"this needs the package {package}, which is not installed: pip install 'hmtl[{self._extra}]'"
             ) from None

@@ -7,11 +7,15 @@ from typing import NamedTuple, Tuple
 
 
 class Repair(NamedTuple):
-    """Changes of one file, each a text that stands there exactly once and the text that takes its place."""
+    """Changes of one file, each a text that stands there exactly once and the text that takes its place.
+
+    The functions `dropped` are taken out whole, after the changes: hmtl has its own in their place.
+    """
 
     path: str
     reason: str
     changes: Tuple[Tuple[str, str], ...]
+    dropped: Tuple[str, ...] = ()
 
 
 # Files and folders of `allennlp/` that are not carried, and why.
@@ -36,6 +40,7 @@ LEFT_OUT = {
 
 _OPTIONAL = "from allennlp.common.optional import OptionalPackage\n"
 _LAZY = "the package is imported where it is used, so that the start is fast and it need not be installed"
+_TORCH = "torch is imported where it is used: commands that need none start without it"
 _LEFT_OUT = "without the parts that are left out"
 
 REPAIRS = (
@@ -64,11 +69,65 @@ except ModuleNotFoundError:
     ),
     Repair(
         "commands/__init__.py",
-        _LEFT_OUT,
+        "without the commands that are left out; the others are imported where they are asked for, or all are parsed",
         (
-            ("from allennlp.commands.checklist import CheckList\n", ""),
-            ("from allennlp.commands.diff import Diff\n", ""),
-            ("from allennlp.commands.push_to_hf import PushToHf\n", ""),
+            *(
+                (f"from allennlp.commands.{module} import {name}\n", "")
+                for module, name in (
+                    ("build_vocab", "BuildVocab"),
+                    ("cached_path", "CachedPath"),
+                    ("checklist", "CheckList"),
+                    ("count_instances", "CountInstances"),
+                    ("diff", "Diff"),
+                    ("evaluate", "Evaluate"),
+                    ("find_learning_rate", "FindLearningRate"),
+                    ("predict", "Predict"),
+                    ("print_results", "PrintResults"),
+                    ("push_to_hf", "PushToHf"),
+                    ("test_install", "TestInstall"),
+                    ("train", "Train"),
+                )
+            ),
+            ("import argparse\nimport logging\n", "import argparse\nimport importlib\nimport logging\n"),
+            (
+                "logger = logging.getLogger(__name__)\n",
+                """logger = logging.getLogger(__name__)
+
+_MODULES = {
+    "BuildVocab": "build_vocab",
+    "CachedPath": "cached_path",
+    "CountInstances": "count_instances",
+    "Evaluate": "evaluate",
+    "FindLearningRate": "find_learning_rate",
+    "Predict": "predict",
+    "PrintResults": "print_results",
+    "TestInstall": "test_install",
+    "Train": "train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+""",
+            ),
+            (
+                "    # Add all default registered subcommands first.\n",
+                "    # Add all default registered subcommands first.\n"
+                "    for module in _MODULES.values():\n"
+                '        importlib.import_module(f"{__name__}.{module}")\n',
+            ),
+        ),
+    ),
+    Repair(
+        "commands/subcommand.py",
+        "commands are registered by whoever runs them",
+        (
+            (
+                "    _reverse_registry: Dict[Type, str] = {}\n",
+                "    registered_by = None\n\n    _reverse_registry: Dict[Type, str] = {}\n",
+            ),
         ),
     ),
     Repair(
@@ -115,10 +174,24 @@ from transformers import AutoConfig, AutoModel
         ),
     ),
     Repair(
+        "common/checks.py",
+        _TORCH,
+        (
+            (
+                "import torch\nfrom torch import cuda\n",
+                f'{_OPTIONAL}\ntorch = OptionalPackage("torch")\ncuda = OptionalPackage("torch.cuda")\n',
+            ),
+            (
+                "def check_for_gpu(device: Union[int, torch.device, List[Union[int, torch.device]]]):",
+                'def check_for_gpu(device: Union[int, "torch.device", List[Union[int, "torch.device"]]]):',
+            ),
+        ),
+    ),
+    Repair(
         "common/file_utils.py",
         "files of this machine are opened without the package cached_path and its cloud clients, which is needed, and "
-        "imported, for addresses and for archives that are to be unpacked; lmdb is imported for the cache of tensors; "
-        "`before_fetching` is told what is about to be fetched",
+        "imported, for addresses and for archives that are to be unpacked; lmdb is imported for the cache of tensors, "
+        "torch, numpy and filelock where they are used; an archive that nobody vouches for makes nothing be fetched",
         (
             (
                 """import cached_path as _cached_path
@@ -137,12 +210,7 @@ import numpy as np
 import lmdb
 from torch import Tensor
 """,
-                f"""from filelock import FileLock as _FileLock
-import torch
-import numpy as np
-from torch import Tensor
-
-{_OPTIONAL}""",
+                _OPTIONAL,
             ),
             (
                 "logger = logging.getLogger(__name__)\n",
@@ -153,40 +221,35 @@ PathOrStr = Union[str, PathLike]
 _cached_path = OptionalPackage("cached_path", "remote")
 _meta = OptionalPackage("cached_path.meta", "remote")
 lmdb = OptionalPackage("lmdb", "cache")
-
-before_fetching: Callable[[str], None] = lambda what: None  # noqa: E731
-"""
-Called with a description of what is about to be fetched from elsewhere; what it raises prevents that.
-"""
+np = OptionalPackage("numpy")
+torch = OptionalPackage("torch")
 
 
-class FileLock(_FileLock):
+def FileLock(lock_file: PathOrStr, timeout: float = -1, read_only_ok: bool = False):
     """
     `filelock.FileLock` with one more argument: `read_only_ok` makes a warning of the error that there is no
     permission to lock a file that exists.
     """
+    import filelock
 
-    def __init__(
-        self, lock_file: PathOrStr, timeout: float = -1, read_only_ok: bool = False
-    ) -> None:
-        super().__init__(str(lock_file), timeout=timeout)
-        self._read_only_ok = read_only_ok
+    class Lock(filelock.FileLock):
+        def acquire(self, timeout=None, poll_interval=0.05, **kwargs):
+            try:
+                return super().acquire(timeout=timeout, poll_interval=poll_interval, **kwargs)
+            except OSError as err:
+                # EPERM, EACCES and EROFS.
+                if err.errno not in (1, 13, 30):
+                    raise
+                if not (os.path.isfile(self.lock_file) and read_only_ok):
+                    raise
+                warnings.warn(
+                    f"Lacking permissions required to obtain lock '{self.lock_file}'. "
+                    "Race conditions are possible if other processes are writing to the same resource.",
+                    UserWarning,
+                )
+                return None
 
-    def acquire(self, timeout=None, poll_interval=0.05, **kwargs):
-        try:
-            return super().acquire(timeout=timeout, poll_interval=poll_interval, **kwargs)
-        except OSError as err:
-            # EPERM, EACCES and EROFS.
-            if err.errno not in (1, 13, 30):
-                raise
-            if not (os.path.isfile(self.lock_file) and self._read_only_ok):
-                raise
-            warnings.warn(
-                f"Lacking permissions required to obtain lock '{self.lock_file}'. "
-                "Race conditions are possible if other processes are writing to the same resource.",
-                UserWarning,
-            )
-            return None
+    return Lock(str(lock_file), timeout=timeout)
 
 
 @contextmanager
@@ -224,7 +287,9 @@ def is_url_or_existing_file(url_or_filename: Optional[PathOrStr]) -> bool:
             url_or_filename,""",
                 """    name = os.path.expanduser(str(url_or_filename))
     if "://" in name:
-        before_fetching(repr(name))
+        from hmtl.common.archives import refuse_fetching
+
+        refuse_fetching(repr(name))
     elif os.path.isdir(name) or (os.path.exists(name) and not extract_archive):
         return str(Path(name))
     elif not os.path.exists(name) and not (extract_archive and "!" in name):
@@ -234,6 +299,14 @@ def is_url_or_existing_file(url_or_filename: Optional[PathOrStr]) -> bool:
             name,""",
             ),
             ("        self.lmdb_env: lmdb.Environment\n", ""),
+            (
+                "class TensorCache(MutableMapping[str, Tensor], ABC):",
+                'class TensorCache(MutableMapping[str, "torch.Tensor"], ABC):',
+            ),
+            (
+                "    def __setitem__(self, key: str, tensor: torch.Tensor):",
+                '    def __setitem__(self, key: str, tensor: "torch.Tensor"):',
+            ),
             (
                 "os.path.join(self.cache_dir, _resource_to_filename(resource_name, version))",
                 "os.path.join(\n"
@@ -247,6 +320,47 @@ def is_url_or_existing_file(url_or_filename: Optional[PathOrStr]) -> bool:
             ),
             ("        meta = _Meta.from_path(meta_path)\n", "        meta = _meta.Meta.from_path(meta_path)\n"),
         ),
+    ),
+    Repair(
+        "common/params.py",
+        "a file is written whole or not at all; overrides are merged as hmtl merges them; the variables of hmtl's "
+        "configurations are empty where they are not set, as jsonnet cannot ask whether one is",
+        (
+            (
+                """    def to_file(self, params_file: str, preference_orders: List[List[str]] = None) -> None:
+        with open(params_file, "w") as handle:
+            json.dump(self.as_ordered_dict(preference_orders), handle, indent=4)
+""",
+                """    def to_file(self, params_file: str, preference_orders: List[List[str]] = None) -> None:
+        from hmtl.common.files import write_json
+
+        write_json(params_file, self.as_ordered_dict(preference_orders))
+""",
+            ),
+            (
+                "    return {key: value for key, value in os.environ.items() if _is_encodable(value)}\n",
+                """    from hmtl.common.environment import VARIABLES
+
+    variables = {key: value for key, value in os.environ.items() if _is_encodable(value)}
+    return {**dict.fromkeys(VARIABLES, ""), **variables}
+""",
+            ),
+            (
+                """            params_overrides = json.dumps(params_overrides)
+        overrides_dict = parse_overrides(params_overrides, ext_vars=ext_vars)
+
+        if overrides_dict:
+            param_dict = with_overrides(file_dict, overrides_dict)
+""",
+                """            params_overrides = json.dumps(params_overrides)
+        if params_overrides:
+            from hmtl.common.overrides import merged, parse_overrides
+
+            param_dict = merged(file_dict, parse_overrides(params_overrides))
+""",
+            ),
+        ),
+        dropped=("parse_overrides", "with_overrides"),
     ),
     Repair(
         "common/plugins.py",
@@ -263,8 +377,74 @@ def is_url_or_existing_file(url_or_filename: Optional[PathOrStr]) -> bool:
     ),
     Repair(
         "common/registrable.py",
-        "suggests a name that is one edit away without NLTK",
+        "suggests a name that is one edit away without NLTK; what hmtl registers is imported when a name is first "
+        "looked for; a full path names only what belongs in the place, and only in packages that the user lets in",
         (
+            (
+                "    default_implementation: Optional[str] = None\n",
+                '''    default_implementation: Optional[str] = None
+
+    registered_by: ClassVar[Optional[str]] = "hmtl.registered"
+    """
+    The module that imports all subclasses that hmtl registers; a name that is not known yet is looked for once more
+    after it has been imported.
+    """
+
+    @classmethod
+    def _import_registered(cls) -> None:
+        if cls.registered_by is not None:
+            importlib.import_module(cls.registered_by)
+''',
+            ),
+            (
+                '_T = TypeVar("_T")\n',
+                '''PACKAGES_BY_PATH = {"allennlp", "allennlp_models", "hmtl"}
+"""
+The top-level packages whose classes a configuration may name by their path; `hmtl.common.packages.allow_packages` adds
+to them.
+"""
+
+_T = TypeVar("_T")
+''',
+            ),
+            (
+                """        if name in Registrable._registry[cls]:
+            subclass, constructor = Registrable._registry[cls][name]
+""",
+                """        if name not in Registrable._registry[cls]:
+            cls._import_registered()
+        if name in Registrable._registry[cls]:
+            subclass, constructor = Registrable._registry[cls][name]
+""",
+            ),
+            (
+                """            parts = name.split(".")
+            submodule =""",
+                """            parts = name.split(".")
+            if parts[0] not in PACKAGES_BY_PATH:
+                raise ConfigurationError(
+                    f"'{name}' is refused as a {cls.__name__}: a configuration may name classes by their path only in "
+                    f"{', '.join(sorted(PACKAGES_BY_PATH))}; register the class and use its registered name "
+                    "(--include-package imports your package), or call hmtl.common.packages.allow_packages"
+                )
+            submodule =""",
+            ),
+            (
+                """                subclass = getattr(module, class_name)
+                constructor = None
+                return subclass, constructor
+            except AttributeError:""",
+                """                subclass = getattr(module, class_name)
+                constructor = None
+                if not (isinstance(subclass, type) and issubclass(subclass, cls)):
+                    raise ConfigurationError(f"'{name}' is refused: it is not a {cls.__name__}")
+                return subclass, constructor
+            except AttributeError:""",
+            ),
+            (
+                "        keys = list(Registrable._registry[cls].keys())\n",
+                "        cls._import_registered()\n        keys = list(Registrable._registry[cls].keys())\n",
+            ),
             (
                 "    from nltk.metrics.distance import edit_distance\n\n",
                 "",
@@ -344,14 +524,42 @@ else:
     ),
     Repair(
         "common/util.py",
-        "spaCy is imported where a pipeline is loaded, and `file_utils.before_fetching` is asked before one is "
-        "downloaded; dill and base58 made only the key of a cache; device 0 is GPU 0, where torch now takes the number "
-        "for whatever accelerator there is and raises where there is none; the package checklist is not looked for; a "
-        "package that says so (IMPORTS_ALL_IT_REGISTERS) is included without importing each of its modules, some of "
-        "which need extras",
+        "torch, numpy and spaCy are imported where they are used; an archive that nobody vouches for makes no pipeline "
+        "of spaCy's be downloaded; metrics.json is written whole or not at all; dill and base58 made only the key of a "
+        "cache; device 0 is GPU 0, where torch now takes the number for whatever accelerator there is and raises where "
+        "there is none; the package checklist is not looked for; a package that says so (IMPORTS_ALL_IT_REGISTERS) is "
+        "included without importing each of its modules, some of which need extras",
         (
             ("import hashlib\nimport io\n", "import hashlib\n"),
-            ("import dill\nimport numpy\nimport spacy\n", "import numpy\n"),
+            (
+                "import dill\nimport numpy\nimport spacy\nimport torch\nimport torch.distributed as dist\n",
+                "",
+            ),
+            (
+                "def int_to_device(device: Union[int, torch.device]) -> torch.device:",
+                'def int_to_device(device: Union[int, "torch.device"]) -> "torch.device":',
+            ),
+            (
+                "def log_frozen_and_tunable_parameter_names(model: torch.nn.Module) -> None:",
+                'def log_frozen_and_tunable_parameter_names(model: "torch.nn.Module") -> None:',
+            ),
+            ("    model: torch.nn.Module,\n", '    model: "torch.nn.Module",\n'),
+            (
+                """    metrics_json = json.dumps(metrics, indent=2)
+    if file_path:
+        with open(file_path, "w") as metrics_file:
+            metrics_file.write(metrics_json)
+    if log:
+        logger.info("Metrics: %s", metrics_json)
+""",
+                """    if file_path:
+        from hmtl.common.files import write_json
+
+        write_json(file_path, metrics)
+    if log:
+        logger.info("Metrics: %s", json.dumps(metrics, indent=2))
+""",
+            ),
             (
                 """from spacy.cli.download import download as spacy_download
 from spacy.language import Language as SpacyModelType
@@ -368,6 +576,8 @@ from allennlp.common.checks import log_pytorch_version_info
             (
                 "logger = logging.getLogger(__name__)\n",
                 "logger = logging.getLogger(__name__)\n\n"
+                'numpy = OptionalPackage("numpy")\ntorch = OptionalPackage("torch")\n'
+                'dist = OptionalPackage("torch.distributed")\n'
                 'spacy = OptionalPackage("spacy", "text")\nSpacyModelType = Any\n',
             ),
             (
@@ -389,9 +599,9 @@ LOADED_SPACY_MODELS: Dict[''',
             (
                 "            spacy_download(spacy_model_name)\n",
                 """            from spacy.cli.download import download
-            from allennlp.common import file_utils
+            from hmtl.common.archives import refuse_fetching
 
-            file_utils.before_fetching(f"the spaCy pipeline {spacy_model_name!r}")
+            refuse_fetching(f"the spaCy pipeline {spacy_model_name!r}")
             download(spacy_model_name)
 """,
             ),
@@ -594,6 +804,43 @@ def _chunked_iterator(i: Iterable, chunk_size: int, drop_last: bool):
             ("from transformers import PreTrainedTokenizer\n\n", ""),
             ("        self, tokenizer: PreTrainedTokenizer, namespace", "        self, tokenizer: Any, namespace"),
         ),
+    ),
+    Repair(
+        "models/archival.py",
+        "archives are written and read by hmtl: as data that may come from anybody, which runs nothing, fetches "
+        "nothing and writes nowhere",
+        (
+            (
+                """import tempfile
+import tarfile
+import shutil
+from contextlib import contextmanager
+import glob
+import warnings
+""",
+                "import shutil\nimport warnings\n",
+            ),
+            ("from pathlib import Path\n", ""),
+            (
+                "from allennlp.models.model import Model, _DEFAULT_WEIGHTS\n",
+                """from allennlp.models.model import Model, _DEFAULT_WEIGHTS
+from hmtl.common.archives import (
+    archive_model,
+    building,
+    extracted_archive,
+    read_config,
+    weights_path as get_weights_path,
+)
+""",
+            ),
+            (
+                "        config = Params.from_file(os.path.join(serialization_dir, CONFIG_NAME), overrides)\n",
+                "        config = read_config(serialization_dir, overrides)\n",
+            ),
+            ("def _load_dataset_readers(", "@building()\ndef _load_dataset_readers("),
+            ("def _load_model(", "@building()\ndef _load_model("),
+        ),
+        dropped=("archive_model", "extracted_archive", "get_weights_path"),
     ),
     Repair(
         "modules/backbones/__init__.py",

@@ -1,23 +1,24 @@
 """Hierarchical multi-task learning for information extraction, on AllenNLP.
 
-Importing the package repairs AllenNLP for current releases (`hmtl.common.compat`) and registers every class that a
-configuration can name. It changes nothing else in the process.
+Importing the package imports neither torch nor a module of its own, and changes nothing in the process. Its modules are
+imported where they are asked for, `hmtl.models` as well as `import hmtl.models`; all that a configuration can name is
+imported when a name is first looked up: see `hmtl.registered`.
 """
 
-# isort: off
+import importlib
+import importlib.util
+from typing import Any
+
 from hmtl.common import requirements
+from hmtl.version import VERSION as __version__
 
 requirements.check()  # that the AllenNLP in place is ours
 
-from hmtl.common import compat  # noqa: E402
-
-compat.apply()  # before anything else of AllenNLP is imported
-
-from hmtl import data, models, predictors  # noqa: E402
-from hmtl.training import trainer  # noqa: E402
-from hmtl.version import VERSION as __version__  # noqa: E402
-
-# For --include-package: no other module registers what a configuration names, and some need extras.
+# For --include-package: the registries import what hmtl registers, and some of its modules need extras.
 IMPORTS_ALL_IT_REGISTERS = True
 
-# isort: on
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_") or importlib.util.find_spec(f"hmtl.{name}") is None:
+        raise AttributeError(f"module 'hmtl' has no attribute {name!r}")
+    return importlib.import_module(f"hmtl.{name}")

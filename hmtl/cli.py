@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import importlib
 import json
 import logging
 import os
@@ -9,28 +10,23 @@ import signal
 import sys
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, Iterator, List, NoReturn, Optional
+from typing import Any, Iterator, List, NoReturn, Optional, Tuple
 
-from allennlp import commands
-from allennlp.commands import train as allennlp_train
+from allennlp.commands import ArgumentParserWithDefaults
+from allennlp.commands.subcommand import Subcommand
 from allennlp.common import plugins
 from allennlp.common.util import install_sigterm_handler
-from torch import cuda
 
-import hmtl.commands  # noqa: F401  (registers them)
+from hmtl.commands import COMMANDS, WITHOUT_TORCH
 from hmtl.common.characters import VisibleFormatter, visible
 from hmtl.common.environment import onednn_cache_limited
 from hmtl.common.explain import user_errors
 from hmtl.common.overrides import OverridesAction
 from hmtl.common.packages import include_package, include_packages_of_run
 from hmtl.errors import UserError
-from hmtl.training.launch import train_model
 from hmtl.version import VERSION
 
 __all__ = ["main", "user_errors"]
-
-# AllenNLP would import the whole of allennlp_models first.
-plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
 
 _OVERRIDES_HELP = (
     "changes of the configuration: KEY=VALUE with dotted keys (trainer.num_epochs=3), ~KEY to remove one, or an object "
@@ -54,7 +50,7 @@ def main(argv: Optional[List[str]] = None) -> None:
     ):
         _check_platform()
         _start_logging()
-        parser, parsed = commands.parse_args(prog="hmtl")
+        parser, parsed = _parse(arguments)
         if not hasattr(parsed, "func"):
             parser.print_help()
             return
@@ -66,8 +62,7 @@ def main(argv: Optional[List[str]] = None) -> None:
             # Another model's default predictor may not exist here; ours says so in one line.
             parsed.predictor = "hmtl"
         _check_arguments(parsed)
-        allennlp_train.train_model = partial(train_model, configuration=getattr(parsed, "param_path", None))
-        with _imports_left_alone():
+        with _hmtls_training(arguments, parsed), _imports_left_alone():
             parsed.func(parsed)
 
 
@@ -75,6 +70,52 @@ def _check_platform() -> None:
     """Refuses Windows, where files could not be written whole: its directories cannot be opened and brought to disk."""
     if sys.platform == "win32":
         raise UserError("Windows is not supported: hmtl runs on Linux and macOS, and on Windows within WSL")
+
+
+def _parse(arguments: List[str]) -> Tuple[argparse.ArgumentParser, argparse.Namespace]:
+    """Parses a command line with a parser that knows the options of the command that is called, and of others the name.
+
+    A command that nobody knows may be a plugin's; plugins may also register classes that a command asks for.
+    """
+    parser = _Parser(prog="hmtl")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
+    subparsers = parser.add_subparsers(title="Commands", metavar="", action=_Commands)
+    called = arguments[0] if arguments else ""
+    wants_plugins = False
+    for name in sorted(COMMANDS if called in COMMANDS else {*COMMANDS, *_commands_of_plugins()}):
+        if name in COMMANDS and name != called:
+            subparsers.add_parser(name)
+            continue
+        if name in COMMANDS:
+            importlib.import_module(COMMANDS[name].module)
+        command = Subcommand.by_name(name)()
+        subparser = command.add_subparser(subparsers)
+        if command.requires_plugins:
+            wants_plugins = True
+            subparser.add_argument(
+                "--include-package", type=str, action="append", default=[], help="additional packages to include"
+            )
+    parsed = parser.parse_args(arguments)
+    if wants_plugins and hasattr(parsed, "func"):
+        _import_plugins(all_of_allennlp=called not in WITHOUT_TORCH)
+    return parser, parsed
+
+
+def _commands_of_plugins() -> List[str]:
+    _import_plugins(all_of_allennlp=False)
+    return Subcommand.list_available()
+
+
+def _import_plugins(all_of_allennlp: bool) -> None:
+    """Imports the packages that stand in files of plugins, and before them what of AllenNLP may register classes."""
+    if all_of_allennlp:
+        plugins.import_plugins()
+        return
+    for name in plugins.discover_plugins():
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:  # as AllenNLP has it
+            logging.getLogger(plugins.__name__).error("Plugin %s could not be loaded: %s", name, error)
 
 
 def _start_logging() -> None:
@@ -90,15 +131,32 @@ def _start_logging() -> None:
 
 @contextmanager
 def _command_line(arguments: List[str]) -> Iterator[None]:
-    """AllenNLP reads its arguments from `sys.argv` alone, and its parser speaks of AllenNLP."""
-    before = sys.argv, commands.__version__, commands.ArgumentParserWithDefaults, allennlp_train.train_model
+    """A run keeps the arguments of `sys.argv`; of plugins, AllenNLP would import the whole of allennlp_models first."""
+    before = sys.argv, plugins.DEFAULT_PLUGINS
     sys.argv = ["hmtl", *arguments]
-    commands.__version__ = VERSION
-    commands.ArgumentParserWithDefaults = _Parser  # type: ignore[misc]
+    plugins.DEFAULT_PLUGINS = ()  # type: ignore[assignment]
     try:
         yield
     finally:
-        sys.argv, commands.__version__, commands.ArgumentParserWithDefaults, allennlp_train.train_model = before  # type: ignore
+        sys.argv, plugins.DEFAULT_PLUGINS = before
+
+
+@contextmanager
+def _hmtls_training(arguments: List[str], parsed: argparse.Namespace) -> Iterator[None]:
+    """Within it AllenNLP's `train` trains as `hmtl.training.launch` does."""
+    if arguments[0] != "train":
+        yield
+        return
+    from allennlp.commands import train as allennlp_train
+
+    from hmtl.training.launch import train_model
+
+    before = allennlp_train.train_model
+    allennlp_train.train_model = partial(train_model, configuration=parsed.param_path)
+    try:
+        yield
+    finally:
+        allennlp_train.train_model = before
 
 
 @contextmanager
@@ -136,7 +194,16 @@ def _imports_left_alone() -> Iterator[None]:
         gc.unfreeze()
 
 
-class _Parser(commands.ArgumentParserWithDefaults):
+class _Commands(argparse._SubParsersAction):  # noqa: SLF001  (it has no public name)
+    """The commands, each with the line that `hmtl --help` has of it."""
+
+    def add_parser(self, name: str, **options: Any) -> argparse.ArgumentParser:
+        if name in COMMANDS:
+            options["help"] = COMMANDS[name].help
+        return super().add_parser(name, **options)
+
+
+class _Parser(ArgumentParserWithDefaults):
     """AllenNLP's parser; files may stand behind options, and overrides are those of `hmtl.common.overrides`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -174,8 +241,11 @@ def _check_arguments(parsed: argparse.Namespace) -> None:
     if path is not None:
         _check_is_object(path)
     device = getattr(parsed, "cuda_device", -1)
-    if device >= cuda.device_count():
-        raise UserError(f"--cuda-device {device}: PyTorch finds {cuda.device_count()} CUDA devices; -1 is the CPU")
+    if device >= 0:
+        from torch import cuda
+
+        if device >= cuda.device_count():
+            raise UserError(f"--cuda-device {device}: PyTorch finds {cuda.device_count()} CUDA devices; -1 is the CPU")
 
 
 def _check_is_object(path: str) -> None:

@@ -6,7 +6,22 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Literal,
+    NamedTuple,
+    NoReturn,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+    Union,
+)
 
 from hmtl.common.checks import known_key_like, label_fault, metadata_fault, sentence_fault, shown, surrogate_fault
 from hmtl.common.files import atomic_write
@@ -15,6 +30,8 @@ from hmtl.common.lines import decoded, raw_lines
 from hmtl.errors import DataError
 
 Bounds = Tuple[int, int]
+# Which of spans that overlap a task of flat spans keeps.
+NestedSpans = Literal["outermost", "innermost"]
 
 # Span layers that may hold the arguments of relations, the likeliest first.
 MENTION_LAYERS = ("emd", "ner")
@@ -41,6 +58,22 @@ class Relation(NamedTuple):
     arg1: Bounds
     arg2: Bounds
     label: str
+
+
+def flatten_spans(spans: Iterable[Span], policy: NestedSpans = "innermost") -> List[Span]:
+    """The spans without overlaps, in order of their start.
+
+    Of spans that overlap `"innermost"` keeps the shortest, `"outermost"` the longest; of equally long ones the first.
+    """
+    sign = -1 if policy == "outermost" else 1
+    taken: Set[int] = set()
+    kept = []
+    for span in sorted(dict.fromkeys(spans), key=lambda span: (sign * (span.end - span.start), span.start)):
+        positions = range(span.start, span.end + 1)
+        if taken.isdisjoint(positions):
+            taken.update(positions)
+            kept.append(span)
+    return sorted(kept)
 
 
 @dataclass

@@ -270,12 +270,12 @@ class HMTLComponent(Pipe):
             self._set(doc, [token for sentence in sentences for token in sentence], output)
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        """What a worker of `nlp.pipe` is sent where processes are not forked: it loads the model by itself."""
+        """What a worker of `nlp.pipe` is sent where processes are not forked: the worker loads the model itself."""
         return _component, (type(self), self.name, {**self.__dict__, "_predictor": None, "_folder": None})
 
     def _begin_in_another_process(self) -> None:
-        """Of a worker of `nlp.pipe`. One that was forked lacks the threads of the first process, for which OpenMP would
-        wait for ever."""
+        """Of a worker of `nlp.pipe`: one that was forked has none of the threads of the first process, for which OpenMP
+        would wait for ever."""
         if self._cuda_device >= 0:
             raise UserError(
                 f"the component '{self.name}' computes on a GPU, which processes cannot share; leave n_process out"

@@ -3,6 +3,7 @@
 import random
 import resource
 import signal
+import sys
 from pathlib import Path
 from typing import Iterator
 
@@ -14,6 +15,9 @@ from talkative_run import talkative  # noqa: F401  (a fixture)
 
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "tests" / "fixtures"
+
+# What some tests compare with, installed apart; see the Makefile.
+sys.path.append(str(Path(sys.prefix) / "references"))
 
 # A shell ignores SIGINT for what it starts in the background; the tests of interruption need it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

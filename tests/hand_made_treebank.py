@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Dict, List, Optional, Sequence, Tuple
 
-from hmtl.corpora.brackets import read_brackets
 from hmtl.corpora.conllu import read_conllu
+from hmtl.corpora.constituents import read_brackets
 from hmtl.corpora.treebank import Sentence
 
 # The words of a sentence, `form UPOS XPOS features head relation`, and its brackets.

@@ -16,6 +16,7 @@ from allennlp.common import plugins
 from allennlp.models.archival import load_archive
 
 import hmtl
+from hmtl import cli
 from hmtl.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -281,8 +282,53 @@ def test_version_and_help(capsys: pytest.CaptureFixture) -> None:
     assert capsys.readouterr().out == text
 
 
-def test_only_hmtl_and_named_packages_are_imported() -> None:
-    assert plugins.DEFAULT_PLUGINS == ()
+def test_only_hmtl_and_named_packages_are_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: List[Any] = []
+    monkeypatch.setattr(cli, "_start_logging", lambda: seen.append(plugins.DEFAULT_PLUGINS))
+    before = plugins.DEFAULT_PLUGINS
+    main([])
+    assert seen == [()]
+    assert before == plugins.DEFAULT_PLUGINS != ()
+
+
+def test_a_command_of_a_plugins_is_listed_and_runs(workplace: Path, capsys: pytest.CaptureFixture) -> None:
+    Path("shouting.py").write_text(
+        textwrap.dedent(
+            """
+            from allennlp.commands.subcommand import Subcommand
+
+            @Subcommand.register("shout", exist_ok=True)
+            class Shout(Subcommand):
+                def add_subparser(self, parser):
+                    subparser = parser.add_parser(self.name, help="Say it loudly.")
+                    subparser.add_argument("word")
+                    subparser.set_defaults(func=lambda arguments: print(arguments.word.upper()))
+                    return subparser
+            """
+        )
+    )
+    Path(".allennlp_plugins").write_text("shouting\n")
+    main([])
+    assert "Say it loudly." in capsys.readouterr().out
+    main(["shout", "hmtl"])
+    assert capsys.readouterr().out == "HMTL\n"
+
+
+def test_each_command_is_where_the_list_has_it() -> None:
+    code = """
+        import argparse, importlib
+        from allennlp.commands.subcommand import Subcommand
+        from hmtl.commands import COMMANDS
+        for name, (module, help) in COMMANDS.items():
+            command = getattr(importlib.import_module(module), Subcommand.by_name(name).__name__)()
+            assert command.name == name
+            parser = argparse.ArgumentParser().add_subparsers()
+            command.add_subparser(parser)
+            # AllenNLP's own have their line in the file, too.
+            for line in parser._choices_actions:
+                assert line.help == help, (name, line.help)
+        """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
 
 
 def run(program: List[str], cwd: Path) -> "subprocess.CompletedProcess[str]":

@@ -11,8 +11,9 @@
   } + options,
 
   // Relations between the spans that the levels below find; those of `symmetric` have no direction, and `type_constraints`
-  // say what they may join: 'learned', or pairs of types for each. `options` are others of the head `hmtl_span_relations`.
-  span_relations(symmetric=[], type_constraints=null, threshold=0.5, dropout=0.2, options={}): {
+  // say what they may join: 'learned', or pairs of types for each. A relation is found from the probability `threshold` on:
+  // of small corpora few become likely. `options` are others of the head `hmtl_span_relations`.
+  span_relations(symmetric=[], type_constraints=null, threshold=0.3, dropout=0.2, options={}): {
     type: 'hmtl_span_relations',
     symmetric: symmetric,
     [if type_constraints != null then 'type_constraints']: type_constraints,

@@ -1,29 +1,40 @@
-"""Commands that `hmtl` has beside those of AllenNLP."""
+"""The commands that `hmtl` has: its own and AllenNLP's, each imported when it is called."""
 
-from hmtl.commands.advise import Advise
-from hmtl.commands.annotate import Annotate
-from hmtl.commands.cache import Cache
-from hmtl.commands.configs import Configs
-from hmtl.commands.inspect import Inspect
-from hmtl.commands.predict import Predict
-from hmtl.commands.prepare import Prepare
-from hmtl.commands.print_results import PrintResults
-from hmtl.commands.probe import Probe
-from hmtl.commands.runs import Runs
-from hmtl.commands.search import Search
-from hmtl.commands.serve import Serve
+from typing import Dict, NamedTuple
 
-__all__ = [
-    "Advise",
-    "Annotate",
-    "Cache",
-    "Configs",
-    "Inspect",
-    "Predict",
-    "Prepare",
-    "PrintResults",
-    "Probe",
-    "Runs",
-    "Search",
-    "Serve",
-]
+
+class Command(NamedTuple):
+    """Where a command is registered, as a `Subcommand` of AllenNLP's, and what `hmtl --help` says of it."""
+
+    module: str
+    help: str
+
+
+COMMANDS: Dict[str, Command] = {
+    "advise": Command("hmtl.commands.advise", "Advise on auxiliary tasks before training."),
+    "annotate": Command("hmtl.commands.annotate", "Annotate raw text with a trained model."),
+    "build-vocab": Command("allennlp.commands.build_vocab", "Build a vocabulary from an experiment config file."),
+    "cache": Command("hmtl.commands.cache", "Inspect, fill or clear the caches of embeddings and instances."),
+    "cached-path": Command("allennlp.commands.cached_path", "Cache remote files to the AllenNLP cache."),
+    "configs": Command("hmtl.commands.configs", "List or copy configurations."),
+    "count-instances": Command(
+        "allennlp.commands.count_instances", "Count the number of training instances in an experiment config file."
+    ),
+    "evaluate": Command("allennlp.commands.evaluate", "Evaluate the specified model + dataset(s)."),
+    "find-lr": Command("allennlp.commands.find_learning_rate", "Find a learning rate range."),
+    "inspect": Command("hmtl.commands.inspect", "Show what a corpus holds."),
+    "predict": Command("hmtl.commands.predict", "Use a trained model to make predictions."),
+    "prepare": Command("hmtl.commands.prepare", "Convert a corpus, as its publisher ships it, to training data."),
+    "print-results": Command(
+        "hmtl.commands.print_results", "Print results from allennlp serialization directories to the console."
+    ),
+    "probe": Command("hmtl.commands.probe", "Probe what the levels of a model know."),
+    "runs": Command("hmtl.commands.runs", "Print runs side by side."),
+    "search": Command("hmtl.commands.search", "Search over the values of a configuration."),
+    "serve": Command("hmtl.commands.serve", "Serve a trained model over HTTP, with a page."),
+    "test-install": Command("allennlp.commands.test_install", "Test AllenNLP installation."),
+    "train": Command("allennlp.commands.train", "Train a model."),
+}
+
+# These start without torch. Plugins may bring corpora for `inspect`; nothing else of AllenNLP's is asked for.
+WITHOUT_TORCH = frozenset({"configs", "inspect", "prepare", "runs"})

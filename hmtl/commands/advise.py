@@ -41,7 +41,7 @@ them alone."""
 @Subcommand.register("advise")
 class Advise(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = add_command(parser, self.name, DESCRIPTION, "Advise on auxiliary tasks before training.")
+        subparser = add_command(parser, self.name, DESCRIPTION)
         add_arguments(subparser)
         subparser.set_defaults(func=_advise)
         return subparser

@@ -35,7 +35,7 @@ empty line is no text."""
 @Subcommand.register("annotate")
 class Annotate(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = add_command(parser, self.name, DESCRIPTION, "Annotate raw text with a trained model.")
+        subparser = add_command(parser, self.name, DESCRIPTION)
         add = subparser.add_argument
         add_archive(subparser)
         add("files", nargs="*", default=[], metavar="FILE", help="texts; - is standard input, as is none")

@@ -11,7 +11,7 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 
 from hmtl.common.arguments import add_command, add_overrides
-from hmtl.common.cache_folder import instances_folder, probing_folder
+from hmtl.common.environment import instances_folder, probing_folder
 from hmtl.common.tables import aligned
 from hmtl.errors import UserError
 
@@ -33,9 +33,7 @@ class Cache(Subcommand):
     requires_plugins = False
 
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = add_command(
-            parser, self.name, DESCRIPTION, "Inspect, fill or clear the caches of embeddings and instances."
-        )
+        subparser = add_command(parser, self.name, DESCRIPTION)
         actions = subparser.add_subparsers(title="actions", metavar="ACTION", required=True)
         info = actions.add_parser("info", help="what is kept of which encoder", description="Print what is kept.")
         info.set_defaults(func=_info)

@@ -19,7 +19,7 @@ class Configs(Subcommand):
             "List the configurations that come with hmtl, or copy them into a folder to work in, with the library that "
             "they import, the sample that the quickstart trains on, and the scripts."
         )
-        subparser = parser.add_parser(self.name, description=description, help="List or copy configurations.")
+        subparser = parser.add_parser(self.name, description=description)
         subparser.add_argument(
             "folder", nargs="?", metavar="DIR", type=Path, help="copy them here; without it, list them"
         )

@@ -24,7 +24,6 @@ from hmtl.inspection import (
     find_splits,
     first_documents,
     statistics_table,
-    write_page,
 )
 
 DESCRIPTION = """\
@@ -46,7 +45,7 @@ PAGE_LIMIT = 20
 @Subcommand.register("inspect")
 class Inspect(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = add_command(parser, self.name, DESCRIPTION, "Show what a corpus holds.")
+        subparser = add_command(parser, self.name, DESCRIPTION)
         add = subparser.add_argument
         add(
             "paths",
@@ -108,6 +107,8 @@ def _print_documents(arguments: argparse.Namespace, documents: List[ShownDocumen
 
 def _write_page(path: Path, report: Dict[str, Any], documents: List[ShownDocument]) -> None:
     """Writes the page, and says so on stderr, which leaves stdout to the statistics."""
+    from hmtl.inspection.page import write_page
+
     with atomic_write(path) as file:
         file.writelines(write_page(report, documents))
     total = sum(split["documents"] for split in report["splits"].values())

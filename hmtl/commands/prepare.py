@@ -26,7 +26,6 @@ class Prepare(Subcommand):
         subparser = parser.add_parser(
             self.name,
             description=DESCRIPTION,
-            help="Convert a corpus, as its publisher ships it, to training data.",
             formatter_class=_CorporaBesideTheirHelp,
         )
         add_corpora(subparser)

@@ -31,10 +31,10 @@ baselines: word vectors alone, encoders whose weights are as drawn, and the majo
 @Subcommand.register("probe")
 class Probe(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = add_command(parser, self.name, DESCRIPTION, "Probe what the levels of a model know.")
+        subparser = add_command(parser, self.name, DESCRIPTION)
         add = subparser.add_argument
         add("model", metavar="MODEL", type=Path, help="an archive or the directory of a run")
-        made = "the ten tasks in SentEval's files, as 'python -m research.probing_data' makes in a checkout"
+        made = "the ten tasks, in SentEval's files, such as 'python -m research.probing_data' makes in a checkout"
         add("--data", metavar="DIR", type=Path, help=made)
         add("--tokens", metavar="DIR", type=Path, help="a treebank in CoNLL-U, for probes of single tokens")
         add("--ptb", metavar="DIR", type=Path, help="its constituents in brackets")

@@ -24,7 +24,7 @@ class Runs(Subcommand):
             "Print runs side by side: status, epochs, duration, how their configurations differ, and each task's "
             "scores and updates. No model is loaded."
         )
-        subparser = parser.add_parser(self.name, description=description, help="Print runs side by side.")
+        subparser = parser.add_parser(self.name, description=description)
         subparser.add_argument(
             "directories",
             nargs="+",

@@ -42,7 +42,7 @@ history.png, and study.db for Optuna's own tools."""
 @Subcommand.register("search")
 class Search(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = add_command(parser, self.name, DESCRIPTION, "Search over the values of a configuration.")
+        subparser = add_command(parser, self.name, DESCRIPTION)
         add = subparser.add_argument
         add("config", metavar="CONFIG", type=Path, help="the configuration of all trials")
         add("space", metavar="SPACE", type=Path, help="a JSON or Jsonnet file with the space")

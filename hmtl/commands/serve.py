@@ -31,7 +31,7 @@ _PACKAGES = ("fastapi", "prometheus_client", "uvicorn")
 @Subcommand.register("serve")
 class Serve(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = add_command(parser, self.name, DESCRIPTION, "Serve a trained model over HTTP, with a page.")
+        subparser = add_command(parser, self.name, DESCRIPTION)
         add = subparser.add_argument
         add_archive(subparser)
         add("--host", default="127.0.0.1", help="the address to listen at; 0.0.0.0 for all (default: 127.0.0.1)")
@@ -81,7 +81,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     try:
         from hmtl.server.access import Access
         from hmtl.server.application import create_app
-        from hmtl.server.run import run
+        from hmtl.server.serving import run
     except ImportError as error:
         if error.name not in _PACKAGES:
             raise

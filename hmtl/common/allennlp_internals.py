@@ -8,7 +8,7 @@ use as its own; that is no concern of this module.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Tuple, cast
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple, cast
 
 from allennlp.common import Registrable
 from allennlp.common import params as allennlp_params
@@ -176,7 +176,7 @@ def elmo_weight_file(encoder: _ElmoCharacterEncoder) -> str:
     return str(encoder._weight_file)
 
 
-# Configurations, archives and commands: functions that AllenNLP calls by private names and hmtl wraps or goes on with.
+# Configurations and commands: functions that AllenNLP has under private names and hmtl goes on with.
 
 
 def is_registrable(base: Any) -> bool:
@@ -184,23 +184,9 @@ def is_registrable(base: Any) -> bool:
     return base in Registrable._registry
 
 
-def is_registered(base: Any, name: str) -> bool:
-    """Whether a class was registered by this name. `by_name` imports what looks like the path of a class."""
-    return name in Registrable._registry[base]
-
-
-def wrap_environment_variables(wrapper: Callable[[Dict[str, str]], Dict[str, str]]) -> None:
-    """Has `wrapper` change the variables that every configuration sees."""
-    of_environment = allennlp_params._environment_variables
-    allennlp_params._environment_variables = lambda: wrapper(of_environment())
-
-
-def wrap_building_of_archives(decorator: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-    """Decorates the two functions that build the readers and the model of an archive from its configuration."""
-    from allennlp.models import archival
-
-    archival._load_dataset_readers = decorator(archival._load_dataset_readers)
-    archival._load_model = decorator(archival._load_model)
+def environment_variables() -> Dict[str, str]:
+    """The variables that every configuration sees, in jsonnet as `std.extVar`."""
+    return allennlp_params._environment_variables()
 
 
 def predictor_of_command(arguments: argparse.Namespace) -> Predictor:

@@ -35,13 +35,9 @@ def script_parser(description: Optional[str], **options: Any) -> argparse.Argume
     )
 
 
-def add_command(
-    commands: argparse._SubParsersAction, name: str, description: str, summary: str
-) -> argparse.ArgumentParser:
-    """Adds a command, whose description is its help line by line, and whose summary stands in the list of commands."""
-    return commands.add_parser(
-        name, description=description, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def add_command(commands: argparse._SubParsersAction, name: str, description: str) -> argparse.ArgumentParser:
+    """Adds a command, whose description is its help line by line; `hmtl.commands.COMMANDS` has its summary."""
+    return commands.add_parser(name, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def add_archive(parser: argparse.ArgumentParser, dest: str = "archive", metavar: str = "MODEL") -> None:

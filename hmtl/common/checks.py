@@ -4,7 +4,7 @@ import difflib
 import json
 import math
 from functools import lru_cache
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Iterable, List, Optional, Sequence, Tuple
 
 # How deeply metadata may be nested: whoever copies or writes them calls functions within functions.
 MAX_DEPTH = 100
@@ -98,6 +98,12 @@ def metadata_fault(metadata: Any) -> Optional[str]:
         elif value is not None and not isinstance(value, int):
             return f"a value of type {type(value).__name__}; expected one of JSON's"
     return None
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Advice on a name that nobody knows: the known one that is most like it, or else what `otherwise` says."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean '{close[0]}'?" if close else otherwise
 
 
 @lru_cache(maxsize=4096)

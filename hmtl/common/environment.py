@@ -1,8 +1,13 @@
-"""Environment variables: those that configurations read, and those that are set while a command of hmtl's runs."""
+"""Environment variables: those that configurations read, those that are set while a command of hmtl's runs,
+and the folder that they name for what is kept between runs.
+"""
 
 import os
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Iterator
+
+from hmtl.errors import UserError
 
 # What the shipped configurations read: Jsonnet cannot ask whether a variable exists, so that each is '' where unset.
 VARIABLES = ("HMTL_DATA", "HMTL_TRANSFORMER", "HMTL_GLOVE", "HMTL_ELMO", "HMTL_PRESET", "HMTL_ARCHIVE")
@@ -24,3 +29,30 @@ def onednn_cache_limited() -> Iterator[None]:
         yield
     finally:
         os.environ.pop(_ONEDNN_CACHE, None)
+
+
+def cache_folder() -> Path:
+    """`$HMTL_CACHE`, or `hmtl` in the user's folder for caches.
+
+    # Raises
+
+    UserError
+        Where nothing tells which folder is the user's: a container without HOME, for one.
+    """
+    chosen = os.environ.get("HMTL_CACHE")
+    if chosen:
+        return Path(chosen)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hmtl"
+    except RuntimeError:
+        raise UserError("HOME is not set, so there is no folder for caches; set HMTL_CACHE to one") from None
+
+
+def instances_folder() -> Path:
+    """That of indexed instances."""
+    return cache_folder() / "instances"
+
+
+def probing_folder() -> Path:
+    """That of the pooled vectors of probing."""
+    return cache_folder() / "probing"

@@ -1,6 +1,5 @@
 """How a command line reports what went wrong: one line for a mistake of the user's, a traceback for a fault of ours."""
 
-import difflib
 import json
 import os
 import pickle
@@ -14,16 +13,16 @@ from typing import Iterator, Optional
 
 from allennlp.common import Params
 from allennlp.common.util import SigTermReceived
-from allennlp.data.data_loaders.multiprocess_data_loader import WorkerError
-from torch.multiprocessing import ProcessRaisedException
 
 from hmtl.common.characters import visible
+from hmtl.common.checks import did_you_mean
 from hmtl.common.requirements import missing_extra
 from hmtl.common.stop_signals import Stopped
-from hmtl.common.weights import refused_content
 from hmtl.errors import ConfigurationError, UserError
 
 _MAX_LENGTH = 2_000
+# AllenNLP's of its data loaders, and torch's of processes that it starts; their modules take long to import.
+_OF_OTHER_PROCESSES = ("WorkerError", "ProcessRaisedException")
 _CONFIGURATION_MODULES = {f"allennlp.common.{name}" for name in ("from_params", "lazy", "params", "registrable")}
 
 
@@ -87,6 +86,8 @@ def _explain(error: BaseException) -> Optional[str]:
     if isinstance(error, (tarfile.TarError, zlib.error, EOFError)):
         return f"the archive cannot be unpacked: {error}"
     if isinstance(error, pickle.UnpicklingError):
+        from hmtl.common.weights import refused_content
+
         return refused_content(str(error))
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
@@ -96,7 +97,7 @@ def _explain(error: BaseException) -> Optional[str]:
         place = _place_in_configuration(error)
         if place is not None:
             return f"{place}: {error.args[-1] if error.args else error}"
-    if isinstance(error, (ProcessRaisedException, WorkerError)):
+    if type(error).__name__ in _OF_OTHER_PROCESSES:
         return _of_other_process(str(error))
     return None
 
@@ -106,8 +107,7 @@ def _of_unknown_name(message: str) -> Optional[str]:
     if match is None:
         return None
     name, key, choices = match[1], match[2], re.findall(r"'(.*?)'", match[3])
-    close = difflib.get_close_matches(name, choices, n=1)
-    advice = f"did you mean '{close[0]}'?" if close else f"expected one of {', '.join(choices)}"
+    advice = did_you_mean(name, choices, f"expected one of {', '.join(choices)}")
     return f"{key}: no class is registered as '{name}'; {advice} (--include-package imports a package of yours)"
 
 

@@ -14,7 +14,6 @@ from typing import (
     IO,
     TYPE_CHECKING,
     Any,
-    Callable,
     Dict,
     Iterable,
     Iterator,
@@ -22,22 +21,13 @@ from typing import (
     Mapping,
     Optional,
     Sequence,
-    Tuple,
     Union,
     cast,
 )
 
-import numpy
-import torch
-
 from hmtl.common.file_names import PARTIAL_SUFFIX
 from hmtl.common.locks import is_running
 from hmtl.errors import UserError
-
-try:  # numpy 2
-    from numpy._core.multiarray import scalar as numpy_scalar
-except ImportError:  # numpy 1
-    from numpy.core.multiarray import scalar as numpy_scalar  # type: ignore[no-redef]
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,14 +38,7 @@ INCOMPLETE_SUFFIX = ".incomplete"
 
 logger = logging.getLogger(__name__)
 
-_NUMPY_KINDS = [numpy.bool_, numpy.float16, numpy.float32, numpy.float64, numpy.int32, numpy.int64]
-_NUMPY_SCALARS: List[Union[Callable, Tuple[Callable, str]]] = [
-    # A file names the function by where the numpy that wrote it kept it: numpy 1, numpy 2.
-    (numpy_scalar, "numpy.core.multiarray.scalar"),
-    (numpy_scalar, "numpy._core.multiarray.scalar"),
-    numpy.dtype,
-    *(type(numpy.dtype(kind)) for kind in _NUMPY_KINDS),
-]
+_NUMPY_KINDS = ("bool", "float16", "float32", "float64", "int32", "int64")
 
 
 @contextmanager
@@ -204,6 +187,8 @@ def write_png(path: PathLike, figure: "Figure") -> None:
 
 def save_state(path: PathLike, state: Dict[str, Any]) -> Dict[str, Any]:
     """`torch.save`, whole or not at all; returns the `fingerprint` of what was to be written."""
+    import torch  # which commands that write text need not wait for
+
     with atomic_write(path, "wb") as file:
         writer = _FingerprintingWriter(file)
         try:
@@ -222,8 +207,26 @@ def load_state(path: PathLike) -> Any:
     Besides what torch's `weights_only` lets in, numpy's numbers may be in it, as those of coreference metrics and
     cosine schedules are; code is refused.
     """
-    with torch.serialization.safe_globals(_NUMPY_SCALARS):
+    import torch
+
+    with torch.serialization.safe_globals(_numpy_scalars()):
         return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _numpy_scalars() -> List[Any]:
+    import numpy
+
+    try:  # numpy 2
+        from numpy._core.multiarray import scalar
+    except ImportError:  # numpy 1
+        from numpy.core.multiarray import scalar  # type: ignore[no-redef]
+    return [
+        # A file names the function by where the numpy that wrote it kept it: numpy 1, numpy 2.
+        (scalar, "numpy.core.multiarray.scalar"),
+        (scalar, "numpy._core.multiarray.scalar"),
+        numpy.dtype,
+        *(type(numpy.dtype(kind)) for kind in _NUMPY_KINDS),
+    ]
 
 
 def fingerprint(path: PathLike) -> Dict[str, Any]:

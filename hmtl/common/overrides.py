@@ -8,13 +8,14 @@ that begins with `~` removes the one behind it: `{"~trainer.patience": null}`. R
 
 import argparse
 import copy
-import difflib
 import json
 import re
 from typing import Any, Dict, List, Optional, Sequence, Union
 
-from allennlp.common import params as allennlp_params
+from allennlp.common.params import evaluate_snippet
 
+from hmtl.common.allennlp_internals import environment_variables
+from hmtl.common.checks import did_you_mean
 from hmtl.errors import UserError
 
 Overrides = Dict[str, Any]
@@ -23,8 +24,6 @@ REMOVED = "~"
 _NAMED = re.compile(r"(?P<key>[\w*-]+(?:\.[\w*-]+)*)=(?P<value>.*)", re.DOTALL)
 _REMOVAL = re.compile(r"~[\w*-]+(?:\.[\w*-]+)*")
 _EXPECTED = """'{"trainer.num_epochs": 3}', trainer.num_epochs=3, or ~KEY to remove a key"""
-# `hmtl.common.compat` puts ours in its place, so that `Params.from_file` merges overrides as this module does.
-_parse_jsonnet = allennlp_params.parse_overrides
 
 
 class OverridesAction(argparse.Action):
@@ -62,7 +61,7 @@ def read_overrides(text: str) -> Overrides:
     return found
 
 
-def parse_overrides(text: str, ext_vars: Optional[Dict[str, Any]] = None) -> List[Overrides]:
+def parse_overrides(text: str) -> List[Overrides]:
     """The overrides that `OverridesAction` has put into one string, or those of one `-o`."""
     if text.lstrip().startswith("["):
         return json.loads(text)
@@ -179,8 +178,8 @@ def _on_top(first: Any, then: Any) -> Any:
 
 
 def _near(target: Any, part: str) -> str:
-    close = difflib.get_close_matches(part, target if isinstance(target, dict) else [], n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    advice = did_you_mean(part, target if isinstance(target, dict) else [], "")
+    return f"; {advice}" if advice else ""
 
 
 def _value(key: str, text: str) -> Any:
@@ -192,8 +191,7 @@ def _value(key: str, text: str) -> Any:
 
 def _jsonnet(text: str, shown: str) -> Any:
     try:
-        # Within brackets, as AllenNLP's function wants an object.
-        return _parse_jsonnet(text)
+        return json.loads(evaluate_snippet("", text, ext_vars=environment_variables()))
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0].removeprefix("RUNTIME ERROR: ").removeprefix("STATIC ERROR: ")
         raise UserError(f"-o {_short(shown)}: not valid: {reason}; expected {_EXPECTED}") from error

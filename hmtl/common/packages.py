@@ -5,10 +5,19 @@ import os
 from pathlib import Path
 from typing import List, Union
 
+from allennlp.common.registrable import PACKAGES_BY_PATH
 from allennlp.common.util import import_module_and_submodules
 
 from hmtl.common.file_names import ARCHIVE_NAME, COMMAND_NAME
 from hmtl.errors import UserError
+
+
+def allow_packages(*names: str) -> None:
+    """Lets configurations name classes of these top-level packages by their full path, as in `my_package.models.Mine`.
+
+    Classes that are registered, as every class of a package given by `--include-package` can be, need no such leave.
+    """
+    PACKAGES_BY_PATH.update(names)
 
 
 def include_package(package: str, reason: str = "") -> None:

@@ -18,10 +18,9 @@ A further format is a subclass of `Corpus` with one method, `parse`, registered 
 from hmtl.corpora.ace05 import Ace05Corpus
 from hmtl.corpora.ace_conll import AceConllCorpus
 from hmtl.corpora.conll2003 import Conll2003Corpus
-from hmtl.corpora.corpus import Corpus
+from hmtl.corpora.corpus import Corpus, JsonlCorpus
 from hmtl.corpora.gum import GumCorpus
 from hmtl.corpora.gum_layers import GumLayersCorpus
-from hmtl.corpora.jsonl import JsonlCorpus
 from hmtl.corpora.ontonotes import OntonotesCorpus
 from hmtl.corpora.redocred import RedocredCorpus
 from hmtl.corpora.streusle import StreusleCorpus

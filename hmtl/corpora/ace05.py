@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Iterator, List, Optional
 
-from hmtl.corpora.ace.options import AceOptions
+from hmtl.corpora.ace.converter import AceOptions
 from hmtl.corpora.ace.release import SPLITS
 from hmtl.corpora.corpus import Attempt, Corpus
 from hmtl.errors import DataError
@@ -76,7 +76,7 @@ class Ace05Corpus(Corpus):
 
     def _split(self, folder: Path, split: str) -> Iterator[Attempt]:
         # The sources of `hmtl prepare` import the corpora.
-        from hmtl.corpora.preparation.sources.ace05 import Ace05Source
+        from hmtl.corpora.preparation.sources.ace_source import Ace05Source
 
         source = Ace05Source(folder, self._split_dir, self._options)
         losses: Counter = Counter()

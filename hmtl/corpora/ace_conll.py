@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Iterator, List, Sequence, Tuple
 
-from hmtl.corpora.columns import (
+from hmtl.corpora.conll_columns import (
     ColumnDocument,
     Row,
     bracketed_spans,

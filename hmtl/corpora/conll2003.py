@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Iterator, List, Sequence
 
 from hmtl.common.lines import read_lines
-from hmtl.corpora.columns import Row, split_cells
+from hmtl.corpora.conll_columns import Row, split_cells
 from hmtl.corpora.corpus import Attempt, Corpus, attempted
 from hmtl.document import Document, Span
 from hmtl.errors import ConfigurationError, DataError

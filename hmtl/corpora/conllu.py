@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from hmtl.common.lines import read_lines
-from hmtl.corpora.numbers import whole_number
+from hmtl.corpora.conll_columns import whole_number
 from hmtl.errors import DataError
 
 _NUM_COLUMNS = 10

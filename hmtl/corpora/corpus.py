@@ -1,17 +1,18 @@
-"""What a corpus format has to provide: one method that yields documents."""
+"""What a corpus format has to provide: one method that yields documents; and the project's own format."""
 
 import itertools
 import os
 import re
 import sys
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Tuple, Union
 
 from allennlp.common import Registrable
 
-from hmtl.document import Document
+from hmtl.document import Document, attempt_jsonl
 from hmtl.errors import DataError
 
 _SLICE = re.compile(r"(?P<path>.*)#(?P<start>[0-9]{0,18}):(?P<stop>[0-9]{0,18})", re.DOTALL)
@@ -21,13 +22,14 @@ Attempt = Union[Document, DataError]
 
 
 # What was read within `documents_shared`.
-_shared: Optional[List[Tuple["Corpus", str, List[Document]]]] = None
+_shared: ContextVar[Optional[List[Tuple["Corpus", str, List[Document]]]]] = ContextVar("shared", default=None)
 
 
 class Corpus(Registrable):
     """A format: turns a path into `Document`s. A new format is one subclass in one file that implements `parse`."""
 
     default_implementation = "jsonl"
+    registered_by = "hmtl.corpora"
 
     def documents(self, path: str) -> Iterator[Document]:
         """Yields the validated documents at `path`.
@@ -40,10 +42,11 @@ class Corpus(Registrable):
         DataError
             Where the path does not exist, a file is malformed, or no document is found.
         """
-        if _shared is None:
+        shared = _shared.get()
+        if shared is None:
             yield from self._documents(path)
             return
-        for corpus, known_path, documents in _shared:
+        for corpus, known_path, documents in shared:
             if type(corpus) is type(self) and vars(corpus) == vars(self) and known_path == str(path):
                 yield from documents
                 return
@@ -51,7 +54,7 @@ class Corpus(Registrable):
         for document in self._documents(path):
             found.append(document)
             yield document
-        _shared.append((self, str(path), found))
+        shared.append((self, str(path), found))
 
     def _documents(self, path: str) -> Iterator[Document]:
         for found in self.attempts(path):
@@ -115,12 +118,11 @@ def documents_shared() -> Iterator[None]:
 
     The files are parsed once. The documents are not to be changed.
     """
-    global _shared
-    before, _shared = _shared, []
+    token = _shared.set([])
     try:
         yield
     finally:
-        _shared = before
+        _shared.reset(token)
 
 
 def _without_selection(path: str) -> Path:
@@ -145,3 +147,15 @@ def files_below(path: Path, pattern: str) -> List[Path]:
     if not found:
         raise DataError(f"no file named '{pattern}' anywhere below this directory", path)
     return found
+
+
+@Corpus.register("jsonl")
+class JsonlCorpus(Corpus):
+    """One JSON object a line with `doc_key`, `sentences` and any of `ner`, `emd`, `relations`, `clusters`.
+
+    Offsets count tokens of the document, both ends included. A directory is read as all its `*.jsonl` files.
+    """
+
+    def parse(self, path: Path) -> Iterator[Attempt]:
+        for file in files_below(path, "*.jsonl"):
+            yield from (found for _, found in attempt_jsonl(file))

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import DefaultDict, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 from hmtl.common.lines import read_lines
-from hmtl.corpora.columns import Row, coreference_mentions, group_clusters
+from hmtl.corpora.conll_columns import Row, coreference_mentions, group_clusters, whole_number
 from hmtl.corpora.conllu import DependencySentence, Token, read_conllu
 from hmtl.corpora.corpus import Attempt, Corpus, attempted
-from hmtl.corpora.numbers import whole_number
 from hmtl.document import Bounds, Document, Span
 from hmtl.errors import DataError
 

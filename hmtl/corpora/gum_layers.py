@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import DefaultDict, Dict, Iterator, List, Sequence, Tuple
 
-from hmtl.corpora.brackets import read_brackets
-from hmtl.corpora.chunks import chunks_of
 from hmtl.corpora.conllu import Token, read_conllu
+from hmtl.corpora.constituents import chunks_of, read_brackets
 from hmtl.corpora.corpus import Attempt, Corpus, attempted
 from hmtl.corpora.gum import ENTITY_BRACKET, GumCorpus, comments_of, entity_fields
 from hmtl.document import Document, Span

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 from hmtl.common.lines import read_lines
+from hmtl.corpora.conll_columns import whole_number
 from hmtl.corpora.corpus import Corpus
-from hmtl.corpora.numbers import whole_number
 from hmtl.document import Document, Span
 from hmtl.errors import DataError
 

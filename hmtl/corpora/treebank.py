@@ -10,8 +10,8 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from allennlp.common import Tqdm
 
 from hmtl.common.lines import read_lines
-from hmtl.corpora.brackets import Constituent, read_brackets, unescape
 from hmtl.corpora.conllu import DependencySentence, Token, read_conllu
+from hmtl.corpora.constituents import Constituent, read_brackets, unescape
 from hmtl.errors import DataError, UserError
 
 # SentEval's names of the splits, and of the lists of documents that make them.

@@ -9,8 +9,7 @@ from typing import DefaultDict, Dict, Iterable, Iterator, List, NamedTuple, Opti
 from hmtl.common.characters import visible
 from hmtl.common.checks import known_key_like
 from hmtl.common.tables import aligned
-from hmtl.corpora.corpus import Attempt, Corpus, files_below
-from hmtl.corpora.jsonl import JsonlCorpus
+from hmtl.corpora.corpus import Attempt, Corpus, JsonlCorpus, files_below
 from hmtl.document import MENTION_LAYERS, Bounds, Document, Span, attempt_jsonl
 from hmtl.errors import DataError
 

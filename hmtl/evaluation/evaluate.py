@@ -192,7 +192,7 @@ class Run:
             raise UserError(
                 f"{self.directory / CONFIG_NAME}: no '{split}_data_path'; name each task's {split} data under that key"
             )
-        # As the data loader has it: one path alone goes to every reader.
+        # A single path goes to every reader, as in the data loader.
         return dict(paths) if isinstance(paths, dict) else dict.fromkeys(self.reader.readers, paths)
 
     def data_loader(self, split: str, batch_size: int = None) -> PerTaskDataLoader:
@@ -251,7 +251,7 @@ def load_run(directory: Union[str, os.PathLike], weights: Sequence[str] = None) 
     if not (isinstance(train_reader, MultiTaskDatasetReader) and isinstance(reader, MultiTaskDatasetReader)):
         raise UserError(f"{files.config}: dataset_reader.type must be 'multitask' to evaluate by task")
     if not weights:
-        # In the order of the tasks, which only the model knows.
+        # The weights come in the order of the tasks, which is known once the model is loaded.
         names = [*map(best_stem, model.tasks), BEST]
         chosen = {name: chosen[name] for name in names if name in chosen}
     return Run(directory, model.eval(), chosen, config, train_reader, reader)
@@ -311,7 +311,7 @@ def evaluate_run(
             found = findable_gold(run.model, loader, task)
             if found is not None:
                 evaluation.findable[task] = found
-        # First, since they may lack data: nobody should learn that after hours on the test set.
+        # Baselines come first: where they lack data, that is told at once and not after hours on the test set.
         if with_baselines:
             paths = run.paths("train")
             evaluation.train_data_path = {task: paths[task] for task in tasks if task in paths}
@@ -342,7 +342,10 @@ def given_gold_mentions(model: HMTL, enabled: bool = True) -> Iterator[List[str]
     heads: Dict[str, Any] = {task: head for task, head in model.heads.items() if hasattr(head, "gold_mentions")}
     before = {task: head.gold_mentions for task, head in heads.items()}
     if enabled and not heads:
-        raise UserError("gold mentions are asked for, but no head of this model takes them (coreference heads do)")
+        raise UserError(
+            "gold mentions are asked for, but no head of this model takes them (those of coreference do, "
+            "and hmtl_span_relations)"
+        )
     try:
         for head in heads.values():
             head.gold_mentions = head.gold_mentions or enabled
@@ -431,7 +434,7 @@ def _describe(device: torch.device) -> str:
 
 
 def versions() -> Dict[str, str]:
-    """Of what the scores depend on."""
+    """The versions of the software that scores depend on."""
     return {
         "hmtl": VERSION,
         "torch": str(torch.__version__),

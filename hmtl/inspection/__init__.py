@@ -1,6 +1,5 @@
 """What a corpus holds: statistics of its splits, and its documents to read, in a terminal or as a page."""
 
-from hmtl.inspection.page import write_page
 from hmtl.inspection.plain_text import DocumentPrinter
 from hmtl.inspection.splits import (
     ShownDocument,

@@ -6,10 +6,8 @@ from collections import Counter, defaultdict
 from typing import Any, DefaultDict, Dict, List, Optional
 
 from hmtl.corpora.validation import count_nested, crossing_pairs
-from hmtl.document import MENTION_LAYERS, Bounds, Document, Relation, Span
-from hmtl.inspection.distribution import Distribution
-from hmtl.inspection.nesting import covered_tokens, nesting_depth
-from hmtl.tasks.spans.tagging_reader import flatten_spans
+from hmtl.document import MENTION_LAYERS, Bounds, Document, Relation, Span, flatten_spans
+from hmtl.inspection.measures import Distribution, covered_tokens, nesting_depth
 
 # Stands for the type of an argument that is no span of a mention layer.
 NO_TYPE = "-"

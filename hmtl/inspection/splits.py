@@ -1,13 +1,12 @@
 """The splits of a corpus, and documents chosen from them."""
 
-import difflib
 from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
 
 from allennlp.common import Params
 
-from hmtl.common.checks import shown
+from hmtl.common.checks import did_you_mean, shown
 from hmtl.common.json_text import parse_json
 from hmtl.corpora import Corpus, JsonlCorpus
 from hmtl.corpora.corpus import files_below
@@ -104,8 +103,10 @@ def documents_by_key(splits: Sequence[Split], corpus: Corpus, keys: Sequence[str
                     return [found[key] for key in dict.fromkeys(keys)]
     missing = next(key for key in keys if key not in found)
     # A part of a key is found as well as a misspelt one.
-    near = difflib.get_close_matches(missing, seen, n=1) or [key for key in seen if missing.lower() in key.lower()]
-    advice = f"did you mean '{near[0]}'?" if near else f"the first is '{next(iter(seen))}'"
+    longer = next((key for key in seen if missing.lower() in key.lower()), None)
+    advice = did_you_mean(
+        missing, seen, f"did you mean '{longer}'?" if longer else f"the first is '{next(iter(seen))}'"
+    )
     raise UserError(f"--document {missing}: none of the {len(seen):,} documents has this key; {advice}")
 
 

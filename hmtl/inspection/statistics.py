@@ -7,8 +7,8 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence
 from hmtl.corpora import Corpus
 from hmtl.corpora.validation import MIN_LEAK_TOKENS, SplitCounts
 from hmtl.document import Document
-from hmtl.inspection.distribution import Distribution
 from hmtl.inspection.layers import ClusterStatistics, RelationStatistics, SpanStatistics, share
+from hmtl.inspection.measures import Distribution
 from hmtl.inspection.splits import Split, training_split
 
 

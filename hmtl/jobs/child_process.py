@@ -23,6 +23,6 @@ def end_with_parent(parent: int) -> None:
 
 if __name__ == "__main__":
     end_with_parent(int(sys.argv[1]))
-    # By its name: the command line stands above jobs.
+    # The command line is imported by its name, since it stands above this package.
     sys.argv[1:] = sys.argv[2:]
     runpy.run_module("hmtl", run_name="__main__", alter_sys=True)

@@ -10,7 +10,7 @@ from hmtl.common.environment import VARIABLES
 from hmtl.errors import UserError
 from hmtl.jobs.executor import Executor, LocalExecutor, devices_to_deal_out
 
-# What processes on other machines must see as they do here.
+# The environment variables that are passed on to processes on other machines.
 SEEN_EVERYWHERE = (*VARIABLES, "OMP_NUM_THREADS")
 
 

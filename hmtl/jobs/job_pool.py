@@ -22,7 +22,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 # For a job to finish its update and write a checkpoint; then it is killed.
 SECONDS_TO_STOP = 120.0
 
-# What whoever starts a job knows it by.
+# The key by which the caller knows a job.
 Job = TypeVar("Job")
 
 
@@ -141,7 +141,7 @@ class JobPool(Generic[Job]):
             if not self.running:
                 return
             for running in list(self.running):
-                # Before anything that it has written is read: once it has ended, all of it is there.
+                # The exit code is asked for before the output is read: once a job has ended, its output is complete.
                 code = running.poll()
                 if code is not None:
                     self.running.remove(running)
@@ -158,7 +158,7 @@ class JobPool(Generic[Job]):
         self.running.clear()
 
     def show(self, bar: tqdm, names: str) -> None:
-        """Has what runs stand beside a bar; in a log, only where it is new."""
+        """Shows beside a progress bar what runs; where nothing is redrawn, only when it has changed."""
         if is_terminal() or names != self._shown:
             bar.set_postfix_str(names)
             self._shown = names

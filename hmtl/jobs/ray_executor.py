@@ -97,7 +97,7 @@ class RayProcess(JobProcess):
         except self._ray.exceptions.TaskCancelledError:
             return STOPPED
         except self._ray.exceptions.RayError as error:
-            # The machine or Ray's worker is gone: the log has no word of it.
+            # The machine or Ray's worker is gone, and could write nothing to the log.
             with open(self._log, "a", encoding="utf-8") as log:
                 log.write(f"\nhmtl: error: {' '.join(str(error).split())}\n")
             return LOST

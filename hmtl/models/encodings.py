@@ -21,7 +21,7 @@ class Encoding(NamedTuple):
 
 
 class GroupedEncoding(NamedTuple):
-    """The same in groups of rows."""
+    """What one level read and wrote: one tensor for each group of rows, in place of one for all."""
 
     encoder_input: Groups
     output: Groups
@@ -31,7 +31,7 @@ class GroupedEncoding(NamedTuple):
 class Layout(Protocol):
     """The tokens of a batch as rows of sentences and as rows of documents, both in groups that are padded alike."""
 
-    # What a batch has; one of sentences alone has no documents.
+    # The kinds of rows that the batch has. A batch of single sentences has no documents.
     scopes: List[Scope]
 
     def masks(self, scope: Scope) -> Groups:
@@ -41,10 +41,13 @@ class Layout(Protocol):
         """The sentence of each token. Shape (each): (num_rows, length)"""
 
     def convert(self, vectors: Groups, source: Scope, target: Scope) -> Groups:
-        """(num_rows, length, dim) -> (num_rows, length, dim) of other rows."""
+        """Turns vectors in rows of one scope into the same vectors in rows of the other.
+
+        Shape (each): (num_rows, length, dim), before and after.
+        """
 
     def in_order(self, entries: List[List[Any]], scope: Scope) -> List[Any]:
-        """One entry a row for each group -> all entries, in the order of the batch."""
+        """Takes the entries of each group, one a row, and returns all of them in the order of the batch."""
 
 
 class BatchLayout:
@@ -68,7 +71,7 @@ class BatchLayout:
         return [(self._layout.to_documents if target == "document" else self._layout.to_sentences)(vectors[0])]
 
     def in_order(self, entries: List[List[Any]], scope: Scope) -> List[Any]:
-        """Those of sentences in one list for each document."""
+        """The entries of the only group; those of sentences are put into one list for each document."""
         return self._layout.by_document(entries[0]) if scope == "sentence" else entries[0]
 
 

@@ -111,7 +111,7 @@ class HMTL(Model):
         self.heads = torch.nn.ModuleDict()
         self.input_dropouts = torch.nn.ModuleDict()
         self._evaluated: Set[str] = set()
-        # Of a model from an archive: knows how words are indexed.
+        # A model from an archive has the reader that it was trained with, which knows how words are indexed.
         self.reader: Optional[DatasetReader] = None
         embedding_dim = text_field_embedder.get_output_dim()
         # Parts of the embedding with adapters one a task.
@@ -126,7 +126,7 @@ class HMTL(Model):
             level = levels[task]
             input_dim = embedding_dim + sum(self.encoding_dim(lower) for lower in self.reads[task])
             if level.encoder is not None:
-                # Encoders name their input size in either way.
+                # Some encoders call their input size `input_size`, others `input_dim`.
                 self.encoders[task] = level.encoder.construct(input_size=input_dim, input_dim=input_dim)
                 self.input_dropouts[task] = Dropout(level.input_dropout)
             head = level.head.construct(
@@ -140,7 +140,7 @@ class HMTL(Model):
                 raise ConfigurationError(f"level '{task}': {type(head).__name__} is not a TaskHead of hmtl")
             self.heads[task] = head
         heads = {task: self.head(task) for task in self.tasks}
-        # Of the tasks whose heads read spans: the tasks that predict them, see `TaskHead`.
+        # For each task whose head reads spans, the tasks that predict these spans; see `TaskHead`.
         self.span_tasks = {
             task: span_tasks_for(task, self._below, heads) if head.reads_spans else [] for task, head in heads.items()
         }
@@ -197,7 +197,7 @@ class HMTL(Model):
         weights_file: Union[str, os.PathLike] = None,
         cuda_device: int = -1,
     ) -> "Model":
-        """What `Model.load` does for models of this class: AllenNLP's, with weights read by `hmtl.common.weights`."""
+        """Is called by `Model.load`. Does what AllenNLP's method does, but reads weights by `hmtl.common.weights`."""
         folder = os.path.join(serialization_dir, VOCABULARY_NAME)
         if not os.path.isdir(folder):
             raise UserError("the archive holds no vocabulary; expected a model.tar.gz or the directory of a run")
@@ -210,7 +210,7 @@ class HMTL(Model):
         model = Model.from_params(config["model"], vocab=vocab, serialization_dir=serialization_dir)
         device = int_to_device(cuda_device)
         model.to(device)
-        # The words of a model that has been extended.
+        # The vocabulary of the archive may have been extended after the model was made.
         model.extend_embedder_vocab()
         load_into(model, weights_file or weights_path(serialization_dir), str(device))
         return model
@@ -242,7 +242,7 @@ class HMTL(Model):
         """
         if self.reader is None:
             raise UserError("this model does not know how words are indexed; load it by HMTL.from_archive")
-        # By its name: predictors stand above models.
+        # The predictor is looked up by its name: this module may not import it, since predictors stand above models.
         predictor: Any = Predictor.by_name("hmtl")(self, self.reader, spacy_model=spacy_model, with_scores=True)
         return predictor.annotate([texts] if isinstance(texts, str) else texts, batch_size=batch_size)
 
@@ -282,7 +282,7 @@ class HMTL(Model):
         need documents are left out where `text` holds sentences.
         """
         span_tasks = [] if task_name is None else self.span_tasks.get(task_name, [])
-        if self.training and task_name is not None and not self.head(task_name).trains_on_spans:
+        if self.training and span_tasks and not self.head(cast(str, task_name)).trains_on_spans:
             span_tasks = []
         levels = self.tasks if task_name is None else [task_name, *span_tasks]
         encodings = self._encode_batch(text, levels, sentence_ids)
@@ -290,7 +290,7 @@ class HMTL(Model):
         if task_name is not None:
             if not self.training:
                 self._evaluated.add(task_name)
-            # Without targets, so that these tasks count nothing.
+            # These heads get no targets, so that their metrics count nothing.
             of_spans = {
                 task: self._candidates(task, encodings) if self.training else self._run_head(task, encodings, {})
                 for task in span_tasks
@@ -437,17 +437,17 @@ class HMTL(Model):
         return {
             lower: list(head.labels or [])
             for lower, head in heads.items()
-            if head.predicts == "spans" and head.scope == "sentence"
+            if head.kind.gives_spans and head.scope == "sentence"
         }
 
     def _sharing(self, levels: Collection[str]) -> List[str]:
-        """Those of the levels that take their vectors from the shared encoder."""
+        """Which of the levels take their vectors from the shared encoder."""
         return [task for task in self.tasks if task in levels and task not in self.encoders]
 
     def _encode_batch(
         self, text: TextFieldTensors, levels: Iterable[str], sentence_ids: Optional[torch.Tensor]
     ) -> GroupedEncodings:
-        """Of rows that are all padded alike."""
+        """Encodes a batch whose rows are all padded to the same length."""
         document_of, num_documents = None, None
         if _num_wrapping_dims(text) == 1:
             text, document_of, num_documents = _flatten_documents(text)
@@ -455,7 +455,7 @@ class HMTL(Model):
         return self._encode([text], BatchLayout(layout), levels)
 
     def _encode(self, text: List[TextFieldTensors], layout: Layout, levels: Iterable[str]) -> GroupedEncodings:
-        """The named levels and those below them; `text` are the layout's groups of sentences."""
+        """Computes the named levels and those below them; `text` has an entry for each group of sentences."""
         encodings = GroupedEncodings(partial(self._embed, text), layout)
         needed = {name for task in levels for name in self._levels_below(task)}
         self._encode_sharing(self._sharing(needed), encodings)
@@ -496,7 +496,7 @@ class HMTL(Model):
         encodings.levels[task] = GroupedEncoding(inputs, outputs, scope)
 
     def _candidates(self, task: str, encodings: GroupedEncodings) -> List[Dict[str, Any]]:
-        """What a task's head has for the training of one that reads its spans, for each group of rows."""
+        """The spans that a head gives to the training of a head that reads them, for each group of rows."""
         level, layout = encodings.levels[task], encodings.layout
         groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
         return [{"predictions": self.head(task).candidate_spans(*group)} for group in groups]
@@ -504,7 +504,7 @@ class HMTL(Model):
     def _run_head(
         self, task: str, encodings: GroupedEncodings, found: Dict[str, List[Dict[str, Any]]], **fields: Any
     ) -> List[Dict[str, Any]]:
-        """The output of a task's head for each group of rows, as `found` has those of other tasks."""
+        """Runs a task's head on each group of rows. `found` has the outputs of other heads, whose spans it may read."""
         level, layout = encodings.levels[task], encodings.layout
         groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
         layers = [found[lower] for lower in self.span_tasks[task] if lower in found]

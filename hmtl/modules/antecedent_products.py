@@ -5,7 +5,7 @@ from typing import Any, Iterable, Iterator, List, NamedTuple, Tuple
 import torch
 from torch.autograd.function import once_differentiable
 
-from hmtl.modules.precision import at_least_float32
+from hmtl.modules.float32 import at_least_float32
 
 # Of pairs that are computed at once, unless there are more at one distance: few enough to stay in a CPU's cache.
 PAIRS_AT_ONCE = 256

@@ -5,7 +5,7 @@ from allennlp.modules import FeedForward
 from allennlp.nn import Activation
 
 from hmtl.common.allennlp_internals import dropout_layers, linear_layers
-from hmtl.modules.rectified_dropout import rectified_dropout
+from hmtl.modules.dropout import rectified_dropout
 
 
 def feedforward(input_dim: int, num_layers: int, hidden_dim: int, dropout: float) -> FeedForward:

@@ -6,7 +6,7 @@ import torch
 from allennlp.modules import Seq2SeqEncoder
 
 from hmtl.modules.dropout import Dropout
-from hmtl.modules.precision import at_least_float32
+from hmtl.modules.float32 import at_least_float32
 
 
 @Seq2SeqEncoder.register("hmtl_lstm")

@@ -15,7 +15,7 @@ from transformers import AutoConfig, AutoModel
 from transformers.utils import logging as transformers_logging
 
 from hmtl.common.weights import load_weights as read_weights
-from hmtl.data.token_indexers.word_cutter import WordCutter, word_cutter
+from hmtl.data.token_indexers import WordCutter, word_cutter
 from hmtl.modules.adapters import Adapters, AdapterSettings
 from hmtl.modules.embedding_cache import CacheSettings, cache_of, mixed_layers
 

@@ -17,7 +17,6 @@ from markupsafe import Markup
 
 from hmtl.common.characters import visible
 from hmtl.page.examples import EXAMPLES
-from hmtl.tasks.kind import kinds_of
 
 # In this order they are one script.
 _SCRIPTS = ("elements.js", "colours.js", "marks.js", "arcs.js", "tables.js", "text_view.js", "state.js", "main.js")
@@ -94,6 +93,9 @@ def asset(name: str) -> str:
 
 
 def _application(title: str, layers: Dict[str, str], data: Dict[str, Any]) -> str:
+    # The page of a corpus has no predictions, and starts without torch.
+    from hmtl.tasks.kind import kinds_of
+
     kinds = {
         kind.name: {"singular": kind.singular, "plural": kind.plural, "drawing": kind.drawing}
         for kind in kinds_of(layers).values()

@@ -30,11 +30,11 @@ from hmtl.text import SentenceSplitter, TokenizedText
 _EXPECTED = 'expected {"text": "..."} or {"sentences": [["a", "token", ...], ...]}'
 _TEXT_KEYS = ("doc_key", "text", "sentences", "token_offsets")
 
-# Of a batch of several texts, in prediction; and how many batches are read before the first is predicted.
+# The most tokens in a batch of several texts, and how many batches of texts are read before any is predicted.
 MAX_TOKENS = 2**14
 WINDOW = 8
 
-# Number formats, and what autocast calls those that it takes care of.
+# The number formats, each with the type that `torch.autocast` computes in, where it is the one to do so.
 PRECISIONS: Dict[str, Optional[torch.dtype]] = {
     "fp32": None,
     "bf16": torch.bfloat16,
@@ -42,7 +42,7 @@ PRECISIONS: Dict[str, Optional[torch.dtype]] = {
     "int8": None,
 }
 
-# A text by its name.
+# A text and its `doc_key`.
 KeyedText = Tuple[str, TokenizedText]
 
 # Takes the number of a text and what is wrong with it.

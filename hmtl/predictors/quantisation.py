@@ -32,6 +32,6 @@ def quantised(model: HMTL) -> HMTL:
             "and this model has none; use 'fp32' or 'bf16'"
         )
     with warnings.catch_warnings():
-        # It is to move to another package one day.
+        # Torch warns that this function will move to another package.
         warnings.simplefilter("ignore")
         return cast(HMTL, torch.ao.quantization.quantize_dynamic(model.eval(), layers))

@@ -92,12 +92,12 @@ class _Words(NamedTuple):
 
 
 def _looks_at_single_words(indexer: TokenIndexer) -> bool:
-    # A subclass may do anything; start and end tokens and a shortest length belong to sentences.
+    # Subclasses may look at neighbours. Start tokens, end tokens and a least length concern whole sentences.
     return type(indexer) in _BY_WORD and not adds_tokens(indexer) and not min_num_tokens(indexer)
 
 
 def _stack(table: Optional[torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
-    """The rows below the table, which begins with a row of zeros; padded to the same width."""
+    """Appends rows to a table, both padded to the same width. A new table begins with a row of zeros, for padding."""
     if table is None:
         table = rows.new_zeros(1, *rows.shape[1:])
     if table.dim() > 1:

@@ -14,7 +14,7 @@ from allennlp.common import Tqdm
 
 from hmtl.common.files import write_json
 from hmtl.common.tables import markdown
-from hmtl.corpora.brackets import Constituent
+from hmtl.corpora.constituents import Constituent
 from hmtl.corpora.treebank import DEFAULT_SHARES, Sentence, find_lists, read_treebank, split_at_random, split_by_lists
 from hmtl.errors import UserError
 from hmtl.probing.controls import control_labels

@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 import numpy
 from allennlp.common import Tqdm
 
-from hmtl.common.cache_folder import probing_folder
+from hmtl.common.environment import probing_folder
 from hmtl.common.files import atomic_write
 from hmtl.errors import UserError
 from hmtl.probing.vectors import LevelVectors, Sentences

@@ -165,7 +165,7 @@ def _locked(run: RunDirectory) -> RunLock:
         except FileNotFoundError:  # the process before has removed the directory meanwhile
             continue
         if take(descriptor, run.path):
-            # The process before has removed the file perhaps.
+            # The process that held the lock may have removed the file since it was opened.
             if run.lock.exists() and os.path.samestat(os.fstat(descriptor), run.lock.stat()):
                 os.truncate(run.lock, 0)
                 os.write(descriptor, f"{os.getpid()} {socket.gethostname()}\n".encode())
@@ -174,7 +174,7 @@ def _locked(run: RunDirectory) -> RunLock:
             continue
         pid, host = _holder(descriptor)
         os.close(descriptor)
-        # Of a process that was killed, those that it had started still save a checkpoint.
+        # Where the holder was killed, the workers that it had started may still be saving a checkpoint.
         if time.monotonic() > deadline or (pid is not None and host == socket.gethostname() and is_running(pid)):
             who = "another process" if pid is None else f"another process, {pid} on {host},"
             raise UserError(f"{run.path}: {who} is training in it; wait for its end, or name another directory by -s")

@@ -68,7 +68,7 @@ def _draw(directory: Path, epochs: List[Metrics]) -> None:
 
 def make_figure(epochs: List[Metrics], metric_names: Mapping[str, str]) -> "Figure":
     """A panel for each task with the curves of its training loss and of the validation metric that is named for it."""
-    # Only here: it is optional, and takes its time. Without pyplot nothing looks for a display.
+    # Imported here because it is optional and slow. `Figure` needs no display, as pyplot may.
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -84,7 +84,7 @@ def make_figure(epochs: List[Metrics], metric_names: Mapping[str, str]) -> "Figu
 def _draw_task(axes: "Axes", task: str, metric: str, epochs: List[Metrics]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    # Mathematics begins with a dollar, elsewhere.
+    # Matplotlib would take what stands behind a dollar for mathematics.
     title = task.replace("$", r"\$")
     axes.set_title(title)
     axes.set_xlabel("epoch")

@@ -8,13 +8,13 @@ from typing import Any, Dict, List, Optional, Tuple
 from hmtl.common.tables import aligned_within
 from hmtl.runs.summaries import RunSummary, TaskSummary
 
-# Of the options that differ between runs a few are shown: of these sections, in this order, and not more.
+# Of the options that differ between runs only these sections are shown, in this order, and only so many.
 SECTIONS = ("seed", "trainer", "model", "data_loader")
 MAX_OPTIONS = 8
-# How long a run may be stands beside its epochs, and what looks on does not change it.
+# The number of epochs has a row of its own, and callbacks do not change the weights.
 _NOT_SHOWN = ("trainer.num_epochs", "trainer.callbacks")
 _OTHER_FIGURES = ("test F1, last tokens", "test F1, typed")
-# In characters, of a value.
+# The most characters that are shown of a value.
 MAX_WIDTH = 30
 
 
@@ -95,7 +95,7 @@ def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     if len(text) <= MAX_WIDTH:
         return text
-    # Of a path the end tells most.
+    # The end of a path tells more than its beginning.
     return f"...{text[3 - MAX_WIDTH :]}" if isinstance(value, str) else f"{text[: MAX_WIDTH - 3]}..."
 
 
@@ -118,7 +118,7 @@ def _task_cells(task: TaskSummary, own: List[str]) -> List[str]:
     """The cells of a task; `own` are the titles of figures that not every kind of prediction has."""
     best = "-"
     if task.best_score is not None:
-        # The loss alone is not from 0 to 1.
+        # Every figure but the loss lies between 0 and 1.
         score = f"{task.best_score:.4g}" if task.metric == "loss" else f"{100 * task.best_score:.2f}"
         best = f"{score}{'' if task.metric == 'f1' else f' {task.metric}'} (epoch {task.best_epoch})"
     figures = [task.test_f1, task.test_f1_last_tokens, task.test_f1_typed, *map(task.test_figures.get, own)]

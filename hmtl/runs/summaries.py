@@ -257,7 +257,7 @@ def _test_figures(directory: Path) -> Dict[str, Dict[str, Any]]:
 
 def _status(directory: Path, epochs: List[Metrics], changed: float) -> str:
     path = RunDirectory(directory).metrics
-    # Those of a finished run that was recovered to train on are of an earlier epoch.
+    # A finished run that is trained further keeps the metrics of its first end, which are of an earlier epoch.
     if path.exists() and _read_json(path).get("epoch") == (epochs[-1]["epoch"] if epochs else None):
         return FINISHED
     return RUNNING if time.time() - changed < SECONDS_UNTIL_STOPPED else STOPPED

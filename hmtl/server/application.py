@@ -1,28 +1,80 @@
-"""The routes of the server."""
+"""The routes of the server, the page that describes them, and what it tells of its model."""
 
 import asyncio
+import hashlib
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from typing import Any, AsyncIterator, List, Optional
+from dataclasses import asdict
+from typing import Any, AsyncIterator, Dict, List, Optional
 
+import torch
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import ClientDisconnect, Request
 
 from hmtl.errors import UserError
-from hmtl.page import policy_of, server_page
+from hmtl.page import document, policy_of, server_page
 from hmtl.predictors import HMTLPredictor
 from hmtl.server.access import Access
 from hmtl.server.batcher import Closed, QueueFull
-from hmtl.server.body import read_body
-from hmtl.server.documentation import documentation
-from hmtl.server.info import describe
 from hmtl.server.limits import Limits
-from hmtl.server.messages import BadRequest, PredictRequest, PredictResponse, Reason
+from hmtl.server.messages import BadRequest, PredictRequest, PredictResponse, Reason, read_body
 from hmtl.server.service import PredictionService, encoded
 from hmtl.server.watch import Watch
 from hmtl.version import VERSION
+
+
+def describe(predictor: HMTLPredictor, name: str, limits: Limits) -> Dict[str, Any]:
+    """What `/info` answers: the model's name, its tasks with their labels, the digest of its weights, hmtl's version
+    and the limits."""
+    tasks = {
+        task: {"predicts": layer, "labels": predictor.labels[task]} for task, layer in sorted(predictor.layers.items())
+    }
+    return {
+        "model": name,
+        "version": VERSION,
+        "weights_sha256": weights_digest(predictor.model),
+        "tasks": tasks,
+        "limits": asdict(limits),
+    }
+
+
+def weights_digest(model: torch.nn.Module) -> str:
+    """SHA-256, in hexadecimal, over the names, types, shapes and values of all parameters and buffers, by name.
+
+    Equal weights have equal digests, whatever the file they were read from: a run's directory, its archive or another
+    format.
+    """
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        if not isinstance(value, torch.Tensor):
+            continue
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        # Shape: (num_bytes,)
+        values = value.detach().cpu().contiguous().flatten().view(torch.uint8)
+        digest.update(values.numpy().tobytes())
+    return digest.hexdigest()
+
+
+_EXAMPLE = """curl -s http://127.0.0.1:8000/predict -H 'Content-Type: application/json' \\
+  -d '{"text": "Ada Lovelace lived in London."}'"""
+
+
+def documentation(openapi: Dict[str, Any]) -> str:
+    """An HTML page of an OpenAPI description: each route with its parameters and answers.
+
+    FastAPI's own page loads its scripts from elsewhere.
+    """
+
+    def schema_of(response: Dict[str, Any]) -> Dict[str, Any]:
+        schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+        name = schema.get("$ref", "").rpartition("/")[2]
+        return openapi["components"]["schemas"][name] if name else {}
+
+    title = f"{openapi['info']['title']}: the interface"
+    return "".join(document("routes.html", title, openapi=openapi, example=_EXAMPLE, schema_of=schema_of))
+
 
 _WARM_UP = "Ada Lovelace lived in London. She wrote programs."
 

@@ -1,11 +1,14 @@
-"""What a request may say, and what it is told."""
+"""What a request may say, how much of its body is read, and what it is told."""
 
-import difflib
+import asyncio
 from typing import Any, Dict, List, Optional
 
+from fastapi import HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import from_json
+from starlette.requests import ClientDisconnect, Request
 
+from hmtl.common.checks import did_you_mean
 from hmtl.server.limits import Limits
 from hmtl.text import MAX_TOKEN
 
@@ -45,8 +48,7 @@ class PredictRequest(BaseModel):
             raise BadRequest(f"found no JSON object; {EXPECTED}")
         unknown = next((key for key in values if key not in cls.model_fields), None)
         if unknown is not None:
-            near = difflib.get_close_matches(unknown[:20], cls.model_fields, n=1)
-            advice = f"did you mean '{near[0]}'?" if near else EXPECTED
+            advice = did_you_mean(unknown[:20], cls.model_fields, EXPECTED)
             raise BadRequest(f"unknown key {unknown[:40]!r}; {advice}")
         for key, value in values.items():
             if value is not None:
@@ -109,3 +111,52 @@ def _record(name: str, text: str, limits: Limits) -> Dict[str, Any]:
 def _check_length(name: str, length: int, limits: Limits) -> None:
     if length > limits.max_characters:
         raise BadRequest(f"{name} has {length:,} characters; at most {limits.max_characters:,} are allowed")
+
+
+# Of a body that is too large so many times the limit are read and dropped: a client that is still sending would
+# not see the answer.
+_DRAIN = 32
+
+
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """The whole body.
+
+    # Raises
+
+    HTTPException
+        413 where it is too large, 408 where it does not come in time. Both end the connection.
+    ClientDisconnect
+    """
+    try:
+        return await asyncio.wait_for(_read(request, limits.max_body_bytes), limits.read_seconds)
+    except asyncio.TimeoutError:
+        detail = f"the request was not complete after {limits.read_seconds:g} seconds"
+        raise HTTPException(408, detail, {"Connection": "close"}) from None
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    too_large = HTTPException(
+        413, f"the body is too large; at most {limit:,} bytes are allowed", {"Connection": "close"}
+    )
+    if _content_length(request) > limit * _DRAIN:
+        raise too_large
+    body, num_bytes, more = bytearray(), 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        more = message.get("more_body", False)
+        part = message.get("body", b"")
+        num_bytes += len(part)
+        if num_bytes > limit * _DRAIN:
+            break
+        if num_bytes <= limit:
+            body += part
+    if num_bytes > limit:
+        raise too_large
+    return bytes(body)
+
+
+def _content_length(request: Request) -> int:
+    value = request.headers.get("content-length", "")
+    return int(value) if value.isdecimal() else 0

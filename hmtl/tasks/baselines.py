@@ -48,7 +48,7 @@ class Phrases:
         widths: DefaultDict[str, set] = defaultdict(set)
         for phrase in self._phrases:
             widths[phrase[0]].add(len(phrase))
-        # Of the phrases that begin with a token, the widths that occur; longest first.
+        # For each token the widths of the phrases that begin with it, the longest first.
         self._widths = {token: sorted(found, reverse=True) for token, found in widths.items()}
 
     def matches(self, sentence: List[str]) -> Iterator[Tuple[int, int, Phrase]]:

@@ -1,6 +1,5 @@
 """What can be said of a configuration before any data are read: of its keys, types, sizes, rates and devices."""
 
-import difflib
 import inspect
 import json
 import logging
@@ -21,6 +20,7 @@ from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import MultiOptimizer, Optimizer
 
 from hmtl.common.allennlp_internals import is_registrable
+from hmtl.common.checks import did_you_mean
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.models.hmtl import HMTL, bottom_up
 
@@ -159,8 +159,7 @@ def _takes_any_key(cls: Any, constructor: Callable) -> bool:
 
 
 def _advice(key: str, known: List[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"it has {', '.join(known) or 'none'}"
+    return did_you_mean(key, known, f"it has {', '.join(known) or 'none'}")
 
 
 def _try(base: Any, named: Any, value: Dict[str, Any], place: str) -> None:

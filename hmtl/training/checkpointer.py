@@ -81,7 +81,7 @@ class VerifiedCheckpointer(Checkpointer):
         if point == self._last_saved:
             return
         manifest, (model_path, training_path) = self._manifest_path(point), self._state_paths(point)
-        # An older manifest would speak of other files.
+        # A manifest of this moment from an earlier attempt would describe other files than those written now.
         manifest.unlink(missing_ok=True)
         files = {
             model_path.name: save_state(model_path, state.model_state),

@@ -89,7 +89,7 @@ class TrainingLoop:
             metrics.update({f"training_{name}": value for name, value in state.losses.summary().items()})
             scores: Dict[str, float] = {}
             if self.validation_data_loader is not None:
-                # No score is noted before all tasks have one: a checkpoint on the way is one of the last update.
+                # Scores are noted once all tasks have one: a checkpoint on the way resumes before validation.
                 validation = yield from self._validate(self.validation_data_loader)
                 scores = state.add_scores(validation)
                 for task, found in validation.items():

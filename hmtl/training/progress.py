@@ -84,7 +84,7 @@ class TrainingProgress:
         """The updates `first` to `total_updates` of an epoch are made within; however it ends, the bar stays."""
         now = self._clock()
         if self._is_whole_epoch:
-            # Validation and checkpoints included. The last one, for the first may have filled caches.
+            # With validation and checkpoints. The last epoch is taken, since the first may have filled caches.
             self._seconds_per_epoch = now - self._epoch_start
         self._epoch, self._total, self._first, self._done = epoch, total_updates, first, first
         self._epoch_start = self._last_shown = now
@@ -150,7 +150,7 @@ class TrainingProgress:
     def task_lines(self, summary: Mapping[str, Any]) -> List[str]:
         """For each task its updates, share and loss, its last and its best score, its patience, and its speed."""
         rows = [self._cells(task, summary) for task in self._tasks]
-        # What no task has takes no place.
+        # A column that is empty for every task is left out.
         columns = [column for column in zip(*rows) if any(column)]
         return aligned(zip(*columns), indent="  ").splitlines()
 

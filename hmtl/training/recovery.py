@@ -1,4 +1,4 @@
-"""What an interrupted or a finished run is gone on with, beside its checkpoint."""
+"""What `--recover` needs besides a checkpoint: the same configuration, and the vocabulary of the run."""
 
 import inspect
 import json
@@ -23,7 +23,7 @@ _MISSING = object()
 class RunVocabulary(Vocabulary):
     """A vocabulary read back from the directory of its run, which it does not write again.
 
-    A kill would else leave half of it to the next recovery.
+    If it were written again, a kill at that moment would leave half a vocabulary to the next recovery.
     """
 
     def save_to_files(self, directory: str) -> None:

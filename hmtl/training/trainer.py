@@ -394,6 +394,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
                     self._after_epoch(event)
                 if self._workers_meet_at(event):
                     self._stop_if_asked()
+                # The batches and outputs of an update must not take memory while the next one is computed.
+                del event
 
     def _after_update(self, made: UpdateMade) -> None:
         # AllenNLP's own callbacks read the number of updates and the learning rates from these attributes.

@@ -15,7 +15,7 @@ from hmtl.training.update import Updater
 
 logger = logging.getLogger(__name__)
 
-# The name of the optimizer where all tasks have one together, and of the sum of their scores.
+# The name of the one optimizer that all tasks may share, and of the sum of their scores.
 SHARED = "shared"
 
 

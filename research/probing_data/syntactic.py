@@ -7,7 +7,7 @@ from typing import Dict, List, Optional, Tuple
 
 import numpy
 
-from hmtl.corpora.brackets import Constituent
+from hmtl.corpora.constituents import Constituent
 from hmtl.corpora.treebank import SPLITS, Sentence, Splits
 from research.probing_data.task_builder import Example, Examples, Settings, TaskBuilder, balance
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hmtl.corpora.preparation.sources.ace05 import Ace05Source
+from hmtl.corpora.preparation.sources.ace_source import Ace05Source
 
 ROOT = Path(__file__).resolve().parents[2]
 

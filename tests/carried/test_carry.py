@@ -82,10 +82,17 @@ def test_another_wheel_is_refused(carry, tmp_path) -> None:
 
 @pytest.mark.parametrize("old,count", [("three", 0), (" = ", 2)])
 def test_a_repair_that_does_not_fit_once_is_a_failure(carry, monkeypatch, old, count) -> None:
-    monkeypatch.setattr(carry, "REPAIRS", (("__init__.py", "no reason", ((old, "new"),)),))
+    monkeypatch.setattr(carry, "REPAIRS", (sys.modules["repairs"].Repair("__init__.py", "no reason", ((old, "new"),)),))
     with pytest.raises(carry.CarryError, match=rf"__init__\.py: expected .* once, found it {count} times: '{old}'"):
         carry.carry()
     assert not carry.CARRIED.exists()
+
+
+def test_functions_are_dropped_with_their_decorators(carry) -> None:
+    text = "import a\n\n\n@a.decorator\n@other(\n    1\n)\ndef gone(x):\n    return x\n\n\ndef stays():\n    pass\n"
+    assert carry.without_function("m.py", text, "gone") == "import a\n\n\n\n\ndef stays():\n    pass\n"
+    with pytest.raises(carry.CarryError, match=r"^m\.py: has no function stay to leave out"):
+        carry.without_function("m.py", text, "stay")
 
 
 def test_what_is_left_out_has_to_be_there(carry, monkeypatch) -> None:

@@ -15,14 +15,15 @@ from allennlp.common import Params, file_utils
 from allennlp.common.checks import check_for_gpu
 from allennlp.common.optional import OptionalPackage
 from allennlp.common.registrable import _one_edit_apart
-from allennlp.common.util import import_module_and_submodules, int_to_device
+from allennlp.common.util import get_spacy_model, import_module_and_submodules, int_to_device
 from allennlp.data.data_loaders.multitask_scheduler import RoundRobinScheduler
 from allennlp.modules.seq2vec_encoders import CnnEncoder
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 from allennlp.training.optimizers import Optimizer
 
+from hmtl.common.archives import TRUST_VARIABLE, building
 from hmtl.common.requirements import EXTRAS
-from hmtl.errors import ConfigurationError
+from hmtl.errors import ConfigurationError, UserError
 
 
 def optimizer(**params: Any) -> Optimizer:
@@ -89,6 +90,8 @@ def test_including_hmtl_needs_no_extra_and_registers_all_that_a_configuration_na
         from allennlp.common import Registrable
         from allennlp.common.util import import_module_and_submodules
         import_module_and_submodules("hmtl")
+        from allennlp.models import Model
+        assert "hmtl" in Model.list_available()
         known = {{base: set(names) for base, names in Registrable._registry.items()}}
 
         for name in extras:
@@ -144,13 +147,24 @@ def test_files_of_this_machine_need_no_cached_path(tmp_path, monkeypatch) -> Non
     assert not file_utils.is_url_or_existing_file("absent") and not file_utils.is_url_or_existing_file(None)
 
 
-def test_what_is_about_to_be_fetched_can_be_refused(monkeypatch) -> None:
-    def refuse(what: str) -> None:
-        raise PermissionError(what)
-
-    monkeypatch.setattr(file_utils, "before_fetching", refuse)
-    with pytest.raises(PermissionError, match="https://a.example/b"):
+def test_an_archive_makes_nothing_be_fetched(monkeypatch) -> None:
+    monkeypatch.delenv(TRUST_VARIABLE, raising=False)
+    with building(), pytest.raises(UserError, match="https://a.example/b"):
         file_utils.cached_path("https://a.example/b")
+    with building(), pytest.raises(UserError, match="the spaCy pipeline 'en_no_such_pipeline'"):
+        get_spacy_model("en_no_such_pipeline", pos_tags=False, parse=False, ner=False)
+
+
+def test_a_name_of_hmtls_is_found_without_an_import_of_hmtl() -> None:
+    done = run(
+        """
+        from allennlp.models import Model
+        from allennlp.training.trainer import Trainer
+        assert "hmtl" in Model.list_available()
+        print(Trainer.by_name("multi_task"))
+        """
+    )
+    assert "MultiTaskTrainer" in done.stdout, done.stderr
 
 
 def test_a_cache_file_appears_whole_or_not_at_all(tmp_path) -> None:

@@ -74,8 +74,12 @@ def test_mistakes_are_one_line(study, arguments, message, capsys):
 
 
 @pytest.mark.slow
-def test_orders_are_trained_and_compared(study, tmp_path, capsys, monkeypatch):
+def test_orders_are_trained_and_compared(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
+    tasks = ("chunks", "emd", "mwe", "ner", "pos")
+    study = write_study(tmp_path / "study", steeper_helps(tasks), tasks)
+    make_predictions(["predict", str(study)])
+    capsys.readouterr()
     config = tmp_path / "two_levels.json"
     config.write_text(
         json.dumps(OrderRuns(Path("tests/fixtures/tiny.jsonnet"), None, 20).configuration(["ner", "emd"]))

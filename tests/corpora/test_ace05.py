@@ -10,7 +10,7 @@ from allennlp.common import Params
 
 from hmtl.corpora import Corpus
 from hmtl.corpora.ace05 import Ace05Corpus
-from hmtl.corpora.preparation.sources.ace05 import Ace05Source
+from hmtl.corpora.preparation.sources.ace_source import Ace05Source
 from hmtl.errors import DataError, UserError
 
 ROOT = Path(__file__).resolve().parents[2]

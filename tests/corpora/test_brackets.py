@@ -1,7 +1,6 @@
 import pytest
 
-from hmtl.corpora.brackets import read_brackets
-from hmtl.corpora.chunks import chunks_of
+from hmtl.corpora.constituents import chunks_of, read_brackets
 from hmtl.errors import DataError
 
 

@@ -1,8 +1,7 @@
 from pathlib import Path
 from typing import List, Tuple
 
-from hmtl.corpora.brackets import read_brackets
-from hmtl.corpora.chunks import chunks_of
+from hmtl.corpora.constituents import chunks_of, read_brackets
 
 
 def chunks(tmp_path: Path, text: str) -> List[Tuple[str, str]]:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hmtl.corpora.columns import (
+from hmtl.corpora.conll_columns import (
     Row,
     bracketed_spans,
     check_columns,

@@ -1,6 +1,6 @@
 import pytest
 
-from hmtl.corpora.numbers import whole_number
+from hmtl.corpora.conll_columns import whole_number
 
 
 @pytest.mark.parametrize(

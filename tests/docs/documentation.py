@@ -40,12 +40,16 @@ def commands(page: Path) -> Iterator[str]:
             match = _COMMAND.search(line)
             if match and not line.lstrip().startswith("#"):
                 yield match["command"].removeprefix("-m ")
-    yield from (command for command in _inline_commands(page) if " -" in command)
+    yield from (command for command in _inline_commands(page) if _has_options(command))
 
 
 def mentions(page: Path) -> Iterator[str]:
     """The commands that the text of a page names without options, such as `hmtl runs`."""
-    yield from (command for command in _inline_commands(page) if " -" not in command)
+    yield from (command for command in _inline_commands(page) if not _has_options(command))
+
+
+def _has_options(command: str) -> bool:
+    return " -" in command.removeprefix("python -m")
 
 
 def _inline_commands(page: Path) -> Iterator[str]:

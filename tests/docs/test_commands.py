@@ -62,8 +62,8 @@ def check(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(sys, "argv", words[1:])
             monkeypatch.syspath_prepend(str((ROOT / words[1]).parent))
             runpy.run_path(str(ROOT / words[1]), run_name="__main__")
-    # Of the options only --help ends by itself.
-    assert end.type is Parsed or ("--help" in words and end.value.code == 0)
+    # Of the options only --help and --version end by themselves.
+    assert end.type is Parsed or ({"--help", "--version"} & set(words) and end.value.code == 0)
 
 
 def test_the_check_refuses_what_does_not_exist(only_parse, monkeypatch, capsys):

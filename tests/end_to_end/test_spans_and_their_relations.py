@@ -115,6 +115,15 @@ def test_nested_spans_and_their_relations_are_learned(run: Path) -> None:
     assert (evaluation.findable["emd"].findable, evaluation.findable["emd"].gold) == (32, 32)
 
 
+def test_relations_between_given_entities(run: Path) -> None:
+    """Gold that is written in either direction, where there is none, counts as one by label, too."""
+    evaluation = evaluate_run(load_run(run), gold_mentions=True)
+    assert evaluation.gold_mentions == ["relation"]
+    scores = evaluation.scores["best_relation"]["relation"]
+    assert scores.metrics["f1"] > 0.9 and scores.by_label is not None
+    assert scores.by_label["PER-SOC"]["f1"] > 0.9 and scores.by_label["PER-SOC"]["support"] == 4
+
+
 def test_run_and_archive_predict_the_same(run: Path) -> None:
     sentences = documents(1, 2)[0].sentences
     outputs = [HMTLPredictor.load(path).predict_json({"sentences": sentences}) for path in (run, run / "model.tar.gz")]

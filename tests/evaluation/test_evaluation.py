@@ -9,7 +9,7 @@ import torch
 
 from hmtl.common.weights import save_weights
 from hmtl.corpora import Corpus
-from hmtl.corpora.jsonl import JsonlCorpus
+from hmtl.corpora.corpus import JsonlCorpus
 from hmtl.document import Document, Relation, Span, read_jsonl, write_jsonl
 from hmtl.errors import UserError
 from hmtl.evaluation.evaluate import evaluate_run, given_gold_mentions, gold_documents, load_run

@@ -3,7 +3,7 @@ import random
 import numpy
 import pytest
 
-from hmtl.inspection.distribution import Distribution
+from hmtl.inspection.measures import Distribution
 
 
 def test_figures_worked_by_hand():

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from hmtl.inspection.nesting import covered_tokens, nesting_depth
+from hmtl.inspection.measures import covered_tokens, nesting_depth
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ import pytest
 from worked_corpus import write_corpus, write_records
 
 from hmtl.document import Document, Span, write_jsonl
-from hmtl.inspection import corpus_format, corpus_statistics, find_splits, first_documents, statistics_table, write_page
+from hmtl.inspection import corpus_format, corpus_statistics, find_splits, first_documents, statistics_table
+from hmtl.inspection.page import write_page
 from hmtl.inspection.sections import sections
 
 VOID = {"meta", "br", "input", "rect"}

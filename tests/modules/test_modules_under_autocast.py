@@ -7,7 +7,7 @@ import torch
 
 from hmtl.modules import DocumentLayout, PaddedLstmEncoder, antecedent_products
 from hmtl.modules.elmo_embedder import ElmoEmbedder
-from hmtl.modules.precision import at_least_float32, in_float32
+from hmtl.modules.float32 import at_least_float32, in_float32
 
 DTYPES = [torch.bfloat16, torch.float16]
 # What one rounding may change.

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hmtl.modules.rectified_dropout import rectified_dropout
+from hmtl.modules.dropout import rectified_dropout
 
 # Of a multiple of 2^-16 each: 0.2 is not one.
 PROBABILITIES = [0.1, 0.2, 0.5, 0.9]

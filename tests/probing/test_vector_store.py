@@ -6,7 +6,7 @@ from typing import List
 import numpy
 import pytest
 
-from hmtl.common.cache_folder import probing_folder
+from hmtl.common.environment import probing_folder
 from hmtl.errors import UserError
 from hmtl.probing import LevelVectors, vector_store
 from hmtl.probing.vector_store import VectorStore, chosen_directory

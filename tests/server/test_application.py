@@ -16,8 +16,7 @@ from fastapi.testclient import TestClient
 from hmtl.errors import UserError
 from hmtl.server import Limits
 from hmtl.server.access import Access
-from hmtl.server.application import create_app
-from hmtl.server.info import weights_digest
+from hmtl.server.application import create_app, weights_digest
 from hmtl.server.messages import BadRequest, PredictRequest
 from hmtl.version import VERSION
 

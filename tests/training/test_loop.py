@@ -1,11 +1,13 @@
 """The main loop by itself, with a real model and real data, and nobody who writes files."""
 
+import weakref
 from itertools import islice
 
 import pytest
 import torch
 from test_trainer import TASKS, assert_same, build
 
+from hmtl.training.callbacks import MultiTaskCallback
 from hmtl.training.loop import BatchValidated, EpochEnded, EpochStarted, TaskValidated, UpdateMade, UpdatesEnded
 
 NO_CHECKPOINTS = {"checkpointer": None, "num_epochs": 2, "shared_optimizer": True, "tasks_per_update": 2}
@@ -76,6 +78,20 @@ def test_a_loop_that_was_left_after_any_event_goes_on_from_its_state(fixtures, t
         event for event in events[stop:] if event[0] in ("update", "end")
     ]
     assert_same(resumed.model.state_dict(), whole.model.state_dict())
+
+
+def test_what_an_update_returned_is_gone_before_the_next_one_computes(fixtures, tmp_path):
+    trainer = trainer_of(fixtures, tmp_path, num_epochs=1)
+    losses, alive = [], []
+
+    class Watch(MultiTaskCallback):
+        def on_batch(self, trainer, batch_inputs, batch_outputs, *args, **kwargs):
+            losses.extend(weakref.ref(outputs["loss"]) for outputs in batch_outputs)
+
+    trainer.callbacks.append(Watch(str(tmp_path)))
+    trainer.model.register_forward_pre_hook(lambda *_: alive.append(any(loss() is not None for loss in losses)))
+    trainer.train()
+    assert len(losses) == 2 * trainer.updates_completed and not any(alive)
 
 
 def test_without_validation_data_no_task_has_improved(fixtures, tmp_path):

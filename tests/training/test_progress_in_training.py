@@ -57,7 +57,7 @@ def test_a_run_in_a_terminal(fixtures: Path, tmp_path: Path) -> None:
     finally:
         terminal.close()
     for epoch in range(2):
-        [bar] = [index for index, line in enumerate(screen) if line.startswith(f"epoch {epoch}: 100% ━")]
+        [bar] = [index for index, line in enumerate(screen) if re.match(f"epoch {epoch}: 100% +━", line)]
         assert [line.split(":")[0] for line in screen[bar + 1 : bar + 5]] == [f"evaluating {task}" for task in TASKS]
         assert_lines_tell(screen[bar + 5 : bar + 9], metrics_of(tmp_path / "run", epoch))
     assert "1/2 epochs done, 00:00 left" in screen[bar]

@@ -31,6 +31,7 @@ class OutputFormat(Registrable):
     """
 
     default_implementation = "jsonl"
+    registered_by = "hmtl.annotation"
 
     def __init__(self, layers: Dict[str, str], names: Optional[str] = None) -> None:
         self.layers = layers

@@ -4,8 +4,7 @@
 `release` finds the files of a split.
 """
 
-from hmtl.corpora.ace.converter import AceConverter
-from hmtl.corpora.ace.options import AceOptions
+from hmtl.corpora.ace.converter import AceConverter, AceOptions
 from hmtl.corpora.ace.release import AceRelease
 
 __all__ = ["AceConverter", "AceOptions", "AceRelease"]

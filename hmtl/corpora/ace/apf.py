@@ -8,9 +8,26 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from hmtl.corpora.ace.files import read_bytes
-from hmtl.corpora.numbers import whole_number
+from hmtl.common.lines import check_name
+from hmtl.corpora.conll_columns import whole_number
 from hmtl.errors import DataError
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file.
+
+    # Raises
+
+    DataError
+        Where the file is missing, cannot be read or can have no such name.
+    """
+    check_name(path)
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError("no such file; is the LDC's directory complete?", path) from error
+    except OSError as error:
+        raise DataError(f"cannot be read: {(error.strerror or str(error)).lower()}", path) from error
 
 
 class CharSeq(NamedTuple):

@@ -6,17 +6,20 @@ from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any, DefaultDict, Dict, List, NamedTuple, Optional, Tuple
 
-from hmtl.corpora.columns import group_clusters
-from hmtl.corpora.ontonotes_release.coreference import (
+from hmtl.corpora.conll_columns import group_clusters
+from hmtl.corpora.ontonotes_release.annotation_files import (
     APPOSITION,
     FIRST_PART,
     IDENTITY,
+    NAME_TYPES,
+    UNKNOWN_SPEAKER,
     Coreference,
     Mention,
+    Name,
     read_coreference,
+    read_names,
+    read_speakers,
 )
-from hmtl.corpora.ontonotes_release.names import NAME_TYPES, Name, read_names
-from hmtl.corpora.ontonotes_release.speakers import UNKNOWN_SPEAKER, read_speakers
 from hmtl.corpora.ontonotes_release.trees import Tree, plain_word, read_trees
 from hmtl.document import Bounds, Document, Span
 

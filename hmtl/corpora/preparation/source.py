@@ -94,6 +94,7 @@ class Source(Registrable):
 
     expected: Dict[str, Dict[str, int]] = {}
     expected_in_all: Dict[str, int] = {}
+    registered_by = "hmtl.corpora.preparation.sources"
 
     @classmethod
     def add_arguments(cls, parser: ArgumentParser) -> None:

@@ -23,9 +23,9 @@ from allennlp.data import DatasetReader, Instance, Vocabulary
 import hmtl.corpora
 import hmtl.data
 import hmtl.document
-from hmtl.common.cache_folder import instances_folder
+from hmtl.common.environment import instances_folder
 from hmtl.common.files import atomic_write
-from hmtl.data.data_loaders.indexed_instances import IndexedInstances
+from hmtl.data.data_loaders.instance_columns import IndexedInstances
 from hmtl.data.dataset_readers import DocumentReader
 
 logger = logging.getLogger(__name__)

@@ -14,11 +14,9 @@ from allennlp.nn import util
 
 from hmtl.common.allennlp_internals import shard_no_instances
 from hmtl.corpora.corpus import documents_shared
-from hmtl.data.data_loaders.buckets import sequential_batches, shuffled_batches, sorted_batches
-from hmtl.data.data_loaders.columns import ColumnBuilder
-from hmtl.data.data_loaders.indexed_instances import IndexedInstances, batch_of
+from hmtl.data.data_loaders.batching import sample_segment, sequential_batches, shuffled_batches, sorted_batches
 from hmtl.data.data_loaders.instance_cache import CountedInstance, Counts, InstanceCache, Summary
-from hmtl.data.data_loaders.segments import sample_segment
+from hmtl.data.data_loaders.instance_columns import ColumnBuilder, IndexedInstances, batch_of
 from hmtl.data.dataset_readers import DocumentReader
 
 DEFAULT_PADDING_NOISE = 0.1

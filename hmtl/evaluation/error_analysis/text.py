@@ -13,7 +13,7 @@ from hmtl.tasks.errors.section import NONE, Example, Section
 MAX_LABELS, MAX_PATTERNS = 12, 3
 # A wider confusion matrix is for the page alone.
 MAX_MATRIX = 8
-# So many tokens stand around what is marked.
+# The number of tokens that are shown on each side of the marked ones.
 _CONTEXT = 8
 
 

@@ -48,7 +48,7 @@ class _DoesNotFit(Exception):
 
 
 def parts_of(model: HMTL) -> Dict[str, torch.nn.Module]:
-    """All that has weights, in parts that are taken as a whole or not at all."""
+    """The parts of a model that have weights, by name. Each is taken as a whole or not at all."""
     parts: Dict[str, torch.nn.Module] = {}
     if isinstance(model.text_field_embedder, BasicTextFieldEmbedder):
         for name, embedder in model.text_field_embedder.named_children():
@@ -116,7 +116,8 @@ class _Side:
 
 
 def _fitting(here: _Side, there: _Side, is_frozen: bool) -> Tuple[Weights, Dict[str, Dict[str, Any]]]:
-    """The weights of the part there as the part here needs them, and the entries of its embeddings."""
+    """The weights of the part in the archive, in the form that the part here needs, and what became of the entries of
+    its embeddings."""
     if type(here.part) is not type(there.part):
         raise _DoesNotFit(f"it is a {type(there.part).__name__} in the archive and a {type(here.part).__name__} here")
     if here.inputs != there.inputs:

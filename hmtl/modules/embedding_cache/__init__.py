@@ -18,8 +18,6 @@ archive predicts, it computes; the folder is neither needed nor made. Weights of
 A folder belongs to one machine, or to one node of a cluster: LMDB's locks do not reach over a network file system.
 """
 
-from hmtl.modules.embedding_cache.cache import EmbeddingCache, FrozenEncoder
-from hmtl.modules.embedding_cache.directory import CacheEntry, clear, default_directory, entries
+from hmtl.modules.embedding_cache.cache import CacheSettings, EmbeddingCache, FrozenEncoder, cache_of, mixed_layers
 from hmtl.modules.embedding_cache.fill import caching_encoders, fill
-from hmtl.modules.embedding_cache.layer_mix import mixed_layers
-from hmtl.modules.embedding_cache.settings import CacheSettings, cache_of
+from hmtl.modules.embedding_cache.folder import CacheEntry, clear, default_directory, entries

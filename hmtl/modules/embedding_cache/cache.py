@@ -1,15 +1,73 @@
-"""The vectors of sentences, from a store where it has them, else from the encoder."""
+"""The vectors of sentences, from a store where it has them, else from the encoder; and its configuration."""
 
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Protocol, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Protocol, Tuple, Union
 
 import numpy
 import torch
+from allennlp.common import FromParams
+from allennlp.common.checks import ConfigurationError
+from allennlp.modules.scalar_mix import ScalarMix
 
-from hmtl.modules.embedding_cache.sentences import Sentence, Tensors, collate, split
-from hmtl.modules.embedding_cache.stores import DiskStore, MemoryStore, Rows, VectorStore
+from hmtl.modules.embedding_cache.folder import DiskStore, MemoryStore, Rows, VectorStore, default_directory
+
+Tensors = Dict[str, torch.Tensor]
+
+
+class Sentence(NamedTuple):
+    """A row of a batch without its padding.
+
+    # Attributes
+
+    arrays : `Dict[str, numpy.ndarray]`
+        What the token indexer made of it, by the names of the embedder's inputs.
+    num_tokens : `int`
+    """
+
+    arrays: Dict[str, numpy.ndarray]
+    num_tokens: int
+
+    @property
+    def key(self) -> bytes:
+        """16 bytes that stand for the text as the indexer gives it, whatever the integers' type."""
+        digest = hashlib.blake2b(digest_size=16)
+        for name, array in sorted(self.arrays.items()):
+            digest.update(f"{name}{array.shape}".encode())
+            digest.update(array.astype("<i4").tobytes())
+        return digest.digest()
+
+
+def split(inputs: Tensors, lengths: Dict[str, torch.Tensor], num_tokens: torch.Tensor) -> List[Sentence]:
+    """The sentences of a batch.
+
+    # Parameters
+
+    inputs : `Dict[str, torch.Tensor]`
+        Shapes (batch_size, length, ...).
+    lengths : `Dict[str, torch.Tensor]`
+        How many entries of each input are no padding, row by row. Shapes (batch_size,).
+    num_tokens : `torch.Tensor`
+        Shape (batch_size,).
+    """
+    arrays = {name: tensor.cpu().numpy() for name, tensor in inputs.items()}
+    counts = {name: count.tolist() for name, count in lengths.items()}
+    return [
+        Sentence({name: array[row, : counts[name][row]] for name, array in arrays.items()}, tokens)
+        for row, tokens in enumerate(num_tokens.tolist())
+    ]
+
+
+def collate(sentences: List[Sentence], device: torch.device) -> Tensors:
+    """The padded batch of some sentences."""
+    return {
+        name: torch.nn.utils.rnn.pad_sequence(
+            [torch.from_numpy(sentence.arrays[name]) for sentence in sentences], batch_first=True
+        ).to(device)
+        for name in sentences[0].arrays
+    }
+
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 # Changes when what is stored, or the keys, change.
@@ -175,3 +233,72 @@ def _versions(module: torch.nn.Module) -> Tuple[int, ...]:
     """Changes whenever a weight is written to, or replaced by another."""
     # Torch counts what is written to a tensor in place, and tells of it by this name alone.
     return tuple(number for weight in module.parameters() for number in (id(weight), weight._version))  # noqa: SLF001
+
+
+_GIB = 2**30
+
+
+class CacheSettings(FromParams):
+    """A cache on disk: `cache: true` in a configuration, or an object with any of these.
+
+    # Parameters
+
+    dtype : `str`, optional (default = `"fp32"`)
+        How vectors are kept: `fp32`, `fp16` or `bf16`.
+    gib : `float`, optional (default = `50.0`)
+        The size, in GiB, up to which the folder grows.
+    directory : `str`, optional
+        The folder; by default `$HMTL_CACHE/embeddings`, or `hmtl/embeddings` in the user's folder for caches.
+    """
+
+    def __init__(self, dtype: str = "fp32", gib: float = 50.0, directory: str = None) -> None:
+        if dtype not in DTYPES:
+            raise ConfigurationError(f"cache.dtype: expected one of {', '.join(DTYPES)}, got {dtype}")
+        self.dtype = dtype
+        self.num_bytes = int(gib * _GIB)
+        self.directory = directory
+
+
+def cache_of(settings: Union[bool, CacheSettings], memory_gib: float = 0.0) -> Optional[EmbeddingCache]:
+    """The cache that an embedder's options ask for: on disk, in so much memory, or none.
+
+    # Raises
+
+    ConfigurationError
+        Where they ask for both.
+    """
+    if settings and memory_gib:
+        raise ConfigurationError(
+            "cache_gib keeps vectors in memory and cache keeps them on disk (which memory buffers); remove one"
+        )
+    if memory_gib:
+        return EmbeddingCache(None, int(memory_gib * _GIB))
+    if not settings:
+        return None
+    chosen = settings if isinstance(settings, CacheSettings) else CacheSettings()
+    directory = default_directory() if chosen.directory is None else Path(chosen.directory)
+    return EmbeddingCache(directory, chosen.num_bytes, chosen.dtype)
+
+
+def mixed_layers(mix: ScalarMix, layers: torch.Tensor) -> torch.Tensor:
+    """gamma * sum_k softmax(w)_k h_k (Peters et al. 2018, equation 1), as one product of a vector and a matrix.
+
+    # Parameters
+
+    mix : `ScalarMix`
+        One without layer normalization.
+    layers : `torch.Tensor`
+        Shape (num_layers, batch_size, num_tokens, dim), float32.
+
+    # Returns
+
+    `torch.Tensor`
+        Shape (batch_size, num_tokens, dim), float32 under autocast, too.
+    """
+    with torch.autocast(layers.device.type, enabled=False):
+        # Shape: (num_layers,)
+        weights = mix.gamma * torch.softmax(torch.cat(list(mix.scalar_parameters)), dim=0)
+        # Shape: (batch_size * num_tokens * dim,)
+        mixed = weights @ layers.flatten(1)
+    # Shape: (batch_size, num_tokens, dim)
+    return mixed.view(layers.shape[1:])

@@ -11,8 +11,7 @@ from allennlp.models import Model
 from allennlp.modules import TokenEmbedder
 
 from hmtl.common.distributed import all_reduce_max, get_rank
-from hmtl.modules.embedding_cache.cache import EmbeddingCache, FrozenEncoder
-from hmtl.modules.embedding_cache.sentences import Sentence, Tensors
+from hmtl.modules.embedding_cache.cache import EmbeddingCache, FrozenEncoder, Sentence, Tensors
 
 # Sentences that wait to be sorted by length.
 _WINDOW = 4096

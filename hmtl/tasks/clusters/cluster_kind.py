@@ -90,7 +90,7 @@ class Clusters(Kind):
             max(cluster, key=lambda mention: _rank(mention, names, tokens, firsts))["head"] = True
 
     def lines(self, rows: List[List[JsonDict]], output: JsonDict, emphasised: Callable[[str], str]) -> List[str]:
-        """A number and the mentions of each."""
+        """A line for each cluster: its number and its mentions."""
         return [
             f"{emphasised(str(number))}  {' | '.join(on_one_line(mention['text']) for mention in cluster)}"
             for number, cluster in enumerate(rows, start=1)
@@ -120,7 +120,7 @@ class Clusters(Kind):
                 yield f"{task}, F1 of {weights}: {', '.join(shown)}"
 
     def baseline(self, reader: Any, head: Any, train: List[Document], test: List[Document]) -> Baseline:
-        """Fitted to the options of the head: whether gold mentions are given, and how clusters of one count."""
+        """The baseline under the head's options: whether gold mentions are given, and how clusters of one count."""
         given = "gold_mentions_"
         variants = {"": "exact match of strings that were mentions in training"}
         if getattr(head, "gold_mentions", False):
@@ -147,7 +147,8 @@ class Clusters(Kind):
         }
 
     def restored(self, kept: Dict[str, Any], find: Callable[[List[Any]], Optional[Any]]) -> Optional[DocCluster]:
-        """Of several mentions two have to be left. A head that is gone gives way to the longest of the others."""
+        """A cluster of several mentions needs two that are still there. If its head is gone, the longest of those that
+        are left becomes the head."""
         found: List[Any] = [find(mention) for mention in kept["mentions"]]
         left = [number for number, mention in enumerate(found) if mention is not None]
         if len(left) < min(2, len(found)):

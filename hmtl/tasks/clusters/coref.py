@@ -14,7 +14,7 @@ from hmtl.metrics import CoreferenceScores
 from hmtl.metrics.coreference_scores import Singletons
 from hmtl.modules import antecedent_products
 from hmtl.modules.feedforward import after_first_layer, feedforward, first_layer
-from hmtl.modules.precision import in_float32
+from hmtl.modules.float32 import in_float32
 from hmtl.modules.spans import Spans, attended, enumerate_spans, rows_at_once
 from hmtl.tasks.clusters.coref_links import (
     alone,
@@ -139,7 +139,7 @@ class CorefHead(TaskHead):
         self.singletons = singletons
         self._gold_mentions_rule = gold_mentions_rule
         self._predict_singletons = predict_singletons
-        # Goes on from "they", the gold mentions that are not `findable`.
+        # The rest of a sentence that begins with "they": the gold mentions that are not `findable`.
         self.why_not_findable = "are wider than max_span_width or cross sentences"
         if not predict_singletons:
             self.why_not_findable += ", or have no other mention in their cluster that can be found"
@@ -197,7 +197,7 @@ class CorefHead(TaskHead):
                     table.counts,
                     bounds.transpose(0, 1).tolist(),
                     chosen_antecedents(scores).t().tolist(),
-                    # What is chosen is the likeliest.
+                    # The antecedent that is chosen is the likeliest one, so that the maximum is its probability.
                     scores.softmax(-1).amax(-1).t().tolist(),
                     mention_scores.sigmoid().t().tolist(),
                 )
@@ -327,8 +327,11 @@ class CorefHead(TaskHead):
         return torch.cat(scores)
 
     def _antecedent_scores(self, representations: torch.Tensor, mention_scores: torch.Tensor) -> torch.Tensor:
-        """Of the spans of a table: (num_spans * num_documents, span_dim) and (num_spans, num_documents) ->
-        (num_spans, num_documents, 1 + num_antecedents)."""
+        """Scores each span of a table with no antecedent, whose score is 0, and with each antecedent, nearest first.
+
+        Shapes: (num_spans * num_documents, span_dim) and (num_spans, num_documents) ->
+        (num_spans, num_documents, 1 + num_antecedents)
+        """
         num_spans, num_documents = mention_scores.shape
         num_antecedents = min(self._max_antecedents, num_spans - 1)
         blocks = []
@@ -355,7 +358,7 @@ class CorefHead(TaskHead):
         )
         num_spans = num_rows // num_documents
         distances = torch.arange(1, num_antecedents + 1, device=representations.device)
-        # Within the block there may be fewer. Shape: (num_distances,)
+        # In a short block no two spans are as far apart as the longest distance. Shape: (num_distances,)
         buckets = bucket_values(distances[: num_spans - 1], num_total_buckets=NUM_DISTANCE_BUCKETS)
         # Shape: (num_pairs, hidden_dim)
         hidden = antecedent_products(
@@ -382,7 +385,7 @@ class CorefHead(TaskHead):
 
 
 def tokens_of(encoding: torch.Tensor, inputs: torch.Tensor, sentence_ids: torch.Tensor, lengths: List[int]) -> Tokens:
-    """From rows of documents, (num_documents, document_length, ...)."""
+    """Joins rows of documents, shapes (num_documents, document_length, ...), without their padding."""
     numbers = torch.arange(len(lengths), device=encoding.device)
     document_of = numbers.repeat_interleave(torch.tensor(lengths, device=encoding.device), output_size=sum(lengths))
     encoding, inputs, sentence_ids = (

@@ -27,7 +27,7 @@ def chosen_antecedents(scores: torch.Tensor) -> torch.Tensor:
 
 
 def clusters_of(chosen: List[int]) -> List[List[int]]:
-    """The spans that links join, by their numbers; spans without links form no cluster."""
+    """The clusters that links form, as numbers of spans; a span without a link is in no cluster."""
     cluster_of: Dict[int, List[int]] = {}
     clusters: List[List[int]] = []
     for number, antecedent in enumerate(chosen):

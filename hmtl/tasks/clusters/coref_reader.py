@@ -9,7 +9,7 @@ from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import Field, MetadataField, TensorField
 
 from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
-from hmtl.data.fields.labelled_indices_field import PADDING
+from hmtl.data.fields import PADDING
 from hmtl.document import Bounds, Document
 
 ESCAPED = {"/.": ".", "/?": "?"}
@@ -88,7 +88,7 @@ class CorefReader(DocumentReader):
         self.counts["clusters cut by max_sentences"] += sum(number > 1 for number in num_parts.values())
 
     def gold_documents(self, document: Document, only_targets: bool = False) -> Iterable[Document]:
-        """With merged clusters."""
+        """The document with its clusters merged, or its parts where it was cut."""
         for instance in self.instances(document):
             gold = instance["metadata"].metadata  # type: ignore[attr-defined]
             yield Document(document.doc_key, gold["sentences"], clusters=gold["clusters"])

@@ -7,7 +7,7 @@ import torch
 
 from hmtl.modules.spans import Spans
 
-# Of documents side by side: none has less than this share of the spans of the one with the most.
+# Documents stand side by side only if each has at least this share of the spans of the one with the most.
 MIN_SHARE = 0.75
 
 
@@ -70,7 +70,7 @@ def cluster_labels(spans: Spans, gold: torch.Tensor) -> torch.Tensor:
     """
     if not len(gold):
         return torch.full_like(spans.starts, -1)
-    # Both bounds in one number.
+    # Start and end become one number, so that bounds can be sorted and looked up.
     mentions, order = (gold[:, 0] * 2**31 + gold[:, 1]).sort()
     keys = spans.starts * 2**31 + spans.ends
     # Shape: (num_spans,)
@@ -79,7 +79,7 @@ def cluster_labels(spans: Spans, gold: torch.Tensor) -> torch.Tensor:
 
 
 def sorted_unique_spans(gold: torch.Tensor) -> Spans:
-    """Those of the rows `(start, end, cluster)` of `gold`, shape (num_mentions, 3), each once."""
+    """The bounds in the rows `(start, end, cluster)` of `gold`, shape (num_mentions, 3), without repetitions."""
     # Shape: (num_mentions, 2), sorted by start, then end
     bounds = torch.unique(gold[:, :2], dim=0)
     return Spans(bounds[:, 0], bounds[:, 1])

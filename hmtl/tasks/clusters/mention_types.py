@@ -11,7 +11,7 @@ _PRONOUN_LIST = (
     "which what each other another everyone everybody someone somebody anyone anybody nobody everything something "
     "anything nothing all both some many none 's u ur ya y'all"
 )
-# A mention's head stands before the first of these.
+# The head of a mention is the last token before the first of these words.
 _AFTER_HEAD_LIST = (
     "of in on at by for from with without to about against between among under over after before during since who whom "
     "whose which that where when as , ( -lrb- : ; - --"

@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional, Protocol, Sequence, Tuple
 
 from hmtl.document import Span
 
-# The label of what has no counterpart in a confusion matrix.
+# In a confusion matrix, the label of an item that has no counterpart on the other side.
 NONE = "(none)"
 
 

@@ -33,13 +33,19 @@ class Candidates(NamedTuple):
     keys: torch.Tensor
 
     def slots_of(self, bounds: torch.Tensor, length: int) -> torch.Tensor:
-        """The slots of spans that are among them: (batch_size, num, 2) -> (batch_size, num), anything where padded."""
+        """The slot of each span, which must be one of the candidates; of padding any number.
+
+        Shapes: (batch_size, num, 2) -> (batch_size, num)
+        """
         found = torch.searchsorted(self.keys, keys_of(bounds, length))
         return found.clamp(max=self.keys.size(1) - 1)
 
 
 def keys_of(bounds: torch.Tensor, length: int) -> torch.Tensor:
-    """Both bounds in one number, (batch_size, num, 2) -> (batch_size, num); that of padding is above all others."""
+    """Codes start and end as one number; that of padding is larger than all others.
+
+    Shapes: (batch_size, num, 2) -> (batch_size, num)
+    """
     starts, ends = bounds.unbind(-1)
     return (starts * length + ends).where(starts >= 0, length * length)
 
@@ -63,11 +69,11 @@ def candidates(
     num_found = sum(bounds.size(1) for bounds, _ in found)
     is_found = torch.arange(all_keys.size(1), device=all_keys.device) < num_found
     keys, _ = all_keys.sort(dim=1)
-    # Where each of the spans, repeated or not, stands first.
+    # The position of the first occurrence of each span among the sorted ones.
     slots = torch.searchsorted(keys, all_keys)
     is_first = torch.cat([keys.new_ones(len(keys), 1, dtype=torch.bool), keys[:, 1:] != keys[:, :-1]], dim=1)
     is_span = is_first & (keys < length * length)
-    # The last column is of those without a label. Shape: (2, batch_size, num_slots, num_labels + 1)
+    # Spans without a label are marked in the last column. Shape: (2, batch_size, num_slots, num_labels + 1)
     marks = torch.zeros(2, *keys.shape, num_labels + 1, device=keys.device)
     rows = torch.arange(len(keys), device=keys.device).unsqueeze(1).expand_as(keys)
     columns = all_labels.where(all_labels >= 0, num_labels)
@@ -77,7 +83,7 @@ def candidates(
     was_found = of_found.any(-1)
     labels = torch.where(was_found.unsqueeze(-1), of_found, of_examples)[..., :-1]
     starts, ends = keys.div(length, rounding_mode="floor"), keys.remainder(length)
-    # Empty slots hold some span of the sentence.
+    # Slots that hold no candidate get the bounds of some token of the sentence, so that they can be looked up.
     starts = starts.clamp(max=length - 1)
     return Candidates(starts, ends, is_span, was_found & is_span, labels, keys)
 
@@ -91,7 +97,10 @@ class Pairs(NamedTuple):
 
 
 def pairs_of(is_span: torch.Tensor) -> Pairs:
-    """All of them; how many there are has to be waited for. `is_span` has shape (batch_size, num_slots)."""
+    """All pairs of candidates. Their number is known on the device alone, so that this waits for it.
+
+    `is_span` has shape (batch_size, num_slots).
+    """
     slots = torch.arange(is_span.size(1), device=is_span.device)
     # Shape: (batch_size, num_slots, num_slots)
     is_pair = is_span.unsqueeze(2) & is_span.unsqueeze(1) & (slots.unsqueeze(1) != slots)

@@ -13,7 +13,7 @@ from hmtl.document import Bounds, Relation, Span
 from hmtl.metrics import RelationScores
 from hmtl.metrics.relation_scores import LastTokens, TypedRelation, last_tokens
 from hmtl.modules.dropout import Dropout
-from hmtl.modules.precision import at_least_float32
+from hmtl.modules.float32 import at_least_float32
 from hmtl.tasks.task_head import TaskHead, labels_of
 
 FROM_DATA = "data"
@@ -143,8 +143,11 @@ class RelationHead(TaskHead):
         return self._scores(self._arg1_projection(encoding), self._arg2_projection(encoding))
 
     def _scores(self, arg1: torch.Tensor, arg2: torch.Tensor) -> torch.Tensor:
-        """Of some tokens as first argument, (batch_size, num_first, hidden_dim), and all as second one,
-        (batch_size, length, hidden_dim). Shape: (batch_size, num_first, length, num_types)"""
+        """The logits of pairs of some tokens, the first arguments, with all tokens, the second ones.
+
+        Shapes: (batch_size, num_first, hidden_dim) and (batch_size, length, hidden_dim) ->
+        (batch_size, num_first, length, num_types)
+        """
         hidden = (arg1.unsqueeze(2) + arg2.unsqueeze(1)).relu_()
         return at_least_float32(self._type_projection(hidden))
 
@@ -171,7 +174,7 @@ class RelationHead(TaskHead):
         super()._load_from_state_dict(*arguments)
 
     def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
-        """Relations between the same last tokens, of the same type, can be found as one."""
+        """Of gold relations with the same last tokens and the same type the head can find one."""
         gold = set(metadata["relations"])
         single_tokens = self.span_labels is None
         found = [

@@ -29,7 +29,7 @@ from hmtl.tasks.relations.relation_errors import RelationErrors
 if TYPE_CHECKING:
     from spacy.tokens import Span
 
-# Of the figures: what is right, and of how many gold relations.
+# What each figure counts as right, and among which gold relations.
 _WHAT_COUNTS = {
     STRICT: "both spans and the type are right, of all gold relations",
     LAST_TOKENS: (
@@ -78,7 +78,7 @@ class Relations(Kind):
         ]
 
     def lines(self, rows: List[JsonDict], output: JsonDict, emphasised: Callable[[str], str]) -> List[str]:
-        """An arrow each."""
+        """A line for each relation: an arrow from the first argument to the second."""
         return [
             f"{on_one_line(row['arg1']['text'])} --{emphasised(visible(row['label']))}--> "
             f"{on_one_line(row['arg2']['text'])}"
@@ -92,7 +92,7 @@ class Relations(Kind):
             yield from (f"{task} {title}: {_WHAT_COUNTS[name]}" for name, title in columns.items())
 
     def baseline(self, reader: Any, head: Any, train: List[Document], test: List[Document]) -> Optional[Baseline]:
-        """`None` where the documents have no mentions to relate."""
+        """The most frequent relation of two types of mentions; `None` where the documents have no mentions."""
         layers = [name for name in reader.mention_layers if all(name in document.spans for document in train + test)]
         if not layers:
             return None

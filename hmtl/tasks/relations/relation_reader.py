@@ -53,11 +53,11 @@ class RelationReader(DocumentReader):
     def gold_documents(self, document: Document, only_targets: bool = False) -> Iterable[Document]:
         """The sentences that are kept, with the mentions of all layers and the relations."""
         spans = {layer: document.spans_by_sentence(layer) for layer in document.spans}
-        relations = document.relations_by_sentence()
         for instance in self.instances(document):
             gold = instance["metadata"].metadata  # type: ignore[attr-defined]
             mentions = {layer: by_sentence[gold["sentence"]] for layer, by_sentence in spans.items()}
-            yield Document(document.doc_key, [gold["tokens"]], mentions, relations[gold["sentence"]])
+            # As the reader has them: those without direction in the order of the text.
+            yield Document(document.doc_key, [gold["tokens"]], mentions, gold["relations"])
 
     def instances(self, document: Document) -> Iterable[Instance]:
         layer = next((name for name in self.mention_layers if name in document.spans), None)

@@ -13,9 +13,8 @@ from allennlp.nn.util import bucket_values
 from hmtl.document import Bounds, Relation, Span
 from hmtl.metrics import RelationScores
 from hmtl.metrics.relation_scores import TypedRelation
-from hmtl.modules.dropout import Dropout
-from hmtl.modules.precision import in_float32
-from hmtl.modules.rectified_dropout import rectified_dropout
+from hmtl.modules.dropout import Dropout, rectified_dropout
+from hmtl.modules.float32 import in_float32
 from hmtl.modules.spans import RangeMaximum, in_blocks
 from hmtl.tasks.relations.pairs import Candidates, Pairs, candidates, drawn_spans, pairs_of, rows_of_spans
 from hmtl.tasks.relations.span_relation_reader import in_text_order, signature
@@ -56,7 +55,7 @@ class SpanRelationHead(TaskHead):
     hidden_dim : `int`, optional (default = `150`)
         The size of U s_i and of all that is added to it.
     feature_size, label_size : `int`, optional (default = `20`, `25`)
-        The sizes of the width and distance embeddings, and of the label embeddings; 0 of the latter leaves them out.
+        The sizes of the width and the label embeddings; 0 of the latter leaves them out.
     dropout : `float`, optional (default = `0.2`)
         Dropout on the encoder's output and on the hidden layer.
     threshold : `float`, optional (default = `0.5`)
@@ -132,7 +131,7 @@ class SpanRelationHead(TaskHead):
         # The labels that spans may have, layer by layer.
         self._layers = list(span_layers.values()) if span_layers else [mention_labels]
         self.read_labels = [label for layer in self._layers for label in layer]
-        # Where each label of mentions stands among these: in the first layer that has it, or nowhere.
+        # The position of each mention label in `read_labels`, in the first layer that has it; -1 where none has it.
         first_of = {label: number for number, label in reversed(list(enumerate(self.read_labels)))}
         number_of = torch.tensor([first_of.get(label, -1) for label in mention_labels] or [-1])
         self.register_buffer("_label_of_mention", number_of, persistent=False)
@@ -147,14 +146,16 @@ class SpanRelationHead(TaskHead):
         self._loss_reduction = loss_reduction
         self._label_embedding = torch.nn.Linear(len(self.read_labels), label_size, bias=False) if label_size else None
         self._width_embedding = torch.nn.Embedding(NUM_BUCKETS, feature_size)
-        # By order, then by distance; the first of each order is that of spans that overlap.
-        self._distance_embedding = torch.nn.Embedding(2 * (NUM_BUCKETS + 1), feature_size)
+        # A row for each order of the arguments and each bucket of distances; the first of each order is for overlaps.
+        self._distance_embedding = torch.nn.Embedding(2 * (NUM_BUCKETS + 1), hidden_dim)
+        # What is added to the sums of many small numbers should not drown them.
+        for embedding in (self._width_embedding, self._distance_embedding):
+            torch.nn.init.normal_(embedding.weight, std=0.1)
         span_dim = 2 * encoding_dim + hidden_dim + feature_size + label_size
         self._inside = torch.nn.Linear(encoding_dim, hidden_dim)
         self._arg1_projection = torch.nn.Linear(span_dim, hidden_dim)
         self._arg2_projection = torch.nn.Linear(span_dim, hidden_dim, bias=False)
         self._between = torch.nn.Linear(encoding_dim, hidden_dim, bias=False)
-        self._distance_projection = torch.nn.Linear(feature_size, hidden_dim, bias=False)
         self._type_projection = torch.nn.Linear(hidden_dim, len(self.labels))
         of_type = prior_probability / len(self.labels)
         torch.nn.init.constant_(self._type_projection.bias, log_odds(of_type, "prior_probability / number of types"))
@@ -202,7 +203,7 @@ class SpanRelationHead(TaskHead):
         return self._f1.get_metric(reset)
 
     def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
-        """Which spans the levels below find does not count here."""
+        """Every span counts as one that the levels below may find."""
         gold = set(metadata["relations"])
         found = [
             relation
@@ -218,7 +219,7 @@ class SpanRelationHead(TaskHead):
         return {name: weight[list(order)] if name in of_types else weight for name, weight in weights.items()}
 
     def _warn_of_unknown(self, option: str, labels: Iterable[str], known: Sequence[str]) -> None:
-        """Training data may lack some label, so that this is no error."""
+        """Warns of labels that are not known. It is no error, because training data may lack a label."""
         unknown = sorted(set(labels) - set(known))
         if unknown:
             logger.warning(
@@ -249,7 +250,7 @@ class SpanRelationHead(TaskHead):
             types = {each for pairs in declared.values() for pair in pairs for each in pair}
             self._warn_of_unknown("type_constraints", declared, self.labels)
             self._warn_of_unknown("type_constraints", types, self.read_labels)
-            # The labels of a layer that has a declared type.
+            # Only layers in which some label has a declared type are constrained.
             constrains = [not types.isdisjoint(layer) for layer in self._layers for _ in layer]
 
             def allows(first: str, label: str, second: str) -> bool:
@@ -301,20 +302,18 @@ class SpanRelationHead(TaskHead):
         representations = self._representations(encoding, spans).flatten(0, 1)
         # Shapes: (batch_size * num_slots, hidden_dim)
         of_arg1, of_arg2 = self._arg1_projection(representations), self._arg2_projection(representations)
-        # Shape: (2 * (NUM_BUCKETS + 1), hidden_dim)
-        of_distance = self._distance_projection(self._distance_embedding.weight)
         between = RangeMaximum(self._between(encoding))
         starts, ends = spans.starts.flatten(), spans.ends.flatten()
 
         def score(rows: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
             arg1, arg2 = rows * num_slots + first, rows * num_slots + second
-            # Slots are in the order of the text.
+            # The slots of a sentence are in the order of the text, so that the smaller number is the earlier span.
             earlier, later = torch.minimum(arg1, arg2), torch.maximum(arg1, arg2)
             stop, start = ends[earlier], starts[later]
             # As embeddings: their gradients are summed several times as fast as those of an index.
             hidden = F.embedding(arg1, of_arg1) + F.embedding(arg2, of_arg2)
             hidden = hidden + between.of(rows, stop + 1, start - 1)
-            hidden = hidden + F.embedding(distance_buckets(first < second, start - stop - 1), of_distance)
+            hidden = hidden + self._distance_embedding(distance_buckets(first < second, start - stop - 1))
             return in_float32(self._type_projection, rectified_dropout(hidden, self._dropout.p, self.training))
 
         return in_blocks(score, *pairs)
@@ -362,7 +361,7 @@ class SpanRelationHead(TaskHead):
         return {"loss": total / len(relations), "loss_count": total.new_full((), len(relations))}
 
     def _is_wrong_way_round(self, pairs: Pairs) -> torch.Tensor:
-        """Where a relation without direction would begin with its later argument. Shape: (num_pairs, num_types)"""
+        """Which pairs begin a relation without direction by its later argument. Shape: (num_pairs, num_types)"""
         return (pairs.first > pairs.second).unsqueeze(1) & self._is_symmetric  # type: ignore[operator]
 
     def _decoded(

@@ -67,7 +67,7 @@ class SpanRelationReader(RelationReader):
                     self.allow_unknown_labels,
                     row_length=4,
                 ),
-                # What the mentions are called is no target: labels that the vocabulary lacks are nothing to refuse.
+                # The labels of mentions are no targets, so that a label which the vocabulary lacks is no error.
                 "span_mentions": LabelledIndicesField(
                     [span.bounds for span in spans],
                     [span.label for span in spans],
@@ -103,7 +103,7 @@ def signature(arg1_type: str, label: str, arg2_type: str) -> str:
 
 
 def signatures_of(relations: Iterable[Relation], mentions: List[Span]) -> Iterable[str]:
-    """Those of the relations whose arguments are mentions."""
+    """The signatures of the relations whose arguments are both mentions."""
     for relation in relations:
         arg1_types, arg2_types = (
             [span.label for span in mentions if span.bounds == bounds] for bounds in (relation.arg1, relation.arg2)

@@ -102,7 +102,7 @@ class CrfHead(TaskHead):
 
     def reordered(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
         tags = [OUTSIDE, *(4 * label + part for label in order for part in PARTS)]
-        # All that this head learns has its tags along the first dimension.
+        # Every weight of this head has the tags along its first dimension; the transitions have them along both.
         moved = {name: weight[tags] for name, weight in weights.items()}
         moved["_crf.transitions"] = moved["_crf.transitions"][:, tags]
         return moved

@@ -5,12 +5,12 @@ from typing import DefaultDict, Dict, List, Literal, Sequence, Tuple
 
 from hmtl.document import Bounds
 
-# What spans of one sentence may do: anything, nest without crossing, or nothing of the kind.
+# How spans of one sentence may overlap: in any way, by nesting without crossing, or not at all.
 Overlaps = Literal["any", "nested", "none"]
 # How the spans that stand together are chosen: the best first, or those with the highest sum.
 Selection = Literal["greedy", "best"]
 
-# The weight of a chain of spans, and which these are.
+# A chain of spans, none of which overlaps another: the sum of their weights, and their numbers.
 _Chain = Tuple[float, List[int]]
 
 
@@ -79,7 +79,7 @@ def _best(bounds: Sequence[Bounds], weights: Sequence[float], overlaps: Overlaps
 
 def _best_chain(chains: Dict[Bounds, _Chain], by_end: Dict[int, List[int]], first: int, last: int) -> _Chain:
     """The best of the spans, one behind the other, from token `first` to token `last`."""
-    # Up to the token before `first`, up to `first`, and so on; the span that ends there, if any.
+    # The best sum up to each token, the token before `first` included, and where the span begins that ends there.
     totals = [0.0]
     ending: List[int] = []
     for end in range(first, last + 1):

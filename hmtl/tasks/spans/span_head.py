@@ -14,7 +14,7 @@ from hmtl.document import Span
 from hmtl.metrics import SpanF1
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.feedforward import after_first_layer, feedforward, first_layer
-from hmtl.modules.precision import in_float32
+from hmtl.modules.float32 import in_float32
 from hmtl.modules.spans import RangeMaximum, Spans, attended, in_blocks, span_grid, spans_of
 from hmtl.tasks.spans.overlaps import Overlaps, Selection, standing_together
 from hmtl.tasks.task_head import TaskHead, labels_of, log_odds
@@ -41,7 +41,7 @@ class Scored(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What is above the threshold.
+    """The spans whose probability reaches the threshold.
 
     # Attributes
 
@@ -208,7 +208,7 @@ class SpanHead(TaskHead):
         return self._f1.get_metric(reset)
 
     def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
-        """Of spans that overlap as found ones may not, those are counted that can all be found together."""
+        """Where gold spans overlap as found spans may not, as many are counted as can be found together."""
         gold = set(metadata["spans"])
         known = [span for span in gold if span.label in self.labels and span.end - span.start < self._max_span_width]
         bounds = [span.bounds for span in known] if self._several_labels else list({span.bounds for span in known})
@@ -219,7 +219,7 @@ class SpanHead(TaskHead):
         return {name: weight[list(order)] if name in of_labels else weight for name, weight in weights.items()}
 
     def _candidates(self, encoding: torch.Tensor, encoder_input: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Of a sentence, at most as many spans as it has tokens, the likeliest; they may overlap."""
+        """The likeliest spans of each sentence, at most as many as it has tokens; they may overlap."""
         batch_size, length = mask.shape
         scored = self._scored(encoding, encoder_input, mask)
         # Shape (each): (num_spans,)
@@ -264,12 +264,12 @@ class SpanHead(TaskHead):
     ) -> Scored:
         """All spans of a batch; in training with targets perhaps not all of those without a label."""
         rows = torch.arange(len(mask), device=mask.device).unsqueeze(1).expand_as(mask)
-        # The tokens of padding are sentences of their own, all of them one. Shape: (num_tokens, max_width)
+        # All padding is given one sentence number of its own, then left out. Shape: (num_tokens, max_width)
         grid = span_grid(rows.where(mask, len(mask)).flatten(), self._max_span_width) & mask.reshape(-1, 1)
         if self.training and targets is not None and self._negative_share < 1:
             drawn = torch.rand(grid.shape, device=grid.device) < self._negative_share
             grid = grid & (drawn | self._has_label(targets).view_as(grid))
-        # The one wait for the device.
+        # The number of spans is known on the device alone: only here the head waits for it.
         spans = spans_of(grid)
         logits = self._logits(self._dropout(encoding), encoder_input, spans)
         return Scored(spans, spans.starts * self._max_span_width + spans.ends - spans.starts, logits)
@@ -304,7 +304,7 @@ class SpanHead(TaskHead):
         return attended(values, logits, spans, self._max_span_width)
 
     def _has_label(self, targets: torch.Tensor) -> torch.Tensor:
-        """Which of the targets are labels. Shape: (num_spans,)"""
+        """Which spans have a label as their target. Shape: (num_spans,)"""
         return targets.any(-1) if self._several_labels else targets < len(self.labels)
 
     def _loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -318,7 +318,10 @@ class SpanHead(TaskHead):
         return losses.sum()
 
     def _log_odds_of_any(self, logits: torch.Tensor) -> torch.Tensor:
-        """Of each span to have a label: of several, the likeliest one. (num_spans, num_labels) -> (num_spans,)"""
+        """The log-odds that each span has a label; with several labels a span, those of its likeliest label.
+
+        Shapes: (num_spans, num_labels) -> (num_spans,)
+        """
         return logits.amax(-1) if self._several_labels else logits.logsumexp(-1)
 
     def _found(self, logits: torch.Tensor) -> Found:

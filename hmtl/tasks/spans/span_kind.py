@@ -27,7 +27,6 @@ class Spans(Kind):
     order = 0
     drawing = "spans"
     column = "names"
-    left_out_by = ("conll2012",)
 
     def to_json(self, item: Span, row: TextRow, score: Optional[float]) -> JsonDict:
         start, end, label = item

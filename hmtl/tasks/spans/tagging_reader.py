@@ -1,6 +1,6 @@
 """Sentences with labelled spans: named entity recognition, entity mention detection, and their like."""
 
-from typing import Any, Dict, Iterable, List, Literal, get_args
+from typing import Any, Dict, Iterable, List, get_args
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Instance
@@ -8,9 +8,7 @@ from allennlp.data.fields import MetadataField
 
 from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
 from hmtl.data.fields import LabelledIndicesField
-from hmtl.document import Document, Span
-
-NestedSpans = Literal["outermost", "innermost"]
+from hmtl.document import Document, NestedSpans, Span, flatten_spans
 
 
 @DatasetReader.register("hmtl_tagging")
@@ -84,16 +82,3 @@ class TaggingReader(DocumentReader):
 def flat_spans_of(metadata: Dict[str, Any]) -> List[Span]:
     """The gold spans of a sentence that are targets: all, where its reader does not name them apart."""
     return metadata.get("flat_spans", metadata["spans"])
-
-
-def flatten_spans(spans: Iterable[Span], policy: NestedSpans = "innermost") -> List[Span]:
-    """The spans without overlaps, in order of their start; see `TaggingReader` for the policy."""
-    sign = -1 if policy == "outermost" else 1
-    taken: set = set()
-    kept = []
-    for span in sorted(distinct(spans), key=lambda span: (sign * (span.end - span.start), span.start)):
-        positions = range(span.start, span.end + 1)
-        if taken.isdisjoint(positions):
-            taken.update(positions)
-            kept.append(span)
-    return sorted(kept)

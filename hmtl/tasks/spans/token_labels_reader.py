@@ -8,8 +8,7 @@ from allennlp.data.fields import MetadataField
 
 from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
 from hmtl.data.fields import LabelledIndicesField
-from hmtl.document import Document, Span
-from hmtl.tasks.spans.tagging_reader import NestedSpans, flatten_spans
+from hmtl.document import Document, NestedSpans, Span, flatten_spans
 
 OUTSIDE = "O"
 Scheme = Literal["bio", "plain"]

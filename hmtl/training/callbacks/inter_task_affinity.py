@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 INTER_TASK_AFFINITY = "inter_task_affinity.csv"
 # The affinity of each pair of a source task and a target task.
 Affinities = Dict[Tuple[str, str], float]
-# The batches for measuring are those of epochs that no training comes to.
+# Batches for measuring are taken from epochs of such numbers, which training never reaches.
 _FIRST_EPOCH = 1_000_000
 
 

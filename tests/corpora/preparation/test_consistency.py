@@ -1,4 +1,4 @@
-from hmtl.corpora.preparation.consistency import consistent
+from hmtl.corpora.preparation.report import consistent
 from hmtl.corpora.validation import check_document
 from hmtl.document import Document, Relation, Span
 

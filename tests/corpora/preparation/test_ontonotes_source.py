@@ -10,7 +10,7 @@ from hmtl.commands.prepare import add_corpora, prepare_corpus
 from hmtl.corpora import JsonlCorpus, OntonotesCorpus
 from hmtl.corpora.ontonotes_release import ReleaseOptions, read_split_lists
 from hmtl.corpora.preparation.prepare import prepare
-from hmtl.corpora.preparation.sources.ontonotes import OntonotesSource
+from hmtl.corpora.preparation.sources.ontonotes_source import OntonotesSource
 from hmtl.errors import DataError, UserError
 from hmtl.tasks import CorefReader, TaggingReader
 

@@ -5,7 +5,7 @@ from allennlp.data import Instance
 from allennlp.data.fields import LabelField, ListField
 from allennlp.data.samplers import BucketBatchSampler
 
-from hmtl.data.data_loaders.buckets import sequential_batches, shuffled_batches, sorted_batches
+from hmtl.data.data_loaders.batching import sequential_batches, shuffled_batches, sorted_batches
 
 
 @pytest.mark.parametrize("size", [1, 3, 8, 40])

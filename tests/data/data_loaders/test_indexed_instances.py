@@ -19,11 +19,9 @@ from allennlp.data.token_indexers import (
 from allennlp.data.tokenizers import CharacterTokenizer, PretrainedTransformerTokenizer, Token
 
 from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.data.data_loaders.columns import ColumnBuilder
-from hmtl.data.data_loaders.indexed_instances import IndexedInstances, batch_of
+from hmtl.data.data_loaders.instance_columns import ColumnBuilder, IndexedInstances, batch_of
 from hmtl.data.fields import LabelledIndicesField, WordsField
-from hmtl.data.token_indexers import TransformerIndexer
-from hmtl.data.token_indexers.word_cutter import WordCutter
+from hmtl.data.token_indexers import TransformerIndexer, WordCutter
 from hmtl.document import Document, Relation, Span, write_jsonl
 from hmtl.tasks import CorefReader, RelationReader, TaggingReader
 

@@ -15,11 +15,11 @@ from allennlp.data.dataset_readers import MultiTaskDatasetReader
 from allennlp.data.token_indexers import SingleIdTokenIndexer, TokenCharactersIndexer
 
 from hmtl.cli import main
-from hmtl.common.cache_folder import cache_folder
+from hmtl.common.environment import cache_folder
 from hmtl.common.weights import load_weights
 from hmtl.corpora import Corpus
+from hmtl.corpora.corpus import JsonlCorpus
 from hmtl.corpora.gum import GumCorpus
-from hmtl.corpora.jsonl import JsonlCorpus
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.data.data_loaders.instance_cache import InstanceCache
 from hmtl.data.dataset_readers import DocumentReader
@@ -202,7 +202,7 @@ def test_another_process_finds_them(path: Path, folder: Path) -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path; import test_instance_cache as tests\n"
-        "from hmtl.corpora.jsonl import JsonlCorpus\n"
+        "from hmtl.corpora.corpus import JsonlCorpus\n"
         "del JsonlCorpus.parse\n"
         "tests.loader_of(Path(sys.argv[2]))"
     )

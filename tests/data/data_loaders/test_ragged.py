@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from hmtl.data.data_loaders.ragged import Ragged, downcast, ragged
+from hmtl.data.data_loaders.indexed_words import Ragged, downcast, ragged
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -11,7 +11,7 @@ from allennlp.data.dataset_readers import MultiTaskDatasetReader
 from allennlp.data.token_indexers import TokenCharactersIndexer
 
 from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.data.data_loaders.segments import sample_segment
+from hmtl.data.data_loaders.batching import sample_segment
 from hmtl.document import Document, write_jsonl
 from hmtl.tasks import CorefReader, TaggingReader
 

@@ -17,8 +17,7 @@ from allennlp.data.token_indexers import PretrainedTransformerMismatchedIndexer
 from pretrained import BYTE_LEVEL_TEXT, write_byte_level_tokenizer
 from transformers import AutoTokenizer, BertTokenizer
 
-from hmtl.data.token_indexers import TransformerIndexer
-from hmtl.data.token_indexers.word_cutter import WordCutter
+from hmtl.data.token_indexers import TransformerIndexer, WordCutter
 
 ODD_WORDS = ["Rain", "\xa0", "zzyzx-9", "naïve", "北京", "\u200b", "[SEP]", "don't", "a.b", "x" * 30, "\u3000", "🙂"]
 

@@ -7,11 +7,11 @@ from typing import Any, Dict, List, Optional
 import pytest
 import torch
 from allennlp.common import Params
-from allennlp.common.params import with_overrides
 from allennlp.data import Vocabulary
 from allennlp.models import Model
 from allennlp.models.heads import Head
 
+from hmtl.common.overrides import merged
 from hmtl.common.weights import load_weights, save_weights
 from hmtl.document import read_jsonl
 from hmtl.models import HMTL
@@ -47,7 +47,7 @@ def source(source_run: Path) -> HMTL:
 def model_like(run: Path, vocab: Vocabulary, **changes: Any) -> HMTL:
     """A new model of the run's configuration, with changes to its model by dotted keys."""
     config = json.loads((run / "config.json").read_text())["model"]
-    model = Model.from_params(Params(with_overrides(config, changes)), vocab=vocab)
+    model = Model.from_params(Params(merged(config, changes)), vocab=vocab)
     assert isinstance(model, HMTL)
     return model.eval()
 

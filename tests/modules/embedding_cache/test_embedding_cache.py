@@ -29,7 +29,7 @@ from hmtl.data.token_indexers import TransformerIndexer
 from hmtl.errors import UserError
 from hmtl.modules import ElmoEmbedder, TransformerEmbedder
 from hmtl.modules.embedding_cache import CacheSettings, clear, default_directory, entries
-from hmtl.modules.embedding_cache.directory import size_of
+from hmtl.modules.embedding_cache.folder import size_of
 
 SCRIPT = Path(__file__).with_name("cached_elmo.py")
 ROOT = Path(__file__).resolve().parents[3]

@@ -7,7 +7,7 @@ import numpy
 import pytest
 from hand_made_treebank import DOGS_HAVE_BITTEN_A_MAN, SHE_SANG_BUT_I_LEFT, SHE_SLEEPS, parsed, plain
 
-from hmtl.corpora.brackets import read_brackets
+from hmtl.corpora.constituents import read_brackets
 from hmtl.corpora.treebank import SPLITS
 from research.probing_data import altered
 from research.probing_data.altered import BigramShift, CoordinationInversion, OddManOut

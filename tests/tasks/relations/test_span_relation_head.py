@@ -115,7 +115,7 @@ def logits_of(head: SpanRelationHead, encoding: torch.Tensor, pair: Tuple[Bounds
     distance = later[0] - earlier[1] - 1
     bucket = 0 if distance < 0 else 1 + int(bucket_values(torch.tensor(distance), num_total_buckets=10))
     number = bucket + (11 if pair[0] < pair[1] else 0)
-    hidden = hidden + head._distance_projection(head._distance_embedding.weight[number])
+    hidden = hidden + head._distance_embedding.weight[number]
     return head._type_projection(hidden.relu())
 
 

@@ -13,7 +13,7 @@ from ace_files import FIXTURE, SPLITS
 from hmtl.cli import main
 from hmtl.corpora.ace import AceOptions
 from hmtl.corpora.preparation.source import Source
-from hmtl.corpora.preparation.sources.ace05 import Ace05Source
+from hmtl.corpora.preparation.sources.ace_source import Ace05Source
 from hmtl.document import read_jsonl
 from hmtl.errors import DataError, UserError
 

@@ -9,7 +9,7 @@ import pytest
 
 from hmtl.corpora import GumCorpus, JsonlCorpus
 from hmtl.corpora.preparation.prepare import prepare
-from hmtl.corpora.preparation.sources.gum import FREE_GENRES, NON_COMMERCIAL_GENRES, GumSource
+from hmtl.corpora.preparation.sources.gum_source import FREE_GENRES, NON_COMMERCIAL_GENRES, GumSource
 from hmtl.corpora.validation import validate_corpus
 from hmtl.errors import UserError
 

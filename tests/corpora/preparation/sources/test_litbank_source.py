@@ -8,7 +8,7 @@ import pytest
 from hmtl.corpora import JsonlCorpus
 from hmtl.corpora.preparation.prepare import prepare
 from hmtl.corpora.preparation.source import Unit
-from hmtl.corpora.preparation.sources.litbank import LitbankSource
+from hmtl.corpora.preparation.sources.litbank_source import LitbankSource
 from hmtl.corpora.validation import validate_corpus
 from hmtl.document import Span
 from hmtl.errors import DataError, UserError

@@ -7,7 +7,7 @@ import pytest
 
 from hmtl.corpora import JsonlCorpus
 from hmtl.corpora.preparation.prepare import NothingPrepared, prepare
-from hmtl.corpora.preparation.sources.redocred import RedocredSource
+from hmtl.corpora.preparation.sources.split_files import RedocredSource
 from hmtl.corpora.validation import validate_corpus
 from hmtl.errors import UserError
 

@@ -1,1 +1,0 @@
-from hmtl.data.token_indexers.transformer_indexer import TransformerIndexer
