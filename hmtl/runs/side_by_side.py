@@ -102,8 +102,8 @@ def _short(value: Any) -> str:
 def _task_rows(name: str, tasks: List[Optional[TaskSummary]]) -> List[List[str]]:
     """The rows of a task, which some runs do not have."""
     own = list(dict.fromkeys(title for task in tasks if task is not None for title in task.test_figures))
-    labels = ("validation", "baseline", "patience", "updates", "test F1", *_OTHER_FIGURES)
-    labels += tuple(f"test {title}" for title in own)
+    labels = ["validation", "baseline", "patience", "updates", "test F1", *_OTHER_FIGURES]
+    labels += [f"test {title}" for title in own]
     cells = [["-"] * len(labels) if task is None else _task_cells(task, own) for task in tasks]
     # Without a limit, or other figures, there is nothing to tell; nor of F1, where a task has others instead.
     optional = ("baseline", "patience", *_OTHER_FIGURES, *(["test F1"] if own else []))
