@@ -53,6 +53,7 @@ class BuildWithShipped(build_py):
 
 
 EXTRAS = {
+    "adapters": ["peft>=0.17,<1"],  # LoRA and the like in encoders
     "analysis": ["scikit-learn>=1.3"],  # hmtl probe, and research/task_relations
     "cache": ["lmdb>=1.4"],  # embeddings on disk
     "cluster": ["ray>=2.40,<3"],  # --executor ray of hmtl search and of research/

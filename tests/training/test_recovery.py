@@ -103,8 +103,9 @@ def test_a_finished_run_goes_on_as_if_it_had_been_given_more_epochs_from_the_sta
 
 def test_a_run_out_of_patience_goes_on_with_more_of_it(fixtures: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    # Without an improvement from the first epoch on: nothing is learned.
+    # Without an improvement from the first epoch on: nothing is learned. A score of 0 would spend no patience.
     still = ["trainer.optimizer.lr=0", "trainer.min_learning_rate=-1", "trainer.num_epochs=4"]
+    still.append("trainer.validation_metric=-loss")
     options = [option for override in [*still, "trainer.patience=1"] for option in ("-o", override)]
     main(["train", str(fixtures / "tiny.jsonnet"), "-s", str(run), *options])
     assert json.loads((run / "metrics.json").read_text())["epoch"] == 1

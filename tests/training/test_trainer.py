@@ -297,16 +297,18 @@ def test_an_epoch_draws_as_many_batches_as_all_tasks_have(fixtures, tmp_path):
 
 
 def test_training_ends_when_every_task_is_out_of_patience(fixtures, tmp_path):
-    # Without learning no score improves after the first validation.
+    # Without learning no score improves after the first validation; one of 0 would spend no patience.
     settings = {"optimizer": {"type": "sgd", "lr": 0.0}, "min_learning_rate": -1.0, "patience": 2, "num_epochs": 50}
-    train(fixtures, tmp_path / "run", trainer=settings)
+    train(fixtures, tmp_path / "run", trainer={**settings, "validation_metric": "-loss"})
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["epoch"] == 2
 
 
 def test_training_ends_when_every_learning_rate_is_below_the_minimum(fixtures, tmp_path):
     plateau = {"type": "reduce_on_plateau", "mode": "max", "factor": 0.01, "patience": 0}
+    # What so small a rate gains is less than an improvement.
+    plateau.update(threshold=1.0, threshold_mode="abs")
     settings = {"optimizer": {"type": "sgd", "lr": 1e-6}, "learning_rate_scheduler": plateau, "num_epochs": 50}
-    train(fixtures, tmp_path / "run", trainer=settings)
+    train(fixtures, tmp_path / "run", trainer={**settings, "validation_metric": "-loss"})
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["epoch"] == 1
 
 
@@ -320,7 +322,7 @@ def test_training_goes_on_while_one_task_has_patience(fixtures, tmp_path):
         "optimizer": only_ner_learns(0.03, of_others=0.0),
         # From epoch 4 on nothing learns.
         "learning_rate_scheduler": {"type": "step", "step_size": 4, "gamma": 0.0},
-        "validation_metric": {"ner": "-loss", "emd": "+f1", "relation": "+f1", "coref": "+f1"},
+        "validation_metric": "-loss",
         "sampler": "uniform",
         "min_learning_rate": -1.0,
         "patience": 2,
