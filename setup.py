@@ -53,6 +53,7 @@ class BuildWithShipped(build_py):
 
 
 EXTRAS = {
+    "adapters": ["peft>=0.17,<1"],  # LoRA and the like in encoders
     "analysis": ["scikit-learn>=1.3"],  # hmtl probe, and research/task_relations
     "cache": ["lmdb>=1.4"],  # embeddings on disk
     "cluster": ["ray>=2.40,<3"],  # --executor ray of hmtl search and of research/
@@ -124,7 +125,7 @@ setup(
         "rich>=13",
         "safetensors>=0.4.1",
         "scipy>=1.11.1",
-        "tensorboardX>=2.6",
+        "tensorboardX>=2.6.2.2",  # the one before wants protobuf 3
         "tqdm>=4.62",
     ],
     extras_require={

@@ -900,6 +900,21 @@ from hmtl.common.archives import (
         ),
     ),
     Repair(
+        "nn/initializers.py",
+        "the initializer `pretrained` reads weights as hmtl writes them, safetensors too",
+        (
+            (
+                "logger = logging.getLogger(__name__)\n",
+                "from hmtl.common.weights import load_weights\n\nlogger = logging.getLogger(__name__)\n",
+            ),
+            (
+                'torch.load(get_weights_path(extraction_path), map_location="cpu")',
+                "load_weights(get_weights_path(extraction_path))",
+            ),
+            ('torch.load(weights_file_path, map_location="cpu")', "load_weights(weights_file_path)"),
+        ),
+    ),
+    Repair(
         "nn/checkpoint/__init__.py",
         _LEFT_OUT,
         (

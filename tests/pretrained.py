@@ -28,7 +28,7 @@ def transformer(tmp_path_factory: pytest.TempPathFactory) -> str:
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=12,
-        max_position_embeddings=64,
+        max_position_embeddings=512,
     )
     BertModel(config).save_pretrained(folder)
     return str(folder)

@@ -60,7 +60,8 @@ local cached(cache) = if cache == false then {} else { cache: cache };
   },
 
   // Any encoder of the transformers library, by its name on the hub or its folder. Frozen, it runs without dropout and a
-  // trained scalar mix weighs its layers; trained, its last layer is used.
+  // trained scalar mix weighs its layers; trained, its last layer is used, or, by `layers='mix'`, that mix ('last' is the
+  // other choice). `adapters`, such as `lora()`, are trained in the place of its own weights.
   // A text of more than `max_length` word pieces is read in parts, of which each repeats the last `stride` pieces of the
   // one before. `cache_gib` is the memory in which a frozen one keeps the vectors of sentences that it has seen, where
   // `cache` does not keep them on disk; `gradient_checkpointing` makes the training of one need less memory and more
@@ -70,6 +71,8 @@ local cached(cache) = if cache == false then {} else { cache: cache };
   transformer(
     model_name,
     train=false,
+    layers=null,
+    adapters=null,
     max_length=512,
     stride=0,
     cache_gib=0.0,
@@ -93,6 +96,11 @@ local cached(cache) = if cache == false then {} else { cache: cache };
         model_name: model_name,
         max_length: max_length,
         train_parameters: train,
+        [if layers != null then 'last_layer_only']: {
+          last: true,
+          mix: false,
+        }[layers],
+        [if adapters != null then 'adapters']: adapters,
         cache_gib: cache_gib,
         gradient_checkpointing: gradient_checkpointing,
         compile: compile,
@@ -100,6 +108,15 @@ local cached(cache) = if cache == false then {} else { cache: cache };
         [if sub_module != null then 'sub_module']: sub_module,
       } + cached(cache),
     },
+  },
+
+  // LoRA (Hu et al. 2022), for `transformer` (extra `adapters`): matrices of rank `rank` beside those of all linear layers,
+  // or of those that `target_modules` names as peft does. With `tasks`, all of the experiment, each has its own, and reads
+  // the text by itself; without, they share one. `options` are others of peft's LoraConfig.
+  lora(rank=8, alpha=16, dropout=0.1, target_modules='all-linear', tasks=null, options={}): {
+    kind: 'LORA',
+    [if tasks != null then 'tasks']: tasks,
+    options: { r: rank, lora_alpha: alpha, lora_dropout: dropout, target_modules: target_modules } + options,
   },
 
   combine(parts): {

@@ -13,6 +13,10 @@ local choice(name, values) =
   data(content):: folder('HMTL_DATA', content),
   // A transformer's name or folder, or '' for none.
   transformer:: std.extVar('HMTL_TRANSFORMER'),
+  // The same where an experiment cannot do without.
+  encoder::
+    if $.transformer == '' then error "Set the environment variable HMTL_TRANSFORMER to an encoder's name or folder"
+    else $.transformer,
   glove(content):: folder('HMTL_GLOVE', content),
   elmo(content):: folder('HMTL_ELMO', content),
   archive(content):: folder('HMTL_ARCHIVE', content),

@@ -5,6 +5,8 @@
 // needs: where word vectors are learned, { tokens: 2 } teaches the model what an unknown word is like.
 // Tasks of sentences are validated and tested in batches of `validation_batch_size` sentences at least: without gradients
 // there is room for them, and the scores do not depend on it.
+// Where a task's data would make fewer than `min_batches` batches, these are made smaller in training, down to 4 instances,
+// so that a small corpus gives enough updates; null leaves batches as they are.
 // Where a head names a `reader`, as those of `heads` do, this is what the task's reader becomes, and its options are added.
 // `validation_metric` names the metric of some tasks that decides their patience and best weights, where it is not '+f1',
 // such as { relation: '+f1_last_tokens' }; those of tasks that the experiment lacks do not matter.
@@ -28,6 +30,7 @@
     seed=13370,
     trainer={},
     validation_batch_size=32,
+    min_batches=20,
   ):: {
     local paths(split) = { [task]: tasks[task][split] for task in std.objectFields(tasks) },
     // With whatever is added to the experiment.
@@ -63,6 +66,7 @@
       type: 'per_task',
       batch_size: { [task]: tasks[task].batch_size for task in std.objectFields(tasks) },
       [if padding_noise != {} then 'padding_noise']: padding_noise,
+      [if min_batches != null then 'min_batches']: min_batches,
       seed: seed,
     },
     validation_data_loader: {
@@ -93,6 +97,62 @@
       seed: seed,
     } + trainer,
   },
+
+  // An experiment whose encoder is fine-tuned: `embedding` has an `embedders.transformer` with `train=true` or `adapters`. One
+  // AdamW for all tasks has the rate `encoder_lr` for the encoder and `lr` for all else, and decays matrices alone;
+  // with a `layer_decay` below 1 lower layers learn more slowly. The rates rise during the share `warmup` of all updates and
+  // fall to 0 until the last one (`decay` 'linear', 'cosine' or 'constant'), so that no task stops earlier. A batch is
+  // `accumulate` times as large as it is computed at once. Adapters want an `encoder_lr` near 0.0005.
+  finetune(
+    tasks,
+    embedding,
+    levels,
+    encoder_lr=5e-5,
+    lr=0.001,
+    layer_decay=1.0,
+    weight_decay=0.01,
+    warmup=0.1,
+    decay='linear',
+    accumulate=1,
+    precision='fp32',
+    num_epochs=10,
+    sampler='proportional',
+    validation_metric={},
+    min_count={},
+    initializer={ regexes: [] },
+    seed=13370,
+    trainer={},
+    validation_batch_size=32,
+    min_batches=20,
+  ):: $.new(
+    tasks,
+    embedding,
+    levels,
+    sampler=sampler,
+    optimizer={
+      type: 'finetuning_adamw',
+      lr: lr,
+      encoder_lr: encoder_lr,
+      layer_decay: layer_decay,
+      weight_decay: weight_decay,
+    },
+    shared_optimizer=true,
+    scheduler={ type: 'warmup_and_decay', warmup: warmup, shape: decay },
+    num_epochs=num_epochs,
+    patience=null,
+    validation_metric=validation_metric,
+    min_count=min_count,
+    initializer=initializer,
+    seed=seed,
+    trainer={
+      precision: precision,
+      gradient_accumulation_steps: accumulate,
+      grad_norm: 1.0,
+      grad_clipping: null,
+    } + trainer,
+    validation_batch_size=validation_batch_size,
+    min_batches=min_batches,
+  ),
 
   // Added to an experiment: its model starts with the weights of a trained one, wherever these mean the same, and keeps
   // its words. `freeze` names what is not trained: 'embedding', levels, or 'ner.encoder' and the like.

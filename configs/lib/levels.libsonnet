@@ -27,7 +27,8 @@ local hierarchy(levels, gold_mentions) = {
     input_dropout: dropout,
   },
 
-  relation(reads, dropout=0.2, threshold=0.5, prior_probability=null): {
+  // By `prior_probability` 'data' relations start as probable as they are in the training data, or by a number with that.
+  relation(reads, dropout=0.2, threshold=0.5, prior_probability='data'): {
     encoder: lstm(3, 64, dropout),
     head: {
       type: 'hmtl_relation',
@@ -46,9 +47,10 @@ local hierarchy(levels, gold_mentions) = {
     input_dropout: lexical_dropout,
   },
 
-  // NER -> EMD -> RE and CR side by side, with the dropout of 2018: RE has none but that between the LSTM's layers.
+  // NER -> EMD -> RE and CR side by side, with the dropout of 2018: RE has none but that between the LSTM's layers,
+  // and no prior.
   paper(gold_mentions=false): hierarchy($, gold_mentions) {
-    relation+: { head+: { dropout: 0.0 }, input_dropout: 0.0 },
+    relation+: { head+: { dropout: 0.0, prior_probability: null }, input_dropout: 0.0 },
     coref+: { head+: { dropout: 0.3 } },
   },
 
@@ -97,6 +99,17 @@ local hierarchy(levels, gold_mentions) = {
       ),
       coref: $.shallow(gold_mentions).coref,
     },
+
+  // The same levels with heads straight on the shared embedding, for an encoder that is fine-tuned. No level reads another's
+  // vectors then; heads of relations get the spans of the same levels as before.
+  direct(levels, dropout=0.1)::
+    local straight(level) = level {
+      encoder: { type: 'pass_through' },
+      input_dropout: dropout,
+      reads: [],
+      [if level.reads != [] then 'reads_labels']: level.reads,
+    };
+    std.mapWithKey(function(task, level) straight(level), levels),
 
   // Some of these levels, stacked in another order: `reads` maps each wanted task to the tasks that its level reads.
   stacked(levels, reads):: { [task]: levels[task] { reads: reads[task] } for task in std.objectFields(reads) },

@@ -14,6 +14,7 @@ EXTRAS = {
     "lmdb": "cache",
     "matplotlib": "plots",
     "optuna": "search",
+    "peft": "adapters",
     "prometheus_client": "serve",
     "pydantic": "serve",
     "ray": "cluster",

@@ -73,7 +73,7 @@ def save_weights(path: PathLike, weights: Weights) -> None:
         try:
             save_file(kept, partial, {"format": "pt", **metadata})
         except SafetensorError as error:
-            number = re.search(r"os error (\d+)", str(error))
+            number = re.search(r"(?:os error|Os { code:) (\d+)", str(error))  # the latter of safetensors 0.4
             if number is None:
                 raise
             raise OSError(int(number[1]), os.strerror(int(number[1])), str(partial)) from None

@@ -5,7 +5,6 @@ import platform
 import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple, Union, cast
 
@@ -32,6 +31,7 @@ from hmtl.runs.summaries import validation_metric
 from hmtl.tasks.baselines import Baseline
 from hmtl.tasks.kind import Kind
 from hmtl.tasks.task_head import TaskHead
+from hmtl.training.baselines import gold_documents
 from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.findable_gold import FindableGold, findable_gold
 from hmtl.version import VERSION
@@ -369,18 +369,6 @@ def counted_by(metric: LabelledF1, head: TaskHead) -> Iterator[None]:
         yield
     finally:
         hook.remove()
-
-
-def gold_documents(reader: DocumentReader, path: str, only_targets: bool = False) -> Iterator[Document]:
-    """What a model is to predict on the reader's instances at `path`, one document an instance.
-
-    The reader's options are honoured: a tagger's documents are sentences with all spans of one layer (with
-    `only_targets`, those that are left in training, where none may overlap), those of relations are the sentences that
-    it keeps, those of coreference have merged clusters; see `DocumentReader.gold_documents`.
-    """
-    documents = reader.corpus.documents(path)
-    parts = (part for document in documents for part in reader.gold_documents(document, only_targets))
-    return islice(parts, reader.max_instances)
 
 
 def _baselines(run: Run, evaluation: Evaluation) -> Dict[str, Baseline]:

@@ -1,6 +1,6 @@
 """The vectors of a batch, level by level, as rows of sentences or of documents."""
 
-from typing import Any, Dict, List, NamedTuple, Protocol
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Tuple
 
 import torch
 
@@ -113,21 +113,28 @@ class GroupedEncodings:
 
     # Parameters
 
-    embedding : `Groups`
-        The shared embedding of the sentences. Shape (each): (num_sentences, sentence_length, embedding_dim)
+    embed : `Callable[[Optional[str]], Groups]`
+        Computes the shared embedding of the sentences, with the adapters of a task where one is named.
+        Shape (each): (num_sentences, sentence_length, embedding_dim)
     layout : `Layout`
     """
 
-    def __init__(self, embedding: Groups, layout: Layout) -> None:
+    def __init__(self, embed: Callable[[Optional[str]], Groups], layout: Layout) -> None:
         self.layout = layout
         self.levels: Dict[str, GroupedEncoding] = {}
-        self._embedding: Dict[Scope, Groups] = {"sentence": embedding}
+        self._embed = embed
+        self._embedding: Dict[Tuple[Optional[str], Scope], Groups] = {}
 
-    def embedding(self, scope: Scope) -> Groups:
-        """The shared embedding. Shape (each): (num_rows, length, embedding_dim)"""
-        if scope not in self._embedding:
-            self._embedding[scope] = self.layout.convert(self._embedding["sentence"], "sentence", scope)
-        return self._embedding[scope]
+    def embedding(self, scope: Scope, task: Optional[str] = None) -> Groups:
+        """The shared embedding, computed once for each task that is named. Shape (each): (num_rows, length,
+        embedding_dim)"""
+        if (task, scope) not in self._embedding:
+            if scope == "sentence":
+                found = self._embed(task)
+            else:
+                found = self.layout.convert(self.embedding("sentence", task), "sentence", scope)
+            self._embedding[task, scope] = found
+        return self._embedding[task, scope]
 
     def output(self, level: str, scope: Scope) -> Groups:
         """A level's output. Shape (each): (num_rows, length, encoding_dim)"""

@@ -1,6 +1,7 @@
 """The hierarchy of levels; nothing here knows about any one task."""
 
 import os
+from functools import partial
 from typing import Any, Collection, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union, cast
 
 import torch
@@ -43,6 +44,8 @@ class Level(FromParams):
         A level without an encoder of its own takes the task's output of the model's shared encoder.
     reads : `List[str]`, optional (default = `[]`)
         The levels whose outputs this one reads, the paper's short-cut connections.
+    reads_labels : `List[str]`, optional (default = `[]`)
+        More levels, of which the head alone reads: the spans that they predict, not their outputs.
     input_dropout : `float`, optional (default = `0.0`)
         Dropout on what the encoder reads; the lexical dropout of coreference.
     """
@@ -53,10 +56,12 @@ class Level(FromParams):
         encoder: Lazy[Seq2SeqEncoder] = None,
         reads: List[str] = None,
         input_dropout: float = 0.0,
+        reads_labels: List[str] = None,
     ) -> None:
         self.encoder = encoder
         self.head = head
         self.reads = reads or []
+        self.reads_labels = reads_labels or []
         self.input_dropout = input_dropout
 
 
@@ -81,7 +86,8 @@ class HMTL(Model):
 
     ConfigurationError
         Where a level reads an unknown level, or levels read one another in a circle; where a level has no encoder, but
-        options of one; where there is a shared encoder and no level that needs it, or the reverse.
+        options of one; where there is a shared encoder and no level that needs it, or the reverse; where the embedding
+        has adapters one a task and these are not the model's tasks, or there is a shared encoder, which has no task.
     """
 
     default_predictor = "hmtl"
@@ -98,7 +104,9 @@ class HMTL(Model):
         super().__init__(vocab, regularizer)
         self.text_field_embedder = text_field_embedder
         self.reads = {name: sorted(level.reads) for name, level in levels.items()}
-        self.tasks = bottom_up(self.reads)
+        # With those of which the head alone reads.
+        self._below = {name: sorted({*level.reads, *level.reads_labels}) for name, level in levels.items()}
+        self.tasks = bottom_up(self._below)
         self.encoders = torch.nn.ModuleDict()
         self.heads = torch.nn.ModuleDict()
         self.input_dropouts = torch.nn.ModuleDict()
@@ -106,6 +114,10 @@ class HMTL(Model):
         # A model from an archive has the reader that it was trained with, which knows how words are indexed.
         self.reader: Optional[DatasetReader] = None
         embedding_dim = text_field_embedder.get_output_dim()
+        # Parts of the embedding with adapters one a task.
+        parts = text_field_embedder.modules()
+        self._adapted: List[Any] = [part for part in parts if getattr(getattr(part, "adapters", None), "tasks", None)]
+        _check_adapters(self._adapted, self.tasks, has_shared_encoder=shared_encoder is not None)
         sharing = _tasks_that_share(levels, self.tasks, has_shared_encoder=shared_encoder is not None)
         self.shared_encoder: Optional[SharedEncoder] = None
         if shared_encoder is not None:
@@ -130,7 +142,7 @@ class HMTL(Model):
         heads = {task: self.head(task) for task in self.tasks}
         # For each task whose head reads spans, the tasks that predict these spans; see `TaskHead`.
         self.span_tasks = {
-            task: span_tasks_for(task, self.reads, heads) if head.reads_spans else [] for task, head in heads.items()
+            task: span_tasks_for(task, self._below, heads) if head.reads_spans else [] for task, head in heads.items()
         }
         for task, head in heads.items():
             if head.trains_on_spans:
@@ -380,10 +392,15 @@ class HMTL(Model):
         shared: Set[str] = set()
         if self.shared_encoder is not None and sharing:
             shared = {f"shared_encoder.{name}" for name, _ in self.shared_encoder.parameters_of(sharing)}
+        others = {
+            id(parameter)
+            for part in self._adapted
+            for parameter in part.adapters.parameters_of_others(part.transformer_model, reached)
+        }
         return [
             (name, parameter)
             for name, parameter in self.named_parameters()
-            if parameter.requires_grad and (name.startswith(prefixes) or name in shared)
+            if parameter.requires_grad and id(parameter) not in others and (name.startswith(prefixes) or name in shared)
         ]
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
@@ -413,8 +430,11 @@ class HMTL(Model):
 
     def _span_layers_below(self, task: str) -> Dict[str, List[str]]:
         """The levels that a task reads, directly or not, whose heads predict spans, the nearest first: their labels."""
-        below = [lower for lower in self._levels_below(task) if lower != task]
-        heads = {lower: self.head(lower) for lower in reversed(below)}
+        below: Set[str] = set()
+        for name in reversed(self.tasks):
+            if name == task or name in below:
+                below.update(self._below[name])
+        heads = {lower: self.head(lower) for lower in reversed(self.tasks) if lower in below}
         return {
             lower: list(head.labels or [])
             for lower, head in heads.items()
@@ -437,13 +457,19 @@ class HMTL(Model):
 
     def _encode(self, text: List[TextFieldTensors], layout: Layout, levels: Iterable[str]) -> GroupedEncodings:
         """Computes the named levels and those below them; `text` has an entry for each group of sentences."""
-        encodings = GroupedEncodings([self.text_field_embedder(group) for group in text], layout)
+        encodings = GroupedEncodings(partial(self._embed, text), layout)
         needed = {name for task in levels for name in self._levels_below(task)}
         self._encode_sharing(self._sharing(needed), encodings)
         for task in self.tasks:
             if task in needed and task in self.encoders:
                 self._encode_level(task, encodings)
         return encodings
+
+    def _embed(self, text: List[TextFieldTensors], task: Optional[str]) -> List[torch.Tensor]:
+        """The shared embedding of each group of sentences, with the adapters of a task."""
+        for part in self._adapted:
+            part.adapters.use(task)
+        return [self.text_field_embedder(group) for group in text]
 
     def _encode_sharing(self, tasks: List[str], encodings: GroupedEncodings) -> None:
         if self.shared_encoder is None or not tasks:
@@ -462,7 +488,8 @@ class HMTL(Model):
 
     def _encode_level(self, task: str, encodings: GroupedEncodings) -> None:
         scope = self.head(task).scope
-        parts = [encodings.embedding(scope), *(encodings.output(lower, scope) for lower in self.reads[task])]
+        embedding = encodings.embedding(scope, task if self._adapted else None)
+        parts = [embedding, *(encodings.output(lower, scope) for lower in self.reads[task])]
         # Shape (each): (num_rows, length, input_dim)
         inputs = [self.input_dropouts[task](torch.cat(group, dim=-1)) for group in zip(*parts)]
         masks = encodings.layout.masks(scope)
@@ -525,6 +552,21 @@ def _tasks_that_share(levels: Dict[str, Level], tasks: List[str], has_shared_enc
             "every level has an encoder, so that none uses the shared_encoder; remove it, or those that it replaces"
         )
     return sharing
+
+
+def _check_adapters(adapted: List[Any], tasks: List[str], has_shared_encoder: bool) -> None:
+    """Checks that each task has its adapters, and no other name has some."""
+    for part in adapted:
+        if set(part.adapters.tasks) != set(tasks):
+            raise ConfigurationError(
+                f"the embedding has adapters for {', '.join(sorted(part.adapters.tasks))}, and the levels are "
+                f"{', '.join(sorted(tasks))}; name these in adapters.tasks, or remove it for one adapter for all"
+            )
+    if adapted and has_shared_encoder:
+        raise ConfigurationError(
+            "the shared_encoder reads for several tasks at once, and the embedding has adapters one a task; remove "
+            "adapters.tasks for one adapter for all"
+        )
 
 
 def load_hmtl_archive(

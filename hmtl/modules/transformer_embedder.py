@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from hmtl.common.weights import load_weights as read_weights
 from hmtl.data.token_indexers import WordCutter, word_cutter
+from hmtl.modules.adapters import Adapters, AdapterSettings
 from hmtl.modules.embedding_cache import CacheSettings, cache_of, mixed_layers
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,10 @@ class TransformerEmbedder(TokenEmbedder):
         A name of the hub or a local folder.
     train_parameters : `bool`, optional (default = `False`)
         Whether the transformer is fine-tuned.
-    last_layer_only : `bool`, optional (default = `train_parameters`)
+    adapters : `Optional[AdapterSettings]`, optional (default = `None`)
+        Trains adapters in the place of the transformer's own weights: one for all tasks, or one for each, with which
+        the text is read once for every level that is computed.
+    last_layer_only : `bool`, optional (default = whether the transformer or adapters are trained)
         Whether to use the last layer, or a scalar mix of all layers whose weights are trained.
     cache_gib : `float`, optional (default = `0.0`)
         The memory, in GiB, for the vectors of sentences seen before in training; of a frozen encoder only.
@@ -72,9 +76,10 @@ class TransformerEmbedder(TokenEmbedder):
     # Raises
 
     ConfigurationError
-        For `cache` and `cache_gib` together; for `gradient_checkpointing` of a frozen encoder, which keeps nothing, or
-        of one that transformers cannot do this with; for a `sub_module` that the model lacks, and an unknown
-        `sub_token_mode`.
+        For `adapters` beside `train_parameters`, or one for each task beside `gradient_checkpointing`, whose backward
+        pass would read with the wrong one; for `cache` and `cache_gib` together; for `gradient_checkpointing` of a
+        frozen encoder, which keeps nothing, or of one that transformers cannot do this with; for a `sub_module` that
+        the model lacks, and an unknown `sub_token_mode`.
     """
 
     # Some releases of transformers keep this buffer among the weights, others do not.
@@ -84,6 +89,7 @@ class TransformerEmbedder(TokenEmbedder):
         self,
         model_name: str,
         train_parameters: bool = False,
+        adapters: Optional[AdapterSettings] = None,
         last_layer_only: Optional[bool] = None,
         cache_gib: float = 0.0,
         cache: Union[bool, CacheSettings] = False,
@@ -104,6 +110,16 @@ class TransformerEmbedder(TokenEmbedder):
             raise ConfigurationError(
                 f"hmtl_transformer: sub_token_mode is {sub_token_mode!r}; expected one of {', '.join(SUB_TOKEN_MODES)}"
             )
+        if adapters is not None and train_parameters:
+            raise ConfigurationError(
+                "hmtl_transformer: adapters are trained in the place of the transformer's weights; remove them, or set "
+                "train_parameters to false"
+            )
+        if adapters is not None and adapters.tasks and gradient_checkpointing:
+            raise ConfigurationError(
+                "hmtl_transformer: gradient_checkpointing reads the text again when other adapters are in use; remove "
+                "it, or adapters.tasks"
+            )
         options = dict(transformer_kwargs or {})
         if attn_implementation is not None:
             options["attn_implementation"] = attn_implementation
@@ -114,10 +130,11 @@ class TransformerEmbedder(TokenEmbedder):
         self.config = transformer.config
         self.transformer_model = _part(transformer, sub_module, model_name)
         _fit_vocabulary(self.transformer_model, cutter.num_pieces)
-        self._is_frozen = not train_parameters
+        self.adapters = None if adapters is None else Adapters(self.transformer_model, adapters)
+        self._is_frozen = not train_parameters and adapters is None
         if self._is_frozen:
             self.transformer_model.requires_grad_(False).eval()
-        last_layer_only = train_parameters if last_layer_only is None else last_layer_only
+        last_layer_only = not self._is_frozen if last_layer_only is None else last_layer_only
         # The mean over word pieces and the mix of layers are both linear: the mix, which learns, comes last.
         self._scalar_mix = None if last_layer_only else ScalarMix(self.config.num_hidden_layers)
         self.num_layers = 1 if last_layer_only else self.config.num_hidden_layers

@@ -33,10 +33,13 @@ def side_by_side(runs: List[RunSummary], width: int = 120, all_options: bool = F
     rows = _run_rows(runs) + _option_rows(shown)
     rows += [row for task in tasks for row in _task_rows(task, [run.tasks.get(task) for run in runs])]
     left_out = len(differences) - len(shown)
+    problems = [f"{name}: {line}" for name, run in zip(_names(runs), runs) for line in run.problems()]
     notes = [f"{left_out} more {'option differs' if left_out == 1 else 'options differ'}: see --all"] * bool(left_out)
     if tasks:
         notes += [
             "validation: the best score x 100 (F1 unless named) and its epoch, counted from 0",
+            *["baseline: that of the validation data, fitted to the training data (x 100)"]
+            * any(task.baseline is not None for run in runs for task in run.tasks.values()),
             "updates: in all epochs that are done, and their share in those of all tasks",
             "test F1 (x 100): of the weights that were best for the task, from evaluation.json",
         ]
@@ -46,7 +49,7 @@ def side_by_side(runs: List[RunSummary], width: int = 120, all_options: bool = F
                 "the type; typed: test F1, and the types of both arguments, too"
             )
     tables = aligned_within(width, [["", *_names(runs)], *rows])
-    return "\n\n".join([*tables, *["\n".join(notes)] * bool(notes)])
+    return "\n\n".join([*tables, *["\n".join(notes)] * bool(notes), *["\n".join(problems)] * bool(problems)])
 
 
 def differing_options(configurations: List[Dict[str, Any]]) -> List[Tuple[str, List[Any]]]:
@@ -99,10 +102,11 @@ def _short(value: Any) -> str:
 def _task_rows(name: str, tasks: List[Optional[TaskSummary]]) -> List[List[str]]:
     """The rows of a task, which some runs do not have."""
     own = list(dict.fromkeys(title for task in tasks if task is not None for title in task.test_figures))
-    labels = ("validation", "patience", "updates", "test F1", *_OTHER_FIGURES, *(f"test {title}" for title in own))
+    labels = ["validation", "baseline", "patience", "updates", "test F1", *_OTHER_FIGURES]
+    labels += [f"test {title}" for title in own]
     cells = [["-"] * len(labels) if task is None else _task_cells(task, own) for task in tasks]
     # Without a limit, or other figures, there is nothing to tell; nor of F1, where a task has others instead.
-    optional = ("patience", *_OTHER_FIGURES, *(["test F1"] if own else []))
+    optional = ("baseline", "patience", *_OTHER_FIGURES, *(["test F1"] if own else []))
     return [
         [f"{name} {label}", *row]
         for label, row in zip(labels, zip(*cells))
@@ -120,7 +124,8 @@ def _task_cells(task: TaskSummary, own: List[str]) -> List[str]:
     figures = [task.test_f1, task.test_f1_last_tokens, task.test_f1_typed, *map(task.test_figures.get, own)]
     test = ["-" if value is None else f"{100 * value:.2f}" for value in figures]
     patience = "-" if task.patience_left is None else f"{task.patience_left} left"
-    return [best, patience, f"{task.updates} ({task.share:.0%})", *test]
+    baseline = "-" if task.baseline is None else f"{100 * task.baseline:.2f}{' not passed' if task.problem else ''}"
+    return [best, baseline, patience, f"{task.updates} ({task.share:.0%})", *test]
 
 
 def _names(runs: List[RunSummary]) -> List[str]:

@@ -17,6 +17,13 @@ Metrics = Dict[str, Any]
 
 RUNNING, FINISHED, STOPPED = "running", "finished", "stopped"
 
+# For a task that has learned nothing, or less than counting strings would.
+WHAT_TO_TRY = (
+    "more epochs (trainer.num_epochs), smaller batches (data_loader.batch_size), a larger learning rate "
+    "(trainer.optimizer.lr, 0.003 where words are learned from a small corpus), or a pretrained encoder; see 'A task "
+    "stays at 0' in docs/troubleshooting.md"
+)
+
 # A run that trains, validates or reads data writes its progress to its log every ten seconds.
 SECONDS_UNTIL_STOPPED = 120
 
@@ -40,6 +47,8 @@ class TaskSummary:
         How many more validations without improvement are borne; `None` where there is no limit.
     test_figures : `Dict[str, float]`
         Of a kind of prediction with other figures, these by their titles, measured like `test_f1`.
+    baseline : `Optional[float]`
+        What the task's baseline scores in validation; `None` without one, and before the run is finished.
     """
 
     metric: str
@@ -52,6 +61,19 @@ class TaskSummary:
     test_f1_typed: Optional[float] = None
     patience_left: Optional[int] = None
     test_figures: Dict[str, float] = field(default_factory=dict)
+    baseline: Optional[float] = None
+
+    @property
+    def problem(self) -> Optional[str]:
+        """What is wrong where the task has not learned, in words that follow its name."""
+        if self.best_score == 0:
+            return f"never had a validation {self.metric} above 0"
+        if self.best_score is None or self.baseline is None or self.best_score > self.baseline or self.best_score == 1:
+            return None
+        return (
+            f"never rose above its baseline: validation {self.metric} {100 * self.best_score:.2f}, "
+            f"baseline {100 * self.baseline:.2f}"
+        )
 
 
 @dataclass
@@ -91,12 +113,19 @@ class RunSummary:
     options: Dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> Dict[str, Any]:
-        """All of it as JSON values; `test_figures` of the tasks that have some alone."""
+        """All of it as JSON values; `test_figures` and `baseline` of the tasks that have some alone."""
         record = asdict(self)
         for task in record["tasks"].values():
             if not task["test_figures"]:
                 del task["test_figures"]
+            if task["baseline"] is None:
+                del task["baseline"]
         return record
+
+    def problems(self) -> List[str]:
+        """A line for each task that has not learned, and one that says what to try; none where all have."""
+        found = [f"{name} {task.problem}" for name, task in self.tasks.items() if task.problem is not None]
+        return [*found, f"try {WHAT_TO_TRY}"] if found else []
 
 
 def find_runs(directories: Iterable[Path]) -> List[Path]:
@@ -176,6 +205,8 @@ def _task_summaries(directory: Path, epochs: List[Metrics]) -> Dict[str, TaskSum
     tasks = trained_tasks(epochs)
     updates = {task: sum(metrics.get(f"training_{task}_updates", 0) for metrics in epochs) for task in tasks}
     figures, patience = _test_figures(directory), _trainer_options(directory).get("patience")
+    path = RunDirectory(directory).metrics
+    whole_run = _read_json(path) if path.exists() else {}
     summaries = {}
     for task in tasks:
         metric, newest = validation_metric(directory, task), epochs[-1]
@@ -185,14 +216,17 @@ def _task_summaries(directory: Path, epochs: List[Metrics]) -> Dict[str, TaskSum
             best_epoch=newest.get(f"best_epoch_{task}"),
             updates=updates[task],
             share=updates[task] / max(1, sum(updates.values())),
-            patience_left=_patience_left(patience, newest, task),
+            patience_left=_patience_left(patience, newest, task, metric),
+            baseline=whole_run.get(f"baseline_validation_{task}_{metric}"),
             **figures.get(task, {}),
         )
     return summaries
 
 
-def _patience_left(patience: Optional[int], newest: Metrics, task: str) -> Optional[int]:
+def _patience_left(patience: Optional[int], newest: Metrics, task: str, metric: str) -> Optional[int]:
     if patience is None or f"best_epoch_{task}" not in newest:  # as without validation
+        return patience
+    if newest.get(f"best_validation_{task}_{metric}") == 0:  # spent from the first score above 0 on
         return patience
     best_epoch = newest[f"best_epoch_{task}"]
     return max(0, patience - newest["epoch"] + (-1 if best_epoch is None else best_epoch))

@@ -58,6 +58,9 @@ class TaskHead(Head):
     `labels` names what the weights stand for, in their order, and `reordered` gives them another. It is empty for a
     head without labels, and `None` where the head does not say: fine-tuning then does not take its weights.
 
+    One that `starts_from_data` gets the metadata of all training instances by `start_from_data`, before the first
+    update, and may set weights by them. Of a head that has the weights of a trained one it is `False`.
+
     A registered subclass takes the keyword arguments `vocab`, `encoding_dim`, `encoder_input_dim` and `task_name`,
     which `HMTL` supplies, beside those of its configuration.
 
@@ -75,6 +78,7 @@ class TaskHead(Head):
     span_labels: Optional[Set[str]] = None
     trains_on_spans: bool = False
     span_levels: Optional[Sequence[str]] = None
+    starts_from_data: bool = False
     read_labels: Sequence[str] = ()
 
     def __init__(self, vocab: Vocabulary, regularizer: Optional[RegularizerApplicator] = None) -> None:
@@ -128,6 +132,10 @@ class TaskHead(Head):
 
     def _candidates(self, encoding: torch.Tensor, encoder_input: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         raise ConfigurationError(f"a {type(self).__name__} cannot give its spans to the training of other levels")
+
+    def start_from_data(self, rows: Sequence[Dict[str, Any]]) -> None:
+        """Sets weights by the metadata of all training instances."""
+        raise NotImplementedError
 
     def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
         """Of the gold items in one row's metadata, how many this head could find at all, and how many there are.

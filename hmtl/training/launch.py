@@ -32,6 +32,7 @@ from hmtl.common.packages import include_packages_of_run, packages_of_run
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.runs.claiming import RunLock, claimed, set_aside
 from hmtl.runs.run_directory import RunDirectory
+from hmtl.runs.summaries import summarize
 from hmtl.training.check import check_configuration
 from hmtl.training.recovery import check_recoverable, read_back_vocabulary
 from hmtl.training.supervisor import LostWorker, how_to_go_on, run_workers
@@ -136,6 +137,8 @@ def train_model(
         if not dry_run and node_rank == 0 and (spec is None or spec.rank == 0):
             with atomic_path(RunDirectory(serialization_dir).archive) as archive:
                 archive_model(serialization_dir, archive_path=archive, include_in_archive=archived)
+            for line in summarize(RunDirectory(serialization_dir).path).problems():
+                print(f"hmtl: warning: {line}", file=sys.stderr)
     return None if dry_run or return_model is False else model
 
 

@@ -12,7 +12,8 @@ from hmtl.training.learning_rate_schedulers import ReduceUnlessScoreFalls
 
 
 class ScoreTracker(MetricTracker):
-    """AllenNLP's tracker, for which a score that is not a number is no improvement."""
+    """AllenNLP's tracker, for which a score that is not a number is no improvement, and which spends no patience while
+    the score has never left 0: a task that has found nothing yet has not stopped to improve."""
 
     def add_metrics(self, metrics: Dict[str, float]) -> None:
         if math.isnan(self.combined_score(metrics)):
@@ -21,6 +22,8 @@ class ScoreTracker(MetricTracker):
             self._epoch_number += 1
         else:
             super().add_metrics(metrics)
+            if self._best_so_far == 0:
+                self._epochs_with_no_improvement = 0
 
     @property
     def best_score(self) -> Optional[float]:
@@ -151,7 +154,13 @@ class OptimizerState:
             self.scaler.update()
 
     def end_epoch(self, score: Optional[float]) -> None:
-        if self.scheduler is not None:
+        """Tells the schedule the score, but for one that waits for it to rise where it has never left 0: like patience,
+        a rate is not spent before there is anything to improve."""
+        if self.scheduler is None:
+            return
+        plateau = getattr(self.scheduler, "lr_scheduler", None)
+        waits = isinstance(plateau, torch.optim.lr_scheduler.ReduceLROnPlateau) and plateau.mode == "max"
+        if plateau is None or not waits or score != 0 or plateau.best > 0:
             self.scheduler.step(score)
 
     def state_dict(self) -> Dict[str, Any]:

@@ -38,6 +38,7 @@ from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.errors import UserError
 from hmtl.models.hmtl import HMTL
 from hmtl.runs.run_directory import BEST_OVERALL, RunDirectory, best_weights_name
+from hmtl.training.baselines import validation_baselines
 from hmtl.training.callbacks import LearningCurves
 from hmtl.training.callbacks.embedding_cache import FillEmbeddingCaches
 from hmtl.training.checkpointer import VerifiedCheckpointer
@@ -163,8 +164,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
             seed=seed,
             tasks_per_update=tasks_per_update,
         )
-        names = {task: metric.lstrip("+-") for task, metric in validation_metric.items()}
-        self._progress = TrainingProgress(self.tasks, names, num_epochs, enabled=self.is_primary)
+        self._metric_names = {task: metric.lstrip("+-") for task, metric in validation_metric.items()}
+        self._progress = TrainingProgress(self.tasks, self._metric_names, num_epochs, enabled=self.is_primary)
         self._stop_signals = StopSignals()
 
     @classmethod
@@ -221,13 +222,16 @@ class MultiTaskTrainer(GradientDescentTrainer):
         successive_regularization : `SuccessiveRegularization`, optional
             Holds shared parameters near those of the previous task or epoch.
         learning_rate_scheduler : `Lazy[LearningRateScheduler]`, optional
-            Built once an optimizer. It steps after each validation, with its task's score (higher is better).
+            Built once an optimizer. It steps before each update with the number of the optimizer's updates, and after
+            each validation with its task's score (higher is better); `reduce_on_plateau` not while that has never left
+            0.
         min_learning_rate : `float`, optional (default = `1e-7`)
             Training stops when every learning rate is below it.
         validation_metric : `Union[str, Dict[str, str]]`, optional (default = `"+f1"`)
             A sign, `+` where higher is better, and the name of a metric of the head; one for all tasks or one each.
         patience : `int`, optional
-            Validations without improvement after which a task wants to stop.
+            Validations without improvement after which a task wants to stop. None is counted while the score has never
+            left 0.
         patience_rule : `str`, optional (default = `"no_improvement"`)
             `"lowest_score"` instead gives a task up, for good, once its score is the lowest of the last `patience + 1`
             of at least `patience + 2`, as in 2018.
@@ -268,6 +272,9 @@ class MultiTaskTrainer(GradientDescentTrainer):
         if cuda_device is None:
             cuda_device = 0 if torch.cuda.is_available() else -1
         device = int_to_device(cuda_device)
+        for task in model.tasks:
+            if model.head(task).starts_from_data:
+                model.head(task).start_from_data(data_loader.metadata_of(task))
         model = model.to(device)
         broadcast([*model.parameters(), *model.buffers()])
         updater = Updater(
@@ -366,6 +373,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
             destroy_process_group()
             self._load_best_weights()
             metrics, epoch = {**self.state.metrics, **self.state.best_metrics()}, self.epochs_completed - 1
+            metrics.update(self._baselines())
             return metrics
         finally:
             for callback in self.callbacks:
@@ -453,6 +461,18 @@ class MultiTaskTrainer(GradientDescentTrainer):
                     "task '%s': %d of %d gold %s of the validation data can never be found%s",
                     *(task, found.gold - found.findable, found.gold, found.items, why),
                 )
+
+    def _baselines(self) -> Dict[str, float]:
+        """What the tasks' baselines score in validation, as `baseline_validation_{task}_{metric}`."""
+        if self.validation_data_loader is None or not self.is_primary:
+            return {}
+        found = validation_baselines(self.model, self.data_loader, self.validation_data_loader)
+        return {
+            f"baseline_validation_{task}_{name}": value
+            for task, metrics in found.items()
+            for name, value in metrics.items()
+            if name == self._metric_names[task]
+        }
 
     def _load_best_weights(self) -> None:
         """Gives the model the weights that were best over all tasks; without validation these are the last ones, which

@@ -2,6 +2,7 @@ import pytest
 
 from hmtl.common.checks import (
     MAX_DEPTH,
+    did_you_mean,
     known_key_like,
     label_fault,
     metadata_fault,
@@ -128,3 +129,8 @@ def test_values_in_messages_are_short():
     assert shown([0, None, "X"]) == '[0, null, "X"]'
     assert len(shown("x" * 5000)) == 100
     assert shown(nested(50_000)) == "a list that is no JSON"
+
+
+def test_the_nearest_name_is_meant_and_a_strange_one_gets_the_other_advice() -> None:
+    assert did_you_mean("hiden_size", {"input_size": 1, "hidden_size": 2}, "none") == "did you mean 'hidden_size'?"
+    assert did_you_mean("xyzzy", ["ner", "coref"], "it has ner, coref") == "it has ner, coref"

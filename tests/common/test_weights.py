@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from allennlp.nn.initializers import PretrainedModelInitializer
 from safetensors.torch import load_file, load_model
 
 from hmtl.common.files import write_json
@@ -135,3 +136,13 @@ def test_weights_that_a_class_may_lack(tmp_path: Path) -> None:
     save_weights(tmp_path / "w.safetensors", {"0.position_ids": torch.arange(2)})
     with pytest.raises(UserError, match=r"w.safetensors: damaged, .*missing: 0.weight"):
         load_into(model, tmp_path / "w.safetensors")
+
+
+def test_the_pretrained_initializer_reads_safetensors_and_tied_weights(tmp_path):
+    tied = torch.randn(3)
+    save_weights(tmp_path / "best.safetensors", {"a": tied, "b": tied})
+    initializer = PretrainedModelInitializer(str(tmp_path / "best.safetensors"))
+    for name in ("a", "b"):
+        parameter = torch.nn.Parameter(torch.zeros(3))
+        initializer(parameter, name)
+        assert torch.equal(parameter.data, tied)

@@ -79,6 +79,7 @@ def test_functions_of_a_library(tmp_path):
     ]
     assert [name.partition("(")[0] for name, _ in library_functions(ROOT / "configs/lib/experiment.libsonnet")] == [
         "new",
+        "finetune",
         "from_archive",
     ]
 

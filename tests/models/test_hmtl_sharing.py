@@ -195,7 +195,7 @@ def test_one_pass_runs_the_shared_encoder_once_and_predicts_what_single_tasks_do
 
 
 def test_only_what_a_task_needs_is_computed() -> None:
-    model, _, reader = build(SHARED_ENCODERS["cross_stitch"], HIERARCHIES["coreference below"])
+    model, loader, reader = build(SHARED_ENCODERS["cross_stitch"], HIERARCHIES["coreference below"])
     text = text_of(reader, DOCUMENTS, model.vocab)
     asked: List[List[str]] = []
     model.shared_encoder.register_forward_hook(lambda module, inputs, output: asked.append(inputs[2]))
@@ -206,7 +206,7 @@ def test_only_what_a_task_needs_is_computed() -> None:
         predict(model, text, task_name=task)
         assert asked == expected
     asked.clear()
-    model.train()(text, task_name="relation")
+    model.train()(**first_batch(loader, "relation"))
     assert asked == [["relation"]]
 
 

@@ -245,6 +245,43 @@ def test_patience_left_is_what_the_trainer_has(fixtures, tmp_path):
     assert {name: task.patience_left for name, task in tasks.items()} == trackers
 
 
+def test_patience_is_whole_while_a_score_is_0(tmp_path):
+    epochs = [epoch(best_epoch_ner=0, best_validation_ner_f1=0.0) for _ in range(6)]
+    run = summarize(write_run(tmp_path / "run", *epochs, trainer={"patience": 4}))
+    assert run.tasks["ner"].patience_left == 4
+
+
+@pytest.mark.parametrize(
+    "score, baseline, problem",
+    [
+        (0.0, None, "ner never had a validation f1 above 0"),
+        (0.0, 0.0, "ner never had a validation f1 above 0"),
+        (0.3, 0.4, "ner never rose above its baseline: validation f1 30.00, baseline 40.00"),
+        (0.4, 0.4, "ner never rose above its baseline: validation f1 40.00, baseline 40.00"),
+        (0.41, 0.4, None),
+        # Nothing is above it.
+        (1.0, 1.0, None),
+        (0.3, None, None),
+        (None, None, None),
+    ],
+)
+def test_a_task_that_has_not_learned_is_named_with_what_to_try(tmp_path, score, baseline, problem):
+    found = {} if score is None else {"best_validation_ner_f1": score, "best_epoch_ner": 0}
+    directory = write_run(tmp_path / "run", epoch(**found))
+    if baseline is not None:
+        write_json(directory / "metrics.json", {"epoch": 0, "baseline_validation_ner_f1": baseline})
+    run = summarize(directory)
+    assert run.tasks["ner"].baseline == baseline
+    assert run.to_json()["tasks"]["ner"].get("baseline") == baseline
+    lines = [line.split(" ", 1)[1] for line in side_by_side([run]).splitlines() if line.startswith("run: ")]
+    assert lines == run.problems() and len(lines) == (0 if problem is None else 2)
+    if problem is not None:
+        assert lines[0] == problem and lines[1].startswith("try more epochs")
+    rows = [line.split() for line in side_by_side([run]).splitlines() if line.startswith("ner baseline")]
+    mark = ["not", "passed"] if problem is not None else []
+    assert rows == ([] if baseline is None else [["ner", "baseline", f"{100 * baseline:.2f}", *mark]])
+
+
 def test_without_patience_no_row_tells_of_it(tmp_path):
     assert "patience" not in side_by_side([summarize(write_run(tmp_path / "run", epoch()))])
 

@@ -1,4 +1,5 @@
-"""Fused kernels against Adam written out (Kingma and Ba 2015, algorithm 1; AdamW: Loshchilov and Hutter 2019)."""
+"""The groups of FinetuningAdamW, and fused kernels against Adam written out (Kingma and Ba 2015, algorithm 1; AdamW:
+Loshchilov and Hutter 2019)."""
 
 import copy
 import math
@@ -6,7 +7,9 @@ import math
 import pytest
 import torch
 from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
 from allennlp.training.optimizers import Optimizer
+from transformers import BertConfig, BertModel
 
 from hmtl.training.optimizers import use_fused_kernels
 
@@ -139,3 +142,88 @@ def test_a_scaler_leaves_out_steps_along_infinite_gradients():
         for (_, parameter), value in zip(named, before):
             assert torch.equal(parameter, value) == broken
     assert float(optimizer.state[named[0][1]]["step"]) == 1
+
+
+class WithEncoder(torch.nn.Module):
+    """Names as those of a model: an encoder of two layers, and a head."""
+
+    def __init__(self):
+        super().__init__()
+        sizes = {"hidden_size": 4, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 4}
+        self.embedder = torch.nn.ModuleDict({"transformer_model": BertModel(BertConfig(vocab_size=9, **sizes))})
+        self.embedder["mix"] = torch.nn.Linear(3, 1)
+        # A number that is none of the encoder's layers.
+        self.heads = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.LayerNorm(3))
+
+
+def groups_of(model, **options):
+    params = Params({"type": "finetuning_adamw", "lr": 0.01, "encoder_lr": 0.001, "weight_decay": 0.1, **options})
+    optimizer = Optimizer.from_params(params, model_parameters=[list(pair) for pair in model.named_parameters()])
+    name_of = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups = [(group, [name_of[id(each)] for each in group["params"]]) for group in optimizer.param_groups]
+    assert sorted(name for _, names in groups for name in names) == sorted(name_of.values())
+    return {name: group for group, names in groups for name in names}
+
+
+def test_groups_hold_every_parameter_once_with_its_rate_and_decay():
+    model = WithEncoder()
+    found = groups_of(model)
+    for name, _ in model.named_parameters():
+        of_encoder = name.startswith("embedder.transformer_model.")
+        no_decay = name.endswith("bias") or "LayerNorm" in name or name == "heads.1.weight"
+        assert found[name]["lr"] == (0.001 if of_encoder else 0.01), name
+        assert found[name]["weight_decay"] == (0.0 if no_decay else 0.1), name
+        assert found[name]["part"] == ("encoder" if of_encoder else "heads")
+    assert len({id(group) for group in found.values()}) == 4
+
+
+def test_lower_layers_learn_more_slowly():
+    found = groups_of(WithEncoder(), layer_decay=0.5)
+    of = "embedder.transformer_model."
+    rates = {
+        f"{of}embeddings.word_embeddings.weight": 0.00025,
+        f"{of}embeddings.LayerNorm.weight": 0.00025,
+        f"{of}encoder.layer.0.output.dense.weight": 0.0005,
+        f"{of}encoder.layer.1.output.dense.bias": 0.001,
+        f"{of}pooler.dense.weight": 0.001,
+        "embedder.mix.weight": 0.01,
+        "heads.0.weight": 0.01,
+    }
+    assert {name: found[name]["lr"] for name in rates} == rates
+    assert found[f"{of}encoder.layer.0.output.dense.weight"]["part"] == "encoder.layer.1"
+    assert found[f"{of}embeddings.LayerNorm.weight"]["part"] == "encoder.embeddings"
+
+
+def test_a_task_that_reaches_the_upper_layers_alone_has_the_same_rates():
+    model = WithEncoder()
+    whole = groups_of(model, layer_decay=0.5)
+    model.embedder["transformer_model"].encoder.layer[0].requires_grad_(False)
+    reached = [[name, each] for name, each in model.named_parameters() if each.requires_grad]
+    params = Params({"type": "finetuning_adamw", "lr": 0.01, "encoder_lr": 0.001, "layer_decay": 0.5})
+    name_of = {id(parameter): name for name, parameter in reached}
+    for group in Optimizer.from_params(params, model_parameters=reached).param_groups:
+        assert all(whole[name_of[id(each)]]["lr"] == group["lr"] for each in group["params"])
+
+
+def test_a_step_is_that_of_adamw_with_these_rates():
+    model = WithEncoder()
+    named = dict(model.named_parameters())
+    before = {name: parameter.detach().clone() for name, parameter in named.items()}
+    groups = groups_of(model, lr=LR, encoder_lr=LR / 2)
+    optimizer = Optimizer.from_params(
+        Params({"type": "finetuning_adamw", "lr": LR, "encoder_lr": LR, "weight_decay": 0.1}),
+        model_parameters=[list(pair) for pair in named.items()],
+    )
+    use_fused_kernels(optimizer)
+    give_gradients(list(named.items()), 0)
+    gradients = {name: parameter.grad.clone() for name, parameter in named.items()}
+    optimizer.step()
+    for name, parameter in named.items():
+        expected = written_out(before[name], [gradients[name]], groups[name]["weight_decay"])
+        torch.testing.assert_close(parameter.detach().double(), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("decay", [0.0, 1.1])
+def test_a_layer_decay_that_is_none_is_refused(decay):
+    with pytest.raises(ConfigurationError, match="layer_decay is"):
+        groups_of(WithEncoder(), layer_decay=decay)

@@ -3,7 +3,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 
-from hmtl.training.task_state import OptimizerState, ScoreTracker
+from hmtl.training.task_state import LowestScoreTracker, OptimizerState, ScoreTracker
 
 
 def test_a_score_that_is_not_a_number_is_never_the_best():
@@ -24,6 +24,25 @@ def test_patience_is_validations_without_improvement():
     assert tracker.should_stop_early() and tracker.best_epoch == 1
 
 
+def test_patience_is_not_spent_while_a_score_has_never_left_0():
+    tracker = ScoreTracker("+f1", patience=2)
+    for _ in range(5):
+        tracker.add_metrics({"f1": 0.0})
+        assert tracker.patience_left == 2 and not tracker.should_stop_early()
+    assert tracker.best_epoch == 0
+    for f1, left in ((0.1, 2), (0.0, 1), (0.1, 0)):
+        tracker.add_metrics({"f1": f1})
+        assert tracker.patience_left == left
+    assert tracker.should_stop_early() and tracker.best_epoch == 5
+
+
+def test_the_rule_of_2018_gives_up_a_task_that_stays_at_0():
+    tracker = LowestScoreTracker("+f1", patience=2)
+    for _ in range(4):
+        tracker.add_metrics({"f1": 0.0})
+    assert tracker.should_stop_early()
+
+
 def optimizer_state(**scheduler):
     parameter = torch.nn.Parameter(torch.ones(1))
     optimizer = torch.optim.SGD([parameter], lr=1.0)
@@ -38,6 +57,18 @@ def test_the_learning_rate_falls_where_a_score_stops_rising():
         state.end_epoch(score)
         rates.append(state.learning_rate)
     assert rates == [1.0, 1.0, 1.0, 1.0, 0.5, 0.5]
+
+
+def test_the_learning_rate_does_not_fall_while_a_score_has_never_left_0():
+    state = optimizer_state(mode="max", factor=0.5, patience=1)
+    for score in (0.0, 0.0, 0.0, 0.0):
+        state.end_epoch(score)
+    assert state.learning_rate == 1.0
+    rates = []
+    for score in (0.1, 0.0, 0.0):
+        state.end_epoch(score)
+        rates.append(state.learning_rate)
+    assert rates == [1.0, 1.0, 0.5]
 
 
 def test_the_learning_rate_is_that_of_groups_with_parameters():

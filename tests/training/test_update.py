@@ -303,8 +303,8 @@ class Lists(TorchFunctionMode):
         ("ner", ["_local_scalar_dense"]),
         ("emd", ["_local_scalar_dense"]),
         ("relation", []),
-        # How long documents and sentences are and how many spans each has decide on shapes.
-        ("coref", ["_local_scalar_dense", "tolist", "tolist", "tolist"]),
+        # How long documents and sentences are, which spans there are and how many each has decide on shapes.
+        ("coref", ["_local_scalar_dense", "tolist", "nonzero", "tolist", "tolist"]),
     ],
 )
 def test_an_update_neither_decodes_nor_waits_for_the_device(fixtures, tmp_path, monkeypatch, task, expected):

@@ -20,6 +20,8 @@ from hmtl.data.data_loaders.instance_columns import ColumnBuilder, IndexedInstan
 from hmtl.data.dataset_readers import DocumentReader
 
 DEFAULT_PADDING_NOISE = 0.1
+# What `min_batches` leaves of a batch.
+MIN_BATCH_SIZE = 4
 
 
 @DataLoader.register("per_task")
@@ -48,6 +50,10 @@ class PerTaskDataLoader(DataLoader):
         Batches hold sentences of similar length; lengths are multiplied by a random factor of up to so much around 1.
         One for all tasks, or one each, 0.1 for tasks that are not named. Those of a task with `None` (in JSON `null`)
         hold sentences of any length, drawn at random in training and in the order of the data elsewhere.
+    min_batches : `int`, optional (default = `None`)
+        How many batches an epoch of a task is to have in training, so that a small corpus gives enough updates: where
+        its instances are fewer than `min_batches` times `batch_size`, a batch has one `min_batches`-th of them, but at
+        least 4 (`MIN_BATCH_SIZE`) and never more than `batch_size`.
     seed : `int`, optional (default = `13370`)
         Seeds the shuffling.
     max_training_tokens : `Dict[str, int]`, optional (default = `None`)
@@ -63,8 +69,8 @@ class PerTaskDataLoader(DataLoader):
     # Raises
 
     ConfigurationError
-        Where a path or a padding noise has no reader, a batch size is missing or below 1, a task has no instances, or
-        `max_training_tokens` names a task whose reader cuts no documents.
+        Where a path or a padding noise has no reader, a batch size is missing or below 1, `min_batches` is below 1, a
+        task has no instances, or `max_training_tokens` names a task whose reader cuts no documents.
     """
 
     def __init__(
@@ -75,6 +81,7 @@ class PerTaskDataLoader(DataLoader):
         padding_noise: Union[None, float, Dict[str, Optional[float]]] = DEFAULT_PADDING_NOISE,
         seed: int = 13370,
         max_training_tokens: Optional[Dict[str, int]] = None,
+        min_batches: Optional[int] = None,
         cache: bool = False,
     ) -> None:
         if not isinstance(reader, MultiTaskDatasetReader):
@@ -93,6 +100,9 @@ class PerTaskDataLoader(DataLoader):
         for task in self.tasks:
             if sizes[task] < 1:
                 raise ConfigurationError(f"batch_size of '{task}' must be at least 1, not {sizes[task]}")
+        if min_batches is not None and min_batches < 1:
+            raise ConfigurationError(f"min_batches must be at least 1, not {min_batches}")
+        self._min_batches = min_batches
         self._batch_sizes = {task: sizes[task] for task in self.tasks}
         noises = padding_noise if isinstance(padding_noise, dict) else dict.fromkeys(self.tasks, padding_noise)
         if not set(noises) <= set(reader.readers):
@@ -184,6 +194,14 @@ class PerTaskDataLoader(DataLoader):
         """The metadata of every instance of the task, of all workers', once they are indexed; empty without any."""
         return self._indexed[task].metadata(range(len(self._lengths[task])))
 
+    def reader_of(self, task: str) -> DatasetReader:
+        """The dataset reader of a task."""
+        return self._readers[task]
+
+    def path_of(self, task: str) -> str:
+        """What that reads."""
+        return self._paths[task]
+
     def __iter__(self) -> Iterator[Dict[str, Any]]:
         for task in self.tasks:
             yield from self.batches_of(task)
@@ -245,8 +263,16 @@ class PerTaskDataLoader(DataLoader):
         return self._readers[task].read(self._paths[task])
 
     def _whole_batch_size(self, task: str) -> int:
-        """The instances in a batch of all workers and parts."""
-        return self._world_size * self._num_parts * self._batch_sizes[task]
+        """The instances in a batch of all workers and parts, in training."""
+        return self._world_size * self._num_parts * self.training_batch_size(task)
+
+    def training_batch_size(self, task: str) -> int:
+        """The instances of the task in a part of a batch, in training."""
+        size = self._batch_sizes[task]
+        if self._min_batches is None:
+            return size
+        for_enough = len(self._lengths[task]) // (self._min_batches * self._world_size * self._num_parts)
+        return min(size, max(MIN_BATCH_SIZE, for_enough))
 
     def _parts(
         self, task: str, indices: List[int], num_parts: int, training_epoch: Optional[int] = None
@@ -261,7 +287,11 @@ class PerTaskDataLoader(DataLoader):
         segments = None if training_epoch is None else self._segments(task, indices, training_epoch)
         tensors = self._indexed[task].batch(indices) if segments is None else batch_of(segments, self._vocab)
         if self._device is not None:
-            tensors = util.move_to_device(tensors, self._device)
+            # Metadata hold no tensors, but very many objects to look at.
+            tensors = {
+                name: field if name == "metadata" else util.move_to_device(field, self._device)
+                for name, field in tensors.items()
+            }
         tensors["task_name"] = task
         return tensors
 

@@ -1,7 +1,7 @@
 """Relations between tokens by multi-head selection."""
 
 import math
-from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,10 @@ from hmtl.metrics.relation_scores import LastTokens, TypedRelation, last_tokens
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.float32 import at_least_float32
 from hmtl.tasks.task_head import TaskHead, labels_of
+
+FROM_DATA = "data"
+# The probability that stands there until the data are known.
+PRIOR_BEFORE_DATA = 0.001
 
 
 class Decoded(NamedTuple):
@@ -51,9 +55,10 @@ class RelationHead(TaskHead):
         The probability from which on a relation is predicted.
     allow_self_relations : `bool`, optional (default = `False`)
         Whether a token may be related to itself.
-    prior_probability : `float`, optional (default = `None`)
-        The probability with which every relation starts. The published formula has no such bias for its types, and
-        needs many updates until it has learned that most pairs are unrelated.
+    prior_probability : `Union[float, str]`, optional (default = `None`)
+        The probability with which every relation starts; with `"data"` each type's share in the pairs of tokens of the
+        training data. The published formula has no such bias for its types, and needs many updates until it has learned
+        that most pairs are unrelated.
     loss_reduction : `str`, optional (default = `"mean"`)
         Of the binary cross-entropy: `"mean"` over the real pairs and types, `"sum"` over them, or `"as_2018"`: 100
         times the mean over all pairs of the padded batch and types, where the scores and targets of padded pairs are
@@ -79,7 +84,7 @@ class RelationHead(TaskHead):
         dropout: float = 0.0,
         threshold: float = 0.5,
         allow_self_relations: bool = False,
-        prior_probability: Optional[float] = None,
+        prior_probability: Optional[Union[float, str]] = None,
         loss_reduction: str = "mean",
     ) -> None:
         super().__init__(vocab)
@@ -89,8 +94,12 @@ class RelationHead(TaskHead):
         self._arg1_projection = torch.nn.Linear(encoding_dim, hidden_dim)
         self._arg2_projection = torch.nn.Linear(encoding_dim, hidden_dim, bias=False)
         self._type_projection = torch.nn.Linear(hidden_dim, len(self.labels), bias=prior_probability is not None)
+        self.starts_from_data = prior_probability == FROM_DATA
+        if isinstance(prior_probability, str) and not self.starts_from_data:
+            raise ConfigurationError(f"prior_probability must be a number or '{FROM_DATA}', not '{prior_probability}'")
         if prior_probability is not None:
-            torch.nn.init.constant_(self._type_projection.bias, _logit(prior_probability))
+            prior = PRIOR_BEFORE_DATA if isinstance(prior_probability, str) else prior_probability
+            torch.nn.init.constant_(self._type_projection.bias, _logit(prior))
         self._dropout = Dropout(dropout)
         self._threshold_logit = _logit(threshold)
         self._allow_self_relations = allow_self_relations
@@ -144,6 +153,25 @@ class RelationHead(TaskHead):
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return self._f1.get_metric(reset)
+
+    def start_from_data(self, rows: Sequence[Dict[str, Any]]) -> None:
+        """The bias of each type becomes the log-odds of its share in all pairs that are scored: that of at least half a
+        relation, and of at most half of the pairs."""
+        num_pairs, counts = 0, dict.fromkeys(self.labels, 0)
+        for row in rows:
+            length = len(row["tokens"])
+            num_pairs += length * length if self._allow_self_relations else length * (length - 1)
+            for first, second, label in set(last_tokens(row["relations"])):
+                if label in counts and (self._allow_self_relations or first != second):
+                    counts[label] += 1
+        shares = [min(max(count, 0.5) / max(num_pairs, 1), 0.5) for count in counts.values()]
+        with torch.no_grad():
+            self._type_projection.bias.copy_(torch.tensor([_logit(share) for share in shares]))
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        # What a trained head knows of its data is in its weights.
+        self.starts_from_data = False
+        super()._load_from_state_dict(*arguments)
 
     def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
         """Of gold relations with the same last tokens and the same type the head can find one."""

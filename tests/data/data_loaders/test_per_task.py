@@ -74,6 +74,39 @@ def test_number_of_batches(path: str) -> None:
     assert loader.tasks == ["coref", "ner"]
 
 
+# Of 23 instances: how many in a batch, and how many batches.
+@pytest.mark.parametrize(
+    "batch_size, min_batches, parts, size, number",
+    [
+        (32, 1, 1, 23, 1),
+        (32, 3, 1, 7, 4),
+        # At least 4, but not more than was asked for.
+        (32, 20, 1, 4, 6),
+        (2, 20, 1, 2, 12),
+        (5, 3, 1, 5, 5),
+        (32, None, 1, 32, 1),
+        # Of two parts each.
+        (32, 2, 2, 5, 3),
+    ],
+)
+def test_batches_follow_the_number_of_instances(
+    path: str, batch_size: int, min_batches: Any, parts: int, size: int, number: int
+) -> None:
+    loader = loader_of(path, batch_size={"ner": batch_size, "coref": 2}, min_batches=min_batches)
+    loader.shard(num_parts=parts)
+    assert (loader.training_batch_size("ner"), loader.num_batches["ner"]) == (size, number)
+    batches = keys(loader.epoch_of("ner", 0))
+    assert len(batches) == number and sorted(itertools.chain(*batches)) == everything("ner")
+    assert loader.training_batch_size("coref") == 2
+    # Not where all instances are gone through, as in validation.
+    assert len(list(loader.batches_of("ner"))) == -(-NUM_SENTENCES // batch_size)
+
+
+def test_a_number_of_batches_below_1_is_refused(path: str) -> None:
+    with pytest.raises(ConfigurationError, match="min_batches must be at least 1, not 0"):
+        loader_of(path, min_batches=0)
+
+
 @pytest.mark.parametrize("task", ["ner", "coref"])
 def test_a_pass_holds_every_instance_once(path: str, task: str) -> None:
     loader = loader_of(path)

@@ -347,6 +347,41 @@ def test_every_relation_starts_with_the_prior_probability() -> None:
     assert head_of()._type_projection.bias is None
 
 
+def test_relations_start_as_probable_as_they_are_in_the_data() -> None:
+    """With no other weights the bias has no gradient then: the loss of all data is as small as it can be."""
+    head = head_of(prior_probability="data")
+    batch = batch_of(LENGTHS, RELATIONS)
+    rows = [{**row, "tokens": ["x"] * length} for row, length in zip(batch["metadata"], LENGTHS)]
+    # Once by last tokens, and no relation of a token with itself.
+    rows[0]["relations"] = [*rows[0]["relations"], Relation((0, 0), (1, 2), "PHYS"), Relation((1, 1), (1, 1), "PHYS")]
+    assert head.starts_from_data
+    head.start_from_data(rows)
+    # 4 * 3 + 3 * 2 pairs.
+    expected = torch.tensor([1 / 18, 1 / 18, 2 / 18])
+    assert torch.allclose(head._type_projection.bias.sigmoid(), expected)
+    with torch.no_grad():
+        head._type_projection.weight.zero_()
+    head.train()(**batch)["loss"].backward()
+    assert torch.allclose(head._type_projection.bias.grad, torch.zeros(3), atol=1e-7)
+
+
+def test_a_type_that_the_data_lack_starts_below_all_others() -> None:
+    head = head_of(prior_probability="data")
+    head.start_from_data([{"tokens": ["a", "b"], "relations": between_tokens([(0, 1, "PHYS"), (1, 0, "PHYS")])}])
+    assert torch.allclose(head._type_projection.bias.sigmoid(), torch.tensor([0.5, 0.25, 0.25]))
+
+
+def test_the_weights_of_a_trained_head_know_its_data() -> None:
+    head = head_of(prior_probability="data")
+    head.load_state_dict(head_of(prior_probability=0.1).state_dict())
+    assert not head.starts_from_data and not head_of(prior_probability=0.1).starts_from_data
+
+
+def test_a_prior_is_a_number_or_that_of_the_data() -> None:
+    with pytest.raises(ConfigurationError, match="must be a number or 'data', not 'date'"):
+        head_of(prior_probability="date")
+
+
 @pytest.mark.parametrize("option", ["threshold", "prior_probability"])
 def test_a_probability_outside_of_0_to_1_is_refused(option: str) -> None:
     with pytest.raises(ConfigurationError, match="must lie between 0 and 1"):
