@@ -31,11 +31,15 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
   },
 
   // Re-DocRED's 500 development documents, 400/50/50 in file order. Some relation types are too rare for the first 400:
-  // they count as missed.
+  // they count as missed. `entities` are its mentions with their types, the arguments of its relations.
   redocred(folder): {
     local file = folder + '/dev_revised.json',
-    relation: relation('redocred') { reader+: { allow_unknown_labels: true } }
-              + splits(file + '#0:400', file + '#400:450', file + '#450:500'),
+    local files = splits(file + '#0:400', file + '#400:450', file + '#450:500'),
+    entities: {
+      reader: { type: 'hmtl_tagging', layer: 'ner', label_namespace: 'entities_labels', corpus: 'redocred' },
+      batch_size: 32,
+    } + files,
+    relation: relation('redocred') { reader+: { allow_unknown_labels: true } } + files,
   },
 
   // OntoNotes in the layout of 2018: NER from a tree of files, coreference from one file a split. NER leaves out what

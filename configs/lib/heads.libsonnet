@@ -10,9 +10,10 @@
     reader:: { type: 'hmtl_spans' },
   } + options,
 
-  // Relations between the spans that the levels below find; those of `symmetric` have no direction, and `type_constraints`
-  // say what they may join: 'learned', or pairs of types for each. A relation is found from the probability `threshold` on:
-  // of small corpora few become likely. `options` are others of the head `hmtl_span_relations`.
+  // Relations between the spans that the nearest level below finds. Those of `symmetric` have no direction, and
+  // `type_constraints` say what they may join: 'learned', or pairs of types for each. A relation is found from the
+  // probability `threshold` on: of small corpora few become likely. `options` are others of the head
+  // `hmtl_span_relations`, such as { candidate_levels: ['ner', 'emd'] }, whose spans are related then.
   span_relations(symmetric=[], type_constraints=null, threshold=0.3, dropout=0.2, options={}): {
     type: 'hmtl_span_relations',
     symmetric: symmetric,

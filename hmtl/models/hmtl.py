@@ -148,7 +148,8 @@ class HMTL(Model):
         }
         for task, head in heads.items():
             if head.trains_on_spans:
-                self.span_tasks[task] = list(self._span_layers_below(task))
+                chosen = head.span_levels
+                self.span_tasks[task] = list(self._span_layers_below(task) if chosen is None else chosen)
         for task, span_tasks in self.span_tasks.items():
             if span_tasks:
                 heads[task].span_labels = {label for lower in span_tasks for label in heads[lower].labels or []}

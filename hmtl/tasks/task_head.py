@@ -36,7 +36,8 @@ class TaskHead(Head):
 
     One that `trains_on_spans` gets them in training, too, of the levels that its own reads alone: then as tensors, each
     the `candidate_spans` of such a level's head. Its constructor may take `span_layers`, a dictionary from these tasks,
-    the nearest first, to their labels. Its `read_labels` are the labels that its weights stand for beside its own.
+    the nearest first, to their labels, and set `span_levels`: it then gets the spans of these tasks alone, in that
+    order. Its `read_labels` are the labels that its weights stand for beside its own.
 
     Where they are wanted it then also returns `scores`, nested like `predictions`: a probability, a float between 0 and
     1, for each item, such as that of exactly this span with this label; and for each cluster a list of one float a
@@ -76,6 +77,7 @@ class TaskHead(Head):
     reads_spans: bool = False
     span_labels: Optional[Set[str]] = None
     trains_on_spans: bool = False
+    span_levels: Optional[Sequence[str]] = None
     starts_from_data: bool = False
     read_labels: Sequence[str] = ()
 

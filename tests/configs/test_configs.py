@@ -311,6 +311,21 @@ def test_ways_of_sharing_differ_from_the_quickstart_in_the_encoders_alone(
         assert config == quickstart
 
 
+def test_relations_of_another_corpus_than_emds_join_the_mentions_of_their_own(variables: Dict[str, str]) -> None:
+    config = load(ROOT / "configs" / "spans_gum_redocred.jsonnet")
+    reads = {task: level["reads"] for task, level in config["model"]["levels"].items()}
+    assert reads == {"ner": [], "emd": ["ner"], "entities": ["emd"], "relation": ["entities"], "coref": ["emd"]}
+    readers = config["dataset_reader"]["readers"]
+    assert (readers["entities"]["type"], readers["entities"]["layer"]) == ("hmtl_spans", "ner")
+    corpora = {task: reader["corpus"] for task, reader in readers.items()}
+    assert corpora == {**dict.fromkeys(("ner", "emd", "coref"), "gum"), "entities": "redocred", "relation": "redocred"}
+    for split in ("train", "validation", "test"):
+        paths = config[f"{split}_data_path"]
+        assert paths["entities"] == paths["relation"]
+    # Without it the levels are those of the sample.
+    assert sorted(load(ROOT / "configs" / "spans.jsonnet")["model"]["levels"]) == ["coref", "emd", "ner", "relation"]
+
+
 @pytest.mark.parametrize("path", LIBRARIES, ids=[path.name for path in LIBRARIES])
 def test_libraries_are_used(path: Path) -> None:
     others = [p for p in CONFIGS + LIBRARIES if p != path]

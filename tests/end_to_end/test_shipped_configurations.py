@@ -18,7 +18,6 @@ CONFIGS = sorted(path for path in (ROOT / "configs").glob("*.jsonnet") if path.s
 # With the switch that a configuration offers, too.
 VARIANTS: List[Tuple[str, Dict[str, Any]]] = [(path.stem, {}) for path in CONFIGS]
 VARIANTS.append(("learned_sharing", {"model.shared_encoder.type": "sluice"}))
-TASKS = ["coref", "emd", "ner", "relation"]
 SETUPS = sorted((ROOT / "configs" / "setups").rglob("*.jsonnet"))
 # What the presets change is the same in every setup.
 SETUP_CASES = [(path, "") for path in SETUPS]
@@ -83,21 +82,22 @@ def small_overrides(tasks: List[str]) -> Dict[str, Any]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name,switch", VARIANTS, ids=["-".join([name, *switch.values()]) for name, switch in VARIANTS])
 def test_a_configuration_from_training_to_prediction(name, switch, environment, tmp_path):
-    overrides = {**switch, **small_overrides(TASKS)}
-    run = tmp_path / "run"
-    main(["train", str(ROOT / "configs" / f"{name}.jsonnet"), "-s", str(run), "-o", json.dumps(overrides)])
+    path, run = ROOT / "configs" / f"{name}.jsonnet", tmp_path / "run"
+    tasks = sorted(Params.from_file(str(path))["model"]["levels"])
+    assert {"coref", "emd", "ner", "relation"} <= set(tasks)
+    main(["train", str(path), "-s", str(run), "-o", json.dumps({**switch, **small_overrides(tasks)})])
 
     metrics = json.loads((run / "metrics.json").read_text())
-    assert all(metrics[f"training_{task}_updates"] >= 2 for task in TASKS)
+    assert all(metrics[f"training_{task}_updates"] >= 2 for task in tasks)
     evaluation = evaluate_run(load_run(run))
-    assert sorted(evaluation.tasks) == TASKS
-    assert set(evaluation.scores) == {"best", *(f"best_{task}" for task in TASKS)}
+    assert sorted(evaluation.tasks) == tasks
+    assert set(evaluation.scores) == {"best", *(f"best_{task}" for task in tasks)}
     sentences = [["Mara", "Lind", "lives", "in", "Oslo", "."], ["She", "slept", "."]]
     from_directory, from_archive = (
         HMTLPredictor.load(path).predict_json({"sentences": sentences}) for path in (run, run / "model.tar.gz")
     )
     assert from_directory == from_archive
-    assert set(TASKS) <= set(from_directory)
+    assert set(tasks) <= set(from_directory)
 
 
 @pytest.fixture(scope="module")

@@ -161,6 +161,24 @@ def test_heads_of_spans_run_once_in_validation_and_count_nothing_and_not_at_all_
     assert {name.split("_")[0] for name in model.get_metrics()} == {"ner", "relation"}
 
 
+@pytest.mark.parametrize("options,span_tasks", [("", ["emd"]), ("candidate_levels: ['ner', 'emd']", ["ner", "emd"])])
+def test_a_head_that_trains_on_spans_gets_those_that_it_names(options: str, span_tasks: List[str]) -> None:
+    relation = "levels.relation(['emd']) { head: { type: 'hmtl_span_relations', %s } }" % options
+    # The usual reader has the labels, and nothing is learned here.
+    hierarchy = "{ levels: { ner: levels.tagger([]), emd: levels.tagger(['ner']), relation: %s } }" % relation
+    model, loader, _ = build(hierarchy)
+    assert model.span_tasks["relation"] == span_tasks
+    given: List[Any] = []
+    head = model.head("relation")
+    head.register_forward_hook(lambda *args: given.append(args[2]["predicted_spans"]), with_kwargs=True)
+    batch = next(loader.batches_of("relation"))
+    calls = calls_of_heads(model)
+    model.eval()(batch["text"], "relation")
+    assert calls == {"relation": 1, **dict.fromkeys(span_tasks, 1)}
+    assert given[0] == [model(batch["text"], task)["predictions"] for task in span_tasks]
+    assert head.read_labels == [label for task in span_tasks for label in model.head(task).labels or []]
+
+
 def test_heads_run_once_in_a_pass_of_all_tasks_those_of_spans_first() -> None:
     model, loader, _ = build(HIERARCHIES["spans above relations"][0])
     order: List[str] = []

@@ -34,12 +34,13 @@ class SpanRelationHead(TaskHead):
     Joint Entity and Relation Extraction with Transformer Pre-training"; Zhong and Chen 2021, "A Frustratingly Easy
     Approach for Entity and Relation Extraction").
 
-    The spans are those that the heads of the levels below find, of all levels that this one reads, directly or not. In
-    training they are joined by the gold arguments, the gold mentions, and spans that are drawn at random: what pairs
-    there are in evaluation, from predicted spans alone, has been trained.
+    The spans are those that the heads of some levels below find, by default of the nearest whose head finds any: best
+    one that is trained on the mentions of the relations' own corpus, whose arguments they are. In training they are
+    joined by the gold arguments, the gold mentions, and spans that are drawn at random: what pairs there are in
+    evaluation, from predicted spans alone, has been trained.
 
     A span is represented by the encoder's output at both ends, the maximum over its tokens of a projection of that
-    output, a width embedding, and the embeddings of the labels that the levels below predict for it (Hashimoto et al.
+    output, a width embedding, and the embeddings of the labels that these levels predict for it (Hashimoto et al.
     2017, "A Joint Many-Task Model", section 2.2, whose labels are weighted by their probability); of a span of training
     that they do not find, those of its gold mention, where they know them. A pair is V relu(U s_i + W s_j + m_ij + d_ij
     + b): m_ij is the maximum over the tokens between both spans of a projection of the encoder's output, d_ij the
@@ -52,6 +53,9 @@ class SpanRelationHead(TaskHead):
 
     label_namespace : `str`, optional (default = `f"{task_name}_labels"`)
         The vocabulary namespace of the relation types.
+    candidate_levels : `List[str]`, optional (default = the nearest, of several side by side the last by name)
+        The levels whose spans are related, of those that this one reads, directly or not. A span that several find has
+        the labels of all, and counts as one of the first of them that is named.
     hidden_dim : `int`, optional (default = `150`)
         The size of U s_i and of all that is added to it.
     feature_size, label_size : `int`, optional (default = `20`, `25`)
@@ -71,6 +75,9 @@ class SpanRelationHead(TaskHead):
         Which types of arguments a relation may join. `"learned"`: those that it joins in the training data. Or for some
         relation types the pairs, such as `{"PER-SOC": [["PER", "PER"]]}`. What the spans' predicted labels forbid is
         not predicted; labels that the training data of relations do not have for mentions forbid nothing.
+    ignore_overlapping : `bool`, optional (default = `False`)
+        Whether the loss leaves out, for the type of a gold relation, the other pairs of spans that overlap both its
+        arguments, such as `the Senate` for `Senate`: they are neither related nor unrelated.
     gold_mentions : `bool`, optional (default = `False`)
         Outside training, the spans are the gold mentions, with their gold labels: entities are given. Levels below need
         not find any then.
@@ -82,8 +89,8 @@ class SpanRelationHead(TaskHead):
     # Raises
 
     ConfigurationError
-        Where an option has none of its values, no level below finds spans although they are not given, and in training
-        where the reader is another.
+        Where an option has none of its values, no level below finds spans although they are not given, or one of
+        `candidate_levels` does not, and in training where the reader is another.
     """
 
     predicts = "relations"
@@ -101,6 +108,7 @@ class SpanRelationHead(TaskHead):
         task_name: str,
         span_layers: Optional[Dict[str, List[str]]] = None,
         label_namespace: str = None,
+        candidate_levels: Optional[Sequence[str]] = None,
         hidden_dim: int = 150,
         feature_size: int = 20,
         label_size: int = 25,
@@ -111,6 +119,7 @@ class SpanRelationHead(TaskHead):
         max_drawn_width: int = 4,
         symmetric: Sequence[str] = (),
         type_constraints: Optional[Union[str, Dict[str, List[List[str]]]]] = None,
+        ignore_overlapping: bool = False,
         gold_mentions: bool = False,
         mention_namespace: str = "mention_labels",
         signature_namespace: str = "signature_labels",
@@ -128,8 +137,10 @@ class SpanRelationHead(TaskHead):
         self.gold_mentions = gold_mentions
         self._task_name = task_name
         mention_labels = _labels(vocab, mention_namespace)
+        below = span_layers or {}
+        self.span_levels = _candidate_levels(candidate_levels, list(below), task_name)
         # The labels that spans may have, layer by layer.
-        self._layers = list(span_layers.values()) if span_layers else [mention_labels]
+        self._layers = [below[level] for level in self.span_levels] or [mention_labels]
         self.read_labels = [label for layer in self._layers for label in layer]
         # The position of each mention label in `read_labels`, in the first layer that has it; -1 where none has it.
         first_of = {label: number for number, label in reversed(list(enumerate(self.read_labels)))}
@@ -143,6 +154,7 @@ class SpanRelationHead(TaskHead):
         is_symmetric = torch.tensor([label in self._symmetric for label in self.labels])
         self.register_buffer("_is_symmetric", is_symmetric, persistent=False)
         self._set_constraints(type_constraints, vocab, mention_labels, signature_namespace)
+        self._ignore_overlapping = ignore_overlapping
         self._loss_reduction = loss_reduction
         self._label_embedding = torch.nn.Linear(len(self.read_labels), label_size, bias=False) if label_size else None
         self._width_embedding = torch.nn.Embedding(NUM_BUCKETS, feature_size)
@@ -354,7 +366,10 @@ class SpanRelationHead(TaskHead):
         gold = numbers[(rows * num_slots + first) * num_slots + second].where(is_real, num_pairs)
         targets = logits.new_zeros(num_pairs + 1, logits.size(1))
         targets = targets.index_put((gold, relations[..., 4].clamp(min=0)), targets.new_ones(()))[:-1]
-        weights = (~self._is_wrong_way_round(pairs)).to(logits.dtype)
+        is_scored = ~self._is_wrong_way_round(pairs)
+        if self._ignore_overlapping:
+            is_scored = is_scored & ((targets > 0) | ~overlaps_relation(spans, pairs, relations, logits.size(1)))
+        weights = is_scored.to(logits.dtype)
         total = F.binary_cross_entropy_with_logits(logits, targets, weight=weights, reduction="sum")
         if self._loss_reduction == "sum":
             return {"loss": total}
@@ -402,6 +417,35 @@ def distance_buckets(is_first_earlier: torch.Tensor, distance: torch.Tensor) -> 
     with a negative number, have a row of their own. Shapes: (num_pairs,)"""
     bucket = bucket_values(distance.clamp(min=0), num_total_buckets=NUM_BUCKETS) + 1
     return is_first_earlier.long() * (NUM_BUCKETS + 1) + bucket.where(distance >= 0, 0)
+
+
+def overlaps_relation(spans: Candidates, pairs: Pairs, relations: torch.Tensor, num_types: int) -> torch.Tensor:
+    """For each type, whether the spans of a pair overlap, or are, the arguments of a relation of this type.
+
+    `relations` has shape (batch_size, num_relations, 5), as the head gets them. Shape: (num_pairs, num_types)
+    """
+    overlapping = []
+    for slots, column in ((pairs.first, 0), (pairs.second, 2)):
+        # Padding ends before the first token, so that nothing overlaps it. Shape (each): (num_pairs, num_relations)
+        starts, ends = relations[..., column][pairs.rows], relations[..., column + 1][pairs.rows]
+        first, last = spans.starts[pairs.rows, slots].unsqueeze(1), spans.ends[pairs.rows, slots].unsqueeze(1)
+        overlapping.append((first <= ends) & (starts <= last))
+    types = relations[..., 4].clamp(min=0)[pairs.rows]
+    counts = torch.zeros(len(types), num_types, device=types.device)
+    return counts.scatter_add(1, types, (overlapping[0] & overlapping[1]).to(counts.dtype)) > 0
+
+
+def _candidate_levels(chosen: Optional[Sequence[str]], below: List[str], task_name: str) -> List[str]:
+    """The levels whose spans are related, of those `below` that find spans, the nearest first."""
+    if chosen is None:
+        return below[:1]
+    unknown = [level for level in chosen if level not in below]
+    if unknown or not chosen or len(set(chosen)) < len(chosen):
+        raise ConfigurationError(
+            f"level '{task_name}': candidate_levels is {list(chosen)}; it must name, each once, levels that this one "
+            f"reads, directly or not, and that find spans: {', '.join(below) or 'there are none'}"
+        )
+    return list(chosen)
 
 
 def _labels(vocab: Vocabulary, namespace: str) -> List[str]:

@@ -3,12 +3,18 @@
 from collections import defaultdict
 from typing import DefaultDict, Dict, List, Literal, Sequence, Tuple
 
+import torch
+
 from hmtl.document import Bounds
 
 # How spans of one sentence may overlap: in any way, by nesting without crossing, or not at all.
 Overlaps = Literal["any", "nested", "none"]
 # How the spans that stand together are chosen: the best first, or those with the highest sum.
 Selection = Literal["greedy", "best"]
+
+# Rounds of `standing_greedily`. A span that they leave undecided is at the end of a chain of twice as many spans, each
+# in the way of the next, whose scores fall.
+_NUM_ROUNDS = 4
 
 # A chain of spans, none of which overlaps another: the sum of their weights, and their numbers.
 _Chain = Tuple[float, List[int]]
@@ -39,6 +45,32 @@ def standing_together(
     if selection == "greedy":
         return _greedy(bounds, weights, overlaps)
     return sorted(_best(bounds, weights, overlaps))
+
+
+def standing_greedily(
+    starts: torch.Tensor, ends: torch.Tensor, is_span: torch.Tensor, overlaps: Overlaps
+) -> torch.Tensor:
+    """What `standing_together` chooses greedily, as tensors: of spans in the order of their weights, the best first,
+    which stand. All sentences and spans are decided together, in a few rounds, so that nothing waits for the device;
+    the few that these leave undecided do not stand.
+
+    Shapes: (batch_size, num_spans), all
+    """
+    if overlaps == "any":
+        return is_span
+    numbers = torch.arange(starts.size(1), device=starts.device)
+    # Which spans, in the last dimension, are better and in the way of each. Shape: (batch_size, num_spans, num_spans)
+    start, end, other_start, other_end = starts.unsqueeze(2), ends.unsqueeze(2), starts.unsqueeze(1), ends.unsqueeze(1)
+    in_the_way = (start <= other_end) & (other_start <= end)
+    if overlaps == "nested":
+        is_within = (other_start <= start) & (end <= other_end)
+        in_the_way = in_the_way & ~is_within & ~is_within.transpose(1, 2)
+    in_the_way = in_the_way & (numbers < numbers.unsqueeze(1))
+    open_ = is_span
+    for _ in range(_NUM_ROUNDS):
+        stands = open_ & ~(in_the_way & open_.unsqueeze(1)).any(-1)
+        open_ = open_ & ~(in_the_way & stands.unsqueeze(1)).any(-1)
+    return stands
 
 
 def _greedy(bounds: Sequence[Bounds], weights: Sequence[float], overlaps: Overlaps) -> List[int]:

@@ -16,7 +16,7 @@ from hmtl.modules.dropout import Dropout
 from hmtl.modules.feedforward import after_first_layer, feedforward, first_layer
 from hmtl.modules.float32 import in_float32
 from hmtl.modules.spans import RangeMaximum, Spans, attended, in_blocks, span_grid, spans_of
-from hmtl.tasks.spans.overlaps import Overlaps, Selection, standing_together
+from hmtl.tasks.spans.overlaps import Overlaps, Selection, standing_greedily, standing_together
 from hmtl.tasks.task_head import TaskHead, labels_of, log_odds
 
 Content = Literal["attention", "maximum"]
@@ -219,7 +219,8 @@ class SpanHead(TaskHead):
         return {name: weight[list(order)] if name in of_labels else weight for name, weight in weights.items()}
 
     def _candidates(self, encoding: torch.Tensor, encoder_input: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """The likeliest spans of each sentence, at most as many as it has tokens; they may overlap."""
+        """The likeliest spans of each sentence, at most as many as it has tokens. Where they may not all stand
+        together, they are selected greedily, which does not take the host."""
         batch_size, length = mask.shape
         scored = self._scored(encoding, encoder_input, mask)
         # Shape (each): (num_spans,)
@@ -235,7 +236,8 @@ class SpanHead(TaskHead):
         ends = starts + cells.remainder(self._max_span_width)
         # Shape: (batch_size, length, 3)
         spans = torch.stack([starts, ends, labels.gather(1, cells)], dim=-1)
-        return spans.masked_fill((best < 0).unsqueeze(-1), -1)
+        stands = standing_greedily(starts, ends, best >= 0, self._overlaps)
+        return spans.masked_fill(~stands.unsqueeze(-1), -1)
 
     def _targets(self, spans: torch.Tensor, length: int, num_tokens: int) -> torch.Tensor:
         """The gold labels of all cells of the grid. With several labels a span these are zeros and ones, shape

@@ -2,7 +2,7 @@
 
 import math
 from itertools import permutations
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import pytest
 import torch
@@ -14,6 +14,8 @@ from workers import run_workers
 
 from hmtl.document import Relation, Span
 from hmtl.tasks import SpanRelationHead
+from hmtl.tasks.relations.pairs import pairs_of
+from hmtl.tasks.relations.span_relation_head import overlaps_relation
 from hmtl.tasks.relations.span_relation_reader import signature
 
 TYPES = ["PHYS", "PER-SOC", "ART"]
@@ -51,6 +53,7 @@ def vocabulary(mentions: bool = True) -> Vocabulary:
 def head_of(layers: Optional[Dict[str, List[str]]] = None, **options: Any) -> SpanRelationHead:
     layers = {"emd": EMD, "ner": NER} if layers is None else layers
     options = {"hidden_dim": 5, "feature_size": 2, "label_size": 3, "prior_probability": 0.5, **options}
+    options = {"candidate_levels": list(layers), **options}
     return SpanRelationHead(vocabulary(), DIM, "re", layers, **options)
 
 
@@ -119,13 +122,23 @@ def logits_of(head: SpanRelationHead, encoding: torch.Tensor, pair: Tuple[Bounds
     return head._type_projection(hidden.relu())
 
 
-def loss_by_loop(head: SpanRelationHead, batch: Dict[str, Any], symmetric: Tuple[str, ...] = ()) -> torch.Tensor:
+def overlap(one: Bounds, other: Bounds) -> bool:
+    return bool(set(range(one[0], one[1] + 1)) & set(range(other[0], other[1] + 1)))
+
+
+def loss_by_loop(
+    head: SpanRelationHead, batch: Dict[str, Any], symmetric: Sequence[str] = (), ignore_overlapping: bool = False
+) -> torch.Tensor:
     total = torch.zeros((), dtype=batch["encoding"].dtype)
     for row in range(len(LENGTHS)):
         for pair in permutations(candidates_of(row), 2):
             logits = logits_of(head, batch["encoding"][row], pair, [labels_of(row, bounds) for bounds in pair])
             for logit, label in zip(logits, TYPES):
                 if label in symmetric and pair[0] > pair[1]:
+                    continue
+                near = [x for x in RELATIONS[row] if overlap(pair[0], x.arg1) and overlap(pair[1], x.arg2)]
+                is_gold = Relation(*pair, label) in RELATIONS[row]
+                if ignore_overlapping and not is_gold and label in {x.label for x in near}:
                     continue
                 total = total - (logit if Relation(*pair, label) in RELATIONS[row] else -logit).sigmoid().log()
     return total
@@ -137,7 +150,11 @@ def gradients_of(loss: torch.Tensor, head: SpanRelationHead, batch: Dict[str, An
 
 
 @pytest.mark.parametrize("training", [False, True])
-@pytest.mark.parametrize("options", [{}, {"label_size": 0}, {"symmetric": ["ART"]}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"label_size": 0}, {"symmetric": ["ART"]}, {"ignore_overlapping": True}],
+    ids=lambda options: next(iter(options), "defaults"),
+)
 def test_loss_and_gradients_are_those_of_a_loop(options: Dict[str, Any], training: bool) -> None:
     """Of all pairs of what is predicted, what is annotated and what is related, in training and outside."""
     head = head_of(**options, dropout=0.0, num_drawn_spans=0).double().train(training)
@@ -146,10 +163,43 @@ def test_loss_and_gradients_are_those_of_a_loop(options: Dict[str, Any], trainin
     if training:
         batch["predicted_spans"] = as_tensors(PREDICTED)
     loss = head(**batch)["loss"]
-    reference = loss_by_loop(head, batch, tuple(options.get("symmetric", ())))
+    reference = loss_by_loop(
+        head, batch, options.get("symmetric", ()), ignore_overlapping="ignore_overlapping" in options
+    )
     assert loss.item() == pytest.approx(reference.item(), rel=1e-9)
     for found, by_loop in zip(gradients_of(loss, head, batch), gradients_of(reference, head, batch)):
         torch.testing.assert_close(found, by_loop, rtol=1e-7, atol=1e-9)
+
+
+def test_pairs_that_overlap_a_relation_may_be_left_out() -> None:
+    """Of the first sentence three of the scores, which the loop finds by their tokens."""
+    batch = batch_of()
+    head = head_of(num_drawn_spans=0)
+    spans = head._candidates_of(batch["mask"], batch["span_relations"], batch["span_mentions"], PREDICTED)
+    pairs = pairs_of(spans.is_span)
+    found = {
+        (row, (s[first], e[first]), (s[second], e[second]), TYPES[number])
+        for numbers in [overlaps_relation(spans, pairs, batch["span_relations"], 3).nonzero().tolist()]
+        for pair, number in numbers
+        for row, first, second in [tuple(int(column[pair]) for column in pairs)]
+        for s, e in [(spans.starts[row].tolist(), spans.ends[row].tolist())]
+    }
+    gold = {(row, *relation) for row, relations in enumerate(RELATIONS) for relation in relations}
+    assert gold < found
+    assert {each for each in found - gold if each[0] == 0} == {
+        (0, (0, 1), (3, 3), "PHYS"),
+        (0, (0, 1), (3, 3), "ART"),
+        (0, (3, 3), (3, 4), "ART"),
+    }
+
+
+def test_spans_are_those_of_the_nearest_level_or_of_the_levels_that_are_named() -> None:
+    nearest = head_of(candidate_levels=None).eval()
+    assert (nearest.span_levels, nearest.read_labels) == (["emd"], EMD)
+    named = head_of(candidate_levels=["ner", "emd"])
+    assert (named.span_levels, named.read_labels) == (["ner", "emd"], [*NER, *EMD])
+    spans = nearest._candidates_of(batch_of()["mask"], None, None, PREDICTED[:1])
+    assert spans.is_found.sum(1).tolist() == [len(row) for row in PREDICTED[0]]
 
 
 def test_the_mean_is_over_sentences() -> None:
@@ -353,6 +403,9 @@ def test_another_reader_is_refused() -> None:
     [
         ({"type_constraints": "seen"}, "type_constraints must be 'learned' or name pairs of types, not seen"),
         ({"loss_reduction": "as_2018"}, "loss_reduction must be"),
+        ({"candidate_levels": ["emd", "coref"]}, r"level 're': candidate_levels is \['emd', 'coref'\]; .*: emd, ner$"),
+        ({"candidate_levels": ["emd", "emd"]}, "must name, each once, levels"),
+        ({"candidate_levels": []}, r"candidate_levels is \[\]"),
     ],
 )
 def test_bad_options(options: Dict[str, Any], message: str) -> None:

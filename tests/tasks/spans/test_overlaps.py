@@ -5,8 +5,9 @@ from itertools import combinations
 from typing import List, Sequence, Tuple
 
 import pytest
+import torch
 
-from hmtl.tasks.spans.overlaps import standing_together
+from hmtl.tasks.spans.overlaps import standing_greedily, standing_together
 
 Bounds = Tuple[int, int]
 
@@ -64,6 +65,30 @@ def test_greedily_a_span_stands_unless_a_better_one_is_in_its_way(overlaps: str)
         assert standing_together(bounds, weights, overlaps, "greedy") == sorted(expected)
         num_dropped += len(bounds) - len(expected)
     assert num_dropped > 50
+
+
+@pytest.mark.parametrize("overlaps", ["any", "nested", "none"])
+def test_tensors_are_selected_greedily_as_lists_are(overlaps: str) -> None:
+    """All sentences at once, the best span first, with padding in between, which is in nobody's way."""
+    by_rank, length = [], 12
+    for bounds, weights in cases():
+        # The first of spans with the same bounds.
+        ranked = list(dict.fromkeys(bounds[number] for number in sorted(range(len(bounds)), key=lambda n: -weights[n])))
+        by_rank.append([each for span in ranked for each in ((0, 11), span)])
+    rows = torch.tensor([row + [(0, 11)] * (20 - len(row)) for row in by_rank])
+    is_span = (torch.arange(20) % 2 == 1) & (torch.arange(20) < torch.tensor([[len(row)] for row in by_rank]))
+    stands = standing_greedily(rows[..., 0], rows[..., 1], is_span, overlaps)
+    for row, found in zip(by_rank, stands.tolist()):
+        spans = row[1::2]
+        kept = standing_together(spans, [float(length - rank) for rank in range(len(spans))], overlaps, "greedy")
+        assert [number for number, each in enumerate(found) if each] == [2 * number + 1 for number in kept]
+
+
+def test_what_a_long_chain_leaves_undecided_does_not_stand() -> None:
+    """Each is in the way of the next, so that greedily every other one stands."""
+    starts = torch.arange(20).unsqueeze(0)
+    stands = standing_greedily(starts, starts + 1, torch.ones_like(starts, dtype=torch.bool), "none")
+    assert stands.nonzero()[:, 1].tolist() == [0, 2, 4, 6]
 
 
 def test_the_best_set_may_do_without_the_best_span() -> None:

@@ -267,7 +267,9 @@ def test_candidates_for_other_levels_are_the_predictions() -> None:
     tokens = TokenClassificationHead(
         Vocabulary(counter={"ner_labels": {"PER": 3, "O": 2}}), DIM, "ner", dropout=0.9, negative_label="O"
     )
-    for head in (confident(head_of(dropout=0.9), 8), confident(crf, 4), confident(tokens, 4)):
+    flat = head_of(dropout=0.9, overlaps="none", selection="greedy")
+    num_in_the_way = 0
+    for head in (confident(head_of(dropout=0.9), 8), confident(flat, 8), confident(crf, 4), confident(tokens, 4)):
         num_found = 0
         for _ in range(5):
             batch = batch_of()
@@ -277,13 +279,19 @@ def test_candidates_for_other_levels_are_the_predictions() -> None:
             found = [[Span(s, e, head.labels[x]) for s, e, x in row if x >= 0] for row in rows.tolist()]
             assert all((row == -1).all() for row in rows[rows[..., 2] < 0])
             predictions = head.eval()(**inputs)["predictions"]
+            overlapping = predictions
+            if head is flat:
+                flat._overlaps = "any"
+                overlapping, flat._overlaps = flat(**inputs)["predictions"], "none"
             head.train()
-            for of_row, predicted in zip(found, predictions):
+            for of_row, predicted, likely in zip(found, predictions, overlapping):
                 # A span head tells of no more than the likeliest, as many as there are tokens.
-                if len(predicted) <= max(LENGTHS):
+                if len(likely) <= max(LENGTHS):
                     assert sorted(of_row) == sorted(predicted)
+                    num_in_the_way += len(likely) - len(predicted)
                 num_found += len(of_row)
         assert num_found > 5
+    assert num_in_the_way > 3
 
 
 def test_another_reader_is_refused() -> None:
