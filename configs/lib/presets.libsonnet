@@ -39,7 +39,7 @@ local patches = {
     },
     dataset_reader+: { readers: with(experiment.dataset_reader.readers, readers) },
     // What a stateful ELMo makes of a sentence depends on the order and the size of batches.
-    validation_data_loader: experiment.data_loader,
+    validation_data_loader: experiment.data_loader { min_batches:: null },
     model+: {
       levels: with(experiment.model.levels, levels),
       // ELMo begins a sentence where it ended the one before.
