@@ -111,7 +111,7 @@ def test_the_rate_follows_the_updates_of_all_tasks(transformer: str, tmp_path: P
     assert rates == pytest.approx(expected, abs=1e-9)
 
 
-def test_heads_straight_on_the_encoder_read_no_other_level_but_the_nearest_spans(transformer: str, tmp_path: Path) -> None:
+def test_heads_straight_on_the_encoder_read_the_nearest_spans_alone(transformer: str, tmp_path: Path) -> None:
     model = trainer_of(configuration(transformer), tmp_path).model
     assert {task: model.encoding_dim(task) for task in model.tasks} == {"ner": 8, "emd": 8, "relation": 8}
     assert model.tasks == ["ner", "emd", "relation"] and model.reads == {task: [] for task in model.tasks}
