@@ -11,7 +11,7 @@ from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional
 import allennlp.version
 import torch
 from allennlp.common import Params
-from allennlp.data import DataLoader
+from allennlp.data import DataLoader, DatasetReader
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 
 from hmtl.common.archives import read_config
@@ -20,8 +20,8 @@ from hmtl.common.file_names import BEST, CONFIG_NAME
 from hmtl.common.files import write_json
 from hmtl.common.tables import aligned
 from hmtl.common.weights import all_weights, load_into
+from hmtl.corpora.corpus import documents_shared
 from hmtl.data.data_loaders import PerTaskDataLoader
-from hmtl.data.dataset_readers import DocumentReader
 from hmtl.document import Document
 from hmtl.errors import DataError, UserError
 from hmtl.evaluation.calibration import CalibratedScores, calibration_notes
@@ -32,7 +32,7 @@ from hmtl.runs.summaries import validation_metric
 from hmtl.tasks.baselines import Baseline
 from hmtl.tasks.kind import Kind
 from hmtl.tasks.task_head import TaskHead
-from hmtl.training.baselines import gold_documents
+from hmtl.training.baselines import baseline_of, gold_documents
 from hmtl.training.evaluate_task import evaluate_task
 from hmtl.training.findable_gold import FindableGold, findable_gold
 from hmtl.version import VERSION
@@ -382,24 +382,21 @@ def counted_by(metric: LabelledF1, head: TaskHead) -> Iterator[None]:
 
 def _baselines(run: Run, evaluation: Evaluation) -> Dict[str, Baseline]:
     found = {}
-    for task, path in evaluation.train_data_path.items():
-        train_reader, reader = run.train_reader.readers[task].inner, run.reader.readers[task].inner
-        if not (isinstance(train_reader, DocumentReader) and isinstance(reader, DocumentReader)):
-            continue
-        try:
-            train = _training_documents(train_reader, path)
-            test = list(gold_documents(reader, evaluation.data_path[task]))
-        except NotImplementedError:
-            continue
-        baseline = evaluation.kinds[task].baseline(reader, run.model.head(task), train, test)
-        if baseline is not None:
-            found[task] = baseline
+    with documents_shared():
+        for task, path in evaluation.train_data_path.items():
+            reader = run.reader.readers[task].inner
+            train = _training_documents(run.train_reader.readers[task].inner, path)
+            baseline = baseline_of(
+                run.model.head(task), reader, train, gold_documents(reader, evaluation.data_path[task])
+            )
+            if baseline is not None:
+                found[task] = baseline
     return found
 
 
-def _training_documents(reader: DocumentReader, path: str) -> List[Document]:
+def _training_documents(reader: DatasetReader, path: str) -> Iterator[Document]:
     try:
-        return list(gold_documents(reader, path, only_targets=True))
+        yield from gold_documents(reader, path, only_targets=True)
     except DataError as error:
         raise UserError(f"{error} (training data, for the baselines: --no-baselines does without)") from error
 
