@@ -34,6 +34,7 @@ experiment.new(
   }),
   sampler='uniform',
   min_count={ tokens: 2 },
+  min_batches=null,
   optimizer={ type: 'adam', lr: 0.01 },
   num_epochs=5,
 )
