@@ -76,4 +76,25 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
   conll2003(folder): {
     ner: ner('conll2003') + splits(folder + '/eng.train', folder + '/eng.testa', folder + '/eng.testb'),
   },
+
+  // WNUT-17 by the names of its files.
+  wnut17(folder): {
+    ner: ner('conll2003')
+         + splits(folder + '/wnut17train.conll', folder + '/emerging.dev.conll', folder + '/emerging.test.annotated'),
+  },
+
+  // One task of several corpora whose labels are texts: an entry for each, by a name of one's choice, such as
+  // { gum: corpora.gum(folder).emd, wnut17: corpora.wnut17(folder).ner }. In `reader+` an entry may have `label_texts`, what
+  // its labels are called, and `exclude_labels`, those to leave out. A split that is null is not read.
+  text_labels(corpora)::
+    local options = ['corpus', 'layer', 'label_texts', 'exclude_labels'];
+    local of_reader(reader) = { [option]: reader[option] for option in options if std.objectHas(reader, option) };
+    local paths(split) = std.manifestJsonMinified(std.prune({ [name]: corpora[name][split] for name in std.objectFields(corpora) }));
+    {
+      reader: {
+        type: 'hmtl_text_label_spans',
+        corpora: { [name]: of_reader(corpora[name].reader) for name in std.objectFields(corpora) },
+      },
+      batch_size: 32,
+    } + splits(paths('train'), paths('validation'), paths('test')),
 }

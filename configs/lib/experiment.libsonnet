@@ -45,6 +45,10 @@
       for task in std.objectFields(tasks)
       if std.objectHas(tasks[task], 'padding_noise')
     },
+    // One that reads texts of its own, those of labels, indexes them as the task's reader does its sentences.
+    local with_indexers(level) =
+      if std.objectHasAll(level.head, 'indexes_texts') then level { head+: { token_indexers: embedding.token_indexers } }
+      else level,
     local holds_documents(task) = experiment.dataset_reader.readers[task].type == 'hmtl_coref',
 
     random_seed: seed,
@@ -79,7 +83,7 @@
     model: {
       type: 'hmtl',
       text_field_embedder: embedding.text_field_embedder,
-      levels: levels,
+      levels: std.mapWithKey(function(task, level) with_indexers(level), levels),
       [if shared_encoder != null then 'shared_encoder']: shared_encoder,
       initializer: initializer,
     },

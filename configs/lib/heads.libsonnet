@@ -10,6 +10,18 @@
     reader:: { type: 'hmtl_spans' },
   } + options,
 
+  // The same, with labels that are texts: each is matched with the vector of its words in the shared embedding, so that
+  // labels can be asked for that training never had. Its task's data are those of `corpora.text_labels`. `options` are
+  // others of the head `hmtl_text_label_spans`.
+  text_label_spans(max_span_width=12, overlaps='any', dropout=0.2, options={}): {
+    type: 'hmtl_text_label_spans',
+    max_span_width: max_span_width,
+    overlaps: overlaps,
+    dropout: dropout,
+    reader:: { type: 'hmtl_text_label_spans' },
+    indexes_texts:: true,
+  } + options,
+
   // Relations between the spans that the nearest level below finds. Those of `symmetric` have no direction, and
   // `type_constraints` say what they may join: 'learned', or pairs of types for each. A relation is found from the
   // probability `threshold` on: of small corpora few become likely. `options` are others of the head

@@ -15,6 +15,7 @@ from hmtl.commands.skipping import add_on_error, skipped_texts
 from hmtl.common.arguments import add_archive, add_command, add_cuda_device, add_spacy_model, add_weights_file, at_least
 from hmtl.errors import DataError
 from hmtl.predictors import HMTLPredictor
+from hmtl.predictors.asked_labels import asked_labels, in_one_line
 from hmtl.predictors.hmtl_predictor import PRECISIONS
 
 DESCRIPTION = """\
@@ -53,6 +54,7 @@ class Annotate(Subcommand):
         add(
             "--names", metavar="TASK", help="the span task that finds names (default: ner, or that of the lowest level)"
         )
+        add("--labels", metavar="TEXTS", help="those to find, where labels are texts: animal,substance")
         add_spacy_model(subparser)
         add("--batch-size", type=at_least(1), default=64, metavar="N", help="the most texts in a batch")
         add(
@@ -85,6 +87,9 @@ def _annotate_texts(arguments: argparse.Namespace, on_error: Optional[Callable[[
         precision=arguments.precision,
         consistent=arguments.consistent,
     )
+    labels = None if arguments.labels is None else in_one_line(arguments.labels)
+    # Before the first text is read.
+    asked_labels(labels, predictor.tasks_with_label_texts)
     layers = predictor.annotated_layers(arguments.tasks)
     output_format = OutputFormat.by_name(arguments.format)(layers, arguments.names)
     outputs = predictor.annotate(
@@ -93,6 +98,7 @@ def _annotate_texts(arguments: argparse.Namespace, on_error: Optional[Callable[[
         arguments.names,
         arguments.batch_size,
         on_error=lambda _, error: texts.refuse(error),
+        labels=labels,
     )
     # On a terminal the annotations themselves show the progress.
     hidden = not sys.stderr.isatty() or (arguments.output is None and sys.stdout.isatty())

@@ -15,6 +15,7 @@ from allennlp.models.archival import Archive, load_archive
 from allennlp.models.heads import Head
 from allennlp.modules import Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
+from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
 from hmtl.common.archives import trusting, weights_path
@@ -28,10 +29,13 @@ from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, Group
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.token_rows import TokenRows
 from hmtl.tasks import TaskHead
-from hmtl.tasks.task_head import span_tasks_for
+from hmtl.tasks.task_head import LabelTexts, span_tasks_for
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
+
+# For each task the labels to find, and the text of each.
+AskedLabels = Mapping[str, Mapping[str, str]]
 
 
 class Level(FromParams):
@@ -135,6 +139,7 @@ class HMTL(Model):
                 vocab=vocab,
                 encoding_dim=self.encoding_dim(task),
                 encoder_input_dim=input_dim,
+                embedding_dim=embedding_dim,
                 task_name=task,
                 span_layers=self._span_layers_below(task),
             )
@@ -154,6 +159,8 @@ class HMTL(Model):
             if span_tasks:
                 heads[task].span_labels = {label for lower in span_tasks for label in heads[lower].labels or []}
         self.calibration: Dict[str, TaskCalibration] = {}
+        # The vectors of labels' texts, by task and texts, as long as no weight can change.
+        self._known_texts: Dict[Tuple[str, ...], torch.Tensor] = {}
         self._configured_thresholds = {task: head.threshold for task, head in heads.items()}
         if initializer is not None:
             initializer(self)
@@ -221,6 +228,19 @@ class HMTL(Model):
         load_into(model, weights_file, str(device))
         cast(HMTL, model).calibrate(read_calibration(serialization_dir, weights_file))
         return model
+
+    def train(self, mode: bool = True) -> "HMTL":
+        self._known_texts.clear()
+        return super().train(mode)
+
+    def load_state_dict(self, *arguments: Any, **options: Any) -> Any:
+        self._known_texts.clear()
+        return super().load_state_dict(*arguments, **options)
+
+    def _apply(self, *arguments: Any, **options: Any) -> "HMTL":
+        # The vectors of texts would stay on another device, or in another precision.
+        self._known_texts.clear()
+        return super()._apply(*arguments, **options)
 
     def calibrate(self, calibration: Mapping[str, TaskCalibration]) -> None:
         """Sets the thresholds of heads and the temperatures of scores, by task; tasks that are left out have those of
@@ -342,6 +362,7 @@ class HMTL(Model):
         documents: TokenRows,
         sentence_of: torch.Tensor,
         with_scores: bool = False,
+        labels: Optional[AskedLabels] = None,
     ) -> Dict[str, Dict[str, List[Any]]]:
         """All tasks in one pass over texts of any lengths: what `forward` predicts, without padding them alike.
 
@@ -355,6 +376,9 @@ class HMTL(Model):
             The sentence of each token. Shape: (num_tokens,)
         with_scores : `bool`, optional (default = `False`)
             As in `forward`.
+        labels : `Mapping[str, Mapping[str, str]]`, optional (default = `None`)
+            For tasks whose head `reads_label_texts`: the labels to find, and the text of each. By default those of
+            training.
 
         # Returns
 
@@ -362,7 +386,7 @@ class HMTL(Model):
         sentence or a document as the head's `scope` says, in the order of `sentences` or `documents`.
         """
         encodings = self.encode_texts(text, sentences, documents, sentence_of)
-        return self._run_heads(encodings, with_scores)
+        return self._run_heads(encodings, with_scores, labels)
 
     @torch.inference_mode()
     def encode_texts(
@@ -524,12 +548,44 @@ class HMTL(Model):
         """The spans that a head gives to the training of a head that reads them, for each group of rows."""
         level, layout = encodings.levels[task], encodings.layout
         groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
-        return [{"predictions": self.head(task).candidate_spans(*group)} for group in groups]
+        options = self._label_options(task)
+        return [{"predictions": self.head(task).candidate_spans(*group, **options)} for group in groups]
+
+    def _label_options(self, task: str, labels: Optional[AskedLabels] = None) -> Dict[str, Any]:
+        """What a head that reads the texts of labels gets of them: those that are asked for, or its own."""
+        head = self.head(task)
+        if not head.reads_label_texts:
+            return {}
+        own = list(head.labels or [])
+        asked = (labels or {}).get(task, {label: label for label in own})
+        label_of = {text: label for label, text in asked.items()}
+        texts = list(dict.fromkeys([*own, *label_of]))
+        return {"label_texts": LabelTexts([label_of.get(text) for text in texts], self._vectors_of_texts(task, texts))}
+
+    def _vectors_of_texts(self, task: str, texts: List[str]) -> torch.Tensor:
+        """The mean of the shared embedding over the words of each text. Shape: (num_texts, embedding_dim)
+
+        Outside training it is computed once for the same texts and weights.
+        """
+        key = (task, *texts)
+        if self.training or key not in self._known_texts:
+            device = next(self.parameters()).device
+            tensors = move_to_device(self.head(task).index_label_texts(texts), device)
+            # Shape: (num_texts, num_words, embedding_dim)
+            vectors = self._embed([tensors], task if self._adapted else None)[0]
+            # Shape: (num_texts, num_words, 1)
+            mask = _token_mask(tensors).unsqueeze(-1)
+            vectors = (vectors * mask).sum(1) / mask.sum(1)
+            if self.training:
+                return vectors
+            self._known_texts[key] = vectors
+        return self._known_texts[key]
 
     def _run_head(
         self, task: str, encodings: GroupedEncodings, found: Dict[str, List[Dict[str, Any]]], **fields: Any
     ) -> List[Dict[str, Any]]:
         """Runs a task's head on each group of rows. `found` has the outputs of other heads, whose spans it may read."""
+        fields.update(self._label_options(task, fields.pop("labels_asked", None)))
         level, layout = encodings.levels[task], encodings.layout
         groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
         layers = [found[lower] for lower in self.span_tasks[task] if lower in found]
@@ -544,13 +600,15 @@ class HMTL(Model):
             outputs.append(found_here)
         return outputs
 
-    def _run_heads(self, encodings: GroupedEncodings, with_scores: bool) -> Dict[str, Dict[str, List[Any]]]:
+    def _run_heads(
+        self, encodings: GroupedEncodings, with_scores: bool, labels: Optional[AskedLabels] = None
+    ) -> Dict[str, Dict[str, List[Any]]]:
         """For each task whose rows the batch has, `predictions` and, where they are asked for, `scores`."""
         options: Dict[str, Any] = {"with_scores": True} if with_scores else {}
         tasks = [task for task in self.tasks if self.head(task).scope in encodings.layout.scopes]
         found: Dict[str, List[Dict[str, Any]]] = {}
         for task in sorted(tasks, key=lambda task: self.head(task).reads_spans):
-            found[task] = self._run_head(task, encodings, found, **options)
+            found[task] = self._run_head(task, encodings, found, labels_asked=labels, **options)
         return {
             task: {
                 key: encodings.layout.in_order([group[key] for group in found[task]], self.head(task).scope)

@@ -18,8 +18,9 @@ from hmtl.common.json_text import parse_json
 from hmtl.data.dataset_readers import DocumentReader
 from hmtl.document import Document
 from hmtl.errors import DataError, UserError
-from hmtl.models.hmtl import HMTL, load_hmtl_archive
+from hmtl.models.hmtl import HMTL, AskedLabels, load_hmtl_archive
 from hmtl.modules.token_rows import TokenRows
+from hmtl.predictors.asked_labels import Labels, asked_labels
 from hmtl.predictors.head_mentions import make_consistent, mark_heads, name_task
 from hmtl.predictors.quantisation import quantised
 from hmtl.predictors.sentence_indexer import SentenceIndexer
@@ -123,6 +124,8 @@ class HMTLPredictor(Predictor):
         self.layers: Dict[str, str] = {task: head.predicts for task, head in heads.items()}
         self.kinds = kinds_of(self.layers)
         self.labels: Dict[str, List[str]] = {task: list(head.labels or []) for task, head in heads.items()}
+        # Those whose labels are texts, so that others can be asked for.
+        self.tasks_with_label_texts = [task for task, head in heads.items() if head.reads_label_texts]
         self._scopes = {task: head.scope for task, head in heads.items()}
         self._split = SentenceSplitter(spacy_model)
         self.model = self._hmtl = model
@@ -166,9 +169,15 @@ class HMTLPredictor(Predictor):
             consistent=consistent,
         )
 
-    def predict(self, text: str) -> JsonDict:
-        """The predictions for a raw text, in the layout that the class describes."""
-        return self.predict_json({"text": text})
+    def predict(self, text: str, labels: Optional[Labels] = None) -> JsonDict:
+        """The predictions for a raw text, in the layout that the class describes; `labels` are those of `predict_many`.
+
+        # Raises
+
+        UserError
+            As `predict_many` does.
+        """
+        return next(self.predict_many([text], labels=labels))
 
     def predict_document(self, document: Document, tasks: Iterable[str] = None) -> Document:
         """A new document with predicted layers, of some tasks or all, in place of its own; the rest is kept.
@@ -216,9 +225,11 @@ class HMTLPredictor(Predictor):
     def predict_json(self, inputs: JsonDict) -> JsonDict:
         return self.predict_batch_json([inputs])[0]
 
-    def predict_batch_json(self, inputs: Sequence[Union[JsonDict, TokenizedText]]) -> List[JsonDict]:
+    def predict_batch_json(
+        self, inputs: Sequence[Union[JsonDict, TokenizedText]], labels: Optional[Labels] = None
+    ) -> List[JsonDict]:
         """The predictions for some texts, which are batched by `max_tokens` alone; see `predict_many`."""
-        return list(self.predict_many(inputs, batch_size=max(1, len(inputs))))
+        return list(self.predict_many(inputs, batch_size=max(1, len(inputs)), labels=labels))
 
     def predict_many(
         self,
@@ -226,6 +237,7 @@ class HMTLPredictor(Predictor):
         batch_size: int = 64,
         max_tokens: int = MAX_TOKENS,
         on_error: Optional[OnError] = None,
+        labels: Optional[Labels] = None,
     ) -> Iterator[JsonDict]:
         """The predictions for any number of texts, also an endless stream, in their order.
 
@@ -243,13 +255,18 @@ class HMTLPredictor(Predictor):
         on_error : `Callable[[int, UserError], None]`, optional (default = `None`)
             Called for each text that is no input of the predictor's, as soon as it is read, with its number (from 0)
             and what is wrong with it. The text gets no output, unlike an empty one. By default, the error is raised.
+        labels : `Union[Sequence[str], Mapping[str, str], Mapping[str, ...]]`, optional (default = `None`)
+            The labels to find, where a task's labels are texts (head `hmtl_text_label_spans`), in the place of those of
+            training: a list of texts, a mapping from labels to their texts, or, where there are several such tasks, a
+            mapping from tasks to these; see `asked_labels`.
 
         # Raises
 
         UserError
             At the first text that is no input of the predictor's, when those before it have been yielded. The same goes
-            for whatever `texts` or `on_error` raise.
+            for whatever `texts` or `on_error` raise. Where the model has no task whose labels are texts.
         """
+        asked = asked_labels(labels, self.tasks_with_label_texts)
         if batch_size < 1 or max_tokens < 1:
             raise UserError(f"a batch of {batch_size} texts and {max_tokens} tokens; expected at least 1 of each")
         for window in _windows(self._tokenized_texts(texts, on_error), WINDOW * batch_size, WINDOW * max_tokens):
@@ -261,7 +278,7 @@ class HMTLPredictor(Predictor):
             lengths = [len(window[number][1]) for number in with_tokens]
             for batch in length_batches(lengths, batch_size, max_tokens):
                 numbers = [with_tokens[position] for position in batch]
-                for number, output in zip(numbers, self._predict_batch([window[number] for number in numbers])):
+                for number, output in zip(numbers, self._predict_batch([window[number] for number in numbers], asked)):
                     outputs[number] = output
             yield from outputs  # type: ignore[misc]
 
@@ -272,6 +289,7 @@ class HMTLPredictor(Predictor):
         names: Optional[str] = None,
         batch_size: int = 64,
         on_error: Optional[OnError] = None,
+        labels: Optional[Labels] = None,
     ) -> Iterator[JsonDict]:
         """The annotated texts, one by one, in their order: outputs of `predict_many` in which clusters have a head.
 
@@ -287,6 +305,8 @@ class HMTLPredictor(Predictor):
             The most texts in a batch.
         on_error : `Callable[[int, UserError], None]`, optional (default = `None`)
             Called for each text that is no input of the predictor's, which is then left out; see `predict_many`.
+        labels : optional (default = `None`)
+            Those to find, where a task's labels are texts; see `predict_many`.
 
         # Raises
 
@@ -296,7 +316,7 @@ class HMTLPredictor(Predictor):
         left_out = self.layers.keys() - self.annotated_layers(tasks).keys()
         # Names help to choose the heads though they may not be wanted themselves.
         names = name_task(self.layers, names)
-        for output in self.predict_many(texts, batch_size, on_error=on_error):
+        for output in self.predict_many(texts, batch_size, on_error=on_error, labels=labels):
             mark_heads(output, self.layers, names)
             yield {key: value for key, value in output.items() if key not in left_out}
 
@@ -350,7 +370,7 @@ class HMTLPredictor(Predictor):
                 doc_key = record.get("doc_key")
                 yield "document" if doc_key is None else str(doc_key), text
 
-    def _predict_batch(self, texts: List[KeyedText]) -> List[JsonDict]:
+    def _predict_batch(self, texts: List[KeyedText], labels: Optional[AskedLabels]) -> List[JsonDict]:
         """One pass of the model over all sentences of all texts."""
         sentences = [sentence for _, text in texts for sentence in text.sentences]
         lengths = list(map(len, sentences))
@@ -367,6 +387,7 @@ class HMTLPredictor(Predictor):
                 sentence_of.to(device),
                 # Those of spans decide which mentions of a cluster agree.
                 self._with_scores or self._consistent,
+                labels,
             )
         outputs, first = [], 0
         for number, (doc_key, text) in enumerate(texts):

@@ -1,10 +1,10 @@
 """What a request may say, how much of its body is read, and what it is told."""
 
 import asyncio
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Union
 
 from fastapi import HTTPException
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 
@@ -13,6 +13,8 @@ from hmtl.server.limits import Limits
 from hmtl.text import MAX_TOKEN
 
 EXPECTED = 'expected {"text": "..."}, {"texts": ["...", ...]} or {"sentences": [["a", "token", ...], ...]}'
+
+_LABELS = 'a list of texts such as ["animal"], or an object with the text of each label'
 
 # Of each key, in how many lists its strings stand.
 _DEPTHS = {"text": 0, "texts": 1, "sentences": 2}
@@ -23,13 +25,18 @@ class BadRequest(Exception):
 
 
 class PredictRequest(BaseModel):
-    """One of `text`, `texts` and `sentences`, and nothing else."""
+    """One of `text`, `texts` and `sentences`, and what is to be found in it."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
     text: Optional[str] = Field(None, description="one raw text")
     texts: Optional[List[str]] = Field(None, description="several raw texts")
     sentences: Optional[List[List[str]]] = Field(None, description="the tokens of one text, sentence by sentence")
+    labels: Union[List[str], Dict[str, Union[str, List[str], Dict[str, str]]], None] = Field(
+        None,
+        description="beside one of these, the labels to find, where a task's labels are texts: a list of texts, an object "
+        "with the text of each label, or, where several tasks take labels, one of these for each",
+    )
 
     @classmethod
     def read(cls, body: bytes) -> "PredictRequest":
@@ -51,9 +58,12 @@ class PredictRequest(BaseModel):
             advice = did_you_mean(unknown[:20], cls.model_fields, EXPECTED)
             raise BadRequest(f"unknown key {unknown[:40]!r}; {advice}")
         for key, value in values.items():
-            if value is not None:
+            if value is not None and key != "labels":
                 _check_strings(key, value, _DEPTHS[key])
-        return cls(**values)
+        try:
+            return cls(**values)
+        except ValidationError:
+            raise BadRequest(f"labels: expected {_LABELS}") from None
 
     def records(self, limits: Limits) -> List[Dict[str, Any]]:
         """The inputs of the predictor.
@@ -65,6 +75,16 @@ class PredictRequest(BaseModel):
         """
         if sum(value is not None for value in (self.text, self.texts, self.sentences)) != 1:
             raise BadRequest(f"{EXPECTED}, and one of them alone")
+        if self.labels is None:
+            return self._texts(limits)
+        texts = list(_strings(self.labels))
+        if len(texts) > limits.max_labels:
+            raise BadRequest(f"{len(texts):,} labels; at most {limits.max_labels:,} are allowed")
+        if any(len(text) > MAX_TOKEN for text in texts):
+            raise BadRequest(f"a label has more than {MAX_TOKEN} characters")
+        return [{**record, "labels": self.labels} for record in self._texts(limits)]
+
+    def _texts(self, limits: Limits) -> List[Dict[str, Any]]:
         if self.sentences is not None:
             if any(len(token) > MAX_TOKEN for sentence in self.sentences for token in sentence):
                 raise BadRequest(f"a token has more than {MAX_TOKEN} characters")
@@ -101,6 +121,15 @@ def _check_strings(place: str, value: Any, depth: int) -> None:
         for number, item in enumerate(value):
             if depth > 1 or not isinstance(item, str):
                 _check_strings(f"{place}.{number}", item, depth - 1)
+
+
+def _strings(labels: Any) -> Iterator[str]:
+    """The texts of labels, in whichever form they are."""
+    if isinstance(labels, str):
+        yield labels
+    else:
+        for each in labels.values() if isinstance(labels, dict) else labels:
+            yield from _strings(each)
 
 
 def _record(name: str, text: str, limits: Limits) -> Dict[str, Any]:

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from hmtl.errors import UserError
 from hmtl.predictors import HMTLPredictor
+from hmtl.predictors.asked_labels import asked_labels
 from hmtl.server.batcher import Batcher
 from hmtl.server.limits import Limits
 from hmtl.server.messages import BadRequest
@@ -80,13 +81,26 @@ class PredictionService:
         # Texts are split here, by the one thread that waits for nobody and for which nobody but texts waits.
         texts = [self._tokenized(record) for record in records]
         good = [text for text in texts if not isinstance(text, Exception)]
+        asked = [record.get("labels") for record, text in zip(records, texts) if not isinstance(text, Exception)]
         with self.metrics.batch_seconds.time():
-            outputs = self._predictor.predict_batch_json(good) if good else []
+            outputs = self._predicted(good, asked)
         self.metrics.batch_texts.observe(len(outputs))
         self.metrics.tokens.inc(sum(map(len, good)))
         # Here and not where requests are read: a long answer would hold the others up.
         answers = iter([self._answer(output) for output in outputs])
         return [text if isinstance(text, Exception) else next(answers) for text in texts]
+
+    def _predicted(self, texts: List[TokenizedText], asked: List[Any]) -> List[Dict[str, Any]]:
+        """The output for each text; those that ask for the same labels are read together."""
+        numbers_of: Dict[str, List[int]] = {}
+        for number, labels in enumerate(asked):
+            numbers_of.setdefault(json.dumps(labels), []).append(number)
+        outputs: List[Dict[str, Any]] = [{} for _ in texts]
+        for numbers in numbers_of.values():
+            of_labels = self._predictor.predict_batch_json([texts[number] for number in numbers], asked[numbers[0]])
+            for number, output in zip(numbers, of_labels):
+                outputs[number] = output
+        return outputs
 
     def _answer(self, output: Dict[str, Any]) -> Union[bytes, Exception]:
         # Nonsense may be full of findings: some thousand brackets gave a hundred megabytes.
@@ -100,6 +114,7 @@ class PredictionService:
 
     def _tokenized(self, record: Dict[str, Any]) -> Union[TokenizedText, Exception]:
         try:
+            asked_labels(record.get("labels"), self._predictor.tasks_with_label_texts)
             text = self._predictor.tokenized(record)
         except UserError as error:
             return error

@@ -15,6 +15,8 @@ from hmtl.tasks.spans.span_head import SpanHead
 from hmtl.tasks.spans.span_kind import Spans
 from hmtl.tasks.spans.span_reader import SpanReader
 from hmtl.tasks.spans.tagging_reader import TaggingReader
+from hmtl.tasks.spans.text_label_head import TextLabelSpanHead
+from hmtl.tasks.spans.text_label_reader import TextLabelSpanReader
 from hmtl.tasks.spans.token_classification import TokenClassificationHead
 from hmtl.tasks.spans.token_labels_reader import TokenLabelsReader
 from hmtl.tasks.task_head import TaskHead
@@ -35,6 +37,8 @@ __all__ = [
     "Spans",
     "TaggingReader",
     "TaskHead",
+    "TextLabelSpanHead",
+    "TextLabelSpanReader",
     "TokenClassificationHead",
     "TokenLabelsReader",
 ]

@@ -1,17 +1,36 @@
 """What the hierarchy asks of a head."""
 
 import math
-from typing import Any, Dict, List, Literal, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, Literal, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import Vocabulary
+from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models.heads import Head
 from allennlp.nn import RegularizerApplicator
 
 from hmtl.tasks.kind import Kind, kind_of
 
 Scope = Literal["sentence", "document"]
+
+
+class LabelTexts(NamedTuple):
+    """Labels that are texts, as a head that `reads_label_texts` gets them.
+
+    # Attributes
+
+    names : `Sequence[Optional[str]]`
+        What spans with each label are called: first the head's own labels, then others; `None` for one that was not
+        asked for, of which no span is found.
+    vectors : `torch.Tensor`
+        The mean of the shared embedding over the words of each text. Shape: (num_labels, embedding_dim)
+    is_scored : `Optional[torch.Tensor]`
+        Which labels each row is scored for; by default all. Shape: (batch_size, num_labels)
+    """
+
+    names: Sequence[Optional[str]]
+    vectors: torch.Tensor
+    is_scored: Optional[torch.Tensor] = None
 
 
 class TaskHead(Head):
@@ -58,6 +77,10 @@ class TaskHead(Head):
     `labels` names what the weights stand for, in their order, and `reordered` gives them another. It is empty for a
     head without labels, and `None` where the head does not say: fine-tuning then does not take its weights.
 
+    One that `reads_label_texts` also gets `label_texts`, for the labels that are asked for, or else for its own. These
+    are the `labels` that it saw in training, and no weight of its stands for one of them. It embeds nothing itself:
+    `index_label_texts` gives the tensors that the model's embedder reads.
+
     One that `starts_from_data` gets the metadata of all training instances by `start_from_data`, before the first
     update, and may set weights by them. Of a head that has the weights of a trained one it is `False`.
 
@@ -79,6 +102,7 @@ class TaskHead(Head):
     trains_on_spans: bool = False
     span_levels: Optional[Sequence[str]] = None
     starts_from_data: bool = False
+    reads_label_texts: bool = False
     read_labels: Sequence[str] = ()
 
     def __init__(self, vocab: Vocabulary, regularizer: Optional[RegularizerApplicator] = None) -> None:
@@ -125,6 +149,7 @@ class TaskHead(Head):
         encoder_input: torch.Tensor,
         mask: torch.Tensor,
         sentence_ids: torch.Tensor,
+        **options: Any,
     ) -> torch.Tensor:
         """The spans that a head predicts, for the training of a head that reads them: found as outside of training,
         without dropout, but never on the host, and without gradients.
@@ -139,12 +164,16 @@ class TaskHead(Head):
         training = self.training
         self.eval()
         try:
-            return self._candidates(encoding, encoder_input, mask)
+            return self._candidates(encoding, encoder_input, mask, **options)
         finally:
             self.train(training)
 
     def _candidates(self, encoding: torch.Tensor, encoder_input: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         raise ConfigurationError(f"a {type(self).__name__} cannot give its spans to the training of other levels")
+
+    def index_label_texts(self, texts: Sequence[str]) -> TextFieldTensors:
+        """The texts of labels as the model's embedder reads them. Shapes: (num_labels, length, ...)"""
+        raise NotImplementedError
 
     def start_from_data(self, rows: Sequence[Dict[str, Any]]) -> None:
         """Sets weights by the metadata of all training instances."""

@@ -17,7 +17,7 @@ from hmtl.modules.feedforward import after_first_layer, feedforward, first_layer
 from hmtl.modules.float32 import in_float32
 from hmtl.modules.spans import RangeMaximum, Spans, attended, in_blocks, span_grid, spans_of
 from hmtl.tasks.spans.overlaps import Overlaps, Selection, standing_greedily, standing_together
-from hmtl.tasks.task_head import TaskHead, labels_of, log_odds
+from hmtl.tasks.task_head import LabelTexts, TaskHead, labels_of, log_odds
 
 Content = Literal["attention", "maximum"]
 
@@ -109,6 +109,8 @@ class SpanHead(TaskHead):
     """
 
     labels: List[str]
+    # Whose instances it learns from.
+    _reader = "hmtl_spans"
 
     def __init__(
         self,
@@ -181,16 +183,18 @@ class SpanHead(TaskHead):
         all_spans: Optional[torch.Tensor] = None,
         metadata: Optional[List[Dict[str, Any]]] = None,
         with_scores: bool = False,
+        label_texts: Optional[LabelTexts] = None,
         **unused: Any,
     ) -> Dict[str, Any]:
-        """`all_spans` has shape (batch_size, num_spans, 3), rows `(start, end, label)`, padded with -1."""
+        """`all_spans` has shape (batch_size, num_spans, 3), rows `(start, end, label)`, padded with -1. `label_texts`
+        are for heads that score these in the place of labels of their own."""
         if self.training and all_spans is None:
             raise ConfigurationError(
-                f"task '{self._task_name}': the head 'hmtl_spans' learns from the field 'all_spans', which its dataset "
-                "reader does not give; set the reader's type to 'hmtl_spans'"
+                f"task '{self._task_name}': the head '{self._reader}' learns from the field 'all_spans', which its "
+                f"dataset reader does not give; set the reader's type to '{self._reader}'"
             )
         targets = None if all_spans is None else self._targets(all_spans, mask.size(1), mask.numel())
-        scored = self._scored(encoding, encoder_input, mask, targets)
+        scored = self._scored(encoding, encoder_input, mask, targets, label_texts)
         output: Dict[str, Any] = {}
         if targets is not None:
             output["loss"] = self._loss(scored.logits, targets[scored.cells])
@@ -198,7 +202,8 @@ class SpanHead(TaskHead):
                 output["loss"] = output["loss"] / len(mask)
                 output["loss_count"] = output["loss"].new_full((), len(mask))
         if not self.training:
-            output.update(self._decoded(scored, mask, with_scores))
+            names = self.labels if label_texts is None else label_texts.names
+            output.update(self._decoded(scored, mask, with_scores, names))
             if metadata is not None and all_spans is not None:
                 gold = [row["spans"] for row in metadata]
                 self._f1(output["predictions"], gold, gold)
@@ -218,11 +223,17 @@ class SpanHead(TaskHead):
         of_labels = ("_scorer.weight", "_scorer.bias")
         return {name: weight[list(order)] if name in of_labels else weight for name, weight in weights.items()}
 
-    def _candidates(self, encoding: torch.Tensor, encoder_input: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _candidates(
+        self,
+        encoding: torch.Tensor,
+        encoder_input: torch.Tensor,
+        mask: torch.Tensor,
+        label_texts: Optional[LabelTexts] = None,
+    ) -> torch.Tensor:
         """The likeliest spans of each sentence, at most as many as it has tokens. Where they may not all stand
         together, they are selected greedily, which does not take the host."""
         batch_size, length = mask.shape
-        scored = self._scored(encoding, encoder_input, mask)
+        scored = self._scored(encoding, encoder_input, mask, label_texts=label_texts)
         # Shape (each): (num_spans,)
         weights = self._log_odds_of_any(scored.logits) - self._threshold_logit
         labels = scored.logits.argmax(-1)
@@ -263,6 +274,7 @@ class SpanHead(TaskHead):
         encoder_input: torch.Tensor,
         mask: torch.Tensor,
         targets: Optional[torch.Tensor] = None,
+        label_texts: Optional[LabelTexts] = None,
     ) -> Scored:
         """All spans of a batch; in training with targets perhaps not all of those without a label."""
         rows = torch.arange(len(mask), device=mask.device).unsqueeze(1).expand_as(mask)
@@ -273,10 +285,16 @@ class SpanHead(TaskHead):
             grid = grid & (drawn | self._has_label(targets).view_as(grid))
         # The number of spans is known on the device alone: only here the head waits for it.
         spans = spans_of(grid)
-        logits = self._logits(self._dropout(encoding), encoder_input, spans)
+        logits = self._logits(self._dropout(encoding), encoder_input, spans, label_texts)
         return Scored(spans, spans.starts * self._max_span_width + spans.ends - spans.starts, logits)
 
-    def _logits(self, encoding: torch.Tensor, encoder_input: torch.Tensor, spans: Spans) -> torch.Tensor:
+    def _logits(
+        self,
+        encoding: torch.Tensor,
+        encoder_input: torch.Tensor,
+        spans: Spans,
+        label_texts: Optional[LabelTexts] = None,
+    ) -> torch.Tensor:
         """Shape: (num_spans, num_labels)"""
         layer = first_layer(self._feedforward)
         at_start, at_end, of_width, of_content = layer.weight.split(self._parts, dim=1)
@@ -296,11 +314,15 @@ class SpanHead(TaskHead):
             # As embeddings: their gradients are summed several times as fast as those of an index.
             hidden = F.embedding(first, starts) + F.embedding(last, ends) + F.embedding(last - first, widths)
             hidden = after_first_layer(self._feedforward, hidden + content(Spans(first, last)))
-            return in_float32(self._scorer, hidden)
+            return self._label_scores(hidden, label_texts)
 
         if not len(spans.starts):
             return self._scorer.weight.new_zeros(0, len(self.labels)) + 0.0 * starts.sum()
         return in_blocks(score, *spans)
+
+    def _label_scores(self, hidden: torch.Tensor, label_texts: Optional[LabelTexts]) -> torch.Tensor:
+        """(num_spans, hidden_dim) -> (num_spans, num_labels)"""
+        return in_float32(self._scorer, hidden)
 
     def _attended(self, values: torch.Tensor, logits: torch.Tensor, spans: Spans) -> torch.Tensor:
         return attended(values, logits, spans, self._max_span_width)
@@ -334,8 +356,11 @@ class SpanHead(TaskHead):
         spans = (weights >= 0).nonzero().squeeze(1)
         return Found(spans, logits[spans].argmax(-1), weights[spans])
 
-    def _decoded(self, scored: Scored, mask: torch.Tensor, with_scores: bool) -> Dict[str, List[List[Any]]]:
-        """`predictions`, and `scores` where they are asked for."""
+    def _decoded(
+        self, scored: Scored, mask: torch.Tensor, with_scores: bool, names: Sequence[Optional[str]]
+    ) -> Dict[str, List[List[Any]]]:
+        """`predictions`, and `scores` where they are asked for. `names` are those of the scored labels; spans with
+        a label without one are left out."""
         batch_size, length = mask.shape
         found = self._found(scored.logits)
         starts, ends = scored.spans.starts[found.spans], scored.spans.ends[found.spans]
@@ -346,11 +371,12 @@ class SpanHead(TaskHead):
         columns = (starts, ends, found.labels, found.weights, chosen)
         for start, end, label, weight, probability in zip(*(column.tolist() for column in columns)):
             row, first = divmod(start, length)
-            by_row[row].append((Span(first, end - row * length, self.labels[label]), weight, probability))
+            by_row[row].append((Span(first, end - row * length, names[label]), weight, probability))
         predictions, scores = [], []
         for items in by_row:
             spans, weights = [span for span, _, _ in items], [weight for _, weight, _ in items]
             kept = standing_together([span.bounds for span in spans], weights, self._overlaps, self._selection)
+            kept = [number for number in kept if spans[number].label is not None]
             predictions.append([spans[number] for number in kept])
             scores.append([items[number][2] for number in kept])
         return {"predictions": predictions, **({"scores": scores} if with_scores else {})}
