@@ -73,3 +73,13 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("tiny") / "run"
     main(["train", str(FIXTURES / "tiny.jsonnet"), "-s", str(directory)])
     return directory
+
+
+@pytest.fixture(scope="session")
+def text_label_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The serialization directory of a model whose labels are texts, trained on the fixture documents. Read only."""
+    from hmtl.cli import main
+
+    directory = tmp_path_factory.mktemp("text_labels") / "run"
+    main(["train", str(FIXTURES / "text_labels.jsonnet"), "-s", str(directory)])
+    return directory

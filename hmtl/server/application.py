@@ -141,7 +141,9 @@ def create_app(
     )
     app.state.service = service
     app.add_middleware(Watch, limits=limits, metrics=service.metrics, access=access)
-    page = server_page(title, predictor.layers, limits.max_characters)
+    # Where several tasks take labels, a list does not say whose they are.
+    asked = [predictor.labels[task] for task in predictor.tasks_with_label_texts]
+    page = server_page(title, predictor.layers, limits.max_characters, labels=asked[0] if len(asked) == 1 else None)
 
     def html(document: str) -> HTMLResponse:
         return HTMLResponse(document, headers=access.headers(policy_of(document)))

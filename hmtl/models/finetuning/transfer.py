@@ -88,7 +88,7 @@ def transfer(source: HMTL, model: HMTL, frozen: Collection[str] = ()) -> Transfe
         report.entries.update({f"{name}.{embedding}".rstrip("."): counts for embedding, counts in entries.items()})
         if isinstance(part, TaskHead):
             labels = others[name].labels
-            if labels != part.labels:
+            if labels != part.labels and not part.reads_label_texts:
                 report.reordered[name] = labels  # type: ignore[assignment]
     report.unused = [name for name in others if name not in parts]
     return report
@@ -148,7 +148,7 @@ def _with_labels_of(head: TaskHead, other: TaskHead, weights: Weights) -> Weight
         raise _DoesNotFit(f"a {type(head).__name__} does not say which labels its weights stand for")
     if list(head.read_labels) != list(other.read_labels):
         raise _DoesNotFit("the labels that it reads are others")
-    if head.labels == other.labels:
+    if head.labels == other.labels or head.reads_label_texts:
         return weights
     if sorted(head.labels) != sorted(other.labels):
         changes = [

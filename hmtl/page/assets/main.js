@@ -20,7 +20,7 @@ const announce = (text) => (byId("announcement").textContent = text);
 const complain = (text) => (byId("message").textContent = text);
 
 function keepState() {
-  writeState(data.server ? byId("text").value : "", state.hidden);
+  writeState(data.server ? byId("text").value : "", state.hidden, data.server ? byId("labels").value.trim() : "");
 }
 
 function showLayers() {
@@ -104,8 +104,9 @@ function tools() {
 }
 
 // The text box, where a server answers.
-function form({ predict, max_characters: limit, examples, docs }) {
+function form({ predict, max_characters: limit, examples, docs, labels }) {
   const box = byId("text");
+  const asked = byId("labels");
   let request = null;
   let timer = null;
 
@@ -118,6 +119,11 @@ function form({ predict, max_characters: limit, examples, docs }) {
   const busy = (value) => {
     byId("texts").classList.toggle("stale", value);
     byId("texts").setAttribute("aria-busy", value);
+  };
+
+  const question = () => {
+    const found = asked.value.split(",").map((label) => label.trim()).filter(Boolean);
+    return { text: box.value.toWellFormed ? box.value.toWellFormed() : box.value, ...(found.length && { labels: found }) };
   };
 
   async function annotate() {
@@ -135,7 +141,7 @@ function form({ predict, max_characters: limit, examples, docs }) {
       const response = await fetch(predict, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ text: box.value.toWellFormed ? box.value.toWellFormed() : box.value }),
+        body: JSON.stringify(question()),
         signal: request.signal,
       });
       const answer = await response.json();
@@ -163,13 +169,18 @@ function form({ predict, max_characters: limit, examples, docs }) {
   box.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) annotate();
   });
-  box.addEventListener("input", () => {
+  const annotateSoon = () => {
     count();
     busy(true);
     request?.abort();
     clearTimeout(timer);
     timer = setTimeout(annotate, TYPING_PAUSE);
-  });
+  };
+  box.addEventListener("input", annotateSoon);
+  asked.addEventListener("input", annotateSoon);
+  // Those of training, where a task's labels are texts.
+  byId("asked").hidden = !labels;
+  asked.placeholder = (labels || []).join(", ");
   examples.forEach((text, number) => {
     const button = element("button", { type: "button", title: text }, `Example ${number + 1}`);
     button.addEventListener("click", () => setText(text));
@@ -179,9 +190,11 @@ function form({ predict, max_characters: limit, examples, docs }) {
     const linked = readState();
     state.hidden = linked.hidden;
     for (const layer of layers) layer.box.checked = !state.hidden.has(layer.name);
+    asked.value = linked.labels || "";
     setText(linked.text || "");
   });
   document.querySelector("footer").append(element("p", { class: "hint" }, "For programs: ", element("a", { href: docs }, "the interface")));
+  asked.value = (labels && state.labels) || "";
   setText(state.text ?? examples[0]);
 }
 
