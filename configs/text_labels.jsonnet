@@ -21,9 +21,13 @@ experiment.new(
   },
   embedding=embedders.combine([embedders.transformer(env.encoder, cache_gib=6.0)]),
   levels={
-    mentions: { encoder: levels.lstm(1, 64), head: heads.text_label_spans(), input_dropout: 0.2 },
+    mentions: {
+      encoder: levels.lstm(1, 64),
+      // Heads of mentions are short. Of the spans without a type a part is enough to learn from.
+      head: heads.text_label_spans(max_span_width=8, options={ negative_share: 0.25 }),
+      input_dropout: 0.2,
+    },
   },
-  optimizer={ type: 'adam', lr: 0.001 },
-  num_epochs=6,
+  num_epochs=3,
   patience=null,
 )

@@ -47,7 +47,9 @@ def server_page(
     """The same page with a text box, whose text goes to `predict` beside the page itself. Where labels are texts, and
     those of training are given, there is a box for others."""
     server: Dict[str, Any] = {"predict": "predict", "docs": "docs", "max_characters": max_characters}
-    server.update({"examples": list(examples), "labels": labels and list(labels)})
+    server["examples"] = list(examples)
+    if labels:
+        server["labels"] = list(labels)
     return _application(title, layers, {"outputs": [], "server": server})
 
 

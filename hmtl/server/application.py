@@ -26,11 +26,13 @@ from hmtl.version import VERSION
 
 
 def describe(predictor: HMTLPredictor, name: str, limits: Limits) -> Dict[str, Any]:
-    """What `/info` answers: the model's name, its tasks with their labels, the digest of its weights, hmtl's version
+    """What `/info` answers: the model's name, its tasks with their labels and whether they take others, the digest of its weights, hmtl's version
     and the limits."""
-    tasks = {
+    tasks: Dict[str, Dict[str, Any]] = {
         task: {"predicts": layer, "labels": predictor.labels[task]} for task, layer in sorted(predictor.layers.items())
     }
+    for task in predictor.tasks_with_label_texts:
+        tasks[task]["takes_labels"] = True
     return {
         "model": name,
         "version": VERSION,

@@ -97,7 +97,8 @@ class PredictionService:
             numbers_of.setdefault(json.dumps(labels), []).append(number)
         outputs: List[Dict[str, Any]] = [{} for _ in texts]
         for numbers in numbers_of.values():
-            of_labels = self._predictor.predict_batch_json([texts[number] for number in numbers], asked[numbers[0]])
+            chosen = [texts[number] for number in numbers]
+            of_labels = self._predictor.predict_batch_json(chosen, labels=asked[numbers[0]])
             for number, output in zip(numbers, of_labels):
                 outputs[number] = output
         return outputs

@@ -17,6 +17,7 @@ from hmtl.errors import UserError
 from hmtl.server import Limits
 from hmtl.server.access import Access
 from hmtl.server.application import create_app, weights_digest
+from hmtl.predictors import HMTLPredictor
 from hmtl.server.messages import BadRequest, PredictRequest
 from hmtl.version import VERSION
 
@@ -130,6 +131,12 @@ BAD = [
     ({"sentences": [["a", 3]]}, 422, "sentences.0.1: "),
     ({"sentences": [[]]}, 422, ""),
     ({"sentences": [["a", ""]]}, 422, ""),
+    ({"text": "a", "labels": ["dog"]}, 422, "the labels of this model are fixed"),
+    ({"text": "a", "labels": "dog"}, 422, "labels: expected a list of texts"),
+    ({"text": "a", "labels": {"a": 3}}, 422, "labels: expected a list of texts"),
+    ({"text": "a", "labels": ["dog"] * 101}, 422, "101 labels; at most 100 are allowed"),
+    ({"text": "a", "labels": {"a": {"b": "c" * 513}}}, 422, "a label has more than 512 characters"),
+    ({"labels": ["dog"]}, 422, '{"text": "..."}'),
     (b" " * 5_001, 413, "5,000 bytes"),
     (b'{"text": "' + b"a" * 10_000_000 + b'"}', 413, "5,000 bytes"),
     (b"[" * DEEP, 413, "5,000 bytes"),
@@ -242,14 +249,14 @@ class HeldUp:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._predictor, name)
 
-    def predict_batch_json(self, texts: List[Any]) -> Any:
+    def predict_batch_json(self, texts: List[Any], **options: Any) -> Any:
         self.seen += [text.text for text in texts]
         if any("wait" in text.text for text in texts):
             self.waits.set()
             assert self.may_go_on.wait(60)
         if any("fault" in text.text for text in texts):
             raise RuntimeError("a secret")
-        return self._predictor.predict_batch_json(texts)
+        return self._predictor.predict_batch_json(texts, **options)
 
 
 @pytest.fixture
@@ -387,6 +394,22 @@ def test_texts_are_split_once(predictor, monkeypatch):
         split.clear()
         assert post(client, {"texts": texts[::2]}).status_code == 200
         assert split == texts[::2]
+
+
+def test_each_request_gets_the_labels_that_it_asks_for(text_label_run):
+    predictor = HMTLPredictor.load(text_label_run)
+    predictor.model.head("mentions").threshold = 0.001
+    asked = [None, ["dog", "person"], {"X": "bread"}, {"mentions": ["dog"]}] * 4
+    with TestClient(create_app(predictor, LIMITS)) as client, ThreadPoolExecutor(8) as pool:
+        bodies = [{"text": TEXTS[0], **({} if labels is None else {"labels": labels})} for labels in asked]
+        answers = list(pool.map(lambda body: post(client, body).json(), bodies))
+        info = client.get("/info").json()["tasks"]["mentions"]
+        assert post(client, {"text": TEXTS[0], "labels": []}).json()["detail"].startswith("labels: none is named")
+        assert post(client, {"text": TEXTS[0], "labels": {"ner": ["dog"]}}).status_code == 422
+    expected = [predictor.predict(TEXTS[0], labels) for labels in asked]
+    assert [answer["outputs"] for answer in answers] == [[rounded(output)] for output in expected]
+    assert len({json.dumps(output["mentions"]) for output in expected}) == 4
+    assert info == {"predicts": "spans", "labels": predictor.labels["mentions"], "takes_labels": True}
 
 
 def test_info(client, predictor):
