@@ -25,6 +25,7 @@ experiment.new(
       encoder: levels.lstm(1, 64),
       // Heads of mentions are short. Of the spans without a type a part is enough to learn from.
       head: heads.text_label_spans(max_span_width=8, options={ negative_share: 0.25 }),
+      reads: [],
       input_dropout: 0.2,
     },
   },

@@ -46,7 +46,7 @@ class SeveralCorpora(Corpus):
         DataError
             Where it is no such object.
         """
-        expected = f'expected an object such as {json.dumps({name: "path" for name in self.corpora})}'
+        expected = f"expected an object such as {json.dumps(dict.fromkeys(self.corpora, 'path'))}"
         try:
             paths = parse_json(str(path), "one object")
         except UserError as error:

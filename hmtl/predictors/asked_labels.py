@@ -33,8 +33,8 @@ def asked_labels(labels: Optional[Labels], tasks: Sequence[str]) -> Optional[Dic
         return None
     if not tasks:
         raise UserError(
-            "labels: the labels of this model are fixed, so that none can be asked for; that takes a model with the head "
-            "hmtl_text_label_spans (docs/using/labels.md)"
+            "labels: the labels of this model are fixed, so that none can be asked for; that takes a model with the "
+            "head hmtl_text_label_spans (docs/using/labels.md)"
         )
     if isinstance(labels, Mapping) and labels and not any(isinstance(each, str) for each in labels.values()):
         for task in labels:

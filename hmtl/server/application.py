@@ -26,8 +26,8 @@ from hmtl.version import VERSION
 
 
 def describe(predictor: HMTLPredictor, name: str, limits: Limits) -> Dict[str, Any]:
-    """What `/info` answers: the model's name, its tasks with their labels and whether they take others, the digest of its weights, hmtl's version
-    and the limits."""
+    """What `/info` answers: the model's name, its tasks with their labels and whether they take others, the digest of
+    its weights, hmtl's version and the limits."""
     tasks: Dict[str, Dict[str, Any]] = {
         task: {"predicts": layer, "labels": predictor.labels[task]} for task, layer in sorted(predictor.layers.items())
     }

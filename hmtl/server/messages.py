@@ -34,8 +34,8 @@ class PredictRequest(BaseModel):
     sentences: Optional[List[List[str]]] = Field(None, description="the tokens of one text, sentence by sentence")
     labels: Union[List[str], Dict[str, Union[str, List[str], Dict[str, str]]], None] = Field(
         None,
-        description="beside one of these, the labels to find, where a task's labels are texts: a list of texts, an object "
-        "with the text of each label, or, where several tasks take labels, one of these for each",
+        description="beside one of these, the labels to find, where a task's labels are texts: a list of texts, an "
+        "object with the text of each label, or, where several tasks take labels, one of these for each",
     )
 
     @classmethod

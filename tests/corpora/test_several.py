@@ -23,9 +23,7 @@ def test_each_document_has_the_name_of_its_corpus_and_is_else_what_its_format_ma
         found = list(several.documents(json.dumps(paths)))
         # What other tasks read of the same corpus is shared, and stays as it was.
         assert all("corpus" not in document.metadata for documents in alone.values() for document in documents)
-    assert [document.metadata.pop("corpus") for document in found] == [
-        name for name in paths for _ in alone[name]
-    ]
+    assert [document.metadata.pop("corpus") for document in found] == [name for name in paths for _ in alone[name]]
     assert found == [*alone["jsonl"], *alone["conll2003"]]
 
 

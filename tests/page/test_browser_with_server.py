@@ -24,7 +24,17 @@ def server(chromium, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.importorskip(package, reason=f"hmtl[serve] is not installed: no {package}")
     run = tmp_path_factory.mktemp("page") / "run"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    train = [sys.executable, "-m", "hmtl", "train", "configs/quickstart.jsonnet", "-s", str(run), "-o", '{"trainer.num_epochs": 3}']
+    train = [
+        sys.executable,
+        "-m",
+        "hmtl",
+        "train",
+        "configs/quickstart.jsonnet",
+        "-s",
+        str(run),
+        "-o",
+        '{"trainer.num_epochs": 3}',
+    ]
     subprocess.run(train, cwd=ROOT, env=environment, check=True, capture_output=True)
     with served(run, "--max-characters", "20000") as address:
         yield address

@@ -14,10 +14,10 @@ import torch
 from fastapi.testclient import TestClient
 
 from hmtl.errors import UserError
+from hmtl.predictors import HMTLPredictor
 from hmtl.server import Limits
 from hmtl.server.access import Access
 from hmtl.server.application import create_app, weights_digest
-from hmtl.predictors import HMTLPredictor
 from hmtl.server.messages import BadRequest, PredictRequest
 from hmtl.version import VERSION
 

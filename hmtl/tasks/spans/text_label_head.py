@@ -4,7 +4,6 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 import torch.nn.functional as F
-from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, TokenIndexer, Vocabulary
 from allennlp.models.heads import Head
 
@@ -27,19 +26,19 @@ _SCALE = 20.0
 class TextLabelSpanHead(SpanHead):
     """Scores every span of up to a width for labels that are texts, encoded by the encoder that reads the sentences
     (Zaratiana et al. 2023, "GLiNER: Generalist Model for Named Entity Recognition using Bidirectional Transformer",
-    with label and sentence encoded apart; the extractive reading of McCann et al. 2018, "The Natural Language Decathlon:
-    Multitask Learning as Question Answering"). Any text can be a label then.
+    with label and sentence encoded apart; the extractive reading of McCann et al. 2018, "The Natural Language
+    Decathlon: Multitask Learning as Question Answering"). Any text can be a label then.
 
     It is a `SpanHead` but for the score, which is `m(h) + s * <U x + C h, l> / embedding_dim`:
 
     - `h`, shape (hidden_dim,): the span, as the head's feed-forward network represents it,
     - `m(h)`: whether it is a mention at all, linear in `h`,
-    - `x`, shape (embedding_dim,): the attention-weighted mean of the shared embedding over the span, where the embedding
-      of each word is normalised to mean 0 and variance 1,
+    - `x`, shape (embedding_dim,): the attention-weighted mean of the shared embedding over the span, where the
+      embedding of each word is normalised to mean 0 and variance 1,
     - `l`, shape (embedding_dim,): the mean of the shared embedding over the words of the label's text, normalised
       likewise, less the mean of these over the labels of training,
-    - `U` and `C`, which start as the identity and as 0, and `s`, which starts as 20: at first the score is the cosine in
-      the space of the encoder, which knows of labels that training does not have.
+    - `U` and `C`, which start as the identity and as 0, and `s`, which starts as 20: at first the score is the cosine
+      in the space of the encoder, which knows of labels that training does not have.
 
     In training, and wherever there is gold, a sentence is scored for the labels alone that its corpus annotates: those
     of its spans in the training data. A label of another corpus gets no gradient from it.
@@ -158,9 +157,7 @@ prior_probability, negative_share, loss_reduction : optional
             label_texts = label_texts._replace(is_scored=self._is_of_set[label_set.view(-1)])
         elif self.training:
             all_spans = None
-        output = super().forward(
-            encoding, encoder_input, mask, all_spans, metadata, label_texts=label_texts, **options
-        )
+        output = super().forward(encoding, encoder_input, mask, all_spans, metadata, label_texts=label_texts, **options)
         if not self.training and metadata is not None and all_spans is not None:
             for row, predicted in zip(metadata, output["predictions"]):
                 self._f1_of_sets[row["label_set"]]([predicted], [row["spans"]], [row["spans"]])

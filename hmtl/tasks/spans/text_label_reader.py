@@ -54,7 +54,9 @@ class LabelledCorpus(FromParams):
 
     def in_words(self, spans: Iterable[Span]) -> List[Span]:
         """The spans that count, labelled by texts, each once, sorted."""
-        kept = (span._replace(label=self.text_of(span.label)) for span in spans if span.label not in self.exclude_labels)
+        kept = (
+            span._replace(label=self.text_of(span.label)) for span in spans if span.label not in self.exclude_labels
+        )
         return sorted(distinct(kept))
 
 
