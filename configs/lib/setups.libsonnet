@@ -123,4 +123,35 @@ local small_corpora(name, corpora) =
   scierc(name)::
     local data = env.data('train.jsonl, dev.jsonl and test.jsonl of SciERC');
     small_corpora(name, { [task]: corpora.jsonl(data)[task] for task in ['ner', 'relation', 'coref'] }),
+
+  // The paper's heads against those of spans, and an encoder that is fine-tuned: NER, whole mentions (EMD) and CR from GUM,
+  // RE from Re-DocRED, whose own mentions are a level of the others.
+  heads(name)::
+    local data = env.data('gum/ and redocred/');
+    local all = corpora.gum(data + '/gum', emd_layer='mentions') + corpora.redocred(data + '/redocred');
+    local batch_sizes = { ner: 16, emd: 16, entities: 16, relation: 16, coref: 1 };
+    local spans = levels.spans(entities=true);
+    local frozen(tasks, levels) = experiment.new(
+      tasks=tasks,
+      embedding=embedders.combine(
+        [embedders.words(), embedders.characters(), embedders.transformer(env.encoder, cache=true)]
+      ),
+      levels=levels,
+      min_count={ tokens: 2 },
+      initializer=embedders.learned_words_initializer,
+      optimizer={ type: 'adam', lr: 0.003 },
+      scheduler={ type: 'reduce_on_plateau', mode: 'max', factor: 0.5, patience: 1 },
+      num_epochs=10,
+      patience=4,
+    );
+    {
+      paper: frozen({ [task]: all[task] for task in ['ner', 'emd', 'relation', 'coref'] }, levels.shallow()),
+      spans: frozen(all, spans),
+      finetuned: experiment.finetune(
+        tasks=std.mapWithKey(function(task, data) data { batch_size: batch_sizes[task] }, all),
+        embedding=embedders.combine([embedders.transformer(env.encoder, train=true)]),
+        levels=levels.direct(spans),
+        num_epochs=6,
+      ),
+    }[name],
 }
