@@ -130,6 +130,7 @@ local small_corpora(name, corpora) =
     local data = env.data('gum/ and redocred/');
     local all = corpora.gum(data + '/gum', emd_layer='mentions') + corpora.redocred(data + '/redocred');
     local batch_sizes = { ner: 16, emd: 16, entities: 16, relation: 16, coref: 1 };
+    local tasks = std.mapWithKey(function(task, data) data { batch_size: batch_sizes[task] }, all);
     local spans = levels.spans(entities=true);
     local frozen(tasks, levels) = experiment.new(
       tasks=tasks,
@@ -140,18 +141,18 @@ local small_corpora(name, corpora) =
       min_count={ tokens: 2 },
       initializer=embedders.learned_words_initializer,
       optimizer={ type: 'adam', lr: 0.003 },
-      scheduler={ type: 'reduce_on_plateau', mode: 'max', factor: 0.5, patience: 1 },
-      num_epochs=10,
-      patience=4,
+      scheduler={ type: 'warmup_and_decay', warmup: 0.1, shape: 'linear' },
+      num_epochs=6,
+      patience=null,
     );
     {
-      paper: frozen({ [task]: all[task] for task in ['ner', 'emd', 'relation', 'coref'] }, levels.shallow()),
-      spans: frozen(all, spans),
+      paper: frozen({ [task]: tasks[task] for task in ['ner', 'emd', 'relation', 'coref'] }, levels.shallow()),
+      spans: frozen(tasks, spans),
       finetuned: experiment.finetune(
-        tasks=std.mapWithKey(function(task, data) data { batch_size: batch_sizes[task] }, all),
+        tasks=tasks,
         embedding=embedders.combine([embedders.transformer(env.encoder, train=true)]),
         levels=levels.direct(spans),
-        num_epochs=6,
+        num_epochs=4,
       ),
     }[name],
 }
