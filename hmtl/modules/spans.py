@@ -1,9 +1,10 @@
 """Spans of a sequence of tokens: which there are, what stands in them, and layers that score many of them."""
 
 import math
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
+from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 
@@ -59,6 +60,181 @@ def attended(values: torch.Tensor, logits: torch.Tensor, spans: Spans, max_width
     return torch.nn.functional.embedding_bag(
         positions, values.to(weights.dtype), per_sample_weights=weights, mode="sum"
     )
+
+
+class TokenParts(NamedTuple):
+    """What the tokens of a batch add to vectors of the spans around them.
+
+    # Attributes
+
+    starts, ends : `torch.Tensor`
+        What a token adds as the first and as the last one. Shapes: (length, batch_size, dim)
+    values, logits : `torch.Tensor`
+        What it adds by its share of the attention. Shapes: (length, batch_size, dim) and (length, batch_size)
+    """
+
+    starts: torch.Tensor
+    ends: torch.Tensor
+    values: torch.Tensor
+    logits: torch.Tensor
+
+
+def sums_of_spans(parts: TokenParts, widths: torch.Tensor, spans: Spans, block: "Block") -> torch.Tensor:
+    """For each of a block's spans what its first token, its last token and its width add, and the attention-weighted
+    sum of the values of its tokens, in the precision of the attention's logits. Shape: (num_spans, dim)
+
+    All spans of a width are computed together, from those that are one token shorter: the further token moves their
+    weighted sum towards its own value, by its share of the attention. That is a few operations on whole tensors for
+    each width, forward and backward, where a softmax, a gather and a scatter of the tokens of each span are many.
+
+    # Parameters
+
+    parts : `TokenParts`
+        Of the whole batch.
+    widths : `torch.Tensor`
+        What a width adds, by the number of tokens less one. Shape: (max_width, dim)
+    spans : `Spans`
+        Those of the block, by the tokens of the padded batch, one row after the other.
+    block : `Block`
+    """
+    length = len(parts.starts)
+    dtype = parts.logits.dtype
+    # Shape: (num_starts, num_rows, dim), and as many tokens more as the last span may have.
+    starts = parts.starts[block.first : block.stop, block.rows].to(dtype)
+    around = slice(block.first, block.stop + len(widths) - 1)
+    ends, values, logits = (each[around, block.rows].to(dtype) for each in parts[1:])
+    rows = spans.starts.div(length, rounding_mode="floor")
+    wider_by = spans.ends - spans.starts
+    # Where each span stands among those of all widths, by width, then start, then row. Of each width there are as many
+    # starts as have so many tokens behind them.
+    num_starts, num_beyond = len(starts), len(ends) - len(starts)
+    missing = (wider_by - 1 - num_beyond).clamp(min=0)
+    steps = wider_by * num_starts - missing * (missing + 1) // 2 + (spans.starts - rows * length - block.first)
+    cells = steps * logits.size(1) + rows - block.rows.start
+    return _SumsOfSpans.apply(starts, ends, widths.to(dtype), values, logits, cells)
+
+
+class _SumsOfSpans(torch.autograd.Function):
+    """The sums of all spans, and of these the ones in the given cells."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        starts: torch.Tensor,
+        ends: torch.Tensor,
+        widths: torch.Tensor,
+        values: torch.Tensor,
+        logits: torch.Tensor,
+        cells: torch.Tensor,
+    ) -> torch.Tensor:
+        (num_starts, num_rows, dim), length = starts.shape, len(ends)
+        counts = [min(num_starts, length - wider_by) for wider_by in range(min(len(widths), length))]
+        sizes = [count * num_rows for count in counts]
+        averages, sums = (starts.new_empty(sum(sizes), dim) for _ in range(2))
+        shares: List[torch.Tensor] = []
+        total = logits[:num_starts]
+        before = values[:num_starts]
+        for wider_by, (count, average, of_width) in enumerate(zip(counts, averages.split(sizes), sums.split(sizes))):
+            # Shape (each): (count, num_rows, dim)
+            average, of_width = (each.view(count, num_rows, dim) for each in (average, of_width))
+            if wider_by:
+                # The share of the last token. Shape: (count, num_rows, 1)
+                last = logits[wider_by : wider_by + count]
+                shares.append((last - total[:count]).sigmoid_().unsqueeze(-1))
+                total = torch.logaddexp(total[:count], last)
+                torch.mul(before[:count], 1 - shares[-1], out=average)
+                average.addcmul_(values[wider_by : wider_by + count], shares[-1])
+            else:
+                average.copy_(before)
+            torch.add(average, starts[:count], out=of_width)
+            of_width.add_(ends[wider_by : wider_by + count]).add_(widths[wider_by])
+            before = average
+        ctx.sizes = sizes
+        ctx.num_widths = len(widths)
+        ctx.save_for_backward(values, averages, cells, *shares)
+        return sums.index_select(0, cells)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> Any:
+        values, averages, cells, *shares = ctx.saved_tensors
+        length, num_rows, dim = values.shape
+        num_starts = ctx.sizes[0] // num_rows
+        # Shape: (num_cells, dim)
+        of_sums = torch.zeros_like(averages).index_copy_(0, cells, gradient)
+        # By the softmax's rule a logit has the gradient of its token's value, times this value, less what the same
+        # recursion makes of the products of averages and their gradients. Shape: (num_cells, 1)
+        products = torch.linalg.vecdot(of_sums, averages).unsqueeze(-1)
+        of_starts = gradient.new_zeros(num_starts, num_rows, dim)
+        of_ends, of_values = torch.zeros_like(values), torch.zeros_like(values)
+        of_widths = gradient.new_zeros(ctx.num_widths, dim)
+        of_products = gradient.new_zeros(length, num_rows, 1)
+        wider: Sequence[torch.Tensor] = ()
+        slabs = list(zip(of_sums.split(ctx.sizes), products.split(ctx.sizes)))
+        for wider_by in range(len(slabs) - 1, -1, -1):
+            # Shapes: (count, num_rows, dim) and (count, num_rows, 1)
+            of_width, product = (each.view(-1, num_rows, each.size(-1)) for each in slabs[wider_by])
+            count = len(of_width)
+            last = slice(wider_by, wider_by + count)
+            of_starts[:count] += of_width
+            of_ends[last] += of_width
+            of_widths[wider_by] = of_width.sum((0, 1))
+            # What the averages of the wider spans pass on to those that they are made from.
+            for here, beyond in zip((of_width, product), wider):
+                here[: len(beyond)].addcmul_(beyond, 1 - shares[wider_by])
+            wider = (of_width, product)
+            for target, here in zip((of_values, of_products), wider):
+                if wider_by:
+                    target[last].addcmul_(here, shares[wider_by - 1])
+                else:
+                    target[last] += here
+        of_logits = torch.linalg.vecdot(of_values, values) - of_products.squeeze(-1)
+        return of_starts, of_ends, of_widths, of_values, of_logits, None
+
+
+class Block(NamedTuple):
+    """Part of a batch: the spans of some rows that start at the tokens from `first` to `stop`, the latter excluded."""
+
+    rows: slice
+    first: int
+    stop: int
+
+
+def blocks_of_spans(
+    function: Callable[[Spans, Block], torch.Tensor], spans: Spans, batch_size: int, length: int, max_width: int
+) -> torch.Tensor:
+    """`function` of all spans, put together from blocks of a batch whose spans are of a bounded number; as in
+    `in_blocks`, where there are very many, they are computed again for the gradient.
+
+    # Parameters
+
+    function : `Callable[[Spans, Block], torch.Tensor]`
+        (num_spans,) of a block -> (num_spans, ...).
+    spans : `Spans`
+        By the tokens of the padded batch, one row after the other, in order.
+    batch_size, length, max_width : `int`
+        Of the batch.
+    """
+    blocks = list(_blocks(batch_size, length, max_width, 2**4 * rows_at_once(spans.starts.device)))
+    if len(blocks) == 1:
+        parts = [spans]
+    else:
+        # How many spans each has is known on the device alone.
+        stops = torch.tensor([(block.rows.stop - 1) * length + block.stop for block in blocks])
+        counts = torch.searchsorted(spans.starts, stops.to(spans.starts.device)).diff(prepend=spans.starts.new_zeros(1))
+        parts = [Spans(*part) for part in zip(*(column.split(counts.tolist()) for column in spans))]
+    if torch.is_grad_enabled() and batch_size * length * max_width >= RECOMPUTED_FROM:
+        return torch.cat([checkpoint(function, *each, use_reentrant=False) for each in zip(parts, blocks)])
+    return torch.cat([function(*each) for each in zip(parts, blocks)])
+
+
+def _blocks(batch_size: int, length: int, max_width: int, size: int) -> Iterator[Block]:
+    num_rows = max(1, size // (length * max_width))
+    # Only a row that is longer than a block is taken in parts.
+    num_starts = length if length * max_width <= size else max(1, size // max_width)
+    for row in range(0, batch_size, num_rows):
+        for first in range(0, length, num_starts):
+            yield Block(slice(row, min(row + num_rows, batch_size)), first, min(first + num_starts, length))
 
 
 class RangeMaximum:

@@ -15,7 +15,17 @@ from hmtl.metrics import SpanF1
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.feedforward import after_first_layer, feedforward, first_layer
 from hmtl.modules.float32 import in_float32
-from hmtl.modules.spans import RangeMaximum, Spans, attended, in_blocks, span_grid, spans_of
+from hmtl.modules.spans import (
+    Block,
+    RangeMaximum,
+    Spans,
+    TokenParts,
+    blocks_of_spans,
+    rows_at_once,
+    span_grid,
+    spans_of,
+    sums_of_spans,
+)
 from hmtl.tasks.spans.overlaps import Overlaps, Selection, standing_greedily, standing_together
 from hmtl.tasks.task_head import TaskHead, labels_of, log_odds
 
@@ -280,30 +290,34 @@ class SpanHead(TaskHead):
         """Shape: (num_spans, num_labels)"""
         layer = first_layer(self._feedforward)
         at_start, at_end, of_width, of_content = layer.weight.split(self._parts, dim=1)
-        tokens = encoding.flatten(0, 1)
-        # Shapes: (num_tokens, hidden_dim)
-        starts, ends = F.linear(tokens, at_start, layer.bias), F.linear(tokens, at_end)
+        # Time comes first, so that what is some tokens on is some steps on in memory.
+        encoding, encoder_input = encoding.transpose(0, 1), encoder_input.transpose(0, 1)
+        length, batch_size, _ = encoding.shape
+        # Shapes: (length, batch_size, hidden_dim)
+        starts, ends = F.linear(encoding, at_start, layer.bias), F.linear(encoding, at_end)
+        # Shape: (max_width, hidden_dim)
         widths = F.linear(self._width_embedding.weight, of_width)
-        if self._content == "attention":
-            inputs = encoder_input.flatten(0, 1)
-            # Shape: (num_tokens,)
-            logits = in_float32(self._attention, inputs).squeeze(-1)
-            content = partial(self._attended, F.linear(inputs, of_content), logits)
-        else:
-            content = partial(_maximum, RangeMaximum(self._projection(encoding)), encoding.size(1), of_content)
-
-        def score(first: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
-            # As embeddings: their gradients are summed several times as fast as those of an index.
-            hidden = F.embedding(first, starts) + F.embedding(last, ends) + F.embedding(last - first, widths)
-            hidden = after_first_layer(self._feedforward, hidden + content(Spans(first, last)))
-            return in_float32(self._scorer, hidden)
-
         if not len(spans.starts):
             return self._scorer.weight.new_zeros(0, len(self.labels)) + 0.0 * starts.sum()
-        return in_blocks(score, *spans)
+        if self._content == "attention":
+            # Shape: (length, batch_size)
+            logits = in_float32(self._attention, encoder_input).squeeze(-1)
+            parts = TokenParts(starts, ends, F.linear(encoder_input, of_content), logits)
+            first_layer_of = partial(sums_of_spans, parts, widths)
+        else:
+            maxima = RangeMaximum(self._projection(encoding).transpose(0, 1))
+            first_layer_of = partial(_sums_with_maxima, starts, ends, widths, maxima, of_content)
 
-    def _attended(self, values: torch.Tensor, logits: torch.Tensor, spans: Spans) -> torch.Tensor:
-        return attended(values, logits, spans, self._max_span_width)
+        def score(spans: Spans, block: Block) -> torch.Tensor:
+            hidden = first_layer_of(spans, block)
+            # Few rows at a time, so that they stay in a CPU's cache from one step to the next.
+            return torch.cat([self._label_scores(rows) for rows in hidden.split(rows_at_once(hidden.device))])
+
+        return blocks_of_spans(score, spans, batch_size, length, len(widths))
+
+    def _label_scores(self, hidden: torch.Tensor) -> torch.Tensor:
+        """From the output of the first layer: (num_spans, hidden_dim) -> (num_spans, num_labels)."""
+        return in_float32(self._scorer, after_first_layer(self._feedforward, hidden))
 
     def _has_label(self, targets: torch.Tensor) -> torch.Tensor:
         """Which spans have a label as their target. Shape: (num_spans,)"""
@@ -356,7 +370,20 @@ class SpanHead(TaskHead):
         return {"predictions": predictions, **({"scores": scores} if with_scores else {})}
 
 
-def _maximum(values: RangeMaximum, length: int, weight: torch.Tensor, spans: Spans) -> torch.Tensor:
-    """The projected maximum over the tokens of each span."""
+def _sums_with_maxima(
+    starts: torch.Tensor,
+    ends: torch.Tensor,
+    widths: torch.Tensor,
+    maxima: RangeMaximum,
+    of_content: torch.Tensor,
+    spans: Spans,
+    block: Block,
+) -> torch.Tensor:
+    """What the ends and the width of each span add, and the projected maximum over its tokens."""
+    length, batch_size, _ = starts.shape
     rows = spans.starts.div(length, rounding_mode="floor")
-    return F.linear(values.of(rows, spans.starts - rows * length, spans.ends - rows * length), weight)
+    first, last = spans.starts - rows * length, spans.ends - rows * length
+    # As embeddings: their gradients are summed several times as fast as those of an index.
+    hidden = F.embedding(first * batch_size + rows, starts.flatten(0, 1))
+    hidden = hidden + F.embedding(last * batch_size + rows, ends.flatten(0, 1)) + F.embedding(last - first, widths)
+    return hidden + F.linear(maxima.of(rows, first, last), of_content)
