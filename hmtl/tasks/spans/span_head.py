@@ -20,11 +20,11 @@ from hmtl.modules.spans import (
     RangeMaximum,
     Spans,
     TokenParts,
-    blocks_of_spans,
+    in_blocks_of_spans,
     rows_at_once,
     span_grid,
     spans_of,
-    sums_of_spans,
+    sums_by_width,
 )
 from hmtl.tasks.spans.overlaps import Overlaps, Selection, standing_greedily, standing_together
 from hmtl.tasks.task_head import TaskHead, labels_of, log_odds
@@ -300,20 +300,43 @@ class SpanHead(TaskHead):
         if not len(spans.starts):
             return self._scorer.weight.new_zeros(0, len(self.labels)) + 0.0 * starts.sum()
         if self._content == "attention":
-            # Shape: (length, batch_size)
             logits = in_float32(self._attention, encoder_input).squeeze(-1)
             parts = TokenParts(starts, ends, F.linear(encoder_input, of_content), logits)
-            first_layer_of = partial(sums_of_spans, parts, widths)
+            score = partial(self._scores_by_width, parts, widths)
         else:
             maxima = RangeMaximum(self._projection(encoding).transpose(0, 1))
-            first_layer_of = partial(_sums_with_maxima, starts, ends, widths, maxima, of_content)
+            score = partial(self._scores_with_maxima, starts, ends, widths, maxima, of_content)
+        return in_blocks_of_spans(score, spans, batch_size, length, self._max_span_width)
 
-        def score(spans: Spans, block: Block) -> torch.Tensor:
-            hidden = first_layer_of(spans, block)
-            # Few rows at a time, so that they stay in a CPU's cache from one step to the next.
-            return torch.cat([self._label_scores(rows) for rows in hidden.split(rows_at_once(hidden.device))])
+    def _scores_by_width(self, parts: TokenParts, widths: torch.Tensor, spans: Spans, block: Block) -> torch.Tensor:
+        """Scores all spans of the block, unless only few of them are asked for."""
+        cells = block.cells(spans, len(parts.logits), self._max_span_width)
+        sums = sums_by_width(block.parts(parts, self._max_span_width), widths)
+        if 2 * len(cells) < sum(map(len, sums)):
+            return self._label_scores(torch.cat(sums).index_select(0, cells))
+        return torch.cat([self._label_scores(hidden) for hidden in sums]).index_select(0, cells)
 
-        return blocks_of_spans(score, spans, batch_size, length, len(widths))
+    def _scores_with_maxima(
+        self,
+        starts: torch.Tensor,
+        ends: torch.Tensor,
+        widths: torch.Tensor,
+        maxima: RangeMaximum,
+        of_content: torch.Tensor,
+        spans: Spans,
+        block: Block,
+    ) -> torch.Tensor:
+        length, batch_size, _ = starts.shape
+
+        def score(first: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
+            rows = first.div(length, rounding_mode="floor")
+            first, last = first - rows * length, last - rows * length
+            # As embeddings: their gradients are summed several times as fast as those of an index.
+            hidden = F.embedding(first * batch_size + rows, starts.flatten(0, 1)) + F.embedding(last - first, widths)
+            hidden = hidden + F.embedding(last * batch_size + rows, ends.flatten(0, 1))
+            return self._label_scores(hidden + F.linear(maxima.of(rows, first, last), of_content))
+
+        return torch.cat([score(*few) for few in spans.blocks(rows_at_once(spans.starts.device))])
 
     def _label_scores(self, hidden: torch.Tensor) -> torch.Tensor:
         """From the output of the first layer: (num_spans, hidden_dim) -> (num_spans, num_labels)."""
@@ -368,22 +391,3 @@ class SpanHead(TaskHead):
             predictions.append([spans[number] for number in kept])
             scores.append([items[number][2] for number in kept])
         return {"predictions": predictions, **({"scores": scores} if with_scores else {})}
-
-
-def _sums_with_maxima(
-    starts: torch.Tensor,
-    ends: torch.Tensor,
-    widths: torch.Tensor,
-    maxima: RangeMaximum,
-    of_content: torch.Tensor,
-    spans: Spans,
-    block: Block,
-) -> torch.Tensor:
-    """What the ends and the width of each span add, and the projected maximum over its tokens."""
-    length, batch_size, _ = starts.shape
-    rows = spans.starts.div(length, rounding_mode="floor")
-    first, last = spans.starts - rows * length, spans.ends - rows * length
-    # As embeddings: their gradients are summed several times as fast as those of an index.
-    hidden = F.embedding(first * batch_size + rows, starts.flatten(0, 1))
-    hidden = hidden + F.embedding(last * batch_size + rows, ends.flatten(0, 1)) + F.embedding(last - first, widths)
-    return hidden + F.linear(maxima.of(rows, first, last), of_content)
