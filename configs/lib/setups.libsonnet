@@ -132,11 +132,14 @@ local small_corpora(name, corpora) =
     local batch_sizes = { ner: 16, emd: 16, entities: 16, relation: 16, coref: 1 };
     local tasks = std.mapWithKey(function(task, data) data { batch_size: batch_sizes[task] }, all);
     local spans = levels.spans(entities=true);
+    local embedding(trained) = embedders.combine([
+      embedders.words(),
+      embedders.characters(),
+      embedders.transformer(env.encoder, train=trained, cache=!trained),
+    ]);
     local frozen(tasks, levels) = experiment.new(
       tasks=tasks,
-      embedding=embedders.combine(
-        [embedders.words(), embedders.characters(), embedders.transformer(env.encoder, cache=true)]
-      ),
+      embedding=embedding(trained=false),
       levels=levels,
       min_count={ tokens: 2 },
       initializer=embedders.learned_words_initializer,
@@ -150,9 +153,14 @@ local small_corpora(name, corpora) =
       spans: frozen(tasks, spans),
       finetuned: experiment.finetune(
         tasks=tasks,
-        embedding=embedders.combine([embedders.transformer(env.encoder, train=true)]),
-        levels=levels.direct(spans),
+        embedding=embedding(trained=true),
+        levels=spans,
+        encoder_lr=0.0001,
+        lr=0.003,
+        precision='bf16',
         num_epochs=4,
+        min_count={ tokens: 2 },
+        initializer=embedders.learned_words_initializer,
       ),
     }[name],
 }
