@@ -75,7 +75,7 @@ def test_tokens_rows_of_an_output_and_lists_say_the_same(predictor: HMTLPredicto
 def test_texts_with_entities_and_without_share_a_batch(predictor: HMTLPredictor):
     texts = random_texts(12, seed=3)
     for number, text in enumerate(texts):
-        text["emd"] = predictor.predict_json(text)["ner"][: number % 4]
+        text["emd"] = predictor.predict_json(text)["ner"][: 10 * (number % 3)]
     inputs = [
         predictor.tokenized(text, None if number % 3 == 0 else text["emd"]) for number, text in enumerate(texts)
     ]
@@ -86,7 +86,7 @@ def test_texts_with_entities_and_without_share_a_batch(predictor: HMTLPredictor)
         if number % 3:
             assert bounds_of(output["emd"]) == sorted(bounds_of(text["emd"]))
             assert arguments_of(output) <= set(bounds_of(text["emd"]))
-    assert any(map(arguments_of, together[1::3]))
+    assert any(map(arguments_of, together[2::3]))
     by_key = list(predictor.predict_many(texts[1:3], entities="emd"))
     assert [each["relation"] for each in by_key] == [each["relation"] for each in together[1:3]]
 
