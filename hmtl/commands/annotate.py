@@ -59,7 +59,7 @@ class Annotate(Subcommand):
         add(
             "--given-entities",
             metavar="LAYER",
-            help="the key of JSON lines that holds entities, which relations are found among in place of predicted ones",
+            help="the key of JSON lines with entities that are known; relations are found among them alone",
         )
         add(
             "--consistent",

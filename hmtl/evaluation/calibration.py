@@ -164,9 +164,7 @@ def calibration_notes(scores: Dict[str, CalibratedScores], split: str) -> Iterat
         rows.append([task, thresholds, f"{each.temperature:.2f}", *figures, _change(each.num_predictions, "{:,}")])
     yield f"calibration of {BEST}, on validation data; before -> after, on {split} data:"
     yield aligned(rows, numbers=True, indent="  ")
-    yield (
-        f"kept in {CALIBRATION_NAME}, and in the archive where there is one: what predicts with these weights goes by it"
-    )
+    yield f"kept in {CALIBRATION_NAME} and in the archive, if any: all that predicts with these weights goes by it"
 
 
 def _outcome(

@@ -37,7 +37,7 @@ class PredictRequest(BaseModel):
     text: Optional[str] = Field(None, description="one raw text")
     texts: Optional[List[str]] = Field(None, description="several raw texts")
     sentences: Optional[List[List[str]]] = Field(None, description="the tokens of one text, sentence by sentence")
-    entities: Optional[Union[List[Any], Dict[str, List[Any]]]] = Field(None, description=_ENTITIES)
+    entities: Optional[Union[List[Any], Dict[str, Any]]] = Field(None, description=_ENTITIES)
     consistent: Optional[bool] = Field(
         None, description="whether to leave out what contradicts the spans that are found"
     )

@@ -127,8 +127,9 @@ def test_files_of_all_kinds_into_a_file(run, text_file, expected, tmp_path, caps
 
 def test_entities_are_read_from_the_lines(run, tmp_path, capsys):
     """In the layout of corpora by sentence, as objects of an output, or by characters of a raw text."""
-    spans = [Span(0, 1, "PER"), Span(13, 13, "ORG"), Span(17, 18, "LOC")]
-    sentences = [TEXT.split("Tom")[0].replace(",", " ,").split() + ["Tom", "."], "He works for Fjord Bakeries .".split()]
+    spans = [Span(0, 1, "PER"), Span(6, 6, "LOC"), *(Span(n, n, "ORG") for n in range(7, 13)), Span(16, 17, "ORG")]
+    tokens = TEXT.replace(",", " ,").replace(".", " .").split()
+    sentences = [tokens[:13], tokens[13:]]
     document = Document("d", sentences, {"ner": spans, "mine": spans[:2]})
     rows = [{"char_start": 0, "char_end": 9, "label": "PER"}]
     lines = [document.to_json(), {"text": "Mara Lind left.", "ner": rows, "mine": []}]
@@ -142,9 +143,9 @@ def test_entities_are_read_from_the_lines(run, tmp_path, capsys):
     assert outputs[0]["relation"] == predictor.predict(sentences, entities=spans)["relation"] != []
     call(run, path, "--given-entities", "mine", "--tasks", "emd", "--format", "dygie")
     documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [each["emd"] for each in documents] == [[[[0, 1, "PER"], [13, 13, "ORG"]], []], [[]]]
+    assert [each["emd"] for each in documents] == [[[[0, 1, "PER"], [6, 6, "LOC"]], []], [[]]]
     error = refused(capsys, run, path, "--given-entities", "emd")
-    assert "in.jsonl" in error and ":1" in error.replace(" line ", ":") and "'emd', which the entities are read" in error
+    assert "in.jsonl" in error and "'emd', which the entities are read from, is missing" in error
 
 
 def test_a_page_beside_other_output(run, text_file, expected, tmp_path, capsys):

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Set, Tuple
 
 import pytest
-from test_predict_many import random_texts
 from test_predict_many import predictor as predictor
+from test_predict_many import random_texts
 
 from hmtl.document import Document, Span
 from hmtl.errors import UserError
@@ -18,9 +18,7 @@ NAMES = ["Mara Lind", "Oslo", "Tom", "Fjord Bakeries", "Bergen"]
 
 def by_characters(*names: str, label: str = "PER") -> List[Dict[str, Any]]:
     starts = [TEXT.index(name) for name in names]
-    return [
-        {"char_start": start, "char_end": start + len(name), "label": label} for start, name in zip(starts, names)
-    ]
+    return [{"char_start": start, "char_end": start + len(name), "label": label} for start, name in zip(starts, names)]
 
 
 def bounds_of(rows: List[Dict[str, Any]]) -> List[Tuple[int, int]]:
@@ -76,9 +74,7 @@ def test_texts_with_entities_and_without_share_a_batch(predictor: HMTLPredictor)
     texts = random_texts(12, seed=3)
     for number, text in enumerate(texts):
         text["emd"] = predictor.predict_json(text)["ner"][: 10 * (number % 3)]
-    inputs = [
-        predictor.tokenized(text, None if number % 3 == 0 else text["emd"]) for number, text in enumerate(texts)
-    ]
+    inputs = [predictor.tokenized(text, None if number % 3 == 0 else text["emd"]) for number, text in enumerate(texts)]
     together = predictor.predict_batch_json(inputs)
     assert together == [predictor.predict_batch_json([each])[0] for each in inputs]
     assert together[::3] == [{**each, "doc_key": "document"} for each in predictor.predict_batch_json(texts[::3])]
@@ -104,7 +100,8 @@ def test_tokens_and_sentences_give_way_to_what_is_given_by_characters(predictor:
     entities = [(text.index("Oslo"), text.index("Oslo") + 2, "LOC"), (start, start + len("Lind? Yes"), "PER")]
     output = predictor.predict(text, entities=entities)
     assert [row["text"] for row in output["emd"]] == ["Os", "Lind? Yes"]
-    assert [" ".join(sentence) for sentence in output["sentences"]] == ["The Os lo - born Dr. Lind ? Yes !", "She left ."]
+    joined = ["The Os lo - born Dr. Lind ? Yes !", "She left ."]
+    assert [" ".join(sentence) for sentence in output["sentences"]] == joined
     # Space at its ends is no part of an entity.
     (row,) = predictor.predict(text, entities=[(3, 9, "LOC")])["emd"]
     assert row["text"] == "Oslo-"
@@ -181,14 +178,14 @@ def test_consistency_is_asked_for_text_by_text(tiny_run: Path):
     texts = random_texts(6)
     expected = [each.predict_batch_json(texts) for each in (as_found, agreeing)]
     assert expected[0] != expected[1]
-    for predictor, default in zip((as_found, agreeing), (False, True)):
+    for loaded, default in zip((as_found, agreeing), (False, True)):
         asked = [None, True, False, True, None, False]
-        inputs = [predictor.tokenized(text, consistent=each) for text, each in zip(texts, asked)]
-        for number, (output, each) in enumerate(zip(predictor.predict_batch_json(inputs), asked)):
+        inputs = [loaded.tokenized(text, consistent=each) for text, each in zip(texts, asked)]
+        for number, (output, each) in enumerate(zip(loaded.predict_batch_json(inputs), asked)):
             of_text = expected[default if each is None else each][number]
             assert output == {**of_text, "doc_key": "document"}
     sentences = texts[1]["sentences"]
     assert as_found.predict(sentences, consistent=True) == agreeing.predict(sentences)
     model = HMTL.from_archive(tiny_run)
-    ways = [model.annotate(texts, consistent=True), HMTLPredictor.load(tiny_run, with_scores=True, consistent=True).annotate(texts)]
-    assert list(ways[0]) == list(ways[1])
+    with_scores = HMTLPredictor.load(tiny_run, with_scores=True, consistent=True)
+    assert list(model.annotate(texts, consistent=True)) == list(with_scores.annotate(texts))

@@ -70,7 +70,7 @@ def test_one_text_and_tokens(client, predictor):
 
 
 def test_entities_may_be_given(talkative):
-    entities = [{"char_start": 0, "char_end": 9, "label": "PER"}, {"char_start": 25, "char_end": 29, "label": "LOC"}]
+    entities = [{"char_start": 0, "char_end": 9, "label": "PER"}, {"char_start": 24, "char_end": 28, "label": "LOC"}]
     with TestClient(create_app(talkative, LIMITS)) as client:
         (output,) = post(client, {"text": TEXTS[0], "entities": entities}).json()["outputs"]
         assert [row["text"] for row in output["emd"]] == ["Mara Lind", "Oslo"]
