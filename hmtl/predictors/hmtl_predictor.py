@@ -422,7 +422,7 @@ class HMTLPredictor(Predictor):
     def _given(self, record: JsonDict, key: str) -> Entities:
         """The entities that a record has under a key, by the task of that name where there is one."""
         _check(record)
-        if key not in record:
+        if record.get(key) is None:
             raise UserError(
                 f"the key '{key}', which the entities are read from, is missing; there are: {', '.join(record)}; "
                 "an empty list says that the text has none"

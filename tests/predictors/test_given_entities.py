@@ -164,12 +164,14 @@ def test_what_are_no_entities_of_tokens(predictor: HMTLPredictor, entities: Any,
 def test_texts_and_entities_that_do_not_fit_go_to_on_error(predictor: HMTLPredictor):
     errors: List[Tuple[int, str]] = []
     texts = ["Mara left.", {"text": "Tom.", "emd": [[0, 3, "PER"]]}, {"text": "Tom.", "emd": [[0, 9, "PER"]]}, {}]
+    texts.append({"text": "Tom.", "emd": None})
     outputs = predictor.predict_many(
         texts, on_error=lambda number, error: errors.append((number, str(error))), entities="emd"
     )
     assert [[row["text"] for row in output["emd"]] for output in outputs] == [["Tom"]]
-    assert [number for number, _ in errors] == [0, 2, 3]
-    assert "'emd'" in errors[0][1] and "0 to 9" in errors[1][1] and "expected" in errors[2][1]
+    assert [number for number, _ in errors] == [0, 2, 3, 4]
+    assert "0 to 9" in errors[1][1] and "expected" in errors[2][1]
+    assert all("'emd', which the entities are read from, is missing" in errors[number][1] for number in (0, 3))
 
 
 def test_consistency_is_asked_for_text_by_text(tiny_run: Path):
