@@ -547,6 +547,7 @@ class HMTL(Model):
         encodings: GroupedEncodings,
         found: Dict[str, List[Dict[str, Any]]],
         given: Optional[List[List[GivenSpans]]] = None,
+        /,
         **fields: Any,
     ) -> List[Dict[str, Any]]:
         """Runs a task's head on each group of rows. `found` has the outputs of other heads, whose spans it may read;
