@@ -1,7 +1,7 @@
 """What a request may say, how much of its body is read, and what it is told."""
 
 import asyncio
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Union
 
 from fastapi import HTTPException
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,19 +17,30 @@ EXPECTED = 'expected {"text": "..."}, {"texts": ["...", ...]} or {"sentences": [
 # Of each key, in how many lists its strings stand.
 _DEPTHS = {"text": 0, "texts": 1, "sentences": 2}
 
+_ENTITIES = (
+    "entities that are known, which relations are then found among: "
+    '[{"char_start": 0, "char_end": 12, "label": "..."}, ...], the end excluded; of \'sentences\' '
+    '[{"start": 0, "end": 1, "label": "..."}, ...] in tokens, both included; or, by its name, the span task in whose '
+    "layer they are to stand; of 'texts' a list of these, null where a text has none that are known"
+)
+
 
 class BadRequest(Exception):
     """A request that cannot be answered: the reason for the client."""
 
 
 class PredictRequest(BaseModel):
-    """One of `text`, `texts` and `sentences`, and nothing else."""
+    """One of `text`, `texts` and `sentences`, and what is asked of it."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
     text: Optional[str] = Field(None, description="one raw text")
     texts: Optional[List[str]] = Field(None, description="several raw texts")
     sentences: Optional[List[List[str]]] = Field(None, description="the tokens of one text, sentence by sentence")
+    entities: Optional[Union[List[Any], Dict[str, Any]]] = Field(None, description=_ENTITIES)
+    consistent: Optional[bool] = Field(
+        None, description="whether to leave out what contradicts the spans that are found"
+    )
 
     @classmethod
     def read(cls, body: bytes) -> "PredictRequest":
@@ -51,12 +62,17 @@ class PredictRequest(BaseModel):
             advice = did_you_mean(unknown[:20], cls.model_fields, EXPECTED)
             raise BadRequest(f"unknown key {unknown[:40]!r}; {advice}")
         for key, value in values.items():
-            if value is not None:
+            if value is not None and key in _DEPTHS:
                 _check_strings(key, value, _DEPTHS[key])
+        # What stands in the list is the predictor's to check.
+        if not isinstance(values.get("entities"), (list, dict, type(None))):
+            raise BadRequest(f"'entities' is {type(values['entities']).__name__}; expected a list")
+        if not isinstance(values.get("consistent"), (bool, type(None))):
+            raise BadRequest(f"'consistent' is {type(values['consistent']).__name__}; expected true or false")
         return cls(**values)
 
     def records(self, limits: Limits) -> List[Dict[str, Any]]:
-        """The inputs of the predictor.
+        """The inputs of the predictor, each with `entities` and `consistent`.
 
         # Raises
 
@@ -69,12 +85,21 @@ class PredictRequest(BaseModel):
             if any(len(token) > MAX_TOKEN for sentence in self.sentences for token in sentence):
                 raise BadRequest(f"a token has more than {MAX_TOKEN} characters")
             _check_length("the text", sum(len(token) + 1 for sentence in self.sentences for token in sentence), limits)
-            return [{"sentences": self.sentences}]
+            return [self._asked({"sentences": self.sentences}, self.entities)]
         if self.texts is None:
-            return [_record("'text'", self.text or "", limits)]
+            return [self._asked(_record("'text'", self.text or "", limits), self.entities)]
         if not 0 < len(self.texts) <= limits.max_texts:
             raise BadRequest(f"{len(self.texts)} texts; expected 1 to {limits.max_texts}")
-        return [_record(f"text {number} of 'texts'", text, limits) for number, text in enumerate(self.texts, start=1)]
+        entities = [None] * len(self.texts) if self.entities is None else self.entities
+        if not isinstance(entities, list) or len(entities) != len(self.texts):
+            raise BadRequest(f"'entities' has no entry for each of {len(self.texts)} texts; expected a list of lists")
+        return [
+            self._asked(_record(f"text {number} of 'texts'", text, limits), of_text)
+            for number, (text, of_text) in enumerate(zip(self.texts, entities), start=1)
+        ]
+
+    def _asked(self, record: Dict[str, Any], entities: Any) -> Dict[str, Any]:
+        return {**record, "entities": entities, "consistent": self.consistent}
 
 
 class PredictResponse(BaseModel):

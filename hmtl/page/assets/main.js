@@ -20,7 +20,7 @@ const announce = (text) => (byId("announcement").textContent = text);
 const complain = (text) => (byId("message").textContent = text);
 
 function keepState() {
-  writeState(data.server ? byId("text").value : "", state.hidden);
+  writeState(data.server ? byId("text").value : "", byId("consistent").checked, state.hidden);
 }
 
 function showLayers() {
@@ -135,7 +135,10 @@ function form({ predict, max_characters: limit, examples, docs }) {
       const response = await fetch(predict, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ text: box.value.toWellFormed ? box.value.toWellFormed() : box.value }),
+        body: JSON.stringify({
+          text: box.value.toWellFormed ? box.value.toWellFormed() : box.value,
+          ...(byId("consistent").checked && { consistent: true }),
+        }),
         signal: request.signal,
       });
       const answer = await response.json();
@@ -170,6 +173,8 @@ function form({ predict, max_characters: limit, examples, docs }) {
     clearTimeout(timer);
     timer = setTimeout(annotate, TYPING_PAUSE);
   });
+  byId("consistent").checked = state.consistent;
+  byId("consistent").addEventListener("change", annotate);
   examples.forEach((text, number) => {
     const button = element("button", { type: "button", title: text }, `Example ${number + 1}`);
     button.addEventListener("click", () => setText(text));
@@ -178,6 +183,7 @@ function form({ predict, max_characters: limit, examples, docs }) {
   addEventListener("hashchange", () => {
     const linked = readState();
     state.hidden = linked.hidden;
+    byId("consistent").checked = linked.consistent;
     for (const layer of layers) layer.box.checked = !state.hidden.has(layer.name);
     setText(linked.text || "");
   });
