@@ -23,10 +23,11 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
   },
 
   // GUM by its lists of documents: entities, mention heads, coreference. Pronouns and common nouns are no named entities.
-  gum(folder): {
+  // By `emd_layer` 'mentions' EMD has the whole mentions, which nest, in the place of their heads.
+  gum(folder, emd_layer='emd'): {
     local files = splits(folder + '/train.txt', folder + '/dev.txt', folder + '/test.txt'),
     ner: ner('gum') + files,
-    emd: emd('gum') + files,
+    emd: emd('gum', emd_layer) + files,
     coref: coref('gum') + files,
   },
 

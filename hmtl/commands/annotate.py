@@ -25,6 +25,7 @@ Annotate texts with a trained model: every task in one pass. Files are plain tex
   hmtl annotate runs/quickstart article.txt
   hmtl annotate runs/quickstart texts/*.txt --format brat --output annotated
   hmtl annotate runs/quickstart - --input lines --output out.jsonl --html out.html < texts
+  hmtl annotate runs/quickstart corpus.jsonl --given-entities ner
 
 Formats: jsonl has all: tokens, offsets in tokens and characters, labels, scores, relations, clusters with their head
 mentions. dygie is the layout in which hmtl reads corpora; conll2012 the columns of that shared task, with names of one
@@ -57,6 +58,11 @@ class Annotate(Subcommand):
         add("--labels", metavar="TEXTS", help="those to find, where labels are texts: animal,substance")
         add_spacy_model(subparser)
         add("--batch-size", type=at_least(1), default=64, metavar="N", help="the most texts in a batch")
+        add(
+            "--given-entities",
+            metavar="LAYER",
+            help="the key of JSON lines with entities that are known; relations are found among them alone",
+        )
         add(
             "--consistent",
             action="store_true",
@@ -99,6 +105,7 @@ def _annotate_texts(arguments: argparse.Namespace, on_error: Optional[Callable[[
         arguments.batch_size,
         on_error=lambda _, error: texts.refuse(error),
         labels=labels,
+        entities=arguments.given_entities,
     )
     # On a terminal the annotations themselves show the progress.
     hidden = not sys.stderr.isatty() or (arguments.output is None and sys.stdout.isatty())

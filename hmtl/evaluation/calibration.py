@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional,
 import torch
 
 from hmtl.common.archives import archive_model
-from hmtl.common.file_names import BEST
+from hmtl.common.file_names import BEST, CALIBRATION_NAME
 from hmtl.common.files import atomic_path
 from hmtl.common.tables import aligned
 from hmtl.common.weights import load_into, main_weights
@@ -164,6 +164,7 @@ def calibration_notes(scores: Dict[str, CalibratedScores], split: str) -> Iterat
         rows.append([task, thresholds, f"{each.temperature:.2f}", *figures, _change(each.num_predictions, "{:,}")])
     yield f"calibration of {BEST}, on validation data; before -> after, on {split} data:"
     yield aligned(rows, numbers=True, indent="  ")
+    yield f"kept in {CALIBRATION_NAME} and in the archive, if any: all that predicts with these weights goes by it"
 
 
 def _outcome(

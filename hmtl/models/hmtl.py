@@ -2,7 +2,7 @@
 
 import os
 from functools import partial
-from typing import Any, Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple, Union, cast
+from typing import Any, Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union, cast
 
 import torch
 from allennlp.common import FromParams, Lazy, Params
@@ -22,6 +22,7 @@ from hmtl.common.archives import trusting, weights_path
 from hmtl.common.file_names import ARCHIVE_NAME, BEST, SUFFIX, VOCABULARY_NAME
 from hmtl.common.packages import include_packages_of_run
 from hmtl.common.weights import load_into, main_weights
+from hmtl.document import Span
 from hmtl.errors import UserError
 from hmtl.metrics.calibration import tempered
 from hmtl.models.calibration import TaskCalibration, read_calibration
@@ -29,13 +30,15 @@ from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, Group
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.token_rows import TokenRows
 from hmtl.tasks import TaskHead
-from hmtl.tasks.task_head import LabelTexts, span_tasks_for
+from hmtl.tasks.task_head import LabelTexts, Scope, span_tasks_for
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
 
 # For each task the labels to find, and the text of each.
 AskedLabels = Mapping[str, Mapping[str, str]]
+# The spans of a row, a sentence or a document, that are known; `None` where they are to be found.
+GivenSpans = Optional[Sequence[Span]]
 
 
 class Level(FromParams):
@@ -265,6 +268,7 @@ class HMTL(Model):
         texts: Union[str, Iterable[Union[str, JsonDict]]],
         spacy_model: str = None,
         batch_size: int = 64,
+        consistent: bool = False,
     ) -> Iterator[JsonDict]:
         """What a model of `from_archive` finds in raw texts, one by one in their order, with scores.
 
@@ -279,6 +283,8 @@ class HMTL(Model):
             The spaCy pipeline that splits texts into sentences and tokens. By default its rules for English.
         batch_size : `int`, optional (default = `64`)
             The most texts in a batch.
+        consistent : `bool`, optional (default = `False`)
+            Whether to leave out what contradicts the spans that are found; see `HMTLPredictor`.
 
         # Raises
 
@@ -288,7 +294,9 @@ class HMTL(Model):
         if self.reader is None:
             raise UserError("this model does not know how words are indexed; load it by HMTL.from_archive")
         # The predictor is looked up by its name: this module may not import it, since predictors stand above models.
-        predictor: Any = Predictor.by_name("hmtl")(self, self.reader, spacy_model=spacy_model, with_scores=True)
+        predictor: Any = Predictor.by_name("hmtl")(
+            self, self.reader, spacy_model=spacy_model, with_scores=True, consistent=consistent
+        )
         return predictor.annotate([texts] if isinstance(texts, str) else texts, batch_size=batch_size)
 
     def forward(  # type: ignore[override]
@@ -340,6 +348,7 @@ class HMTL(Model):
                 task: self._candidates(task, encodings) if self.training else self._run_head(task, encodings, {})
                 for task in span_tasks
             }
+            options.update(self._label_options(task_name))
             output = self._run_head(task_name, encodings, of_spans, metadata=metadata, **options, **targets)[0]
             if self.training and "loss" not in output:
                 raise ConfigurationError(
@@ -362,6 +371,7 @@ class HMTL(Model):
         documents: TokenRows,
         sentence_of: torch.Tensor,
         with_scores: bool = False,
+        given: Optional[Mapping[Scope, Sequence[GivenSpans]]] = None,
         labels: Optional[AskedLabels] = None,
     ) -> Dict[str, Dict[str, List[Any]]]:
         """All tasks in one pass over texts of any lengths: what `forward` predicts, without padding them alike.
@@ -376,6 +386,9 @@ class HMTL(Model):
             The sentence of each token. Shape: (num_tokens,)
         with_scores : `bool`, optional (default = `False`)
             As in `forward`.
+        given : `Mapping[Scope, Sequence[Optional[List[Span]]]]`, optional (default = `None`)
+            Of the sentences and of the documents the spans that are known, which heads that read spans get in place of
+            predicted ones; `None` for a row of which none are known.
         labels : `Mapping[str, Mapping[str, str]]`, optional (default = `None`)
             For tasks whose head `reads_label_texts`: the labels to find, and the text of each. By default those of
             training.
@@ -386,7 +399,9 @@ class HMTL(Model):
         sentence or a document as the head's `scope` says, in the order of `sentences` or `documents`.
         """
         encodings = self.encode_texts(text, sentences, documents, sentence_of)
-        return self._run_heads(encodings, with_scores, labels)
+        rows: Dict[Scope, TokenRows] = {"sentence": sentences, "document": documents}
+        by_group = {scope: rows[scope].by_group(spans) for scope, spans in (given or {}).items()}
+        return self._run_heads(encodings, with_scores, by_group, labels)
 
     @torch.inference_mode()
     def encode_texts(
@@ -582,17 +597,24 @@ class HMTL(Model):
         return self._known_texts[key]
 
     def _run_head(
-        self, task: str, encodings: GroupedEncodings, found: Dict[str, List[Dict[str, Any]]], **fields: Any
+        self,
+        task: str,
+        encodings: GroupedEncodings,
+        found: Dict[str, List[Dict[str, Any]]],
+        given: Optional[List[List[GivenSpans]]] = None,
+        /,
+        **fields: Any,
     ) -> List[Dict[str, Any]]:
-        """Runs a task's head on each group of rows. `found` has the outputs of other heads, whose spans it may read."""
-        fields.update(self._label_options(task, fields.pop("labels_asked", None)))
+        """Runs a task's head on each group of rows. `found` has the outputs of other heads, whose spans it may read;
+        `given` what it reads in place of them, for each group."""
         level, layout = encodings.levels[task], encodings.layout
         groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
         layers = [found[lower] for lower in self.span_tasks[task] if lower in found]
         outputs = []
         for number, (output, read, mask, ids) in enumerate(groups):
-            if layers:
-                fields["predicted_spans"] = [layer[number]["predictions"] for layer in layers]
+            spans = [layer[number]["predictions"] for layer in layers]
+            if layers or given is not None:
+                fields["predicted_spans"] = spans if given is None else _with_given(spans, given[number])
             found_here = self.head(task)(encoding=output, encoder_input=read, mask=mask, sentence_ids=ids, **fields)
             if task in self.calibration and "scores" in found_here:
                 temperature = self.calibration[task].temperature
@@ -601,14 +623,21 @@ class HMTL(Model):
         return outputs
 
     def _run_heads(
-        self, encodings: GroupedEncodings, with_scores: bool, labels: Optional[AskedLabels] = None
+        self,
+        encodings: GroupedEncodings,
+        with_scores: bool,
+        given: Optional[Mapping[Scope, List[List[GivenSpans]]]] = None,
+        labels: Optional[AskedLabels] = None,
     ) -> Dict[str, Dict[str, List[Any]]]:
         """For each task whose rows the batch has, `predictions` and, where they are asked for, `scores`."""
         options: Dict[str, Any] = {"with_scores": True} if with_scores else {}
         tasks = [task for task in self.tasks if self.head(task).scope in encodings.layout.scopes]
         found: Dict[str, List[Dict[str, Any]]] = {}
         for task in sorted(tasks, key=lambda task: self.head(task).reads_spans):
-            found[task] = self._run_head(task, encodings, found, labels_asked=labels, **options)
+            head = self.head(task)
+            known = given.get(head.scope) if given and head.reads_spans else None
+            of_labels = self._label_options(task, labels)
+            found[task] = self._run_head(task, encodings, found, known, **of_labels, **options)
         return {
             task: {
                 key: encodings.layout.in_order([group[key] for group in found[task]], self.head(task).scope)
@@ -653,6 +682,13 @@ def _check_adapters(adapted: List[Any], tasks: List[str], has_shared_encoder: bo
             "the shared_encoder reads for several tasks at once, and the embedding has adapters one a task; remove "
             "adapters.tasks for one adapter for all"
         )
+
+
+def _with_given(layers: Sequence[List[List[Span]]], given: Sequence[GivenSpans]) -> List[List[List[Span]]]:
+    """The layers of spans, one list a row each, with the given ones in place of all that were found in their rows. They
+    stand in every layer, since a head knows the labels of each; in one where there is none."""
+    layers = layers or [[[] for _ in given]]
+    return [[spans if known is None else list(known) for spans, known in zip(layer, given)] for layer in layers]
 
 
 def load_hmtl_archive(

@@ -65,6 +65,10 @@ class TokenRows:
             tokens[positions[mask]] = rows[mask]
         return tokens
 
+    def by_group(self, entries: Sequence[Any]) -> List[List[Any]]:
+        """One entry a row, in the order of the rows -> one entry a row for each group."""
+        return [[entries[row] for row in group] for group in self.groups]
+
     def in_order(self, by_group: List[List[Any]]) -> List[Any]:
         """One entry a row for each group -> one entry a row, in the order of the rows."""
         ordered: List[Any] = [None] * self._num_rows

@@ -26,10 +26,16 @@ from hmtl.version import VERSION
 
 
 def describe(predictor: HMTLPredictor, name: str, limits: Limits) -> Dict[str, Any]:
-    """What `/info` answers: the model's name, its tasks with their labels and whether they take others, the digest of
-    its weights, hmtl's version and the limits."""
+    """What `/info` answers: the model's name, its tasks with their labels and, where there is one, their calibration,
+    and whether they take other labels, the digest of its weights, hmtl's version and the limits."""
+    calibration = predictor.model.calibration
     tasks: Dict[str, Dict[str, Any]] = {
-        task: {"predicts": layer, "labels": predictor.labels[task]} for task, layer in sorted(predictor.layers.items())
+        task: {
+            "predicts": layer,
+            "labels": predictor.labels[task],
+            **({"calibration": calibration[task]._asdict()} if task in calibration else {}),
+        }
+        for task, layer in sorted(predictor.layers.items())
     }
     for task in predictor.tasks_with_label_texts:
         tasks[task]["takes_labels"] = True

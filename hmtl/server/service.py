@@ -116,13 +116,16 @@ class PredictionService:
     def _tokenized(self, record: Dict[str, Any]) -> Union[TokenizedText, Exception]:
         try:
             asked_labels(record.get("labels"), self._predictor.tasks_with_label_texts)
-            text = self._predictor.tokenized(record)
+            text = self._predictor.tokenized(record, record.get("entities"), record.get("consistent"))
         except UserError as error:
             return error
-        # Relations are scored for all pairs of tokens in a sentence: the memory grows with the square of that.
+        # Relations are scored for all pairs of tokens or of entities in a sentence: the memory grows with the square.
         longest, limit = max(map(len, text.sentences), default=0), self._limits.max_sentence_tokens
         if longest > limit:
             return BadRequest(f"a sentence has {longest:,} tokens; at most {limit:,} are allowed")
+        most = max((len(row) for row in text.entities_by_sentence if row is not None), default=0)
+        if most > limit:
+            return BadRequest(f"a sentence has {most:,} entities; at most {limit:,} are allowed")
         return text
 
 

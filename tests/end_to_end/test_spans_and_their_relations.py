@@ -15,11 +15,12 @@ from allennlp.models import Model
 
 import hmtl  # noqa: F401  (registers everything)
 from hmtl.cli import main
-from hmtl.document import Document, Relation, Span, write_jsonl
+from hmtl.document import Document, Relation, Span, read_jsonl, write_jsonl
 from hmtl.evaluation.evaluate import evaluate_run, load_run
 from hmtl.models import HMTL
 from hmtl.models.finetuning.transfer import transfer
 from hmtl.predictors import HMTLPredictor
+from hmtl.tasks.relations.span_relation_reader import in_text_order
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE, CITIES, HOUSES = ["Ann", "Bo", "Cy", "Dee"], ["Rome", "Oslo", "Lund", "York"], ["Bank", "Port", "Court"]
@@ -122,6 +123,54 @@ def test_relations_between_given_entities(run: Path) -> None:
     scores = evaluation.scores["best_relation"]["relation"]
     assert scores.metrics["f1"] > 0.9 and scores.by_label is not None
     assert scores.by_label["PER-SOC"]["f1"] > 0.9 and scores.by_label["PER-SOC"]["support"] == 4
+
+
+def test_entities_that_are_given_to_the_predictor(run: Path, data: Path) -> None:
+    predictor = HMTLPredictor.load(run)
+    found = gold = right = 0
+    for document in read_jsonl(data / "test.jsonl"):
+        predicted = predictor.predict_document(document, entities="emd")
+        assert sorted(predicted.spans["emd"]) == sorted(document.spans["emd"])
+        sides = [{in_text_order(each, {"PER-SOC"}) for each in side.relations or []} for side in (predicted, document)]
+        found, gold, right = found + len(sides[0]), gold + len(sides[1]), right + len(sides[0] & sides[1])
+    assert 2 * right / (found + gold) > 0.9
+    # What is given is what may be related, whatever would be found.
+    (document,) = documents(1, 2)
+    document.spans["emd"] = [Span(0, 5, "GROUP"), Span(3, 5, "ORG"), Span(5, 5, "LOC")]
+    relations = predictor.predict_document(document, entities="emd").relations
+    assert relations == [Relation((3, 5), (5, 5), "PHYS")]
+    # A label that the model does not know says nothing: no type of relation is ruled out by it.
+    head = predictor.model.head("relation")
+    head.threshold = 0.001
+    known, unknown = ([Span(0, 0, label), Span(5, 5, label)] for label in ("LOC", "never seen"))
+    rows = []
+    for spans in (known, unknown):
+        document.spans["emd"] = spans
+        rows.append(predictor.predict_document(document, entities="emd").relations or [])
+    assert "ORG-AFF" not in {relation.label for relation in rows[0]} and len(rows[1]) > len(rows[0])
+
+
+def test_a_model_that_only_relates_what_is_given(data: Path) -> None:
+    config = configuration(data)
+    config["model"]["levels"] = {"relation": config["model"]["levels"]["relation"]}
+    level = config["model"]["levels"]["relation"]
+    level.pop("reads", None)
+    level.pop("reads_labels", None)
+    level["head"]["gold_mentions"] = True
+    del config["dataset_reader"]["readers"]["emd"]
+    config["train_data_path"] = {"relation": config["train_data_path"]["relation"]}
+    model, _ = build(config)
+    reader = DatasetReader.from_params(Params(configuration(data)["dataset_reader"]))
+    predictor = HMTLPredictor(model, reader)
+    model.head("relation").threshold = 0.0001
+    sentences = documents(1, 0)[0].sentences
+    assert predictor.predict(sentences)["relation"] == []
+    # The last one stands in another sentence.
+    entities = [(0, 0, "PER"), (3, 5, "ORG"), (7, 7, "PER"), (9, 9, "PER")]
+    output = predictor.predict(sentences, entities=entities)
+    joined = {(row["arg1"]["start"], row["arg2"]["start"]) for row in output["relation"]}
+    # Of all pairs those whose types are related in training; that of people has no direction.
+    assert joined == {(0, 3), (7, 3), (0, 7)} and "emd" not in output
 
 
 def test_run_and_archive_predict_the_same(run: Path) -> None:

@@ -98,6 +98,23 @@ def test_type_toggle_and_link(server, open_page):
     page.wait_for_selector("article:has-text('Hollin Rail')")
 
 
+def test_layers_that_agree(server, open_page):
+    page = open_page(server)
+    annotated(page, sample_text(2))
+    asked = []
+    page.on("request", lambda request: asked.append(json.loads(request.post_data)))
+    page.check("#consistent")
+    page.wait_for_selector("#texts[aria-busy=false]", state="attached")
+    assert asked == [{"text": sample_text(2), "consistent": True}]
+    # The link says so, too.
+    linked = open_page(page.url)
+    linked.wait_for_selector("article mark")
+    assert linked.is_checked("#consistent") and linked.input_value("#text") == sample_text(2)
+    page.uncheck("#consistent")
+    page.wait_for_selector("#texts[aria-busy=false]", state="attached")
+    assert asked[1:] == [{"text": sample_text(2)}] and not open_page(page.url).is_checked("#consistent")
+
+
 def test_markup_and_odd_characters_stay_text(server, open_page):
     page = open_page(server)
     for text in (

@@ -49,7 +49,7 @@ def test_many_texts_get_what_each_gets_alone(predictor: HMTLPredictor) -> None:
     labels = ["dog", "person"]
     together = list(predictor.annotate(TEXTS * 3, labels=labels, batch_size=4))
     assert [output["mentions"] for output in together] == [
-        predictor.predict(text, labels)["mentions"] for text in TEXTS
+        predictor.predict(text, labels=labels)["mentions"] for text in TEXTS
     ] * 3
 
 

@@ -20,7 +20,8 @@ const announce = (text) => (byId("announcement").textContent = text);
 const complain = (text) => (byId("message").textContent = text);
 
 function keepState() {
-  writeState(data.server ? byId("text").value : "", state.hidden, data.server ? byId("labels").value.trim() : "");
+  const labels = data.server ? byId("labels").value.trim() : "";
+  writeState(data.server ? byId("text").value : "", labels, byId("consistent").checked, state.hidden);
 }
 
 function showLayers() {
@@ -123,7 +124,11 @@ function form({ predict, max_characters: limit, examples, docs, labels }) {
 
   const question = () => {
     const found = asked.value.split(",").map((label) => label.trim()).filter(Boolean);
-    return { text: box.value.toWellFormed ? box.value.toWellFormed() : box.value, ...(found.length && { labels: found }) };
+    return {
+      text: box.value.toWellFormed ? box.value.toWellFormed() : box.value,
+      ...(found.length && { labels: found }),
+      ...(byId("consistent").checked && { consistent: true }),
+    };
   };
 
   async function annotate() {
@@ -181,6 +186,8 @@ function form({ predict, max_characters: limit, examples, docs, labels }) {
   // Those of training, where a task's labels are texts.
   byId("asked").hidden = !labels;
   asked.placeholder = (labels || []).join(", ");
+  byId("consistent").checked = state.consistent;
+  byId("consistent").addEventListener("change", annotate);
   examples.forEach((text, number) => {
     const button = element("button", { type: "button", title: text }, `Example ${number + 1}`);
     button.addEventListener("click", () => setText(text));
@@ -189,6 +196,7 @@ function form({ predict, max_characters: limit, examples, docs, labels }) {
   addEventListener("hashchange", () => {
     const linked = readState();
     state.hidden = linked.hidden;
+    byId("consistent").checked = linked.consistent;
     for (const layer of layers) layer.box.checked = !state.hidden.has(layer.name);
     asked.value = linked.labels || "";
     setText(linked.text || "");

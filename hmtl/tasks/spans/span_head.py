@@ -15,7 +15,17 @@ from hmtl.metrics import SpanF1
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.feedforward import after_first_layer, feedforward, first_layer
 from hmtl.modules.float32 import in_float32
-from hmtl.modules.spans import RangeMaximum, Spans, attended, in_blocks, span_grid, spans_of
+from hmtl.modules.spans import (
+    Block,
+    RangeMaximum,
+    Spans,
+    TokenParts,
+    in_blocks_of_spans,
+    rows_at_once,
+    span_grid,
+    spans_of,
+    sums_by_width,
+)
 from hmtl.tasks.spans.overlaps import Overlaps, Selection, standing_greedily, standing_together
 from hmtl.tasks.task_head import LabelTexts, TaskHead, labels_of, log_odds
 
@@ -298,34 +308,65 @@ class SpanHead(TaskHead):
         """Shape: (num_spans, num_labels)"""
         layer = first_layer(self._feedforward)
         at_start, at_end, of_width, of_content = layer.weight.split(self._parts, dim=1)
-        tokens = encoding.flatten(0, 1)
-        # Shapes: (num_tokens, hidden_dim)
-        starts, ends = F.linear(tokens, at_start, layer.bias), F.linear(tokens, at_end)
+        # Time comes first, so that what is some tokens on is some steps on in memory.
+        encoding, encoder_input = encoding.transpose(0, 1), encoder_input.transpose(0, 1)
+        length, batch_size, _ = encoding.shape
+        # Shapes: (length, batch_size, hidden_dim)
+        starts, ends = F.linear(encoding, at_start, layer.bias), F.linear(encoding, at_end)
+        # Shape: (max_width, hidden_dim)
         widths = F.linear(self._width_embedding.weight, of_width)
-        if self._content == "attention":
-            inputs = encoder_input.flatten(0, 1)
-            # Shape: (num_tokens,)
-            logits = in_float32(self._attention, inputs).squeeze(-1)
-            content = partial(self._attended, F.linear(inputs, of_content), logits)
-        else:
-            content = partial(_maximum, RangeMaximum(self._projection(encoding)), encoding.size(1), of_content)
-
-        def score(first: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
-            # As embeddings: their gradients are summed several times as fast as those of an index.
-            hidden = F.embedding(first, starts) + F.embedding(last, ends) + F.embedding(last - first, widths)
-            hidden = after_first_layer(self._feedforward, hidden + content(Spans(first, last)))
-            return self._label_scores(hidden, label_texts)
-
         if not len(spans.starts):
             return self._scorer.weight.new_zeros(0, len(self.labels)) + 0.0 * starts.sum()
-        return in_blocks(score, *spans)
+        if self._content == "attention":
+            logits = in_float32(self._attention, encoder_input).squeeze(-1)
+            parts = TokenParts(starts, ends, F.linear(encoder_input, of_content), logits)
+            score = partial(self._scores_by_width, parts, widths, label_texts)
+        else:
+            maxima = RangeMaximum(self._projection(encoding).transpose(0, 1))
+            score = partial(self._scores_with_maxima, starts, ends, widths, maxima, of_content, label_texts)
+        return in_blocks_of_spans(score, spans, batch_size, length, self._max_span_width)
 
-    def _label_scores(self, hidden: torch.Tensor, label_texts: Optional[LabelTexts]) -> torch.Tensor:
-        """(num_spans, hidden_dim) -> (num_spans, num_labels)"""
-        return in_float32(self._scorer, hidden)
+    def _scores_by_width(
+        self,
+        parts: TokenParts,
+        widths: torch.Tensor,
+        label_texts: Optional[LabelTexts],
+        spans: Spans,
+        block: Block,
+    ) -> torch.Tensor:
+        """Scores all spans of the block, unless only few of them are asked for."""
+        cells = block.cells(spans, len(parts.logits), self._max_span_width)
+        sums = sums_by_width(block.parts(parts, self._max_span_width), widths)
+        if 2 * len(cells) < sum(map(len, sums)):
+            return self._label_scores(torch.cat(sums).index_select(0, cells), label_texts)
+        return torch.cat([self._label_scores(hidden, label_texts) for hidden in sums]).index_select(0, cells)
 
-    def _attended(self, values: torch.Tensor, logits: torch.Tensor, spans: Spans) -> torch.Tensor:
-        return attended(values, logits, spans, self._max_span_width)
+    def _scores_with_maxima(
+        self,
+        starts: torch.Tensor,
+        ends: torch.Tensor,
+        widths: torch.Tensor,
+        maxima: RangeMaximum,
+        of_content: torch.Tensor,
+        label_texts: Optional[LabelTexts],
+        spans: Spans,
+        block: Block,
+    ) -> torch.Tensor:
+        length, batch_size, _ = starts.shape
+
+        def score(first: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
+            rows = first.div(length, rounding_mode="floor")
+            first, last = first - rows * length, last - rows * length
+            # As embeddings: their gradients are summed several times as fast as those of an index.
+            hidden = F.embedding(first * batch_size + rows, starts.flatten(0, 1)) + F.embedding(last - first, widths)
+            hidden = hidden + F.embedding(last * batch_size + rows, ends.flatten(0, 1))
+            return self._label_scores(hidden + F.linear(maxima.of(rows, first, last), of_content), label_texts)
+
+        return torch.cat([score(*few) for few in spans.blocks(rows_at_once(spans.starts.device))])
+
+    def _label_scores(self, hidden: torch.Tensor, label_texts: Optional[LabelTexts] = None) -> torch.Tensor:
+        """From the output of the first layer: (num_spans, hidden_dim) -> (num_spans, num_labels)."""
+        return in_float32(self._scorer, after_first_layer(self._feedforward, hidden))
 
     def _has_label(self, targets: torch.Tensor) -> torch.Tensor:
         """Which spans have a label as their target. Shape: (num_spans,)"""
@@ -380,9 +421,3 @@ class SpanHead(TaskHead):
             predictions.append([spans[number] for number in kept])
             scores.append([items[number][2] for number in kept])
         return {"predictions": predictions, **({"scores": scores} if with_scores else {})}
-
-
-def _maximum(values: RangeMaximum, length: int, weight: torch.Tensor, spans: Spans) -> torch.Tensor:
-    """The projected maximum over the tokens of each span."""
-    rows = spans.starts.div(length, rounding_mode="floor")
-    return F.linear(values.of(rows, spans.starts - rows * length, spans.ends - rows * length), weight)

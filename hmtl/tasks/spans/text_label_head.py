@@ -9,8 +9,9 @@ from allennlp.models.heads import Head
 
 from hmtl.data.fields import WordsField
 from hmtl.metrics import SpanF1
+from hmtl.modules.feedforward import after_first_layer
 from hmtl.modules.float32 import at_least_float32, in_float32
-from hmtl.modules.spans import Spans, in_blocks
+from hmtl.modules.spans import Spans, attended, in_blocks
 from hmtl.tasks.spans.overlaps import Overlaps, Selection
 from hmtl.tasks.spans.span_head import SpanHead
 from hmtl.tasks.spans.text_label_reader import LABEL_NAMESPACE, SEPARATOR, namespace_of_sets
@@ -192,14 +193,17 @@ prior_probability, negative_share, loss_reduction : optional
         attention = in_float32(self._attention, inputs).squeeze(-1)
         # The embedding comes first in what the encoder reads. Shape: (num_tokens, num_labels)
         words = self._projected(self._word_projection, _normalised(inputs[:, : self._embedding_dim]), label_texts)
-        logits = logits + in_blocks(lambda *block: self._attended(words, attention, Spans(*block)), *spans)
+        logits = logits + in_blocks(
+            lambda *block: attended(words, attention, Spans(*block), self._max_span_width), *spans
+        )
         if label_texts.is_scored is not None:
             rows = spans.starts.div(encoding.size(1), rounding_mode="floor")
             logits = logits.masked_fill(~label_texts.is_scored[rows], _NEVER)
         return logits
 
-    def _label_scores(self, hidden: torch.Tensor, label_texts: Optional[LabelTexts]) -> torch.Tensor:
+    def _label_scores(self, hidden: torch.Tensor, label_texts: Optional[LabelTexts] = None) -> torch.Tensor:
         assert label_texts is not None
+        hidden = after_first_layer(self._feedforward, hidden)
         # Shape: (num_spans, num_labels)
         return in_float32(self._scorer, hidden) + self._projected(self._span_projection, hidden, label_texts)
 
