@@ -11,8 +11,8 @@ Costs are CPU seconds, and the same in cal: multiples of a fixed piece of work t
 machines and noisy minutes can be compared. Each is the median of its rounds. Updates, validation and prediction follow
 one another, so that validation and prediction have a model that has learned a little.
 
-A second table has updates beside their floor: what bare torch takes for their kernels alone (see benchmarks/floor.py). A
-third has those of heads of spans beside those of the paper's heads (see benchmarks/span_heads.py).
+A second table has updates beside their floor: what bare torch takes for their kernels alone (see benchmarks/floor.py).
+A third has those of heads of spans beside those of the paper's heads (see benchmarks/span_heads.py).
 """
 
 import argparse
