@@ -258,7 +258,9 @@ class SpanHead(TaskHead):
         # Shape: (batch_size, length, 3)
         spans = torch.stack([starts, ends, labels.gather(1, cells)], dim=-1)
         stands = standing_greedily(starts, ends, best >= 0, self._overlaps)
-        return spans.masked_fill(~stands.unsqueeze(-1), -1)
+        spans = spans.masked_fill(~stands.unsqueeze(-1), -1)
+        # Most places are empty. What reads them need not compute those; another device would have to be waited for.
+        return spans[:, stands.any(0)] if spans.device.type == "cpu" else spans
 
     def _targets(self, spans: torch.Tensor, length: int, num_tokens: int) -> torch.Tensor:
         """The gold labels of all cells of the grid. With several labels a span these are zeros and ones, shape
