@@ -148,10 +148,6 @@ def test_scores_behind_a_row_are_dropped():
         (record(ner=[[[3, 4, "PER"]], [], []]), r"'ner' span \[3, 4\] leaves its sentence, tokens 0 to 3"),
         (record(parts=[[[3, 4, "PER"]], [], []]), r"'parts' span \[3, 4\] leaves its sentence"),
         (record(relations=[[[0, 0, 3, 4, "R"]], [], []]), r"relation argument \[3, 4\] leaves its sentence"),
-        (
-            record(relations=[[[0, 0, 4, 4, "R"]], [], []]),
-            r"the arguments \[0, 0\] and \[4, 4\] of 'R' lie in two sentences",
-        ),
         (record(clusters=[[[0, 0], [4, 5]]]), r"cluster mention \[4, 5\] leaves its sentence, tokens 4 to 4"),
         (record(clusters=[[[0, 99]]]), r"cluster mention \[0, 99\] lies outside the text"),
     ],
