@@ -1,7 +1,7 @@
 """The F1 figures of a task, by the names of their metrics, and what tables call them; most tasks have the first alone.
 
-Of relations there are several, which `RelationScores` and `EntityRelationScores` describe. A kind of prediction may have others (`Kind.figures`),
-which an evaluation then names in its record.
+Of relations there are several, which `RelationScores` and `EntityRelationScores` describe. A kind of prediction may
+have others (`Kind.figures`), which an evaluation then names in its record.
 """
 
 from typing import Any, Dict, Mapping

@@ -129,7 +129,9 @@ class RelationStatistics:
         self._totals.update(
             documents=1,
             sentences=len(starts),
-            annotated_sentences=len({sentence_of(starts, start) for relation in relations for start, _ in relation[:2]}),
+            annotated_sentences=len(
+                {sentence_of(starts, start) for relation in relations for start, _ in relation[:2]}
+            ),
             first_argument_first=sum(relation.arg1 < relation.arg2 for relation in relations),
             overlapping=sum(max(arg1[0], arg2[0]) <= min(arg1[1], arg2[1]) for arg1, arg2, _ in relations),
             across=len(document.relations_across_sentences),

@@ -136,9 +136,7 @@ class TextLayout:
 def _joined(spans: Sequence[Sequence[Span]], lengths: Sequence[int]) -> List[Span]:
     """The spans of a document, from those of its sentences and the lengths of these."""
     starts = [0, *accumulate(lengths)]
-    return [
-        Span(first + span.start, first + span.end, span.label) for first, row in zip(starts, spans) for span in row
-    ]
+    return [Span(first + span.start, first + span.end, span.label) for first, row in zip(starts, spans) for span in row]
 
 
 class GroupedEncodings:

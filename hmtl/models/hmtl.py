@@ -532,7 +532,9 @@ class HMTL(Model):
         """Runs a task's head on each group of rows. `found` has the outputs of other heads, whose spans it may read."""
         level, layout = encodings.levels[task], encodings.layout
         groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
-        layers = [self._spans_for(task, lower, found[lower], layout) for lower in self.span_tasks[task] if lower in found]
+        layers = [
+            self._spans_for(task, lower, found[lower], layout) for lower in self.span_tasks[task] if lower in found
+        ]
         outputs = []
         for number, (output, read, mask, ids) in enumerate(groups):
             if layers:

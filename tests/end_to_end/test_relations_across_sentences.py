@@ -1,4 +1,4 @@
-"""A model of documents' relations from training to its outputs, on documents that tell some of theirs in two sentences."""
+"""A model of documents' relations from training to its outputs, where some relations stand in two sentences."""
 
 import json
 import random
@@ -80,7 +80,11 @@ def test_training_evaluation_and_prediction_agree(run: Path, tmp_path: Path) -> 
     # Every mention is an entity of its own.
     assert metrics["f1_entities"] == pytest.approx(metrics["f1"])
     # What training has shown by its words is no part of Ign F1's precision.
-    known = {(words(d, a), label, words(d, b)) for d in read_jsonl(gold.with_name("train.jsonl")) for a, b, label in d.relations or []}
+    known = {
+        (words(d, a), label, words(d, b))
+        for d in read_jsonl(gold.with_name("train.jsonl"))
+        for a, b, label in d.relations or []
+    }
     documents = {document.doc_key: document for document in read_jsonl(gold)}
     rows, truth = set(predicted_relations(predicted, "relation")), set(gold_relations(gold))
     correct = [(documents[key], a, b, label) for key, a, b, label in rows & truth]
@@ -107,13 +111,15 @@ def words(document: Document, bounds: Tuple[int, int]) -> str:
 def test_raw_texts_in_any_batch_have_relations_across_sentences(run: Path) -> None:
     """From the directory and from the archive, alone and beside longer texts."""
     text = "Ida met Jon in Rome .  It rained .\nHome is Oslo ."
-    long = " ".join("Otto met Lena in Turku . It rained . Home is Lyon .".split() * 6)
+    long = " ".join(["Otto", "met", "Lena", "in", "Turku", ".", "It", "rained", ".", "Home", "is", "Lyon", "."] * 6)
     [predictor, archived] = (HMTLPredictor.load(path) for path in (run, run / "model.tar.gz"))
     alone = predictor.predict(text)
     assert alone == archived.predict(text)
     assert [found(each) for each in predictor.predict_many([long, text, "", text])][1::2] == [found(alone)] * 2
     [row] = [each for each in alone["relation"] if each["label"] == "LIVES"]
-    assert [(row[side]["text"], text[row[side]["char_start"] : row[side]["char_end"]]) for side in ("arg1", "arg2")] == [
+    assert [
+        (row[side]["text"], text[row[side]["char_start"] : row[side]["char_end"]]) for side in ("arg1", "arg2")
+    ] == [
         ("Ida", "Ida"),
         ("Oslo", "Oslo"),
     ]

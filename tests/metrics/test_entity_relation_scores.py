@@ -126,7 +126,9 @@ def test_documents_without_clusters_have_no_part_and_no_document_no_scores() -> 
 def test_a_mention_in_two_clusters_is_of_the_first() -> None:
     document = Document("a", [list("wxyz")], {"ner": [Span(0, 0, "A")]}, [], [[(1, 1), (0, 0)], [(1, 1), (2, 2)]])
     relations = EntityRelations(document)
-    assert relations.of([Relation((1, 1), (2, 2), "R"), Relation((0, 0), (2, 2), "R"), Relation((3, 3), (2, 2), "R")]) == {
+    assert relations.of(
+        [Relation((1, 1), (2, 2), "R"), Relation((0, 0), (2, 2), "R"), Relation((3, 3), (2, 2), "R")]
+    ) == {
         Relation((0, 0), (1, 1), "R"),
         Relation((3, 3), (1, 1), "R"),
     }

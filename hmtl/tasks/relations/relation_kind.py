@@ -112,7 +112,8 @@ class Relations(Kind):
         pair = " of a document" if reader.scope == "document" else ""
         variants = {
             "": given + f"each pair{pair} gets the most frequent relation of its types in training",
-            "counting_unrelated_": given + f"each pair{pair} gets the relation that most pairs of its types have in training",
+            "counting_unrelated_": given
+            + f"each pair{pair} gets the relation that most pairs of its types have in training",
         }
         return best_variant(variants, relation_baseline_scores(train, test, layers[0], reader.scope))
 

@@ -15,7 +15,9 @@ from hmtl.tasks.task_head import Scope
 class RelationReader(DocumentReader):
     """One instance a sentence: its text and its relations.
 
-    Relations across sentences are left out and counted. Fields: `text`; `relations`, shape (num_relations, 3), rows `(last token of arg1, last token of arg2, label)`, equal
+    Relations across sentences are left out and counted.
+
+    Fields: `text`; `relations`, shape (num_relations, 3), rows `(last token of arg1, last token of arg2, label)`, equal
     ones once; `metadata` with `doc_key`, `sentence` (its number), `tokens`, the gold `relations` (`Relation`s with the
     bounds of both arguments, equal ones once) and `mentions`, the gold `Span`s that say the arguments' types, or `None`
     where they are not annotated. Offsets count from the start of the sentence.

@@ -61,9 +61,9 @@ class SpanRelationHead(TaskHead):
     scope : `str`, optional (default = `"sentence"`)
         `sentence` or `document`. Tell the reader, too.
     max_sentence_distance : `Optional[int]`, optional (default = `3`)
-        Of documents: by how many sentences the arguments of a relation may be apart, 0 for those of one sentence, `None`
-        for any. Memory and time grow with it; gold relations beyond it are missed. Of Re-DocRED's relations between
-        entities 46 % have mentions in one sentence, 87 % within 3 sentences of each other.
+        Of documents: by how many sentences the arguments of a relation may be apart, 0 for those of one sentence,
+        `None` for any. Memory and time grow with it; gold relations beyond it are missed. Of Re-DocRED's relations
+        between entities 46 % have mentions in one sentence, 87 % within 3 sentences of each other.
     candidate_levels : `List[str]`, optional (default = the nearest, of several side by side the last by name)
         The levels whose spans are related, of those that this one reads, directly or not. A span that several find has
         the labels of all, and counts as one of the first of them that is named.
