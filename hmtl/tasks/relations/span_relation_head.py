@@ -247,7 +247,8 @@ class SpanRelationHead(TaskHead):
         return metrics
 
     def learn_training_documents(self, documents: Sequence[Document]) -> None:
-        self._entity_f1.learn_facts(documents)
+        if self.scope == "document":
+            self._entity_f1.learn_facts(documents)
 
     def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
         """Every span counts as one that the levels below may find."""

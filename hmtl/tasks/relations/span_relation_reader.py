@@ -122,7 +122,7 @@ class SpanRelationReader(RelationReader):
             ),
             "metadata": MetadataField({"doc_key": doc_key, **metadata, "relations": relations, "mentions": mentions}),
         }
-        yield Instance(fields)  # type: ignore[arg-type]
+        yield Instance(fields)
 
 
 def in_text_order(relation: Relation, symmetric: Collection[str]) -> Relation:
