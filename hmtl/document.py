@@ -53,7 +53,7 @@ class Span(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """A directed, labelled relation between two spans of one sentence."""
+    """A directed, labelled relation between two spans, each of which lies within a sentence."""
 
     arg1: Bounds
     arg2: Bounds
@@ -92,7 +92,7 @@ class Document:
     spans : `Dict[str, List[Span]]`
         Named layers of labelled spans, such as `ner` and `emd`; each span lies within a sentence.
     relations : `Optional[List[Relation]]`
-        Relations; both arguments lie in one sentence.
+        Relations; each argument lies within a sentence, perhaps each in another one.
     clusters : `Optional[List[List[Bounds]]]`
         Coreference clusters of mentions; each mention lies within a sentence.
     metadata : `Dict[str, Any]`
@@ -133,14 +133,29 @@ class Document:
         return grouped
 
     def relations_by_sentence(self) -> List[List[Relation]]:
-        """The relations, one list a sentence, with offsets counted from the start of their sentence."""
+        """The relations within sentences, one list a sentence, with offsets counted from the start of their sentence.
+
+        Those of `relations_across_sentences` are left out.
+        """
         starts = self.sentence_starts
         grouped: List[List[Relation]] = [[] for _ in starts]
         for (start1, end1), (start2, end2), label in self.relations or []:
             sentence = bisect_right(starts, start1) - 1
             first = starts[sentence]
-            grouped[sentence].append(Relation((start1 - first, end1 - first), (start2 - first, end2 - first), label))
+            if first <= start2 < first + len(self.sentences[sentence]):
+                relation = Relation((start1 - first, end1 - first), (start2 - first, end2 - first), label)
+                grouped[sentence].append(relation)
         return grouped
+
+    @property
+    def relations_across_sentences(self) -> List[Relation]:
+        """The relations whose arguments lie in two sentences."""
+        starts = self.sentence_starts
+        return [
+            relation
+            for relation in self.relations or []
+            if bisect_right(starts, relation.arg1[0]) != bisect_right(starts, relation.arg2[0])
+        ]
 
     def validate(self, path: Optional[Union[str, os.PathLike]] = None, line: Optional[int] = None) -> "Document":
         """Returns the document itself.
@@ -177,7 +192,7 @@ class Document:
         starts = self.sentence_starts
         length = starts[-1] + len(self.sentences[-1])
 
-        def sentence_of(what: str, start: int, end: int) -> int:
+        def check_bounds(what: str, start: int, end: int) -> None:
             if not 0 <= start <= end < length:
                 message = f"{what} [{start}, {end}] lies outside the text of {length} tokens (offsets are inclusive)"
                 fail(message + self._why_too_far(end == length))
@@ -186,7 +201,6 @@ class Document:
             if end >= stop:
                 message = f"{what} [{start}, {end}] leaves its sentence, tokens {starts[sentence]} to {stop - 1}"
                 fail(f"{message} (offsets count tokens of the document){self._why_too_far(end == stop)}")
-            return sentence
 
         for layer, spans in self.spans.items():
             layer_fault = surrogate_fault(layer)
@@ -194,14 +208,14 @@ class Document:
                 fail(f"the name of a layer: {layer_fault}")
             _check_labels(f"'{layer}'", [span.label for span in spans], fail)
             for start, end, _ in spans:
-                sentence_of(f"'{layer}' span", start, end)
+                check_bounds(f"'{layer}' span", start, end)
         _check_labels("'relations'", [relation.label for relation in self.relations or []], fail)
-        for arg1, arg2, label in self.relations or []:
-            if sentence_of("relation argument", *arg1) != sentence_of("relation argument", *arg2):
-                fail(f"the arguments {list(arg1)} and {list(arg2)} of '{label}' lie in two sentences")
+        for relation in self.relations or []:
+            for argument in relation[:2]:
+                check_bounds("relation argument", *argument)
         for cluster in self.clusters or []:
             for mention in cluster:
-                sentence_of("cluster mention", *mention)
+                check_bounds("cluster mention", *mention)
         return self
 
     def _why_too_far(self, by_one: bool) -> str:
@@ -214,7 +228,10 @@ class Document:
         return f"; all ends look one too far (none of {len(bounds)} spans has one token): the end is the last token"
 
     def to_json(self) -> Dict[str, Any]:
-        """The document in the DyGIE/SciERC layout: spans and relations grouped by sentence, offsets by document."""
+        """The document in the DyGIE/SciERC layout: spans and relations grouped by sentence, offsets by document.
+
+        A relation across sentences stands in the list of its first argument's.
+        """
         starts = self.sentence_starts
 
         def by_sentence(rows: Iterable[List[Any]]) -> List[List[Any]]:

@@ -1,4 +1,5 @@
-// Where each task's data is, corpus by corpus: { reader, train, validation, test, batch_size }.
+// Where each task's data is, corpus by corpus: { reader, train, validation, test, batch_size }. `document_reader` has what
+// the reader of a head with the scope 'document' needs beside.
 local splits(train, validation, test) = { train: train, validation: validation, test: test };
 
 local ner(corpus, layer='ner') = {
@@ -40,7 +41,10 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
       reader: { type: 'hmtl_tagging', layer: 'ner', label_namespace: 'entities_labels', corpus: 'redocred' },
       batch_size: 32,
     } + files,
-    relation: relation('redocred') { reader+: { allow_unknown_labels: true } } + files,
+    relation: relation('redocred') {
+      reader+: { allow_unknown_labels: true },
+      document_reader:: { corpus: { type: 'redocred', across_sentences: 'keep' } },
+    } + files,
   },
 
   // OntoNotes in the layout of 2018: NER from a tree of files, coreference from one file a split. NER leaves out what

@@ -86,15 +86,30 @@ local hierarchy(levels, gold_mentions) = {
   // The same hierarchy with the heads of `heads`: NER and EMD find spans that may nest, and RE relates these. One layer a
   // level; the dropout is that on what it reads and on what it writes. Where relations come from another corpus than EMD,
   // their arguments are other spans: with `entities` there is a level of this name, for the mentions of their corpus, which
-  // do not overlap. It reads EMD, and RE relates what it finds.
-  spans(gold_mentions=false, dropout=0.2, symmetric=[], type_constraints=null, entities=false)::
+  // do not overlap. It reads EMD, and RE relates what it finds. With the `scope` 'document' RE relates spans of different
+  // sentences, too.
+  spans(
+    gold_mentions=false,
+    dropout=0.2,
+    symmetric=[],
+    type_constraints=null,
+    entities=false,
+    scope='sentence',
+    max_sentence_distance=3,
+  )::
     local level(head, reads) = { encoder: lstm(1, 64), head: head, reads: reads, input_dropout: dropout };
     {
       ner: level(heads.spans(dropout=dropout), []),
       emd: level(heads.spans(dropout=dropout), ['ner']),
       [if entities then 'entities']: level(heads.spans(overlaps='none', dropout=dropout), ['emd']),
       relation: level(
-        heads.span_relations(symmetric=symmetric, type_constraints=type_constraints, dropout=dropout),
+        heads.span_relations(
+          symmetric=symmetric,
+          type_constraints=type_constraints,
+          dropout=dropout,
+          scope=scope,
+          max_sentence_distance=max_sentence_distance,
+        ),
         [if entities then 'entities' else 'emd']
       ),
       coref: $.shallow(gold_mentions).coref,

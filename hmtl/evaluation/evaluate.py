@@ -166,12 +166,12 @@ class Evaluation:
     def write(self, path: Union[str, os.PathLike]) -> None:
         """Writes all of it as JSON; the file appears only once it is complete.
 
-        For tasks whose kind has other figures than those of `hmtl.common.figures`, `figures` says what they are called.
+        For tasks that have other figures than those of `hmtl.common.figures`, `figures` says what they are called.
         """
         left_out = {"kinds"} if self.calibration else {"kinds", "calibration"}
         record = {name: value for name, value in asdict(replace(self, kinds={})).items() if name not in left_out}
         figures = {task: dict(kind.figures) for task, kind in self.kinds.items()}
-        own = {task: titles for task, titles in figures.items() if not titles.keys() <= FIGURES.keys()}
+        own = {task: titles for task, titles in figures.items() if not self._figures(task).keys() <= FIGURES.keys()}
         write_json(path, {**record, **({"figures": own} if own else {})})
 
 
@@ -288,7 +288,8 @@ def evaluate_run(
     batch_size : `int`, optional
         Of every task; by default as in the run's configuration. A loss that is summed over a batch depends on it.
     with_baselines : `bool`, optional (default = `True`)
-        Whether to fit and score baselines as well.
+        Whether to fit and score baselines as well. Figures that need to know the training data, such as Ign F1 of
+        relations, are there with them alone.
     observed : `Callable[[str, str], ContextManager]`, optional
         What is open while weights, by their name, are evaluated on a task.
 

@@ -609,10 +609,12 @@ class HMTL(Model):
         `given` what it reads in place of them, for each group."""
         level, layout = encodings.levels[task], encodings.layout
         groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
-        layers = [found[lower] for lower in self.span_tasks[task] if lower in found]
+        layers = [
+            self._spans_for(task, lower, found[lower], layout) for lower in self.span_tasks[task] if lower in found
+        ]
         outputs = []
         for number, (output, read, mask, ids) in enumerate(groups):
-            spans = [layer[number]["predictions"] for layer in layers]
+            spans = [layer[number] for layer in layers]
             if layers or given is not None:
                 fields["predicted_spans"] = spans if given is None else _with_given(spans, given[number])
             found_here = self.head(task)(encoding=output, encoder_input=read, mask=mask, sentence_ids=ids, **fields)
@@ -621,6 +623,13 @@ class HMTL(Model):
                 found_here["scores"] = [[tempered(each, temperature) for each in row] for row in found_here["scores"]]
             outputs.append(found_here)
         return outputs
+
+    def _spans_for(self, task: str, lower: str, outputs: List[Dict[str, Any]], layout: Layout) -> List[Any]:
+        """The spans that a lower head has found, for each group of the task's rows."""
+        spans = [output["predictions"] for output in outputs]
+        if self.head(task).scope == "document" and self.head(lower).scope == "sentence":
+            return layout.spans_of_documents(spans)
+        return spans
 
     def _run_heads(
         self,

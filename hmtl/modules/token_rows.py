@@ -26,12 +26,15 @@ class TokenRows:
 
     groups : `List[List[int]]`
         The rows of each group, longest first.
+    lengths : `List[int]`
+        Of the rows, in their order.
     masks : `List[torch.Tensor]`
         Which tokens of a group are real. Shape (each): (num_rows, length)
     """
 
     def __init__(self, lengths: Sequence[int], device: Optional[torch.device] = None) -> None:
         self.groups = _groups(lengths)
+        self.lengths = list(lengths)
         self._num_rows, self._num_tokens = len(lengths), sum(lengths)
         self.masks: List[torch.Tensor] = []
         self._positions: List[torch.Tensor] = []

@@ -9,6 +9,7 @@ from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models.heads import Head
 from allennlp.nn import RegularizerApplicator
 
+from hmtl.document import Document
 from hmtl.tasks.kind import Kind, kind_of
 
 Scope = Literal["sentence", "document"]
@@ -54,7 +55,8 @@ class TaskHead(Head):
     nearest before all others. `span_labels` then holds the labels of these tasks, and is `None` where there are none.
 
     One that `trains_on_spans` gets them in training, too, of the levels that its own reads alone: then as tensors, each
-    the `candidate_spans` of such a level's head. Its constructor may take `span_layers`, a dictionary from these tasks,
+    the `candidate_spans` of such a level's head. Where its rows are documents, the spans that heads of sentences find
+    come by document. Its constructor may take `span_layers`, a dictionary from these tasks,
     the nearest first, to their labels, and set `span_levels`: it then gets the spans of these tasks alone, in that
     order. Its `read_labels` are the labels that its weights stand for beside its own.
 
@@ -178,6 +180,10 @@ class TaskHead(Head):
     def start_from_data(self, rows: Sequence[Dict[str, Any]]) -> None:
         """Sets weights by the metadata of all training instances."""
         raise NotImplementedError
+
+    def learn_training_documents(self, documents: Sequence[Document]) -> None:
+        """Gets what is gold of the training data, see `DocumentReader.gold_documents`, before a run is evaluated: for
+        metrics that tell apart what training has shown. By default nothing comes of it."""
 
     def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
         """Of the gold items in one row's metadata, how many this head could find at all, and how many there are.

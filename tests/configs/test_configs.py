@@ -354,6 +354,23 @@ def test_labels_in_words_leave_two_of_gums_types_to_be_asked_for(variables: Dict
     assert head["token_indexers"] == config["dataset_reader"]["readers"]["mentions"]["token_indexers"]
 
 
+def test_the_scope_of_documents_is_said_once(variables: Dict[str, str]) -> None:
+    """By the level: head, reader, corpus and batches follow."""
+    config = load(ROOT / "configs" / "redocred_documents.jsonnet")
+    head, reader = config["model"]["levels"]["relation"]["head"], config["dataset_reader"]["readers"]["relation"]
+    assert (head["scope"], reader["scope"], head["max_sentence_distance"]) == ("document", "document", 3)
+    assert reader["corpus"] == {"type": "redocred", "across_sentences": "keep"} and reader["allow_unknown_labels"]
+    assert config["dataset_reader"]["readers"]["entities"]["corpus"] == "redocred"
+    # Documents are validated in batches as they are trained.
+    assert config["validation_data_loader"]["batch_size"] == {"entities": 32, "relation": 4}
+    sentences = load(ROOT / "configs" / "spans_gum_redocred.jsonnet")
+    assert "scope" not in {
+        *sentences["model"]["levels"]["relation"]["head"],
+        *sentences["dataset_reader"]["readers"]["relation"],
+    }
+    assert sentences["validation_data_loader"]["batch_size"]["relation"] == 32
+
+
 @pytest.mark.parametrize("path", LIBRARIES, ids=[path.name for path in LIBRARIES])
 def test_libraries_are_used(path: Path) -> None:
     others = [p for p in CONFIGS + LIBRARIES if p != path]
