@@ -19,6 +19,8 @@ _DOCUMENT_START = "-DOCSTART-"
 _SUFFIXES = (".conll", ".iob", ".iob2", ".bio", ".bioes", ".tsv", ".txt", ".csv", ".conllup", ".data", ".tags")
 _NAMES = re.compile(r"#\s*(?:global\.)?columns\s*[=:]\s*(?P<names>.+)", re.IGNORECASE)
 _DOCUMENT = re.compile(r"#\s*(?:newdoc|doc|document)(?:[_ ]?(?:id|name))?\s*[=:]?\s*(?P<id>.*)", re.IGNORECASE)
+# AIDA's way to name a document, and ours.
+_KEY = re.compile(r"-DOCSTART- \((?P<id>.+)\)")
 _TAG = re.compile(r"[BIMELSUW](?:[-_].+)?|.+[-_][BIMELSUW]|O", re.DOTALL)
 _SEPARATORS = {"tab": "\t", "comma": ",", "space": " ", "blanks": None}
 _WORD_NAMES = ("word", "words", "token", "tokens", "form", "text")
@@ -32,12 +34,12 @@ class _Row(NamedTuple):
 
 @Corpus.register("columns")
 class ColumnsCorpus(ToolCorpus):
-    """One token a row; an empty row ends a sentence; a `-DOCSTART-` row, or a comment `# newdoc id = NAME`, begins a
-    document, or else a file is one. Each `Document` has the span layer `ner`, or another that `layer` names.
+    """One token a row; an empty row ends a sentence; a `-DOCSTART-` row, `-DOCSTART- (NAME)`, or a comment
+    `# newdoc id = NAME`, begins a document, or else a file is one. Each `Document` has the span layer `ner`, or another
+    that `layer` names.
 
-    Rows that begin with `#`, a blank or an exclamation mark, and have no cells as the others, are comments. Columns are
-    named by a first row such as `word  tag`, by `# global.columns = FORM NER`, or are numbers from 0, or from the end if
-    negative.
+    Rows that begin with `#` and a blank, and have no tab, are comments. Columns are named by a first row such as
+    `word  tag`, by `# global.columns = FORM NER`, or are numbers from 0, or from the end if negative.
 
     # Parameters
 
@@ -102,7 +104,7 @@ class ColumnsCorpus(ToolCorpus):
                     yield error
 
     def _rows(self, path: Path) -> Tuple[List[str], List[Tuple[str, List[List[_Row]]]]]:
-        """The names of the columns, and the sentences of each document by its key."""
+        """The names of the columns, and for each document its key and its sentences."""
         lines = list(read_lines(path))
         with_tabs = all("\t" in line for _, line in lines if line.strip() and not _is_no_row(line))
         separator = self._separator or ("tab" if with_tabs else "blanks")
@@ -118,7 +120,8 @@ class ColumnsCorpus(ToolCorpus):
                     documents.append((start["id"].strip(), [[]]))
                 continue
             if line.startswith(_DOCUMENT_START):
-                documents.append(("", [[]]))
+                key = _KEY.fullmatch(line)
+                documents.append((key["id"].strip() if key else "", [[]]))
                 continue
             if not line.strip():
                 documents[-1][1].append([])
@@ -130,8 +133,9 @@ class ColumnsCorpus(ToolCorpus):
                 continue
             num_columns = num_columns or len(cells)
             if len(cells) != num_columns:
-                message = f"expected {num_columns} columns as in the rows above, found {len(cells)}"
-                raise DataError(f"{message} (separated by {separator}s)".replace("blankss", "blanks"), path, number)
+                by = separator if separator == "blanks" else f"{separator}s"
+                message = f"expected {num_columns} columns as in the rows above, found {len(cells)} (separated by {by})"
+                raise DataError(message, path, number)
             documents[-1][1][-1].append(_Row(number, cells))
         found = [(key, [rows for rows in sentences if rows]) for key, sentences in documents]
         filled = [(key, sentences) for key, sentences in found if sentences]

@@ -74,15 +74,13 @@ class ConlluCorpus(ToolCorpus):
                 yield error
                 continue
             documents = _documents(sentences, file.stem)
-            fields = _fields(sentences)
             misc = {key for sentence in sentences for token in sentence.tokens for key in token.misc}
             has_entities = "Entity" in misc or any("Entity" in node for _, node in empty)
             tag_key = next((key for key in _TAG_KEYS if key in misc), None)
+            fields = _fields(sentences) if has_entities else None
             for key, found in documents:
                 try:
-                    yield from self._document(
-                        key, found, fields if has_entities else None, empty, tag_key, changes, file
-                    )
+                    yield from self._document(key, found, fields, empty, tag_key, changes, file)
                 except DataError as error:
                     yield DataError(error.message, file, error.line)
 

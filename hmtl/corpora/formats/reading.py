@@ -1,11 +1,10 @@
 """Finds the format of a file or a folder, and reads it."""
 
+import inspect
 import random
 from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set
-
-from allennlp.common import Params
 
 from hmtl.alignment import Changes
 from hmtl.common.checks import did_you_mean
@@ -253,16 +252,22 @@ def _attempts(path: Path, corpus: Corpus, changes: Changes) -> Iterator[Attempt]
 
 def _named(name: str, options: Mapping[str, Any]) -> Found:
     registered = _ALIASES.get(name, name)
-    known = [*Corpus.list_available(), *_ALIASES]
-    if registered not in known:
-        advice = did_you_mean(name, known, f"expected one of {', '.join(sorted(known))}")
+    names = [*Corpus.list_available(), *_ALIASES]
+    if registered not in names:
+        advice = did_you_mean(name, names, f"expected one of {', '.join(sorted(names))}")
         raise UserError(f"--from {name}: no format of that name; {advice}")
     corpus_class = Corpus.by_name(registered)
     if not issubclass(corpus_class, ToolCorpus):
         # They hold what a document holds, and ask for no policies.
         options = {key: value for key, value in options.items() if key not in _POLICIES}
+    known = _options_of(corpus_class)
+    for option in options:
+        if option not in known:
+            advice = did_you_mean(option, known, f"it has {', '.join(known) or 'none'}")
+            raise UserError(f"the format '{registered}' has no option '{option}'; {advice}")
     try:
-        corpus = Corpus.from_params(Params({"type": registered, **options}))
+        # Not by `from_params`, which imports torch. Options are plain values.
+        corpus = corpus_class(**options)
     except ConfigurationError as error:
         raise UserError(f"{registered}: {error.message}") from error
     title = getattr(corpus_class, "title", "") or (_OLDER[registered].title if registered in _OLDER else registered)
@@ -270,6 +275,17 @@ def _named(name: str, options: Mapping[str, Any]) -> Found:
 
 
 _POLICIES = ("boundaries", "crossing_spans", "crossing_relations", "discontinuous", "splitter")
+
+
+def _options_of(corpus_class: type) -> List[str]:
+    """The parameters of a corpus, those of its bases among them."""
+    found: Dict[str, None] = {}
+    for each in corpus_class.__mro__:
+        if "__init__" in vars(each) and each is not object:
+            parameters = inspect.signature(vars(each)["__init__"]).parameters.values()
+            named = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self"]
+            found.update(dict.fromkeys(named))
+    return list(found)
 
 
 def _found(sample: Sample) -> Optional[str]:

@@ -1,6 +1,7 @@
 """The beginning of a file or a folder, by which its format is found."""
 
 import json
+import re
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,8 @@ from hmtl.errors import DataError
 _HEAD = 1 << 16
 _MAX_NAMES = 2_000
 _TEXT_CONTROLS = {"\t", "\n", "\r", "\f", "\v", "\x1a", "\x85"}
+# As the row of the token `#` in columns between blanks does.
+_ENDS_IN_TAG = re.compile(r"\S+ (?:.* )?(?:O|[BIMELSUW]-\S+)")
 
 
 class Sample:
@@ -141,8 +144,10 @@ class Sample:
 
 
 def is_comment(line: str) -> bool:
-    """Whether a row of a table is a comment: `#` with a blank or a name behind it, and no cells as other rows have."""
-    return line.startswith("#") and "\t" not in line and (len(line) == 1 or line[1] in " !" or "=" in line)
+    """Whether a row of a table is a comment: `#` and a blank, or `#key=value`, without tabs and a tag at its end."""
+    if not line.startswith("#") or "\t" in line or _ENDS_IN_TAG.fullmatch(line):
+        return False
+    return line.startswith("# ") or "=" in line or line == "#"
 
 
 def shown_keys(keys: Sequence[str], limit: int = 8) -> str:

@@ -50,9 +50,9 @@ class WebannoCorpus(ToolCorpus):
     """WebAnno TSV 3 (`#FORMAT=WebAnno TSV 3.3`), which INCEpTION exports, too: each file is a document.
 
     Span layers become layers: named entities `ner`, parts of speech `pos`, others by their names, in lower case. The
-    label is the first feature that has a value, and further ones are counted and left out. All relation layers together
-    are the relations, from the governor to the token of the row; chains are clusters. Spans in part of a token, links of
-    slots and annotations without a label are dropped and counted.
+    label is the first feature that has a value, and further ones are counted and left out. All relation layers
+    together are the relations, from the governor to the token of the row; chains are clusters. Spans in part of a
+    token, links of slots and annotations without a label are dropped and counted.
 
     Tokens and sentences are those of the file. The text is kept; what stands between the sentences is not in the file,
     and line breaks are put in its place.
