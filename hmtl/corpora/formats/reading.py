@@ -311,6 +311,6 @@ def _of_files(folder: Path) -> Optional[str]:
 def _advice(sample: Sample) -> str:
     if sample.is_folder or sample.text is None or sample.record is not None:
         return " NAME"
-    if sample.rows and len(set(map(len, sample.rows))) == 1 and len(sample.rows[0]) > 1:
+    if sample.is_table:
         return " columns, with the columns of words and of tags: --word 0 --tag -1"
     return " NAME; text without annotation is for hmtl annotate"
