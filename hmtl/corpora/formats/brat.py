@@ -198,7 +198,8 @@ def _read_into(found: _Lines, path: Path, key: str, changes: Changes) -> None:
         if not line.strip():
             continue
         name, _, rest = line.partition("\t")
-        kind = name[:1]
+        # Of a line of text nothing is known, whatever its first letter.
+        kind = name[:1] if rest else ""
         if kind == "T":
             middle, _, text = rest.partition("\t")
             match = _ENTITY.fullmatch(middle.strip())

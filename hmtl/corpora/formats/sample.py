@@ -120,7 +120,7 @@ class Sample:
 
     @property
     def is_table(self) -> bool:
-        """Whether all rows have as many cells; a text of few lines may have, too, where nothing but blanks parts them."""
+        """Whether all rows have as many cells; so may a text of one or two lines, whose words blanks part."""
         has_tabs = any("\t" in line for line in self.lines)
         is_even = len(set(map(len, self.rows))) == 1 and len(self.rows[0]) > 1
         return is_even and (has_tabs or len(self.rows) > 2)

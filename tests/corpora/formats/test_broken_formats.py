@@ -9,7 +9,8 @@ from hmtl.corpora.formats import read_any
 from hmtl.errors import DataError
 
 TEXT = "Mara Lind left Oslo."
-BIOC = "<collection><document><id>1</id><passage><offset>0</offset><text>Oslo wins</text>{}</passage></document></collection>"
+PASSAGE = "<passage><offset>0</offset><text>Oslo wins</text>{}</passage>"
+BIOC = f"<collection><document><id>1</id>{PASSAGE}</document></collection>"
 WEBANNO = "#FORMAT=WebAnno TSV 3.3\n#T_SP=x.NamedEntity|value\n\n\n#Text=Oslo wins\n"
 CONLLU = "1\tMara\tMara\tPROPN\t_\t_\t{}\troot\t_\t{}\n\n"
 
@@ -46,7 +47,7 @@ BROKEN = [
     ("doccano", "a.jsonl", spans([0, 40, "PER"]), ":1: document 'a_1': characters 0 to 40 lie outside the text of 20"),
     ("doccano", "a.jsonl", spans([4, 0, "PER"]), ":1: document 'a_1': characters 4 to 0 lie outside the text"),
     ("doccano", "a.jsonl", spans([0, 4, " "]), ":1: 'spans' has a label that cannot be used: an empty label"),
-    ("doccano", "a.jsonl", '{"spans": []}\n', r":1: expected an object with 'text' and 'spans' .*found the keys 'spans'"),
+    ("doccano", "a.jsonl", '{"spans": []}\n', ":1: expected an object with 'text' and .*found the keys 'spans'"),
     ("doccano", "a.jsonl", spans(relations=[{"from_id": 1, "to_id": 2, "type": "x"}]), ":1: .*no span has as id"),
     ("doccano", "a.jsonl", spans(relations=[{"type": "x"}]), ":1: the relation .* names no arguments by 'from_id'"),
     ("huggingface", "a.jsonl", '{"tokens": ["a"], "ner_tags": ["O", "O"]}\n', ":1: 'ner_tags' has 2 tags for 1 tokens"),
@@ -54,9 +55,9 @@ BROKEN = [
     ("huggingface", "a.jsonl", '{"words": "a"}\n', ":1: expected the keys 'tokens' and 'ner_tags', found 'words'"),
     ("huggingface", "a.json", '[{"tokens": [""], "ner_tags": ["O"]}]', ": .*sentence 0 holds a token that is not"),
     ("columns", "a.tsv", "Oslo\tB-LOC\nwins\n", r":2: expected 2 columns as in the rows above, found 1 \(separated by"),
-    ("columns", "a.tsv", "Oslo\tplace\nwins\tnothing\n", ":1: none of the 2 columns .* has tags alone.*--word 0 --tag -1"),
+    ("columns", "a.tsv", "Oslo\tplace\nwins\tnothing\n", ":1: none of the 2 columns .* has tags alone.*--word 0"),
     ("columns", "a.tsv", "\n\n", ": no rows found; is the file empty?"),
-    ("columns", "a.conll", "Oslo B-\nwins O\n", r":1: .*a label that cannot be used|expected a tag such as 'O'|none of"),
+    ("columns", "a.conll", "Oslo B-\nwins O\n", ":1: none of the 2 columns .* has tags alone"),
     ("conllu", "a.conllu", "1\tMara\n", ":1: expected 10 columns separated by tabs, found 2"),
     ("conllu", "a.conllu", CONLLU.format("x", "_"), ":1: expected token 1 with the number of its head"),
     ("conllu", "a.conllu", CONLLU.format(0, "Entity=(e1-person"), ":1: unbalanced brackets: '\\(e1' is not closed"),
@@ -81,12 +82,12 @@ BROKEN = [
      ": sentence 1: 'entities' holds .*lies outside the 1 tokens or has none; 'end' is the first token behind"),
     ("spert", "a.json", '[{"tokens": ["a"], "entities": [], "relations": [{"type": "x", "head": 0, "tail": 1}]}]',
      ": sentence 1: 'relations' holds .*numbers from 0 to -1 of entities"),
-    ("crossre", "a.json", '{"sentence": ["a"], "ner": [[0, "x"]], "relations": []}\n', ":1: 'ner' holds .*expected 2 numbers"),
-    ("crossre", "a.json", '{"sentence": ["a"], "ner": [[0, 1, "x"]], "relations": []}\n', r":1: .*\[0, 1\] lies outside"),
+    ("crossre", "a.json", '{"sentence": ["a"], "ner": [[0, "x"]]}\n', ":1: 'ner' holds .*expected 2 numbers"),
+    ("crossre", "a.json", '{"sentence": ["a"], "ner": [[0, 1, "x"]]}\n', r":1: .*\[0, 1\] lies outside"),
     ("annotated", "a.jsonl", '{"text": "a"}\n', ":1: expected the keys 'text', 'sentences' and 'token_offsets'"),
-    ("annotated", "a.jsonl", '{"text": "a", "sentences": [["a"]], "token_offsets": [[0, 1]], "ner": [{"start": 0, "label": "x"}]}\n',
+    ("annotated", "a.jsonl", '{"text": "a", "sentences": [["a"]], "ner": [{"start": 0, "label": "x"}]}\n',
      ":1: expected a span with 'start' and 'end', found"),
-    ("jsonl", "a.jsonl", '{"doc_key": "a", "sentences": [["a"]], "ner": [[[0, 1, "x"]]]}\n', r":1: .*lies outside the text"),
+    ("jsonl", "a.jsonl", '{"doc_key": "a", "sentences": [["a"]], "ner": [[[0, 1, "x"]]]}\n', ":1: .*lies outside"),
 ]  # fmt: skip
 
 
