@@ -5,6 +5,7 @@ import threading
 from bisect import bisect_left, bisect_right
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, ContextManager, Dict, Iterable, List, Optional, Sequence, Tuple
 
@@ -96,6 +97,18 @@ class TokenizedText:
             "char_start": char_start,
             "char_end": char_end,
         }
+
+
+def split_at_white_space(text: str) -> TokenizedText:
+    """A text whose lines are its sentences, and whose tokens stand between white space; empty lines are none."""
+    sentences: List[List[str]] = []
+    offsets: List[Tuple[int, int]] = []
+    for line in re.finditer(r"[^\n]+", text):
+        found = [(match.start() + line.start(), match.end() + line.start()) for match in re.finditer(r"\S+", line[0])]
+        if found:
+            sentences.append([text[start:end] for start, end in found])
+            offsets += found
+    return TokenizedText(text, sentences, offsets)
 
 
 class SentenceSplitter:
@@ -194,6 +207,12 @@ class SentenceSplitter:
         if not isinstance(tokenizer, Tokenizer):
             return []
         return [cut for run in _LONG_RUN.finditer(text) for cut in _cuts_of_run(tokenizer, text, *run.span())]
+
+
+@lru_cache(maxsize=8)
+def shared_splitter(spacy_model: Optional[str] = None) -> SentenceSplitter:
+    """A `SentenceSplitter` that is made once in a process: its pipeline takes a while to make."""
+    return SentenceSplitter(spacy_model)
 
 
 def _blank() -> "Language":
