@@ -322,6 +322,38 @@ def is_url_or_existing_file(url_or_filename: Optional[PathOrStr]) -> bool:
         ),
     ),
     Repair(
+        "common/logging.py",
+        "a quiet run logs to its file alone, but for warnings: hmtl draws what people watch",
+        (
+            (
+                """By default, it is set to `False`.
+\"\"\"
+""",
+                """By default, it is set to `False`.
+\"\"\"
+
+QUIET: bool = False
+\"\"\"
+If this flag is set to `True`, what a run logs goes to its file alone, but for warnings and errors, and progress bars
+are shown on terminals alone, and do not stay.
+\"\"\"
+""",
+            ),
+            (
+                """    stderr_handler.setLevel(logging.ERROR)
+""",
+                """    stderr_handler.setLevel(logging.ERROR)
+    if QUIET:
+        from hmtl.common.characters import VisibleFormatter
+
+        stdout_handler.setLevel(logging.CRITICAL)
+        stderr_handler.setLevel(logging.WARNING)
+        stderr_handler.setFormatter(VisibleFormatter("%(levelname)s: %(message)s"))
+""",
+            ),
+        ),
+    ),
+    Repair(
         "common/params.py",
         "a file is written whole or not at all; overrides are merged as hmtl merges them; the variables of hmtl's "
         "configurations are empty where they are not set, as jsonnet cannot ask whether one is",
@@ -505,7 +537,7 @@ def _assert_close(actual: Any, expected: Any, rtol: float, atol: float) -> None:
     Repair(
         "common/tqdm.py",
         "progress is shown as text in a notebook too: widgets need a package that may be missing, and then everything "
-        "that has a bar failed",
+        "that has a bar failed; that of a quiet run on terminals alone",
         (
             (
                 """try:
@@ -519,6 +551,23 @@ else:
     from tqdm import tqdm as _tqdm
 """,
                 "from tqdm import tqdm as _tqdm\n",
+            ),
+            (
+                "            if file_friendly_message.strip():\n",
+                "            if file_friendly_message.strip() and not common_logging.QUIET:\n",
+            ),
+            (
+                "        else:\n            sys.stderr.write(message)\n",
+                "        elif not common_logging.QUIET or sys.stderr.isatty():\n            sys.stderr.write(message)\n",
+            ),
+            (
+                """            "mininterval": default_mininterval,
+            **kwargs,
+""",
+                """            "mininterval": default_mininterval,
+            "leave": not common_logging.QUIET,
+            **kwargs,
+""",
             ),
         ),
     ),
