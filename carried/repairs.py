@@ -356,7 +356,8 @@ are shown on terminals alone, and do not stay.
     Repair(
         "common/params.py",
         "a file is written whole or not at all; overrides are merged as hmtl merges them; the variables of hmtl's "
-        "configurations are empty where they are not set, as jsonnet cannot ask whether one is",
+        "configurations are empty where they are not set, as jsonnet cannot ask whether one is; what a configuration "
+        "imports may be hmtl's own",
         (
             (
                 """    def to_file(self, params_file: str, preference_orders: List[List[str]] = None) -> None:
@@ -375,6 +376,15 @@ are shown on terminals alone, and do not stay.
 
     variables = {key: value for key, value in os.environ.items() if _is_encodable(value)}
     return {**dict.fromkeys(VARIABLES, ""), **variables}
+""",
+            ),
+            (
+                "        file_dict = json.loads(evaluate_file(params_file, ext_vars=ext_vars))\n",
+                """        from hmtl.common.shipped import shipped_folder
+
+        # What is not beside the file is hmtl's own, as `import 'lib/levels.libsonnet'`.
+        shipped = str(shipped_folder() / "configs")
+        file_dict = json.loads(evaluate_file(params_file, jpathdir=[shipped], ext_vars=ext_vars))
 """,
             ),
             (

@@ -86,18 +86,22 @@ local hierarchy(levels, gold_mentions) = {
   // The same hierarchy with the heads of `heads`: NER and EMD find spans that may nest, and RE relates these. One layer a
   // level; the dropout is that on what it reads and on what it writes. Where relations come from another corpus than EMD,
   // their arguments are other spans: with `entities` there is a level of this name, for the mentions of their corpus, which
-  // do not overlap. It reads EMD, and RE relates what it finds.
-  spans(gold_mentions=false, dropout=0.2, symmetric=[], type_constraints=null, entities=false)::
+  // do not overlap. It reads EMD, and RE relates what it finds. `layers` names other levels of spans than NER and EMD, from
+  // the lowest up.
+  spans(gold_mentions=false, dropout=0.2, symmetric=[], type_constraints=null, entities=false, layers=['ner', 'emd'])::
     local level(head, reads) = { encoder: lstm(1, 64), head: head, reads: reads, input_dropout: dropout };
+    local below(number) = if number < 0 then [] else [layers[number]];
+    local top = below(std.length(layers) - 1);
     {
-      ner: level(heads.spans(dropout=dropout), []),
-      emd: level(heads.spans(dropout=dropout), ['ner']),
-      [if entities then 'entities']: level(heads.spans(overlaps='none', dropout=dropout), ['emd']),
+      [layers[number]]: level(heads.spans(dropout=dropout), below(number - 1))
+      for number in std.range(0, std.length(layers) - 1)
+    } + {
+      [if entities then 'entities']: level(heads.spans(overlaps='none', dropout=dropout), top),
       relation: level(
         heads.span_relations(symmetric=symmetric, type_constraints=type_constraints, dropout=dropout),
-        [if entities then 'entities' else 'emd']
+        if entities then ['entities'] else top
       ),
-      coref: $.shallow(gold_mentions).coref,
+      coref: $.shallow(gold_mentions).coref { reads: top },
     },
 
   // The same levels with heads straight on the shared embedding, for an encoder that is fine-tuned. No level reads another's
