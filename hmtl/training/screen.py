@@ -115,7 +115,7 @@ def closing_lines(summary: RunSummary) -> List[str]:
     epochs = f"{summary.epochs} epochs in {tqdm.format_interval(summary.seconds)}; " if summary.epochs else ""
     lines.append(f"{summary.run}: {epochs}{', '.join(files)}")
     if summary.tasks:
-        lines.append(f"next: python scripts/evaluate.py -s {summary.run}")
+        lines.append(f"next: hmtl evaluate {summary.run}")
     return visible_lines("\n".join(lines)).split("\n")
 
 
