@@ -121,6 +121,8 @@ def _train_by_configuration(arguments: argparse.Namespace, is_written: bool = Fa
                 )
     print(visible(f"training {arguments.source}; the log is {arguments.serialization_dir}/out.log"), flush=True)
     _run(arguments, Path(arguments.source), Path(arguments.serialization_dir))
+    if not arguments.dry_run:
+        print(visible(f"next: hmtl evaluate {arguments.serialization_dir}"), flush=True)
 
 
 def _run(arguments: argparse.Namespace, config: Path, directory: Path) -> None:
@@ -149,4 +151,5 @@ def _evaluate(prepared: Prepared) -> None:
 
     split = "test" if prepared.has_test_data else "validation"
     scores = TrainedRun(prepared.directory).evaluate(split)
-    print(visible_lines(f"\n{scores}"), flush=True)
+    print(visible_lines(f"\n{scores}\n"))
+    print(visible(f"next: hmtl errors {prepared.directory}, hmtl annotate {prepared.directory} FILE"), flush=True)

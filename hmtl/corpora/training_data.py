@@ -168,5 +168,5 @@ def _complete(data: TrainingData, seed: int) -> TrainingData:
         )
     parts = split_documents(documents, {split: SHARES[split] for split in [TRAIN, *wanted]}, seed)
     data.documents = {split: parts.get(split) or data.documents[split] for split in SPLITS}
-    data.notes.append(f"split by document into {data.sizes()} (seed {seed})")
+    data.notes.append(f"{' and '.join(wanted)} documents were drawn from all (seed {seed})")
     return data

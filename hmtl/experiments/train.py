@@ -149,8 +149,8 @@ def prepare(
         raise UserError("there is nothing to train on; give documents, or tasks such as {'ner': hmtl.tasks.ner(documents)}")
     else:
         read = read_training_data(data, recipe.seed)
-        found, name, notes = find_tasks(read, tasks), read.name, list(read.notes)
-        notes.insert(0, f"{read.name}: {read.sizes()} documents")
+        found, name = find_tasks(read, tasks), read.name
+        notes = [f"{read.name}: {read.sizes()} documents", *read.notes]
     for task in found:
         if task.unknown_labels:
             labels = ", ".join(task.unknown_labels)

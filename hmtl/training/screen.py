@@ -103,7 +103,7 @@ class EpochTable:
 
 
 def closing_lines(summary: RunSummary) -> List[str]:
-    """What has come of a run: each task's best score beside its baseline's, its files, and what to do next."""
+    """What has come of a run: each task's best score beside its baseline's, and its files."""
     lines = [""]
     scored = {name: task for name, task in summary.tasks.items() if task.best_score is not None}
     if scored:
@@ -114,8 +114,6 @@ def closing_lines(summary: RunSummary) -> List[str]:
     files = [path.name for path in (run.archive, run.curves_image, run.log) if path.exists()]
     epochs = f"{summary.epochs} epochs in {tqdm.format_interval(summary.seconds)}; " if summary.epochs else ""
     lines.append(f"{summary.run}: {epochs}{', '.join(files)}")
-    if summary.tasks:
-        lines.append(f"next: hmtl evaluate {summary.run}")
     return visible_lines("\n".join(lines)).split("\n")
 
 
