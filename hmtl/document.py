@@ -14,6 +14,7 @@ from typing import (
     Iterator,
     List,
     Literal,
+    Mapping,
     NamedTuple,
     NoReturn,
     Optional,
@@ -23,13 +24,14 @@ from typing import (
     Union,
 )
 
+from hmtl.alignment import Annotations, Bounds, Changes, LabelledBounds, LabelledPair, Policies, to_tokens
 from hmtl.common.checks import known_key_like, label_fault, metadata_fault, sentence_fault, shown, surrogate_fault
 from hmtl.common.files import atomic_write
 from hmtl.common.json_text import parse_json
 from hmtl.common.lines import decoded, raw_lines
 from hmtl.errors import DataError
+from hmtl.text import SentenceSplitter, TokenizedText
 
-Bounds = Tuple[int, int]
 # Which of spans that overlap a task of flat spans keeps.
 NestedSpans = Literal["outermost", "innermost"]
 
@@ -96,7 +98,8 @@ class Document:
     clusters : `Optional[List[List[Bounds]]]`
         Coreference clusters of mentions; each mention lies within a sentence.
     metadata : `Dict[str, Any]`
-        Whatever else the corpus knows; JSON values only.
+        Whatever else the corpus knows; JSON values only. `text` and `token_offsets`, where they are known, are the raw
+        text and the `[start, end]` in characters of each token; see the property `text`.
     """
 
     doc_key: str
@@ -105,6 +108,108 @@ class Document:
     relations: Optional[List[Relation]] = None
     clusters: Optional[List[List[Bounds]]] = None
     metadata: Dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_text(
+        cls,
+        text: Union[str, TokenizedText],
+        spans: Union[Mapping[str, Iterable[LabelledBounds]], Iterable[LabelledBounds], None] = None,
+        relations: Optional[Iterable[LabelledPair]] = None,
+        clusters: Optional[Iterable[Iterable[Bounds]]] = None,
+        doc_key: str = "text",
+        policies: Optional[Policies] = None,
+        changes: Optional[Changes] = None,
+        splitter: Optional[Callable[[str], TokenizedText]] = None,
+    ) -> "Document":
+        """The document of a text whose annotation counts characters; each end is the first character behind.
+
+        `metadata` keep the `text` and the `token_offsets`, `[start, end]` in characters of each token, as the output of
+        `hmtl annotate` has them.
+
+        # Parameters
+
+        text : `Union[str, TokenizedText]`
+        spans : optional
+            `(start, end, label)`, for the layer `ner`, or such lists by the name of a layer.
+        relations : optional
+            `((start1, end1), (start2, end2), label)`.
+        clusters : optional
+            Lists of `(start, end)`.
+        doc_key : `str`, optional (default = `"text"`)
+        policies : `Policies`, optional
+            What becomes of spans that begin or end within a token, of what goes across the ends of sentences.
+        changes : `Changes`, optional
+            Counts what is dropped and changed.
+        splitter : `Callable[[str], TokenizedText]`, optional (default = a `SentenceSplitter`)
+            Splits the text into sentences and tokens.
+
+        # Raises
+
+        DataError
+            Where a policy is `"error"` and there is something to decide, bounds lie outside the text, or `validate`
+            refuses the document; a text without a token is no document.
+        """
+        policies, changes = policies or Policies(), Changes() if changes is None else changes
+        by_layer = spans if isinstance(spans, Mapping) else {} if spans is None else {"ner": spans}
+        annotations = Annotations(
+            {layer: [(start, end, label) for start, end, label in rows] for layer, rows in by_layer.items()},
+            None if relations is None else [((a, b), (c, d), label) for (a, b), (c, d), label in relations],
+            None if clusters is None else [[(start, end) for start, end in cluster] for cluster in clusters],
+        )
+        if isinstance(text, str):
+            text = (splitter or SentenceSplitter())(text)
+        tokenized, places = to_tokens(text, annotations.bounds(), policies, changes, doc_key)
+        placed = annotations.placed(places, changes, doc_key, tokenized.text)
+        return cls.from_annotations(
+            doc_key,
+            tokenized.sentences,
+            placed,
+            policies,
+            changes,
+            {"text": tokenized.text, "token_offsets": [list(offsets) for offsets in tokenized.token_offsets]},
+        )
+
+    @classmethod
+    def from_annotations(
+        cls,
+        doc_key: str,
+        sentences: List[List[str]],
+        annotations: Annotations,
+        policies: Policies,
+        changes: Changes,
+        metadata: Optional[Dict[str, Any]] = None,
+    ) -> "Document":
+        """The document of annotations that count tokens, both ends included, fitted into sentences by the policies.
+
+        # Raises
+
+        DataError
+            As `from_text` does.
+        """
+        sentences, fitted = annotations.fitted(sentences, policies, changes, doc_key)
+        return cls(
+            doc_key,
+            sentences,
+            {layer: [Span(*span) for span in spans] for layer, spans in fitted.spans.items()},
+            None if fitted.relations is None else [Relation(*relation) for relation in fitted.relations],
+            fitted.clusters,
+            metadata or {},
+        ).validate()
+
+    @property
+    def text(self) -> TokenizedText:
+        """The text and the places of its tokens: those that `metadata` keep, or else the tokens joined by spaces."""
+        text, offsets = self.metadata.get("text"), self.metadata.get("token_offsets")
+        tokens = self.tokens
+        if (
+            isinstance(text, str)
+            and isinstance(offsets, list)
+            and len(offsets) == len(tokens)
+            and all(_matches(bounds, (int, int)) for bounds in offsets)
+            and all(text[start:end] == token for (start, end), token in zip(offsets, tokens))
+        ):
+            return TokenizedText(text, self.sentences, [(start, end) for start, end in offsets])
+        return TokenizedText.from_sentences(self.sentences)
 
     @property
     def tokens(self) -> List[str]:

@@ -75,6 +75,18 @@ class TokenizedText:
         }
 
 
+def split_at_white_space(text: str) -> TokenizedText:
+    """A text whose lines are its sentences, and whose tokens stand between white space; empty lines are none."""
+    sentences: List[List[str]] = []
+    offsets: List[Tuple[int, int]] = []
+    for line in re.finditer(r"[^\n]+", text):
+        found = [(match.start() + line.start(), match.end() + line.start()) for match in re.finditer(r"\S+", line[0])]
+        if found:
+            sentences.append([text[start:end] for start, end in found])
+            offsets += found
+    return TokenizedText(text, sentences, offsets)
+
+
 class SentenceSplitter:
     """Splits raw text into sentences and tokens by spaCy. Whitespace is no token, and a blank line ends a sentence.
 

@@ -17,6 +17,7 @@ COMMANDS: Dict[str, Command] = {
     "cache": Command("hmtl.commands.cache", "Inspect, fill or clear the caches of embeddings and instances."),
     "cached-path": Command("allennlp.commands.cached_path", "Cache remote files to the AllenNLP cache."),
     "configs": Command("hmtl.commands.configs", "List or copy configurations."),
+    "convert": Command("hmtl.commands.convert", "Convert annotation of any usual format to training data."),
     "count-instances": Command(
         "allennlp.commands.count_instances", "Count the number of training instances in an experiment config file."
     ),
@@ -39,4 +40,4 @@ COMMANDS: Dict[str, Command] = {
 
 # These start without torch. Plugins may bring corpora for `inspect`; nothing else of AllenNLP's is asked for, but by
 # `train`, which imports it once it has said what it does.
-WITHOUT_TORCH = frozenset({"configs", "init", "inspect", "prepare", "runs", "train"})
+WITHOUT_TORCH = frozenset({"configs", "convert", "init", "inspect", "prepare", "runs", "train"})

@@ -9,9 +9,10 @@ from allennlp.commands.subcommand import Subcommand
 
 from hmtl.common.arguments import add_command, at_least
 from hmtl.common.characters import visible, visible_lines
+from hmtl.corpora.training_data import name_of
 from hmtl.errors import UserError
 from hmtl.experiments.recipe import Recipe
-from hmtl.experiments.train import Prepared, is_configuration, last_directory, name_of, prepare
+from hmtl.experiments.train import Prepared, is_configuration, last_directory, prepare
 
 DESCRIPTION = """\
 Train a model, from documents or by a configuration.

@@ -4,17 +4,19 @@
 """
 
 import os
-import random
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
-from hmtl.document import Document, read_jsonl
+from hmtl.alignment import Changes
+from hmtl.corpora.formats import sniff, split_documents, splits_of
+from hmtl.corpora.formats.reading import read_found
+from hmtl.document import Document
 from hmtl.errors import DataError, UserError
 
 TRAIN, DEV, TEST = SPLITS = ("train", "dev", "test")
 # The shares of documents that training, development and test data get where nobody has split them.
-SHARES = {TRAIN: 0.8, DEV: 0.1, TEST: 0.1}
+SHARES = (0.8, 0.1, 0.1)
 
 # A file or a folder of documents, or the documents themselves; by split, or all together.
 Source = Union[str, os.PathLike, Sequence[Document], Mapping[str, Sequence[Document]]]
@@ -112,43 +114,23 @@ def read_training_data(source: Source, seed: int = 13370) -> TrainingData:
     path = Path(source)
     if not path.exists():
         raise DataError("no such file or folder of documents", path)
-    name = path.resolve().name.split(".")[0] or "data"
-    own = {split: path / f"{split}.jsonl" for split in SPLITS if (path / f"{split}.jsonl").is_file()}
-    if {TRAIN, DEV} <= own.keys():
-        documents = {split: _validated(read_jsonl(file), file) for split, file in own.items()}
-        return _complete(TrainingData(name, documents, folder=path), seed)
-    files = {**own} or {TRAIN: path}
-    data = TrainingData(name, {})
-    for split, file in files.items():
-        data.documents[split] = _validated(read_jsonl(file), file)
+    data = TrainingData(name_of(path), {})
+    files = splits_of(path)
+    changes, taken = Changes(), set[str]()
+    formats = {split: sniff(file) for split, file in (files or {TRAIN: path}).items()}
+    for split, found in formats.items():
+        data.documents[split] = list(read_found(files.get(split, path), found, changes, taken))
+    is_own = all(found.name == "jsonl" and files.get(split) == path / f"{split}.jsonl" for split, found in formats.items())
+    if is_own and DEV in files:
+        data.folder = path
+    data.notes += [f"read as {title}" for title in dict.fromkeys(found.title for found in formats.values())]
+    data.notes += changes.lines()
     return _complete(data, seed)
 
 
-def split_documents(
-    documents: Sequence[Document], shares: Mapping[str, float], seed: int = 13370
-) -> Dict[str, List[Document]]:
-    """The documents in parts of about these shares, at least one in each; which ones depends on the seed.
-
-    A part has its documents in their order. There have to be as many documents as parts.
-    """
-    order = list(range(len(documents)))
-    random.Random(seed).shuffle(order)
-    total = sum(shares.values())
-    # Of the parts behind the first: that one gets what the others leave.
-    sizes = {name: max(1, round(len(order) * share / total)) for name, share in list(shares.items())[1:]}
-    parts: Dict[str, List[Document]] = {}
-    for name, size in sizes.items():
-        chosen, order = order[:size], order[size:]
-        parts[name] = [documents[number] for number in sorted(chosen)]
-    first = next(iter(shares))
-    return {first: [documents[number] for number in sorted(order)], **parts}
-
-
-def _validated(documents: Iterable[Document], path: Path) -> List[Document]:
-    found = [document.validate(path) for document in documents]
-    if not found:
-        raise DataError("no documents found; is the file empty or of another format?", path)
-    return found
+def name_of(source: Union[str, os.PathLike]) -> str:
+    """What documents at a path are called: the name of the file or folder, without its endings."""
+    return Path(source).resolve().name.split(".")[0] or "data"
 
 
 def _complete(data: TrainingData, seed: int) -> TrainingData:
@@ -158,15 +140,20 @@ def _complete(data: TrainingData, seed: int) -> TrainingData:
     if data.documents.get(DEV):
         data.documents = {split: data.documents[split] for split in SPLITS if data.documents.get(split)}
         return data
-    wanted = [split for split in SPLITS if split == DEV or not data.documents.get(split)]
     documents = data.documents[TRAIN]
-    if len(documents) < len(wanted) + 1:
+    has_test = bool(data.documents.get(TEST))
+    needed = 2 if has_test else 3
+    if len(documents) < needed:
         raise UserError(
-            f"{data.name}: {len(documents)} document{'s' * (len(documents) != 1)}; training needs some to learn from and "
-            f"others to be scored on, {len(wanted) + 1} at least (a file that holds all sentences of a corpus as one "
-            "document has to be cut into its documents)"
+            f"{data.name}: {len(documents)} document{'s' * (len(documents) != 1)}; expected {needed} at least, to learn "
+            "from some and be scored on others (a file that holds all sentences of a corpus as one document has to be "
+            "cut into documents)"
         )
-    parts = split_documents(documents, {split: SHARES[split] for split in [TRAIN, *wanted]}, seed)
-    data.documents = {split: parts.get(split) or data.documents[split] for split in SPLITS}
-    data.notes.append(f"{' and '.join(wanted)} documents were drawn from all (seed {seed})")
+    if has_test:
+        parts = split_documents(documents, [SHARES[0], SHARES[1]], seed)
+        data.documents = {TRAIN: parts[TRAIN], DEV: parts[TEST], TEST: data.documents[TEST]}
+    else:
+        data.documents = split_documents(documents, SHARES, seed)
+    drawn = DEV if has_test else f"{DEV} and {TEST}"
+    data.notes.append(f"{drawn} documents were drawn from all (seed {seed})")
     return data

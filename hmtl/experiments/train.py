@@ -107,11 +107,6 @@ def last_directory(name: str) -> Path:
     return _RUNS / f"{name}-{found[-1]}"
 
 
-def name_of(source: Union[str, os.PathLike]) -> str:
-    """What documents at a path are called."""
-    return Path(source).resolve().name.split(".")[0] or "data"
-
-
 def prepare(
     data: Optional[Source] = None,
     tasks: Union[None, Sequence[str], Mapping[str, TaskData]] = None,
