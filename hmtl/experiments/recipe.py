@@ -43,7 +43,7 @@ class Task:
     reads : `List[str]`
         The tasks whose levels its level reads.
     arguments : `Optional[str]`
-        Of relations, the layer of spans that they join.
+        Of relations, the layer of spans that they join, where a task learns it from the same documents.
     unknown_labels : `List[str]`
         Labels that training data lack, and others have.
     folder : `Optional[Path]`
@@ -267,9 +267,12 @@ def _stacked(tasks: List[Task]) -> List[Task]:
         upper.reads = [lower.name]
     for task in tasks:
         if task.kind == "relations":
-            task.arguments = _arguments(task)
-            joined = [other.name for other in spans if other.layer == task.arguments and _same_data(task, other)]
-            task.reads = joined or [other.name for other in spans[-1:]]
+            layer = _arguments(task)
+            joined = next((other for other in spans if other.layer == layer and _same_data(task, other)), None)
+            if joined is not None:
+                task.arguments, task.reads = layer, [joined.name]
+            else:
+                task.reads = [other.name for other in spans[-1:]]
         elif task.kind == "clusters":
             task.reads = [other.name for other in spans[-1:]]
     return [*spans, *(task for task in tasks if task.kind != "spans")]
@@ -357,7 +360,7 @@ def _embedding(recipe: Recipe) -> str:
 def _levels(tasks: Sequence[Task], spans: Sequence[str]) -> str:
     relations = [task for task in tasks if task.kind == "relations"]
     # Whole spans are related where their own level finds them, else tokens.
-    by_token = [task for task in relations if task.arguments is None or not task.reads]
+    by_token = [task for task in relations if task.arguments is None]
     constrained = [] if len(by_token) == len(relations) else ["type_constraints='learned'"]
     levels = f"levels.spans({', '.join([f'layers={_list(spans)}', *constrained])})"
     if by_token:

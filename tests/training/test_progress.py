@@ -40,7 +40,7 @@ LINES_OF_METRICS = [
 ROWS = [
     "validation scores x 100, * the best so far",
     "epoch      ner  relation loss      time  learning rate",
-    "    0    25.00         31.25      00:10  0.0015 to 0.003",
+    "    0    25.00*         31.25     00:10  0.0015 to 0.003",
 ]
 
 

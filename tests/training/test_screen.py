@@ -57,8 +57,14 @@ def test_what_is_trained_takes_a_dozen_lines_at_most(talkative) -> None:
         ["ner", "-", "1,234", "sentences", "-", "155"],
         ["emd", "ner", "-", "-", "0"],
     ]
-    # A model that predicts has nothing left to train.
-    assert lines[-1] == f"{number:,} parameters, 0 of them trained; on cpu; 5 epochs at most"
+    assert lines[-1] == f"{number:,} parameters; on cpu; 5 epochs at most"
+    frozen = model.text_field_embedder.requires_grad_(False)
+    try:
+        trained = number - sum(parameter.numel() for parameter in frozen.parameters())
+        [*_, last] = opening_lines(Trainer(model, 4))  # type: ignore[arg-type]
+        assert last.startswith(f"{number:,} parameters, {trained:,} of them trained;")
+    finally:
+        frozen.requires_grad_(True)
     many = opening_lines(Trainer(model, 20))  # type: ignore[arg-type]
     assert len(many) <= 11 and many[-2] == "and 12 more tasks"
 
