@@ -3,7 +3,7 @@
 import argparse
 import os
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, List, Optional
 
 from allennlp.commands.subcommand import Subcommand
 
@@ -38,7 +38,8 @@ class Train(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
         subparser = add_command(parser, "train", DESCRIPTION)
         add = subparser.add_argument
-        add("source", metavar="DATA|CONFIG", help="documents, or a configuration (.jsonnet, .json)")
+        help = "documents, or a configuration (.jsonnet, .json)"
+        add("source", metavar="DATA|CONFIG", action=_SourceAction, help=help)
         add(
             "-s",
             "--serialization-dir",
@@ -57,9 +58,18 @@ class Train(Subcommand):
         return subparser
 
 
+class _SourceAction(argparse.Action):
+    """Notes a configuration as `param_path`, too, which is what AllenNLP's commands call one, and what is checked."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option: Optional[str] = None) -> None:
+        namespace.source = values
+        namespace.param_path = values if is_configuration(values) else None
+
+
 def add_recipe(parser: argparse.ArgumentParser) -> None:
     """Adds what is to be known beside the documents."""
     add = parser.add_argument_group("of documents").add_argument
+    add("--from", dest="format", metavar="FORMAT", help="of the documents (default: found by their looks)")
     add("--encoder", metavar="NAME", help="a pretrained encoder to fine-tune, its name or folder (default: none)")
     add("--frozen", action="store_true", help="leave the encoder as it is, and learn levels above it")
     add("--tasks", metavar="A,B", help="the tasks, or layers, to learn (default: all)")
@@ -81,11 +91,12 @@ def written(arguments: argparse.Namespace, command: str) -> Prepared:
         arguments.serialization_dir,
         arguments.force,
         written_by=visible(f"hmtl {command} {arguments.source}"),
+        format=arguments.format,
     )
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    if is_configuration(arguments.source):
+    if arguments.param_path is not None:
         _train_by_configuration(arguments)
         return
     if arguments.recover:
@@ -113,7 +124,7 @@ def _train_by_configuration(arguments: argparse.Namespace, is_written: bool = Fa
         arguments.parser.error("the following arguments are required: -s/--serialization-dir")
     if not is_written:
         given = {"--encoder": arguments.encoder, "--frozen": arguments.frozen, "--tasks": arguments.tasks}
-        given["--epochs"] = arguments.epochs
+        given |= {"--epochs": arguments.epochs, "--from": arguments.format}
         for option, value in given.items():
             if value:
                 raise UserError(

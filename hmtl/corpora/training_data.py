@@ -93,11 +93,18 @@ def coref(documents: Source) -> TaskData:
     return TaskData("clusters", "clusters", documents)
 
 
-def read_training_data(source: Source, seed: int = 13370) -> TrainingData:
+def read_training_data(source: Source, seed: int = 13370, format: Optional[str] = None) -> TrainingData:
     """The documents of a source, split where they are not.
 
     A folder that has a `train` and a `dev` file of any format keeps its splits; what else holds documents is split by
     document, as `SHARES` has it, in an order that depends on the seed.
+
+    # Parameters
+
+    source : `Source`
+    seed : `int`, optional (default = `13370`)
+    format : `str`, optional (default = `None`)
+        The format of files, by a name that `hmtl convert --from` knows; by default it is found.
 
     # Raises
 
@@ -117,7 +124,7 @@ def read_training_data(source: Source, seed: int = 13370) -> TrainingData:
     data = TrainingData(name_of(path), {})
     files = splits_of(path)
     changes, taken = Changes(), set[str]()
-    formats = {split: sniff(file) for split, file in (files or {TRAIN: path}).items()}
+    formats = {split: sniff(file, format) for split, file in (files or {TRAIN: path}).items()}
     for split, found in formats.items():
         data.documents[split] = list(read_found(files.get(split, path), found, changes, taken))
     is_own = all(found.name == "jsonl" and files.get(split) == path / f"{split}.jsonl" for split, found in formats.items())

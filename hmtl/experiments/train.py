@@ -114,6 +114,7 @@ def prepare(
     directory: Union[None, str, os.PathLike] = None,
     force: bool = False,
     written_by: str = "hmtl.train",
+    format: Optional[str] = None,
 ) -> Prepared:
     """Writes an experiment on documents into the directory of a run: its configuration and, unless they lie in the
     project's layout already, the documents. Nothing is trained, and no torch imported.
@@ -130,6 +131,8 @@ def prepare(
         Write over an experiment that is there.
     written_by : `str`, optional
         For the comment at the top of the configuration.
+    format : `str`, optional (default = `None`)
+        The format of files of documents; by default it is found.
 
     # Raises
 
@@ -143,7 +146,7 @@ def prepare(
     elif data is None:
         raise UserError("there is nothing to train on; give documents, or tasks such as {'ner': hmtl.tasks.ner(documents)}")
     else:
-        read = read_training_data(data, recipe.seed)
+        read = read_training_data(data, recipe.seed, format)
         found, name = find_tasks(read, tasks), read.name
         notes = [f"{read.name}: {read.sizes()} documents", *read.notes]
     for task in found:
