@@ -568,7 +568,8 @@ else:
             ),
             (
                 "        else:\n            sys.stderr.write(message)\n",
-                "        elif not common_logging.QUIET or sys.stderr.isatty():\n            sys.stderr.write(message)\n",
+                "        elif not common_logging.QUIET or sys.stderr.isatty():\n"
+                "            sys.stderr.write(message)\n",
             ),
             (
                 """            "mininterval": default_mininterval,

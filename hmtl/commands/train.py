@@ -3,7 +3,7 @@
 import argparse
 import os
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Tuple
 
 from allennlp.commands.subcommand import Subcommand
 
@@ -11,8 +11,9 @@ from hmtl.common.arguments import add_command, at_least
 from hmtl.common.characters import visible, visible_lines
 from hmtl.corpora.training_data import name_of
 from hmtl.errors import UserError
-from hmtl.experiments.recipe import Recipe
+from hmtl.experiments.recipe import PLAIN, Recipe
 from hmtl.experiments.train import Prepared, is_configuration, last_directory, prepare
+from hmtl.runs.run_directory import RunDirectory
 
 DESCRIPTION = """\
 Train a model, from documents or by a configuration.
@@ -74,7 +75,7 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     add("--frozen", action="store_true", help="leave the encoder as it is, and learn levels above it")
     add("--tasks", metavar="A,B", help="the tasks, or layers, to learn (default: all)")
     add("--epochs", type=at_least(1), metavar="N", help="at most (default: 10 with an encoder, else 20)")
-    add("--seed", type=int, default=Recipe().seed, metavar="N", help="of the split, and of training")
+    add("--seed", type=int, default=PLAIN.seed, metavar="N", help="of the split, and of training")
 
 
 def written(arguments: argparse.Namespace, command: str) -> Prepared:
@@ -96,48 +97,44 @@ def written(arguments: argparse.Namespace, command: str) -> Prepared:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    if arguments.param_path is not None:
-        _train_by_configuration(arguments)
-        return
-    if arguments.recover:
-        directory = arguments.serialization_dir or last_directory(name_of(arguments.source))
-        arguments.serialization_dir = os.fspath(directory)
-        arguments.source = os.fspath(Path(directory) / "config.jsonnet")
-        _train_by_configuration(arguments, is_written=True)
+    if arguments.param_path is not None or arguments.recover:
+        config, directory = _configuration_of(arguments)
+        print(visible(f"training {config}; the log is {directory}/out.log"), flush=True)
+        _run(arguments, config, directory)
+        if not arguments.dry_run:
+            print(visible(f"next: hmtl evaluate {directory}"), flush=True)
         return
     print(visible(f"reading {arguments.source}"), flush=True)
     prepared = written(arguments, "train")
     lines = [*prepared.notes, f"{prepared.config}:", *_indented(prepared.config)]
     print(visible_lines("\n".join(lines)), "\n", sep="", flush=True)
     with prepared.unless_mistaken():
-        _run(arguments, prepared.config, prepared.directory)
+        _run(arguments, os.fspath(prepared.config), os.fspath(prepared.directory))
     if not arguments.dry_run:
         _evaluate(prepared)
+
+
+def _configuration_of(arguments: argparse.Namespace) -> Tuple[str, str]:
+    """The configuration that is there to train by, of documents that of the run to go on with; and the directory."""
+    if arguments.param_path is None:
+        directory = arguments.serialization_dir or os.fspath(last_directory(name_of(arguments.source)))
+        return os.fspath(RunDirectory(directory).editable_config), directory
+    if arguments.serialization_dir is None:
+        arguments.parser.error("the following arguments are required: -s/--serialization-dir")
+    given = {"--encoder": arguments.encoder, "--frozen": arguments.frozen, "--tasks": arguments.tasks}
+    given |= {"--epochs": arguments.epochs, "--from": arguments.format}
+    for option in (option for option, value in given.items() if value):
+        raise UserError(
+            f"{option} is for documents; {arguments.source} is a configuration, which says it itself (-o changes it)"
+        )
+    return arguments.param_path, arguments.serialization_dir
 
 
 def _indented(config: Path) -> List[str]:
     return [f"  {line}".rstrip() for line in config.read_text(encoding="utf-8").splitlines()]
 
 
-def _train_by_configuration(arguments: argparse.Namespace, is_written: bool = False) -> None:
-    if arguments.serialization_dir is None:
-        arguments.parser.error("the following arguments are required: -s/--serialization-dir")
-    if not is_written:
-        given = {"--encoder": arguments.encoder, "--frozen": arguments.frozen, "--tasks": arguments.tasks}
-        given |= {"--epochs": arguments.epochs, "--from": arguments.format}
-        for option, value in given.items():
-            if value:
-                raise UserError(
-                    f"{option} is for documents; {arguments.source} is a configuration, which says it itself "
-                    "(-o changes it)"
-                )
-    print(visible(f"training {arguments.source}; the log is {arguments.serialization_dir}/out.log"), flush=True)
-    _run(arguments, Path(arguments.source), Path(arguments.serialization_dir))
-    if not arguments.dry_run:
-        print(visible(f"next: hmtl evaluate {arguments.serialization_dir}"), flush=True)
-
-
-def _run(arguments: argparse.Namespace, config: Path, directory: Path) -> None:
+def _run(arguments: argparse.Namespace, config: str, directory: str) -> None:
     # Not before: AllenNLP, whose classes a configuration may name, takes seconds.
     from allennlp.common import plugins
 

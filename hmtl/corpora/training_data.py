@@ -127,8 +127,8 @@ def read_training_data(source: Source, seed: int = 13370, format: Optional[str] 
     formats = {split: sniff(file, format) for split, file in (files or {TRAIN: path}).items()}
     for split, found in formats.items():
         data.documents[split] = list(read_found(files.get(split, path), found, changes, taken))
-    is_own = all(found.name == "jsonl" and files.get(split) == path / f"{split}.jsonl" for split, found in formats.items())
-    if is_own and DEV in files:
+    own = {split: path / f"{split}.jsonl" for split in files}
+    if DEV in files and files == own and {found.name for found in formats.values()} == {"jsonl"}:
         data.folder = path
     data.notes += [f"read as {title}" for title in dict.fromkeys(found.title for found in formats.values())]
     data.notes += changes.lines()
@@ -152,9 +152,9 @@ def _complete(data: TrainingData, seed: int) -> TrainingData:
     needed = 2 if has_test else 3
     if len(documents) < needed:
         raise UserError(
-            f"{data.name}: {len(documents)} document{'s' * (len(documents) != 1)}; expected {needed} at least, to learn "
-            "from some and be scored on others (a file that holds all sentences of a corpus as one document has to be "
-            "cut into documents)"
+            f"{data.name}: {len(documents)} document{'s' * (len(documents) != 1)}; expected {needed} at least, to "
+            "learn from some and be scored on others (a file that holds all sentences of a corpus as one document has "
+            "to be cut into documents)"
         )
     if has_test:
         parts = split_documents(documents, [SHARES[0], SHARES[1]], seed)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from hmtl.common.checks import did_you_mean
-from hmtl.corpora.training_data import DEV, SPLITS, TEST, TRAIN, TaskData, TrainingData, read_training_data
+from hmtl.corpora.training_data import DEV, SPLITS, TRAIN, TaskData, TrainingData, read_training_data
 from hmtl.document import MENTION_LAYERS, Document
 from hmtl.errors import UserError
 
@@ -21,6 +21,9 @@ _LOWEST, _HIGHEST = ("pos", "chunks", "ner", "entities"), ("emd", "mentions")
 # Below so many sentences in training, words are learned in small batches.
 FEW_SENTENCES = 2000
 _LIBRARY = ("corpora", "embedders", "experiment", "levels")
+# Words of jsonnet that are no names of fields, but in quotes.
+_KEYWORDS = {"assert", "else", "error", "false", "for", "function", "if", "import", "importstr", "importbin", "in"}
+_KEYWORDS |= {"local", "null", "tailstrict", "then", "self", "super", "true"}
 
 Parts = Dict[str, List[Document]]
 
@@ -92,6 +95,10 @@ class Recipe(NamedTuple):
     lr: Optional[float] = None
     seed: int = 13370
     levels: Mapping[str, Any] = {}
+
+
+# Words and characters, learned as the corpus has them.
+PLAIN = Recipe()
 
 
 def find_tasks(data: Union[TrainingData, Mapping[str, TaskData]], wanted: Optional[Sequence[str]] = None) -> List[Task]:
@@ -330,8 +337,8 @@ def _data(tasks: Sequence[Task], spans: Sequence[str], batch_size: int) -> Tuple
     ]
 
     def source(task: Task) -> str:
-        key = TASK_NAMES.get(task.layer, task.layer)
-        return f"{name_of[str(task.folder)]}[{_string(key)}]" if _key(key) != key else f"{name_of[str(task.folder)]}.{key}"
+        key, name = TASK_NAMES.get(task.layer, task.layer), name_of[str(task.folder)]
+        return f"{name}.{key}" if _key(key) == key else f"{name}[{_string(key)}]"
 
     return source, lines
 
@@ -377,7 +384,7 @@ def _settings(recipe: Recipe, tuned: bool) -> List[str]:
         lines += ["  min_count={ tokens: 2 },", "  initializer=embedders.learned_words_initializer,"]
         lines.append(f"  optimizer={{ type: 'adam', lr: {0.003 if recipe.lr is None else recipe.lr} }},")
     lines.append(f"  num_epochs={recipe.epochs or (10 if tuned else 20)},")
-    if recipe.seed != Recipe().seed:
+    if recipe.seed != PLAIN.seed:
         lines.append(f"  seed={recipe.seed},")
     return lines
 
@@ -402,9 +409,3 @@ def _merged(level: Mapping[str, Any]) -> str:
         for key, value in level.items()
     ]
     return f"{{ {', '.join(parts)} }}"
-
-
-_KEYWORDS = frozenset(
-    "assert else error false for function if import importstr importbin in local null tailstrict then self super true"
-    .split()
-)

@@ -70,7 +70,8 @@ class Scores(Dict[str, Metrics]):
             for name, title in names.items():
                 if name in metrics:
                     below = None if baseline is None else baseline.metrics.get(name)
-                    rows.append([task, title, f"{100 * metrics[name]:.2f}", "-" if below is None else f"{100 * below:.2f}"])
+                    shown = ["-" if value is None else f"{100 * value:.2f}" for value in (metrics[name], below)]
+                    rows.append([task, title, *shown])
         caption = f"{self.evaluation.run}: {self.evaluation.split} data, scores x 100"
         return _table(caption, ["task", "", "score", "baseline"], rows)
 
@@ -151,4 +152,5 @@ def _framed(document: str, height: int) -> str:
 def _table(caption: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{html.escape(title)}</th>" for title in titles)
     body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    title = f"<caption>{html.escape(caption)}</caption>"
+    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

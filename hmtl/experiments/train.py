@@ -7,7 +7,19 @@ import os
 import shutil
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ContextManager, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ContextManager,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Union,
+)
 
 from hmtl.common.explain import explain
 from hmtl.common.files import atomic_write
@@ -15,7 +27,7 @@ from hmtl.common.json_text import parse_json
 from hmtl.corpora.training_data import TEST, Source, TaskData, read_training_data
 from hmtl.document import write_jsonl
 from hmtl.errors import DataError, UserError
-from hmtl.experiments.recipe import Recipe, Task, configuration, find_tasks, placed
+from hmtl.experiments.recipe import PLAIN, Recipe, Task, configuration, find_tasks, placed
 from hmtl.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -110,7 +122,7 @@ def last_directory(name: str) -> Path:
 def prepare(
     data: Optional[Source] = None,
     tasks: Union[None, Sequence[str], Mapping[str, TaskData]] = None,
-    recipe: Recipe = Recipe(),
+    recipe: Recipe = PLAIN,
     directory: Union[None, str, os.PathLike] = None,
     force: bool = False,
     written_by: str = "hmtl.train",
@@ -144,7 +156,7 @@ def prepare(
             raise UserError("tasks have their own documents; leave out 'data', or give the names of tasks")
         found, name, notes = find_tasks(tasks), "-".join(tasks), []
     elif data is None:
-        raise UserError("there is nothing to train on; give documents, or tasks such as {'ner': hmtl.tasks.ner(documents)}")
+        raise UserError("there is nothing to train on; give documents, or tasks: {'ner': hmtl.tasks.ner(documents)}")
     else:
         read = read_training_data(data, recipe.seed, format)
         found, name = find_tasks(read, tasks), read.name
@@ -235,26 +247,27 @@ def train(
     if isinstance(data, (str, os.PathLike)) and is_configuration(data):
         if serialization_dir is None:
             raise UserError("a configuration needs a directory for its run; give serialization_dir")
-        config, run = Path(data), RunDirectory(serialization_dir)
+        config, run = os.fspath(data), RunDirectory(serialization_dir)
     elif recover:
         if serialization_dir is None:
             raise UserError("to recover a run, give its serialization_dir")
         run = RunDirectory(serialization_dir)
-        config = run.editable_config
+        config = os.fspath(run.editable_config)
     else:
         recipe = Recipe(encoder, frozen, epochs, batch_size, lr, seed, dict(levels or {}))
         prepared = prepare(data, tasks, recipe, serialization_dir, force)
-        config, run, written = prepared.config, RunDirectory(prepared.directory), prepared.unless_mistaken()
+        config, run = os.fspath(prepared.config), RunDirectory(prepared.directory)
+        written = prepared.unless_mistaken()
     with written:
-        train_by(config, run.path, dict(overrides or {}), recover=recover, force=force, verbose=verbose)
+        train_by(config, os.fspath(run.path), dict(overrides or {}), recover=recover, force=force, verbose=verbose)
     from hmtl.experiments.trained_run import load
 
     return load(run.path)
 
 
 def train_by(
-    config: Path,
-    directory: Path,
+    config: str,
+    directory: str,
     overrides: Union[str, Dict[str, Any]] = "",
     **options: Any,
 ) -> None:
@@ -266,8 +279,8 @@ def train_by(
     from hmtl.training.launch import train_model
 
     with onednn_cache_limited(), process_as_found():
-        params = Params.from_file(os.fspath(config), overrides)
-        train_model(params, os.fspath(directory), configuration=str(config), return_model=False, **options)
+        params = Params.from_file(config, overrides)
+        train_model(params, directory, configuration=config, return_model=False, **options)
 
 
 def _check_free(run: RunDirectory, force: bool) -> None:

@@ -10,7 +10,7 @@ from allennlp.common import Params
 from hmtl.corpora.training_data import TaskData, TrainingData, ner, relation
 from hmtl.document import Document, Relation, Span
 from hmtl.errors import UserError
-from hmtl.experiments.recipe import Recipe, Task, configuration, find_tasks, placed
+from hmtl.experiments.recipe import PLAIN, Recipe, Task, configuration, find_tasks, placed
 
 
 def documents(
@@ -37,7 +37,7 @@ def data(**parts: List[Document]) -> TrainingData:
     return TrainingData("words", parts, folder=Path("words"))
 
 
-def evaluated(tasks: List[Task], recipe: Recipe = Recipe(), folder: Path = Path("run")) -> Dict[str, Any]:
+def evaluated(tasks: List[Task], recipe: Recipe = PLAIN, folder: Path = Path("run")) -> Dict[str, Any]:
     text = configuration(tasks, recipe, ["A comment."])
     path = folder / "config.jsonnet"
     path.write_text(text, encoding="utf-8")

@@ -112,7 +112,8 @@ def test_an_export_of_label_studio_trains_in_python(label_studio: Path) -> None:
     assert run.config["model"]["levels"]["ner"]["encoder"]["hidden_size"] == 8
     scores = run.evaluate()
     assert set(scores) == {"ner", "relation"} and 0 <= scores["ner"]["f1"] <= 1
-    assert json.loads(Path("first/evaluation.json").read_text())["scores"]["best_ner"]["ner"]["metrics"] == scores["ner"]
+    written = json.loads(Path("first/evaluation.json").read_text())
+    assert written["scores"]["best_ner"]["ner"]["metrics"] == scores["ner"]
     assert str(scores).startswith("first: test F1 x 100")
     assert "<td>relation</td>" in scores._repr_html_()
     prediction = run.predict("Mara Lind works for Nordlys.")
@@ -164,7 +165,10 @@ def test_init_writes_what_train_then_trains_by(brat: Path, capsys: pytest.Captur
         (["train", "letters", "-o", "trainer.num_epoch=1"], "trainer.num_epoch: MultiTaskTrainer has no such key"),
         (["train", "letters", "-o", "trainr.x=1"], "-o trainr.x: 'trainr' is not there; did you mean 'trainer'?"),
         (["train", "letters", "--recover"], "runs/letters-*: there is no run to go on with"),
-        (["train", "c.jsonnet", "-s", "x", "--encoder", "y"], "--encoder is for documents; c.jsonnet is a configuration"),
+        (
+            ["train", "c.jsonnet", "-s", "x", "--encoder", "y"],
+            "--encoder is for documents; c.jsonnet is a configuration",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
