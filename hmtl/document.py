@@ -181,6 +181,8 @@ class Document:
     ) -> "Document":
         """The document of annotations that count tokens, both ends included, fitted into sentences by the policies.
 
+        Spans and relations come in the order in which they begin, as they do in a file of `to_json`.
+
         # Raises
 
         DataError
@@ -190,8 +192,13 @@ class Document:
         return cls(
             doc_key,
             sentences,
-            {layer: [Span(*span) for span in spans] for layer, spans in fitted.spans.items()},
-            None if fitted.relations is None else [Relation(*relation) for relation in fitted.relations],
+            {
+                layer: sorted((Span(*span) for span in spans), key=lambda span: span.start)
+                for layer, spans in fitted.spans.items()
+            },
+            None
+            if fitted.relations is None
+            else sorted((Relation(*relation) for relation in fitted.relations), key=lambda relation: relation.arg1[0]),
             fitted.clusters,
             metadata or {},
         ).validate()

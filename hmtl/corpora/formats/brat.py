@@ -46,8 +46,8 @@ class BratCorpus(ToolCorpus):
 
     `T` lines are spans of the layer `ner`, `R` lines relations, whatever their roles are called; `*` lines, and
     relations of the types in `coreference`, are clusters. There are relations, or clusters, if any text of the folder
-    has one. Events, attributes, normalisations and notes have no place and are counted. A folder that hmtl wrote is read
-    back as what it was, with its layers (see `annotation.conf`).
+    has one. Events, attributes, normalisations and notes have no place and are counted. A folder that hmtl wrote is
+    read back as what it was, with its layers (see `annotation.conf`).
 
     A text without annotation file was not annotated, and is left out; an empty file says that nothing was found.
 
@@ -198,7 +198,8 @@ def _read_into(found: _Lines, path: Path, key: str, changes: Changes) -> None:
         if not line.strip():
             continue
         name, _, rest = line.partition("\t")
-        kind = name[:1]
+        # Of a line of text nothing is known, whatever its first letter.
+        kind = name[:1] if rest else ""
         if kind == "T":
             middle, _, text = rest.partition("\t")
             match = _ENTITY.fullmatch(middle.strip())

@@ -22,6 +22,7 @@ _DOCUMENT = re.compile(r"#\s*(?:newdoc|doc|document)(?:[_ ]?(?:id|name))?\s*[=:]
 # AIDA's way to name a document, and ours.
 _KEY = re.compile(r"-DOCSTART- \((?P<id>.+)\)")
 _TAG = re.compile(r"[BIMELSUW](?:[-_].+)?|.+[-_][BIMELSUW]|O", re.DOTALL)
+_CUT_TAG = re.compile(r"[BIMELSUW][-_]")
 _SEPARATORS = {"tab": "\t", "comma": ",", "space": " ", "blanks": None}
 _WORD_NAMES = ("word", "words", "token", "tokens", "form", "text")
 _TAG_NAMES = ("ner", "ner_tag", "ner_tags", "tag", "tags", "label", "labels", "entity", "iob")
@@ -238,6 +239,8 @@ def _tag_column(rows: Sequence[Sequence[str]], word: int = 0) -> Optional[int]:
     # Labels without prefixes: few of them, and most tokens outside.
     for column in reversed(range(len(rows[0]))):
         cells = {row[column] for row in rows if column < len(row)}
-        if column != word and any(outside in cells for outside in OUTSIDE[:2]) and len(cells) <= max(8, len(rows) // 8):
+        has_outside = any(outside in cells for outside in OUTSIDE[:2])
+        is_small = len(cells) <= max(8, len(rows) // 8)
+        if column != word and has_outside and is_small and not any(_CUT_TAG.fullmatch(cell) for cell in cells):
             return column
     return None

@@ -2,6 +2,7 @@
 
 import inspect
 import random
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set
@@ -184,23 +185,29 @@ def read_found(path: Any, found: Found, changes: Changes, taken: Optional[Set[st
 def splits_of(path: Any) -> Dict[str, Path]:
     """The files or folders in a folder that are named for splits, as `train`, `dev` and `test`; else nothing.
 
-    There are splits where one is named for training, and no two for the same.
+    They have one suffix, which no other file there has, and no two are of one split; there is one for training.
     """
     path = Path(path)
-    if not path.is_dir():
-        return {}
-    found: Dict[str, Path] = {}
-    for entry in sorted(path.iterdir()):
-        names = entry.name.lower().split(".") if entry.is_file() else [entry.name.lower()]
-        # `eng.testa`, `train-00000-of-00001.parquet`, `en_ewt-ud-train.conllu`, `conll04_train.json`.
-        words = [word for name in names for part in name.split("-") for word in (part, *part.split("_"))]
-        split = next((_SPLITS[word] for word in words if word in _SPLITS), None)
-        if split is None or entry.name.startswith(".") or entry.suffix.lower() in (".ann", ".md", ".py"):
-            continue
-        if split in found:
-            return {}
-        found[split] = entry
-    return {split: found[split] for split in ("train", "dev", "test") if split in found} if "train" in found else {}
+    by_suffix: Dict[str, Dict[Path, Optional[str]]] = {}
+    for entry in sorted(path.iterdir()) if path.is_dir() else ():
+        # The texts of brat are no files of their own.
+        is_text = any(entry.with_suffix(suffix).exists() for suffix in (".ann", ".a1", ".a2"))
+        if not entry.name.startswith(".") and not is_text:
+            kind = "" if entry.is_dir() else entry.suffix.lower()
+            # `eng.testa`: the suffix is the split.
+            kind = "." if kind[1:] in _SPLITS else kind
+            by_suffix.setdefault(kind, {})[entry] = _split_named(entry.name)
+    for entries in by_suffix.values():
+        found = {split: entry for entry, split in entries.items() if split is not None}
+        if "train" in found and len(found) == len(entries):
+            return {split: found[split] for split in ("train", "dev", "test") if split in found}
+    return {}
+
+
+def _split_named(name: str) -> Optional[str]:
+    """The split of `train-00000-of-00001.parquet`, `en_ewt-ud-dev.conllu`, `conll04_test.json`, `eng.testa`."""
+    words = re.split(r"[-_.]", name.lower())
+    return next((_SPLITS[word] for word in words if word in _SPLITS), None)
 
 
 def split_documents(
@@ -311,6 +318,6 @@ def _of_files(folder: Path) -> Optional[str]:
 def _advice(sample: Sample) -> str:
     if sample.is_folder or sample.text is None or sample.record is not None:
         return " NAME"
-    if sample.rows and len(set(map(len, sample.rows))) == 1 and len(sample.rows[0]) > 1:
+    if sample.is_table:
         return " columns, with the columns of words and of tags: --word 0 --tag -1"
     return " NAME; text without annotation is for hmtl annotate"

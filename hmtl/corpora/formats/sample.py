@@ -118,6 +118,13 @@ class Sample:
             return [line.split("\t") for line in lines]
         return [split_cells(line) for line in lines]
 
+    @property
+    def is_table(self) -> bool:
+        """Whether all rows have as many cells; so may a text of one or two lines, whose words blanks part."""
+        has_tabs = any("\t" in line for line in self.lines)
+        is_even = len(set(map(len, self.rows))) == 1 and len(self.rows[0]) > 1
+        return is_even and (has_tabs or len(self.rows) > 2)
+
     def describe(self) -> str:
         """What it looks like, for whoever gave it."""
         if self.is_folder:
@@ -137,9 +144,8 @@ class Sample:
             return f"{kind} of {type(self.record).__name__}" if self.record is not None else f"{kind}, empty or broken"
         if self.text.lstrip().startswith("<"):
             return "XML or HTML"
-        widths = Counter(map(len, self.rows))
-        if widths and len(widths) == 1 and (width := next(iter(widths))) > 1:
-            return f"a table of {width} columns, which begins with '{' | '.join(self.rows[0])[:80]}'"
+        if self.is_table:
+            return f"a table of {len(self.rows[0])} columns, which begins with '{' | '.join(self.rows[0])[:80]}'"
         return f"plain text, which begins with {(self.lines or [''])[0][:60]!r}"
 
 
