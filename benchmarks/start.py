@@ -19,6 +19,11 @@ from typing import Dict, List
 
 ROOT = Path(__file__).resolve().parents[1]
 TORCH = "import torch"
+# Ends at the first line that is printed.
+_TO_FIRST_LINE = (
+    "import os, sys; sys.stdout.write = lambda text: os._exit(0); "
+    "from hmtl.cli import main; main(['train', 'data/sample'])"
+)
 # What each is called, and the arguments of Python.
 STARTS: Dict[str, List[str]] = {
     TORCH: ["-c", "import torch"],
@@ -30,6 +35,7 @@ STARTS: Dict[str, List[str]] = {
     "hmtl inspect data/sample": ["-m", "hmtl", "inspect", "data/sample"],
     "hmtl prepare --help": ["-m", "hmtl", "prepare", "--help"],
     "hmtl train --help": ["-m", "hmtl", "train", "--help"],
+    "hmtl train DATA, to its first line": ["-c", _TO_FIRST_LINE],
     "hmtl annotate --help": ["-m", "hmtl", "annotate", "--help"],
 }
 

@@ -6,23 +6,22 @@ import importlib
 import json
 import logging
 import os
-import signal
 import sys
 from contextlib import contextmanager, suppress
-from functools import partial
-from typing import Any, Iterator, List, NoReturn, Optional, Tuple
+from typing import Any, Iterator, List, NoReturn, Optional, Tuple, Type
 
 from allennlp.commands import ArgumentParserWithDefaults
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import plugins
 from allennlp.common.util import install_sigterm_handler
 
-from hmtl.commands import COMMANDS, WITHOUT_TORCH
+from hmtl.commands import COMMANDS, WITHOUT_TORCH, Command
 from hmtl.common.characters import VisibleFormatter, visible
 from hmtl.common.environment import onednn_cache_limited
 from hmtl.common.explain import user_errors
 from hmtl.common.overrides import OverridesAction
 from hmtl.common.packages import include_package, include_packages_of_run
+from hmtl.common.process import process_as_found
 from hmtl.errors import UserError
 from hmtl.version import VERSION
 
@@ -44,11 +43,12 @@ def main(argv: Optional[List[str]] = None) -> None:
     arguments = [argument for argument in arguments if argument != "--debug"]
     with (
         onednn_cache_limited(),
-        _process_as_found(),
+        process_as_found(),
         user_errors(debug=debug),
         _command_line(arguments),
     ):
         _check_platform()
+        install_sigterm_handler()
         _start_logging()
         parser, parsed = _parse(arguments)
         if not hasattr(parsed, "func"):
@@ -62,7 +62,7 @@ def main(argv: Optional[List[str]] = None) -> None:
             # Another model's default predictor may not exist here; ours says so in one line.
             parsed.predictor = "hmtl"
         _check_arguments(parsed)
-        with _hmtls_training(arguments, parsed), _imports_left_alone():
+        with _imports_left_alone():
             parsed.func(parsed)
 
 
@@ -86,9 +86,7 @@ def _parse(arguments: List[str]) -> Tuple[argparse.ArgumentParser, argparse.Name
         if name in COMMANDS and name != called:
             subparsers.add_parser(name)
             continue
-        if name in COMMANDS:
-            importlib.import_module(COMMANDS[name].module)
-        command = Subcommand.by_name(name)()
+        command = (_class_of(COMMANDS[name]) if name in COMMANDS else Subcommand.by_name(name))()
         subparser = command.add_subparser(subparsers)
         if command.requires_plugins:
             wants_plugins = True
@@ -99,6 +97,13 @@ def _parse(arguments: List[str]) -> Tuple[argparse.ArgumentParser, argparse.Name
     if wants_plugins and hasattr(parsed, "func"):
         _import_plugins(all_of_allennlp=called not in WITHOUT_TORCH)
     return parser, parsed
+
+
+def _class_of(command: Command) -> Type[Subcommand]:
+    """The command's class, the one that its module defines; by name the registry may have AllenNLP's."""
+    module = importlib.import_module(command.module)
+    classes = (value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Subcommand))
+    return next(found for found in classes if found.__module__ == command.module)
 
 
 def _commands_of_plugins() -> List[str]:
@@ -139,49 +144,6 @@ def _command_line(arguments: List[str]) -> Iterator[None]:
         yield
     finally:
         sys.argv, plugins.DEFAULT_PLUGINS = before
-
-
-@contextmanager
-def _hmtls_training(arguments: List[str], parsed: argparse.Namespace) -> Iterator[None]:
-    """Within it AllenNLP's `train` trains as `hmtl.training.launch` does."""
-    if arguments[0] != "train":
-        yield
-        return
-    from allennlp.commands import train as allennlp_train
-
-    from hmtl.training.launch import train_model
-
-    before = allennlp_train.train_model
-    allennlp_train.train_model = partial(train_model, configuration=parsed.param_path)
-    try:
-        yield
-    finally:
-        allennlp_train.train_model = before
-
-
-@contextmanager
-def _process_as_found() -> Iterator[None]:
-    """Takes back what AllenNLP sets for the whole process, for callers that go on: log handlers and a SIGTERM handler.
-
-    A fault of the program leaves them: at exit AllenNLP's hook writes its traceback to the log of the run.
-    """
-    root = logging.getLogger()
-    # The log of a run gets the progress bars too.
-    handlers = {logger: list(logger.handlers) for logger in (root, logging.getLogger("tqdm"))}
-    level = root.level
-    excepthook, on_sigterm = sys.excepthook, signal.getsignal(signal.SIGTERM)
-    install_sigterm_handler()
-    try:
-        yield
-    finally:
-        if not isinstance(sys.exc_info()[1], Exception):
-            for logger, before in handlers.items():
-                for handler in set(logger.handlers) - set(before):
-                    handler.close()
-                logger.handlers[:] = before
-            root.setLevel(level)
-            sys.excepthook = excepthook
-            signal.signal(signal.SIGTERM, on_sigterm)
 
 
 @contextmanager

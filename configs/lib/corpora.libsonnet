@@ -2,26 +2,28 @@
 // the reader of a head with the scope 'document' needs beside.
 local splits(train, validation, test) = { train: train, validation: validation, test: test };
 
-local ner(corpus, layer='ner') = {
-  reader: { type: 'hmtl_tagging', layer: layer, label_namespace: 'ner_labels', corpus: corpus },
+local spans(corpus, layer) = {
+  reader: { type: 'hmtl_tagging', layer: layer, label_namespace: layer + '_labels', corpus: corpus },
   batch_size: 32,
 };
-local emd(corpus, layer='emd') = {
-  reader: { type: 'hmtl_tagging', layer: layer, label_namespace: 'emd_labels', corpus: corpus },
-  batch_size: 32,
-};
+local ner(corpus) = spans(corpus, 'ner');
+local emd(corpus) = spans(corpus, 'emd');
 local relation(corpus) = { reader: { type: 'hmtl_relation', corpus: corpus }, batch_size: 4 };
 local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_size: 1 };
 
 {
-  // Documents in the project's own layout: a folder with train.jsonl, dev.jsonl and test.jsonl.
-  jsonl(folder): {
-    local files = splits(folder + '/train.jsonl', folder + '/dev.jsonl', folder + '/test.jsonl'),
-    ner: ner('jsonl') + files,
-    emd: emd('jsonl') + files,
-    relation: relation('jsonl') + files,
-    coref: coref('jsonl') + files,
-  },
+  // Documents in the project's own layout: a folder with train.jsonl, dev.jsonl and test.jsonl. `layers` names their layers
+  // of spans, each a task, and `mentions` the one that relations join, by default the first of emd and ner that there is.
+  // With `batch_size` all tasks of sentences have batches of this size.
+  jsonl(folder, layers=['ner', 'emd'], mentions=null, batch_size=null):
+    local files = splits(folder + '/train.jsonl', folder + '/dev.jsonl', folder + '/test.jsonl');
+    local of_sentences = files + if batch_size == null then {} else { batch_size: batch_size };
+    { [layer]: spans('jsonl', layer) + of_sentences for layer in layers } + {
+      relation: relation('jsonl') + of_sentences {
+        [if mentions != null then 'reader']+: { mention_layer: mentions },
+      },
+      coref: coref('jsonl') + files,
+    },
 
   // GUM by its lists of documents: entities, mention heads, coreference. Pronouns and common nouns are no named entities.
   // By `emd_layer` 'mentions' EMD has the whole mentions, which nest, in the place of their heads.

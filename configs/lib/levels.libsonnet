@@ -87,7 +87,7 @@ local hierarchy(levels, gold_mentions) = {
   // level; the dropout is that on what it reads and on what it writes. Where relations come from another corpus than EMD,
   // their arguments are other spans: with `entities` there is a level of this name, for the mentions of their corpus, which
   // do not overlap. It reads EMD, and RE relates what it finds. With the `scope` 'document' RE relates spans of different
-  // sentences, too.
+  // sentences, too. `layers` names other levels of spans than NER and EMD, from the lowest up.
   spans(
     gold_mentions=false,
     dropout=0.2,
@@ -96,12 +96,16 @@ local hierarchy(levels, gold_mentions) = {
     entities=false,
     scope='sentence',
     max_sentence_distance=3,
+    layers=['ner', 'emd'],
   )::
     local level(head, reads) = { encoder: lstm(1, 64), head: head, reads: reads, input_dropout: dropout };
+    local below(number) = if number < 0 then [] else [layers[number]];
+    local top = below(std.length(layers) - 1);
     {
-      ner: level(heads.spans(dropout=dropout), []),
-      emd: level(heads.spans(dropout=dropout), ['ner']),
-      [if entities then 'entities']: level(heads.spans(overlaps='none', dropout=dropout), ['emd']),
+      [layers[number]]: level(heads.spans(dropout=dropout), below(number - 1))
+      for number in std.range(0, std.length(layers) - 1)
+    } + {
+      [if entities then 'entities']: level(heads.spans(overlaps='none', dropout=dropout), top),
       relation: level(
         heads.span_relations(
           symmetric=symmetric,
@@ -110,9 +114,9 @@ local hierarchy(levels, gold_mentions) = {
           scope=scope,
           max_sentence_distance=max_sentence_distance,
         ),
-        [if entities then 'entities' else 'emd']
+        if entities then ['entities'] else top
       ),
-      coref: $.shallow(gold_mentions).coref,
+      coref: $.shallow(gold_mentions).coref { reads: top },
     },
 
   // The same levels with heads straight on the shared embedding, for an encoder that is fine-tuned. No level reads another's

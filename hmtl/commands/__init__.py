@@ -23,6 +23,7 @@ COMMANDS: Dict[str, Command] = {
     ),
     "evaluate": Command("allennlp.commands.evaluate", "Evaluate the specified model + dataset(s)."),
     "find-lr": Command("allennlp.commands.find_learning_rate", "Find a learning rate range."),
+    "init": Command("hmtl.commands.init", "Write a configuration for documents of your own."),
     "inspect": Command("hmtl.commands.inspect", "Show what a corpus holds."),
     "predict": Command("hmtl.commands.predict", "Use a trained model to make predictions."),
     "prepare": Command("hmtl.commands.prepare", "Convert a corpus, as its publisher ships it, to training data."),
@@ -34,8 +35,9 @@ COMMANDS: Dict[str, Command] = {
     "search": Command("hmtl.commands.search", "Search over the values of a configuration."),
     "serve": Command("hmtl.commands.serve", "Serve a trained model over HTTP, with a page."),
     "test-install": Command("allennlp.commands.test_install", "Test AllenNLP installation."),
-    "train": Command("allennlp.commands.train", "Train a model."),
+    "train": Command("hmtl.commands.train", "Train a model, from documents or by a configuration."),
 }
 
-# These start without torch. Plugins may bring corpora for `inspect`; nothing else of AllenNLP's is asked for.
-WITHOUT_TORCH = frozenset({"configs", "convert", "inspect", "prepare", "runs"})
+# These start without torch. Plugins may bring corpora for `inspect`; nothing else of AllenNLP's is asked for, but by
+# `train`, which imports it once it has said what it does.
+WITHOUT_TORCH = frozenset({"configs", "convert", "init", "inspect", "prepare", "runs", "train"})

@@ -9,6 +9,7 @@ from hmtl.common.archives import archive_model
 from hmtl.common.file_names import BEST, CALIBRATION_NAME
 from hmtl.common.files import atomic_path
 from hmtl.common.tables import aligned
+from hmtl.common.terminal import quiet
 from hmtl.common.weights import load_into, main_weights
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.errors import UserError
@@ -64,6 +65,7 @@ class CalibratedScores:
     num_predictions: Tuple[int, int]
 
 
+@quiet()
 def calibrate_run(
     run: "Run", split: str = "test", device: torch.device = None, batch_size: int = None
 ) -> Dict[str, CalibratedScores]:

@@ -10,7 +10,7 @@ from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional
 
 import allennlp.version
 import torch
-from allennlp.common import Params
+from allennlp.common import Params, Tqdm
 from allennlp.data import DataLoader, DatasetReader
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 
@@ -19,6 +19,7 @@ from hmtl.common.figures import FIGURES, STRICT
 from hmtl.common.file_names import BEST, CONFIG_NAME
 from hmtl.common.files import write_json
 from hmtl.common.tables import aligned
+from hmtl.common.terminal import quiet
 from hmtl.common.weights import all_weights, load_into
 from hmtl.corpora.corpus import documents_shared
 from hmtl.data.data_loaders import PerTaskDataLoader
@@ -300,7 +301,7 @@ def evaluate_run(
     """
     start = time.monotonic()
     device = device or torch.device("cpu")
-    with given_gold_mentions(run.model, gold_mentions) as given:
+    with quiet(), given_gold_mentions(run.model, gold_mentions) as given:
         loader = run.data_loader(split, batch_size)
         loader.set_target_device(device)
         tasks = [task for task in run.model.tasks if task in loader.tasks]
@@ -327,13 +328,15 @@ def evaluate_run(
             evaluation.train_data_path = {task: paths[task] for task in tasks if task in paths}
             evaluation.baselines = _baselines(run, evaluation)
         run.model.to(device)
-        for name in run.weights:
-            run.load_weights(name)
-            evaluation.scores[name] = {}
-            for task in tasks:
-                with observed(name, task):
-                    scores = _task_scores(run.model, loader, task, is_best=is_best_for(name, task))
-                evaluation.scores[name][task] = scores
+        total = len(run.weights) * sum(loader.num_batches[task] for task in tasks)
+        with Tqdm.tqdm(total=total, desc=f"evaluating {run.directory}", unit="batch") as bar:
+            for name in run.weights:
+                run.load_weights(name)
+                evaluation.scores[name] = {}
+                for task in tasks:
+                    with observed(name, task):
+                        scores = _task_scores(run.model, loader, task, is_best_for(name, task), bar.update)
+                    evaluation.scores[name][task] = scores
     evaluation.seconds = time.monotonic() - start
     return evaluation
 
@@ -402,12 +405,14 @@ def _training_documents(reader: DatasetReader, path: str) -> Iterator[Document]:
         raise UserError(f"{error} (training data, for the baselines: --no-baselines does without)") from error
 
 
-def _task_scores(model: HMTL, loader: PerTaskDataLoader, task: str, is_best: bool) -> TaskScores:
+def _task_scores(
+    model: HMTL, loader: PerTaskDataLoader, task: str, is_best: bool, on_batch: Callable[[], Any]
+) -> TaskScores:
     start = time.monotonic()
     head = cast(TaskHead, model.heads[task])
     by_label = LabelledF1() if is_best and head.kind.is_labelled else None
     with nullcontext() if by_label is None else counted_by(by_label, head):
-        metrics = evaluate_task(model, loader, task)
+        metrics = evaluate_task(model, loader, task, on_batch)
     return TaskScores(metrics, time.monotonic() - start, None if by_label is None else by_label.by_label())
 
 

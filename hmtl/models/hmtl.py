@@ -113,7 +113,8 @@ class HMTL(Model):
         super().__init__(vocab, regularizer)
         self.text_field_embedder = text_field_embedder
         self.reads = {name: sorted(level.reads) for name, level in levels.items()}
-        # With those of which the head alone reads.
+        # Those of which the head alone reads.
+        self.reads_labels = {name: sorted(level.reads_labels) for name, level in levels.items()}
         self._below = {name: sorted({*level.reads, *level.reads_labels}) for name, level in levels.items()}
         self.tasks = bottom_up(self._below)
         self.encoders = torch.nn.ModuleDict()

@@ -10,6 +10,7 @@ import torch
 from hmtl.common.figures import FIGURES
 from hmtl.common.file_names import BEST
 from hmtl.common.files import write_json
+from hmtl.common.terminal import quiet
 from hmtl.errors import UserError
 from hmtl.evaluation.evaluate import Run
 from hmtl.runs.run_directory import BEST_OVERALL, best_stem, best_weights_name
@@ -75,6 +76,7 @@ class RunErrors:
         write_json(path, self.to_json())
 
 
+@quiet()
 def analyse_run(
     run: Run,
     split: str = "test",
