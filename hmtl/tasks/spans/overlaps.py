@@ -73,6 +73,28 @@ def standing_greedily(
     return stands
 
 
+def layers_without_crossing(bounds: Sequence[Bounds]) -> List[List[int]]:
+    """The spans' numbers in layers, in each of which no two cross: each span is in the first layer that has room for
+    it, of those in order of their starts, the longer first."""
+    layers: List[List[int]] = []
+    # Of each layer the ends of the spans that the next one may lie in.
+    open_ends: List[List[int]] = []
+    for number in sorted(range(len(bounds)), key=lambda number: (bounds[number][0], -bounds[number][1])):
+        start, end = bounds[number]
+        for layer, ends in zip(layers, open_ends):
+            while ends and ends[-1] < start:
+                ends.pop()
+            if not ends or ends[-1] >= end:
+                break
+        else:
+            layer, ends = [], []
+            layers.append(layer)
+            open_ends.append(ends)
+        layer.append(number)
+        ends.append(end)
+    return layers
+
+
 def _greedy(bounds: Sequence[Bounds], weights: Sequence[float], overlaps: Overlaps) -> List[int]:
     kept: List[int] = []
     for number in sorted(range(len(bounds)), key=lambda number: -weights[number]):

@@ -17,7 +17,7 @@ from hmtl.modules.feedforward import after_first_layer, feedforward, first_layer
 from hmtl.modules.float32 import in_float32
 from hmtl.modules.spans import RangeMaximum, Spans, attended, in_blocks, span_grid, spans_of
 from hmtl.tasks.spans.overlaps import Overlaps, Selection, standing_greedily, standing_together
-from hmtl.tasks.task_head import TaskHead, labels_of, log_odds
+from hmtl.tasks.task_head import TaskHead, check_numbers, labels_of, log_odds
 
 Content = Literal["attention", "maximum"]
 
@@ -142,6 +142,8 @@ class SpanHead(TaskHead):
                 raise ConfigurationError(f"{name} must be {' or '.join(map(repr, choices))}, not '{value}'")
         if not 0 < negative_share <= 1:
             raise ConfigurationError(f"negative_share must be above 0 and at most 1, not {negative_share}")
+        check_numbers(1, max_span_width=max_span_width, hidden_dim=hidden_dim, num_layers=num_layers)
+        check_numbers(0, feature_size=feature_size)
         self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self.why_not_findable = "are wider than max_span_width, or have a label that training never saw"
         if not several_labels:
@@ -236,7 +238,9 @@ class SpanHead(TaskHead):
         ends = starts + cells.remainder(self._max_span_width)
         # Shape: (batch_size, length, 3)
         spans = torch.stack([starts, ends, labels.gather(1, cells)], dim=-1)
-        stands = standing_greedily(starts, ends, best >= 0, self._overlaps)
+        # By the sentence's own length, not that of the batch, so that no sentence depends on the others.
+        is_likely = (best >= 0) & (torch.arange(length, device=mask.device) < mask.sum(1, keepdim=True))
+        stands = standing_greedily(starts, ends, is_likely, self._overlaps)
         return spans.masked_fill(~stands.unsqueeze(-1), -1)
 
     def _targets(self, spans: torch.Tensor, length: int, num_tokens: int) -> torch.Tensor:

@@ -406,6 +406,14 @@ def test_another_reader_is_refused() -> None:
         ({"candidate_levels": ["emd", "coref"]}, r"level 're': candidate_levels is \['emd', 'coref'\]; .*: emd, ner$"),
         ({"candidate_levels": ["emd", "emd"]}, "must name, each once, levels"),
         ({"candidate_levels": []}, r"candidate_levels is \[\]"),
+        ({"candidate_levels": "emd"}, r"candidate_levels must be a list of names, such as \['emd'\], not 'emd'"),
+        ({"symmetric": "ART"}, r"symmetric must be a list of names, such as \['ART'\], not 'ART'"),
+        ({"type_constraints": {"ART": [["PER"]]}}, r"of 'ART' this is none: \['PER'\]"),
+        ({"type_constraints": {"ART": ["PER", "LOC"]}}, "such as .*; of 'ART' this is none: 'PER'"),
+        ({"hidden_dim": 0}, "hidden_dim is 0; it must be at least 1"),
+        ({"max_drawn_width": 0}, "max_drawn_width is 0; it must be at least 1"),
+        ({"num_drawn_spans": -1}, "num_drawn_spans is -1; it must be at least 0"),
+        ({"label_size": -1}, "label_size is -1; it must be at least 0"),
     ],
 )
 def test_bad_options(options: Dict[str, Any], message: str) -> None:
