@@ -17,8 +17,13 @@ def write_talkative_run(tiny_run: Path, directory: Path) -> Path:
     shutil.copy(tiny_run / "meta.json", directory)
     shutil.copytree(tiny_run / "vocabulary", directory / "vocabulary")
     config = json.loads((tiny_run / "config.json").read_text())
+    heads = {task: level["head"] for task, level in config["model"]["levels"].items()}
     # Without it half of all pairs of tokens are related, in all ways.
-    config["model"]["levels"]["relation"]["head"]["threshold"] = 0.999
+    heads["relation"]["threshold"] = 0.999
+    for head in heads.values():
+        if head["type"] == "hmtl_spans":
+            # Without it half of all spans have a label.
+            head["threshold"] = 0.99
     (directory / "config.json").write_text(json.dumps(config))
     model = HMTL.from_archive(tiny_run)
     torch.manual_seed(1)

@@ -16,6 +16,7 @@ from allennlp.models import Model
 import hmtl  # noqa: F401  (registers everything)
 from hmtl.cli import main
 from hmtl.document import Document, Relation, Span, write_jsonl
+from hmtl.evaluation.error_analysis import analyse_run
 from hmtl.evaluation.evaluate import evaluate_run, load_run
 from hmtl.models import HMTL
 from hmtl.models.finetuning.transfer import transfer
@@ -122,6 +123,19 @@ def test_relations_between_given_entities(run: Path) -> None:
     scores = evaluation.scores["best_relation"]["relation"]
     assert scores.metrics["f1"] > 0.9 and scores.by_label is not None
     assert scores.by_label["PER-SOC"]["f1"] > 0.9 and scores.by_label["PER-SOC"]["support"] == 4
+
+
+def test_errors_and_baselines_stand_beside_the_scores(run: Path) -> None:
+    errors = analyse_run(load_run(run))
+    for task in ("emd", "relation"):
+        (section,) = errors.tasks[task].sections
+        correct, metrics = section.totals["correct"], errors.tasks[task].metrics
+        assert correct / section.gold == pytest.approx(metrics["recall"])
+        assert correct == pytest.approx(metrics["precision"] * section.predicted)
+    metrics = json.loads((run / "metrics.json").read_text())
+    # The longest of known strings alone, so that nothing that lies in another is found.
+    baselines = [metrics[f"baseline_validation_{task}_f1"] for task in ("emd", "relation")]
+    assert 0 < baselines[0] < metrics["best_validation_emd_f1"] and 0 < baselines[1] <= 1
 
 
 def test_run_and_archive_predict_the_same(run: Path) -> None:

@@ -465,8 +465,8 @@ def _candidate_levels(chosen: Optional[Sequence[str]], below: List[str], task_na
 
 
 def _entries(vocab: Vocabulary, namespace: str) -> List[str]:
-    """The entries of a namespace in the order of their indices, none where no data gave it any: the vocabulary would add
-    an empty namespace when asked for it, which it cannot save."""
+    """The entries of a namespace in the order of their indices, none where no data gave it any: asked for them, the
+    vocabulary would add an empty namespace, which it cannot save."""
     if namespace not in vocab.get_namespaces():
         return []
     return [label for _, label in sorted(vocab.get_index_to_token_vocabulary(namespace).items())]

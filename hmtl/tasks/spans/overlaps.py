@@ -76,23 +76,22 @@ def standing_greedily(
 def layers_without_crossing(bounds: Sequence[Bounds]) -> List[List[int]]:
     """The spans' numbers in layers, in each of which no two cross: each span is in the first layer that has room for
     it, of those in order of their starts, the longer first."""
-    layers: List[List[int]] = []
-    # Of each layer the ends of the spans that the next one may lie in.
-    open_ends: List[List[int]] = []
+    # Each with the ends of those of its spans that the next one may lie in.
+    layers: List[Tuple[List[int], List[int]]] = []
     for number in sorted(range(len(bounds)), key=lambda number: (bounds[number][0], -bounds[number][1])):
         start, end = bounds[number]
-        for layer, ends in zip(layers, open_ends):
+        for layer in layers:
+            _, ends = layer
             while ends and ends[-1] < start:
                 ends.pop()
             if not ends or ends[-1] >= end:
                 break
         else:
-            layer, ends = [], []
+            layer = ([], [])
             layers.append(layer)
-            open_ends.append(ends)
-        layer.append(number)
-        ends.append(end)
-    return layers
+        layer[0].append(number)
+        layer[1].append(end)
+    return [numbers for numbers, _ in layers]
 
 
 def _greedy(bounds: Sequence[Bounds], weights: Sequence[float], overlaps: Overlaps) -> List[int]:

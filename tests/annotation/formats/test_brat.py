@@ -68,7 +68,8 @@ def check(folder, name, output):
 @pytest.mark.parametrize("predictor", ["talkative", "talkative_spans"])
 def test_odd_texts(predictor, shared_data, tmp_path, request):
     texts = odd_texts(shared_data, 40)
-    outputs = list(request.getfixturevalue(predictor).annotate(({"doc_key": f"t{n}", "text": text} for n, text in enumerate(texts))))
+    inputs = ({"doc_key": f"t{n}", "text": text} for n, text in enumerate(texts))
+    outputs = list(request.getfixturevalue(predictor).annotate(inputs))
     OutputFormat.by_name("brat")(LAYERS).write(iter(outputs), tmp_path / "brat")
     files = {path.name for path in (tmp_path / "brat").iterdir()}
     assert files == {f"t{n}.{kind}" for n in range(40) for kind in ("txt", "ann")} | {"annotation.conf"}

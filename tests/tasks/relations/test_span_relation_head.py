@@ -452,6 +452,28 @@ def test_weights_with_the_types_in_another_order() -> None:
         assert sorted(mine) == sorted(others)
 
 
+def test_weights_with_the_labels_that_are_read_in_another_order() -> None:
+    order = ["LOC", "PER"]
+    head, other = (head_of({"emd": labels}, threshold=0.001).eval() for labels in (EMD, order))
+    weights = head.read_in_another_order(head.state_dict(), [EMD.index(label) for label in order])
+    batch = batch_of()
+    inputs = {name: batch[name] for name in ("encoding", "mask")}
+    other.load_state_dict(head.state_dict())
+    expected, not_yet = (each(**inputs, predicted_spans=PREDICTED[:1], with_scores=True) for each in (head, other))
+    other.load_state_dict(weights)
+    found = other(**inputs, predicted_spans=PREDICTED[:1], with_scores=True)
+    assert found["predictions"] == expected["predictions"] and sum(map(len, expected["predictions"])) > 8
+    for mine, others, before in zip(found["scores"], expected["scores"], not_yet["scores"]):
+        assert mine == pytest.approx(others)
+        assert not others or before != pytest.approx(others)
+
+
+def test_corpora_without_mentions_leave_the_vocabulary_as_it_is() -> None:
+    vocab = vocabulary(mentions=False)
+    head = SpanRelationHead(vocab, DIM, "re", {"emd": EMD}, type_constraints="learned", hidden_dim=5)
+    assert head.read_labels == EMD and vocab.get_namespaces() == {"re_labels"}
+
+
 def counted_on_a_worker() -> Dict[str, float]:
     """Each worker has other sentences."""
     torch.manual_seed(3)
