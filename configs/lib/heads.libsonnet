@@ -2,11 +2,10 @@
 {
   // Any of a sentence's spans of up to `max_span_width` tokens may have a label; they may nest and overlap, or `overlaps`
   // is 'nested' (without crossing) or 'none'. `options` are others of the head `hmtl_spans`.
-  spans(max_span_width=12, overlaps='any', dropout=0.2, hidden_dim=100, options={}): {
+  spans(max_span_width=12, overlaps='any', dropout=0.2, options={}): {
     type: 'hmtl_spans',
     max_span_width: max_span_width,
     overlaps: overlaps,
-    hidden_dim: hidden_dim,
     dropout: dropout,
     reader:: { type: 'hmtl_spans' },
   } + options,
