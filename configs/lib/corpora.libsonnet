@@ -30,7 +30,7 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
   gum(folder, emd_layer='emd'): {
     local files = splits(folder + '/train.txt', folder + '/dev.txt', folder + '/test.txt'),
     ner: ner('gum') + files,
-    emd: emd('gum', emd_layer) + files,
+    emd: spans('gum', emd_layer) { reader+: { label_namespace: 'emd_labels' } } + files,
     coref: coref('gum') + files,
   },
 

@@ -1,10 +1,11 @@
 // The setups of the paper (HMTL section 4), on three sets of corpora. Setups differ in the tasks that are trained and
 // in how their levels are stacked; everything else is theirs in common.
 //   HMTL_DATA         ldc: the folder that holds conll-2012/, ace2005/, conll-2012_single_file/ (for A-CoNLL-2012) and
-//                     conll2003/ (for A-CoNLL-2003); free: gum/ and redocred/; scierc: train, dev and test.jsonl
+//                     conll2003/ (for A-CoNLL-2003); free, heads: gum/ and redocred/; scierc: train, dev and test.jsonl
 //   HMTL_GLOVE        ldc: the folder that holds glove.6B.100d.txt
 //   HMTL_ELMO         ldc: the folder that holds elmo_options.json and elmo_weights.hdf5
-//   HMTL_TRANSFORMER  free, scierc: a frozen encoder's name or folder; unset, words and characters are learned alone
+//   HMTL_TRANSFORMER  free, scierc: a frozen encoder's name or folder; unset, words and characters are learned alone;
+//                     heads: an encoder's name or folder
 //   HMTL_PRESET       unset: the paper's hyper-parameters (free, scierc: those for small corpora); fast: minutes on two
 //                     cores; faithful: with the flaws of the 2018 implementation
 local corpora = import 'corpora.libsonnet';
