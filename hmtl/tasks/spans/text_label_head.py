@@ -37,7 +37,7 @@ class TextLabelSpanHead(SpanHead):
     - `x`, shape (embedding_dim,): the attention-weighted mean of the shared embedding over the span, where the
       embedding of each word is normalised to mean 0 and variance 1,
     - `l`, shape (embedding_dim,): the mean of the shared embedding over the words of the label's text, normalised
-      likewise, less the mean of these over the labels of training,
+      likewise, less the mean of these over the labels of training, a constant,
     - `U` and `C`, which start as the identity and as 0, and `s`, which starts as 20: at first the score is the cosine
       in the space of the encoder, which knows of labels that training does not have.
 
@@ -69,6 +69,8 @@ prior_probability, negative_share, loss_reduction : optional
 
     reads_label_texts = True
     _reader = "hmtl_text_label_spans"
+    _text_of: torch.Tensor
+    _is_of_set: torch.Tensor
 
     def __init__(
         self,
@@ -212,7 +214,9 @@ prior_probability, negative_share, loss_reduction : optional
         with torch.autocast(vectors.device.type, enabled=False):
             # Shape: (num_labels, embedding_dim)
             labels = _normalised(label_texts.vectors)
-            labels = (labels - labels[: len(self.labels)].mean(0)) * (self._scale / self._embedding_dim)
+            # A constant: through it each label would learn from sentences of other corpora.
+            mean = labels[: len(self.labels)].mean(0).detach()
+            labels = (labels - mean) * (self._scale / self._embedding_dim)
             # There are fewer labels than vectors.
             bias = None if layer.bias is None else labels @ layer.bias
             return F.linear(at_least_float32(vectors), labels @ layer.weight, bias)
