@@ -7,7 +7,7 @@ from typing import List, Optional, Tuple
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.common.arguments import add_archive, add_command, add_cuda_device, add_spacy_model, add_weights_file
+from hmtl.common.arguments import add_archive, add_command, add_device, add_spacy_model, add_weights_file, gpu_named
 from hmtl.common.file_names import ARCHIVE_NAME
 from hmtl.errors import UserError
 from hmtl.server.limits import Limits
@@ -37,7 +37,7 @@ class Serve(Subcommand):
         add("--host", default="127.0.0.1", help="the address to listen at; 0.0.0.0 for all (default: 127.0.0.1)")
         add("--port", type=int, default=8000, help="the port; 0 for any that is free (default: 8000)")
         add("--title", default="hmtl", help="the heading of the page")
-        add_cuda_device(subparser)
+        add_device(subparser, "cpu")
         add_weights_file(subparser)
         add_spacy_model(subparser)
         add("--no-scores", action="store_true", help="answers without probabilities, in about half the time")
@@ -98,7 +98,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     predictor = HMTLPredictor.load(
         arguments.archive,
         arguments.spacy_model,
-        arguments.cuda_device,
+        gpu_named(arguments.device),
         arguments.weights_file,
         with_scores=not arguments.no_scores,
     )

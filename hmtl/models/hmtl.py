@@ -18,6 +18,7 @@ from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from allennlp.predictors import Predictor
 
 from hmtl.common.archives import trusting, weights_path
+from hmtl.common.checks import did_you_mean, it_has
 from hmtl.common.file_names import ARCHIVE_NAME, BEST, SUFFIX, VOCABULARY_NAME
 from hmtl.common.packages import include_packages_of_run
 from hmtl.common.weights import load_into, main_weights
@@ -446,7 +447,7 @@ class HMTL(Model):
     def _levels_below(self, task: str) -> List[str]:
         """The task's own level and all that it reads, directly or not."""
         if task not in self.reads:
-            raise UserError(f"the model has no task '{task}'; it has: {', '.join(self.tasks)}")
+            raise UserError(f"the model has no task '{task}'; {it_has(task, self.tasks)}")
         found = {task}
         for lower in self.reads[task]:
             found.update(self._levels_below(lower))
@@ -644,9 +645,8 @@ def bottom_up(reads: Dict[str, List[str]]) -> List[str]:
             return
         for lower in reads[level]:
             if lower not in reads:
-                raise ConfigurationError(
-                    f"level '{level}' reads the unknown level '{lower}'; the levels are: {', '.join(sorted(reads))}"
-                )
+                advice = did_you_mean(lower, reads, f"the levels are: {', '.join(sorted(reads))}")
+                raise ConfigurationError(f"level '{level}' reads the unknown level '{lower}'; {advice}")
             visit(lower, (*path, level))
         ordered.append(level)
 
