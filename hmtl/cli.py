@@ -51,6 +51,7 @@ _OPTIONS_OF_ALLENNLP = (
     "--extend-vocab",
     "--file-friendly-logging",
     "--multitask-head",
+    "--on-error",
     "--output-file",
     "--overrides",
     "--predictions-output-file",

@@ -10,11 +10,11 @@ from itertools import takewhile
 from typing import Any, Dict, Iterator, List
 
 import pytest
-from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params
 from documentation import PAGES, ROOT, commands, mentions
 
 from hmtl.cli import main
+from hmtl.commands import COMMANDS
 from hmtl.common.overrides import merged, read_overrides
 from hmtl.training.check import check_configuration
 
@@ -67,7 +67,12 @@ def check(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_check_refuses_what_does_not_exist(only_parse, monkeypatch, capsys):
-    wrong = ["hmtl trian x -s y", "hmtl train x -s y --forse", "python scripts/evaluate.py runs/x", "make tests"]
+    wrong = [
+        "hmtl trian x -s y",
+        "hmtl train x -s y --forse",
+        "python scripts/evaluate.py runs/x --forse",
+        "make tests",
+    ]
     wrong.append("python -m research.paper reprint runs/x")
     for command in wrong:
         with pytest.raises(AssertionError):
@@ -115,7 +120,7 @@ def flat(overrides: Dict[str, Any], prefix: str = "") -> Iterator[str]:
 def test_the_commands_that_a_page_mentions_exist(page):
     for mention in mentions(page):
         first, second, *others = mention.split()
-        known: List[str] = Subcommand.list_available() if first == "hmtl" else sorted(MAKE_TARGETS)
+        known: List[str] = list(COMMANDS) if first == "hmtl" else sorted(MAKE_TARGETS)
         if first == "python":
             module = others[0].replace(".", "/") + "/__main__.py" if second == "-m" else second
             exists = (ROOT / module).is_file()
