@@ -6,10 +6,12 @@ import importlib
 import json
 import logging
 import os
+import re
 import signal
 import sys
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Iterator, List, Optional, Tuple, Type
 
 from allennlp.commands.subcommand import Subcommand
@@ -20,10 +22,12 @@ from hmtl.commands import ALLENNLP, COMMANDS, GROUPS, WITHOUT_TORCH, Command
 from hmtl.commands.command_parser import Commands, GroupedParser
 from hmtl.common.arguments import add_include_package
 from hmtl.common.characters import VisibleFormatter
+from hmtl.common.checks import did_you_mean
 from hmtl.common.environment import onednn_cache_limited
-from hmtl.common.explain import user_errors
+from hmtl.common.explain import explain, user_errors
+from hmtl.common.overrides import parse_overrides
 from hmtl.common.packages import include_package, include_packages_of_run
-from hmtl.errors import UserError
+from hmtl.errors import ConfigurationError, UserError
 from hmtl.version import VERSION
 
 __all__ = ["main", "user_errors"]
@@ -92,7 +96,7 @@ def main(argv: Optional[List[str]] = None, program: str = "hmtl") -> None:
             # Another model's default predictor may not exist here; ours says so in one line.
             parsed.predictor = "hmtl"
         _check_arguments(parsed)
-        with _hmtls_training(arguments, parsed), _imports_left_alone():
+        with _overrides_named(parsed), _hmtls_training(arguments, parsed), _imports_left_alone():
             parsed.func(parsed)
 
 
@@ -221,6 +225,20 @@ def _hmtls_training(arguments: List[str], parsed: argparse.Namespace) -> Iterato
 
 
 @contextmanager
+def _overrides_named(parsed: argparse.Namespace) -> Iterator[None]:
+    """Puts `-o` before what is said of a key of the configuration that was overridden."""
+    try:
+        yield
+    except ConfigurationError as error:
+        message = explain(error) or str(error)
+        place = re.match(r"[\w*-]+(?:\.[\w*-]+)+(?=: )", message)
+        keys = [key for each in parse_overrides(getattr(parsed, "overrides", "")) for key in each]
+        if place is None or not any(f"{place[0]}.".startswith(f"{key}.") for key in keys):
+            raise
+        raise UserError(f"-o {message}") from error
+
+
+@contextmanager
 def _process_as_found() -> Iterator[None]:
     """Takes back what AllenNLP sets for the whole process, for callers that go on: log handlers and a SIGTERM handler.
 
@@ -258,10 +276,8 @@ def _imports_left_alone() -> Iterator[None]:
 def _check_arguments(parsed: argparse.Namespace) -> None:
     """Refuses what would otherwise end in the middle of things."""
     path = getattr(parsed, "param_path", None)
-    if path is not None and os.path.isdir(path):  # jsonnet aborts the whole process
-        raise UserError(f"{path}: expected a configuration file, found a directory")
     if path is not None:
-        _check_is_object(path)
+        _check_configuration_file(path)
     device = getattr(parsed, "cuda_device", -1)
     if device >= 0:
         from torch import cuda
@@ -270,8 +286,16 @@ def _check_arguments(parsed: argparse.Namespace) -> None:
             raise UserError(f"--cuda-device {device}: PyTorch finds {cuda.device_count()} CUDA devices; -1 is the CPU")
 
 
-def _check_is_object(path: str) -> None:
-    """Refuses a configuration that is no object; what is no plain JSON, the evaluation of jsonnet will judge."""
+def _check_configuration_file(path: str) -> None:
+    """Refuses what is no file, and no object; what is no plain JSON, the evaluation of jsonnet will judge."""
+    if os.path.isdir(path):  # jsonnet aborts the whole process
+        raise UserError(f"{path}: expected a configuration file, found a directory")
+    if not os.path.exists(path) and "://" not in path:
+        near = did_you_mean(path, map(str, Path(path).parent.glob("*.json*")), "")
+        advice = near or "'hmtl configs' lists the configurations that come with hmtl, and copies them"
+        raise UserError(f"{path}: no such configuration file; {advice}")
+    if path.endswith(".jsonl"):
+        raise UserError(f"{path}: expected a configuration (*.jsonnet or *.json); this is a file of documents")
     with suppress(OSError, ValueError, RecursionError), open(path, encoding="utf-8") as file:
         found = json.load(file)
         if not isinstance(found, dict):

@@ -126,7 +126,7 @@ def test_the_mended_command_runs_as_it_stands(workplace: Path, capsys: pytest.Ca
 
 
 CONFIGURATIONS = {
-    "missing": (None, "file wrong.jsonnet not found"),
+    "missing": (None, "wrong.jsonnet: no such configuration file; 'hmtl configs' lists "),
     "syntax": ("{ a: 1, ", "wrong.jsonnet:1:9: unexpected: end of file"),
     "error": ("{\n  data: error 'Set HMTL_DATA to a folder'\n}", "wrong.jsonnet:2: Set HMTL_DATA to a folder"),
     "variable": (
@@ -134,7 +134,7 @@ CONFIGURATIONS = {
         "wrong.jsonnet:1: the environment variable HMTL_TEST_UNSET is not set",
     ),
     "import": ("{ a: import 'nowhere.libsonnet' }", 'wrong.jsonnet:1: couldn\'t open import "nowhere.libsonnet"'),
-    "empty": ("{}", 'key "dataset_reader" is required'),
+    "empty": ("{}", "configuration: lacks dataset_reader, train_data_path, model, data_loader, trainer; 'hmtl con"),
 }
 
 
@@ -227,7 +227,7 @@ def test_debug_shows_the_traceback(
     errors = fail(capsys, *(["--debug"] if how == "--debug" else []), **{"model.type": "simple_taggr"})
 
     assert "Traceback (most recent call last)" in errors
-    assert errors.splitlines()[-1].startswith("hmtl: error: model.type: ")
+    assert errors.splitlines()[-1].startswith("hmtl: error: -o model.type: ")
 
 
 def test_a_fault_of_the_program_keeps_its_traceback_and_its_log(
@@ -406,6 +406,6 @@ def test_workers_of_distributed_training_know_hmtl(workplace: Path) -> None:
 
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("hmtl: error: model.type: no class is registered as 'xyzzy'; expected one of ")
+    assert last.startswith("hmtl: error: -o model.type: no class is registered as 'xyzzy'; expected one of ")
     assert " hmtl" in last
     assert not (workplace / "run").exists()

@@ -100,8 +100,9 @@ def _inputs(text: str, has_lines: bool) -> Iterable[Union[str, JsonDict]]:
 
 def _given(source: str, has_lines: bool) -> Iterator[str]:
     """Standard input as one text, or the lines of it or of a file, without empty ones."""
-    if not has_lines:
-        yield sys.stdin.read()
-        return
-    with nullcontext(sys.stdin) if source == "-" else open(source, encoding="utf-8") as file:
-        yield from (line.rstrip("\n") for line in file if line.strip())
+    name = "standard input" if source == "-" else source
+    try:
+        with nullcontext(sys.stdin) if source == "-" else open(source, encoding="utf-8") as file:
+            yield from (line.rstrip("\n") for line in file if line.strip()) if has_lines else [file.read()]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name}: not valid UTF-8 ({error}); convert it to UTF-8") from error

@@ -1,4 +1,4 @@
-"""`hmtl predict`: AllenNLP's command, with texts of similar length computed together and a progress bar."""
+"""`hmtl allennlp predict`: AllenNLP's command, with texts of similar length computed together and a progress bar."""
 
 import argparse
 import json

@@ -35,13 +35,13 @@ class Serve(Subcommand):
         add = subparser.add_argument
         add_archive(subparser)
         add("--host", default="127.0.0.1", help="the address to listen at; 0.0.0.0 for all (default: 127.0.0.1)")
-        add("--port", type=int, default=8000, help="the port; 0 for any that is free (default: 8000)")
+        add("--port", type=_port, default=8000, metavar="N", help="the port; 0 for any that is free (default: 8000)")
         add("--title", default="hmtl", help="the heading of the page")
         add_device(subparser, "cpu")
         add_weights_file(subparser)
         add_spacy_model(subparser)
         add("--no-scores", action="store_true", help="answers without probabilities, in about half the time")
-        add("--metrics-port", type=int, metavar="N", help="shows /metrics at this port, and not at the other")
+        add("--metrics-port", type=_port, metavar="N", help="shows /metrics at this port, and not at the other")
         access = subparser.add_argument_group("access").add_argument
         access(
             "--allowed-host",
@@ -75,6 +75,12 @@ class Serve(Subcommand):
             )
         subparser.set_defaults(func=_serve)
         return subparser
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text}")
+    return int(text)
 
 
 def _serve(arguments: argparse.Namespace) -> None:

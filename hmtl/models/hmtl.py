@@ -21,7 +21,7 @@ from hmtl.common.archives import trusting, weights_path
 from hmtl.common.checks import did_you_mean, it_has
 from hmtl.common.file_names import ARCHIVE_NAME, BEST, SUFFIX, VOCABULARY_NAME
 from hmtl.common.packages import include_packages_of_run
-from hmtl.common.weights import load_into, main_weights
+from hmtl.common.weights import all_weights, load_into, main_weights
 from hmtl.errors import UserError
 from hmtl.metrics.calibration import tempered
 from hmtl.models.calibration import TaskCalibration, read_calibration
@@ -619,6 +619,10 @@ def load_hmtl_archive(
         archive_file = os.path.join(name, ARCHIVE_NAME)
         if not os.path.exists(archive_file):
             raise UserError(f"{name}: holds neither {BEST}{SUFFIX} nor {ARCHIVE_NAME}; expected the directory of a run")
+    if weights_file is not None and not os.path.exists(weights_file):
+        directory = name if os.path.isdir(name) else os.path.dirname(name)
+        there = ", ".join(sorted(each.name for each in all_weights(directory).values()))
+        raise UserError(f"{weights_file}: No such file or directory{f'; {directory} has: {there}' if there else ''}")
     include_packages_of_run(path)
     with trusting(trust):
         archive = load_archive(archive_file, cuda_device=cuda_device, weights_file=weights_file)

@@ -80,6 +80,14 @@ def configuration_faults(params: Params) -> List[Exception]:
     with _noted(faults):
         _check_device(trainer.get("cuda_device") if isinstance(trainer, dict) else None)
     _check_class(TrainModel, config, "", faults)
+    missing = [
+        name
+        for name, parameter in infer_params(*_named_class(TrainModel, {})).items()
+        if parameter.default is inspect.Parameter.empty and name not in {*_SUPPLIED, *config}
+    ]
+    if missing:
+        advice = "'hmtl configs' has complete ones"
+        faults.append(ConfigurationError(f"configuration: lacks {', '.join(missing)}; {advice}"))
     levels = config["model"].get("levels") if isinstance(config.get("model"), dict) else None
     if isinstance(levels, dict) and all(isinstance(level, dict) for level in levels.values()):
         with suppress(ConfigurationError):  # noted above

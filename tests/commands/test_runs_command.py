@@ -34,7 +34,7 @@ def test_a_row_for_each_run(runs, capsys):
     main(["runs", str(runs), "--sort", "name", "--reverse"])
     out, err = capsys.readouterr()
     lines = [line.split() for line in out.splitlines()]
-    assert lines[0][:8] == ["run", "status", "epochs", "time", "ner", "emd", "relation", "coref"]
+    assert lines[0][:8] == ["run", "status", "epochs", "time", "ner", "emd", "coref", "relation"]
     assert [line[:3] for line in lines[1:3]] == [["two", "finished", "2/2"], ["one", "finished", "2/2"]]
     assert err == ""
 
