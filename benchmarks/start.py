@@ -4,8 +4,8 @@
     python benchmarks/start.py [--rounds 5] [--before CHECKOUT] [--output FILE]
 
 Costs are CPU seconds of a fresh Python, that of an empty one included, and multiples of `import torch` in the same run;
-each is the median of the rounds, in which all take turns. With --before, another checkout takes turns, too; what it does
-not have is left out. A run to look at, the smallest that is one, is written into a temporary folder.
+each is the median of the rounds, in which all take turns. With --before, another checkout takes turns, too; what it
+does not have is left out. A run to look at, the smallest that is one, is written into a temporary folder.
 """
 
 import argparse
