@@ -229,7 +229,7 @@ def _overrides_named(parsed: argparse.Namespace) -> Iterator[None]:
     """Puts `-o` before what is said of a key of the configuration that was overridden."""
     try:
         yield
-    except ConfigurationError as error:
+    except (ConfigurationError, UserError) as error:
         message = explain(error) or str(error)
         place = re.match(r"[\w*-]+(?:\.[\w*-]+)+(?=: )", message)
         keys = [key for each in parse_overrides(getattr(parsed, "overrides", "")) for key in each]
