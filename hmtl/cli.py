@@ -1,6 +1,7 @@
 """The command `hmtl`: finds what is called, starts quietly, and turns mistakes into one line each."""
 
 import argparse
+import difflib
 import gc
 import importlib
 import json
@@ -22,7 +23,6 @@ from hmtl.commands import ALLENNLP, COMMANDS, GROUPS, WITHOUT_TORCH, Command
 from hmtl.commands.command_parser import Commands, GroupedParser
 from hmtl.common.arguments import add_include_package
 from hmtl.common.characters import VisibleFormatter
-from hmtl.common.checks import did_you_mean
 from hmtl.common.environment import onednn_cache_limited
 from hmtl.common.explain import explain, user_errors
 from hmtl.common.overrides import parse_overrides
@@ -291,8 +291,10 @@ def _check_configuration_file(path: str) -> None:
     if os.path.isdir(path):  # jsonnet aborts the whole process
         raise UserError(f"{path}: expected a configuration file, found a directory")
     if not os.path.exists(path) and "://" not in path:
-        near = did_you_mean(path, map(str, Path(path).parent.glob("*.json*")), "")
-        advice = near or "'hmtl configs' lists the configurations that come with hmtl, and copies them"
+        there = {other.stem: other for other in Path(path).parent.glob("*.json*")}
+        near = difflib.get_close_matches(Path(path).stem, there, n=1, cutoff=0.75)
+        otherwise = "'hmtl configs' lists the configurations that come with hmtl, and copies them"
+        advice = f"did you mean '{there[near[0]]}'?" if near else otherwise
         raise UserError(f"{path}: no such configuration file; {advice}")
     if path.endswith(".jsonl"):
         raise UserError(f"{path}: expected a configuration (*.jsonnet or *.json); this is a file of documents")

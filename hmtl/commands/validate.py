@@ -88,13 +88,14 @@ def _is_configuration(path: str) -> bool:
 
 
 def _configuration_errors(path: str, overrides: str) -> Iterator[str]:
-    from allennlp.common import Params
+    from allennlp.common import Params, plugins
 
     from hmtl.common.explain import explain
     from hmtl.training.check import configuration_faults
 
     if not Path(path).is_file():
         raise UserError(f"{path}: expected a configuration file")
+    plugins.import_plugins()  # what a configuration may name
     params = Params.from_file(path, overrides)
     for fault in configuration_faults(params):
         yield explain(fault) or str(fault)
