@@ -72,17 +72,9 @@ def add_split(parser: argparse.ArgumentParser) -> None:
 
 
 def add_include_package(parser: argparse.ArgumentParser) -> None:
-    """Adds `--include-package`, which may be repeated; see `include_packages`."""
+    """Adds `--include-package`, which may be repeated; see `hmtl.common.packages`."""
     help = "a package that registers classes; may be repeated"
     parser.add_argument("--include-package", action="append", default=[], metavar="NAME", help=help)
-
-
-def include_packages(arguments: argparse.Namespace) -> None:
-    """Imports what was given as `--include-package`."""
-    from hmtl.common.packages import include_package
-
-    for package in arguments.include_package:
-        include_package(package)
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:

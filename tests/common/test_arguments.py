@@ -1,5 +1,4 @@
 import argparse
-import sys
 from pathlib import Path
 from typing import List
 
@@ -16,7 +15,6 @@ from hmtl.common.arguments import (
     at_least,
     device_named,
     gpu_named,
-    include_packages,
     require_folders_of,
     run_named,
 )
@@ -48,15 +46,13 @@ def test_a_command_has_its_help_line_by_line(capsys: pytest.CaptureFixture) -> N
     assert parser.parse_args(["show", "runs/a"]).device == "cpu"
 
 
-def test_packages_are_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_are_named_one_by_one() -> None:
     parser = argparse.ArgumentParser()
     add_include_package(parser)
-    for name in ("first_of_two", "second_of_two"):
-        (tmp_path / f"{name}.py").write_text("")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    include_packages(parser.parse_args(["--include-package", "first_of_two", "--include-package", "second_of_two"]))
-    assert sys.modules.pop("first_of_two") and sys.modules.pop("second_of_two")
+    parser.add_argument("file")
+    arguments = parser.parse_args(["--include-package", "first", "--include-package", "second", "file"])
+    assert (arguments.include_package, arguments.file) == (["first", "second"], "file")
+    assert parser.parse_args(["file"]).include_package == []
 
 
 def test_devices_by_name() -> None:
