@@ -13,7 +13,7 @@ import sys
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Iterator, List, Optional, Tuple, Type
+from typing import Iterator, List, Optional, Tuple, Type, cast
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import plugins
@@ -142,7 +142,7 @@ def _parse(arguments: List[str], program: str) -> Tuple[argparse.ArgumentParser,
     elif known is COMMANDS:
         of_plugins = _commands_of_plugins()
         for name in of_plugins:
-            wants_plugins |= _add_called(commands, Subcommand.by_name(name))
+            wants_plugins |= _add_called(commands, cast(Type[Subcommand], Subcommand.by_name(name)))
         if of_plugins:
             parser.add_group("Plugins", of_plugins)
     parsed = parser.parse_args(arguments)

@@ -1,7 +1,7 @@
 """The parser of `hmtl` and of its commands: help in groups, errors in one line, options that are alike everywhere."""
 
 import argparse
-from typing import Any, Dict, Iterable, List, Mapping, NoReturn
+from typing import Any, Dict, Iterable, List, Mapping, NoReturn, cast
 
 from hmtl.commands import Command
 from hmtl.common.characters import visible
@@ -69,7 +69,7 @@ class CommandParser(argparse.ArgumentParser):
             return
         advice = did_you_mean(str(value), choices, f"expected one of {', '.join(choices)}")
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001  (it has no public name)
-            self.error(f"there is no {(action.metavar or _COMMAND).lower()} '{value}'; {advice}")
+            self.error(f"there is no {str(action.metavar or _COMMAND).lower()} '{value}'; {advice}")
         raise argparse.ArgumentError(action, f"invalid choice: '{value}'; {advice}")
 
 
@@ -90,7 +90,8 @@ class GroupedParser(CommandParser):
 
     def add_commands(self, program: str) -> "Commands":
         """Where the commands are added; `program` is another name for that which is called, a script's."""
-        self._commands: Commands = self.add_subparsers(metavar=_COMMAND, action=Commands, parser_class=CommandParser)
+        added = self.add_subparsers(metavar=_COMMAND, action=Commands, parser_class=CommandParser)
+        self._commands = cast(Commands, added)
         self._commands.program = program
         return self._commands
 

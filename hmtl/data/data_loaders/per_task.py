@@ -10,6 +10,7 @@ from allennlp.common import Tqdm
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DataLoader, Instance, Vocabulary
 from allennlp.data.dataset_readers import DatasetReader, MultiTaskDatasetReader
+from allennlp.data.fields import MetadataField
 from allennlp.nn import util
 
 from hmtl.common.allennlp_internals import shard_no_instances
@@ -338,10 +339,11 @@ def garbage_collection_paused() -> Iterator[None]:
 def _document_refused(instances: Sequence[Instance], vocab: Vocabulary) -> str:
     """The document of the first instance that a vocabulary does not fit, to name it."""
     for instance in instances:
+        metadata = instance.fields.get("metadata")
         for field in instance.fields.values():
-            if isinstance(field, LabelledIndicesField) and "metadata" in instance:
+            if isinstance(field, LabelledIndicesField) and isinstance(metadata, MetadataField):
                 try:
                     field.index(vocab)
                 except UserError:
-                    return f", document '{instance['metadata']['doc_key']}'"
+                    return f", document '{metadata['doc_key']}'"
     return ""
