@@ -135,7 +135,13 @@ local hierarchy(levels, gold_mentions) = {
 
   // The same tasks without encoders of their own: their levels take their vectors from the model's `shared_encoder`,
   // which is one of the next three.
-  sharing(levels):: std.mapWithKey(function(task, level) { head: level.head }, levels),
+  // Heads of relations between spans get the spans of the same levels as before.
+  sharing(levels)::
+    local sharing(level) = {
+      head: level.head,
+      [if level.head.type == 'hmtl_span_relations' then 'reads_labels']: level.reads,
+    };
+    std.mapWithKey(function(task, level) sharing(level), levels),
 
   // One encoder for all tasks.
   hard_sharing(num_layers=3, dropout=0.2): {

@@ -58,7 +58,8 @@ class TaskHead(Head):
     the `candidate_spans` of such a level's head. Where its rows are documents, the spans that heads of sentences find
     come by document. Its constructor may take `span_layers`, a dictionary from these tasks,
     the nearest first, to their labels, and set `span_levels`: it then gets the spans of these tasks alone, in that
-    order. Its `read_labels` are the labels that its weights stand for beside its own.
+    order. Its `read_labels` are the labels that its weights stand for beside its own, in their order, and
+    `read_in_another_order` gives them another.
 
     Where they are wanted it then also returns `scores`, nested like `predictions`: a probability, a float between 0 and
     1, for each item, such as that of exactly this span with this label; and for each cluster a list of one float a
@@ -201,6 +202,10 @@ class TaskHead(Head):
         """The weights of such a head, by name, with its labels in another order: label `order[n]` becomes label `n`."""
         raise NotImplementedError
 
+    def read_in_another_order(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
+        """The same for its `read_labels`, of a head that has some."""
+        raise NotImplementedError
+
 
 def span_tasks_for(task: str, reads: Dict[str, List[str]], heads: Dict[str, TaskHead]) -> List[str]:
     """The tasks whose spans a task that `reads_spans` gets: first those that it reads, directly or through others, the
@@ -238,6 +243,13 @@ def labels_of(vocab: Vocabulary, namespace: str, task: str) -> List[str]:
             "give label_namespace, in the dataset reader too, a name that ends in 'labels'"
         )
     return labels
+
+
+def check_numbers(least: int, **numbers: float) -> None:
+    """Raises `ConfigurationError` for an option whose number is below the least."""
+    for name, number in numbers.items():
+        if number < least:
+            raise ConfigurationError(f"{name} is {number}; it must be at least {least}")
 
 
 def log_odds(probability: float, name: str) -> float:

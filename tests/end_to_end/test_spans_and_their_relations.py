@@ -16,6 +16,7 @@ from allennlp.models import Model
 import hmtl  # noqa: F401  (registers everything)
 from hmtl.cli import main
 from hmtl.document import Document, Relation, Span, read_jsonl, write_jsonl
+from hmtl.evaluation.error_analysis import analyse_run
 from hmtl.evaluation.evaluate import evaluate_run, load_run
 from hmtl.models import HMTL
 from hmtl.models.finetuning.transfer import transfer
@@ -173,6 +174,19 @@ def test_a_model_that_only_relates_what_is_given(data: Path) -> None:
     assert joined == {(0, 3), (7, 3), (0, 7)} and "emd" not in output
 
 
+def test_errors_and_baselines_stand_beside_the_scores(run: Path) -> None:
+    errors = analyse_run(load_run(run))
+    for task in ("emd", "relation"):
+        (section,) = errors.tasks[task].sections
+        correct, metrics = section.totals["correct"], errors.tasks[task].metrics
+        assert correct / section.gold == pytest.approx(metrics["recall"])
+        assert correct == pytest.approx(metrics["precision"] * section.predicted)
+    metrics = json.loads((run / "metrics.json").read_text())
+    # The longest of known strings alone, so that nothing that lies in another is found.
+    baselines = [metrics[f"baseline_validation_{task}_f1"] for task in ("emd", "relation")]
+    assert 0 < baselines[0] < metrics["best_validation_emd_f1"] and 0 < baselines[1] <= 1
+
+
 def test_run_and_archive_predict_the_same(run: Path) -> None:
     sentences = documents(1, 2)[0].sentences
     outputs = [HMTLPredictor.load(path).predict_json({"sentences": sentences}) for path in (run, run / "model.tar.gz")]
@@ -205,9 +219,12 @@ def test_in_training_a_level_gets_what_the_level_below_predicts(emd: str, data: 
     (in_training,), (outside,) = given
     labels = model.head("emd").labels or []
     found = [{Span(s, e, labels[x]) for s, e, x in row if x >= 0} for row in in_training.tolist()]
-    # Of a span head no more than there are tokens.
-    most = in_training.size(1)
-    assert all(some == set(all_) or (some < set(all_) and len(some) == most) for some, all_ in zip(found, outside))
+    # Of a span head no more than the sentence has tokens.
+    lengths = [len(row["tokens"]) for row in batch["metadata"]]
+    assert all(
+        some == set(all_) or (some < set(all_) and len(some) == most)
+        for some, all_, most in zip(found, outside, lengths)
+    )
     assert sum(map(len, found)) > 4
 
 

@@ -147,7 +147,10 @@ def _with_labels_of(head: TaskHead, other: TaskHead, weights: Weights) -> Weight
     if head.labels is None or other.labels is None:
         raise _DoesNotFit(f"a {type(head).__name__} does not say which labels its weights stand for")
     if list(head.read_labels) != list(other.read_labels):
-        raise _DoesNotFit("the labels that it reads are others")
+        # Of labels that several levels have, another order would not tell which is whose.
+        if sorted(head.read_labels) != sorted(other.read_labels) or len({*head.read_labels}) < len(head.read_labels):
+            raise _DoesNotFit("the labels that it reads are others")
+        weights = other.read_in_another_order(weights, [other.read_labels.index(label) for label in head.read_labels])
     if head.labels == other.labels or head.reads_label_texts:
         return weights
     if sorted(head.labels) != sorted(other.labels):

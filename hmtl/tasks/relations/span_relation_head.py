@@ -18,7 +18,7 @@ from hmtl.modules.float32 import in_float32
 from hmtl.modules.spans import RangeMaximum, in_blocks
 from hmtl.tasks.relations.pairs import Candidates, Pairs, candidates, drawn_spans, pairs_of, rows_of_spans
 from hmtl.tasks.relations.span_relation_reader import in_text_order, signature
-from hmtl.tasks.task_head import Scope, TaskHead, labels_of, log_odds
+from hmtl.tasks.task_head import Scope, TaskHead, check_numbers, labels_of, log_odds
 
 logger = logging.getLogger(__name__)
 
@@ -145,6 +145,11 @@ class SpanRelationHead(TaskHead):
             raise ConfigurationError(f"scope must be 'sentence' or 'document', not '{scope}'")
         if max_sentence_distance is not None and max_sentence_distance < 0:
             raise ConfigurationError(f"max_sentence_distance must be at least 0, not {max_sentence_distance}")
+        check_numbers(1, hidden_dim=hidden_dim, max_drawn_width=max_drawn_width)
+        check_numbers(0, feature_size=feature_size, label_size=label_size, num_drawn_spans=num_drawn_spans)
+        for option, names in (("symmetric", symmetric), ("candidate_levels", candidate_levels)):
+            if isinstance(names, str):
+                raise ConfigurationError(f"{option} must be a list of names, such as ['{names}'], not '{names}'")
         if not span_layers and not gold_mentions:
             raise ConfigurationError(
                 f"level '{task_name}' reads no level that finds spans, which 'hmtl_span_relations' could relate; name "
@@ -157,7 +162,7 @@ class SpanRelationHead(TaskHead):
         self._max_sentence_distance = max_sentence_distance
         if scope == "document" and max_sentence_distance is not None:
             self.why_not_findable = f"are more than {max_sentence_distance} sentences apart, {self.why_not_findable}"
-        mention_labels = _labels(vocab, mention_namespace)
+        mention_labels = _entries(vocab, mention_namespace)
         below = span_layers or {}
         self.span_levels = _candidate_levels(candidate_levels, list(below), task_name)
         # The labels that spans may have, layer by layer.
@@ -273,6 +278,10 @@ class SpanRelationHead(TaskHead):
         of_types = ("_type_projection.weight", "_type_projection.bias")
         return {name: weight[list(order)] if name in of_types else weight for name, weight in weights.items()}
 
+    def read_in_another_order(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
+        of_labels = "_label_embedding.weight"
+        return {name: weight[:, list(order)] if name == of_labels else weight for name, weight in weights.items()}
+
     def _warn_of_unknown(self, option: str, labels: Iterable[str], known: Sequence[str]) -> None:
         """Warns of labels that are not known. It is no error, because training data may lack a label."""
         unknown = sorted(set(labels) - set(known))
@@ -295,12 +304,19 @@ class SpanRelationHead(TaskHead):
         if constraints is None:
             return
         if constraints == LEARNED:
-            seen = vocab.get_token_to_index_vocabulary(signature_namespace)
+            seen = set(_entries(vocab, signature_namespace))
             constrains = [label in set(mention_labels) for label in self.read_labels]
 
             def allows(first: str, label: str, second: str) -> bool:
                 return signature(first, label, second) in seen
         elif isinstance(constraints, Mapping):
+            for label, pairs in constraints.items():
+                for pair in pairs:
+                    if isinstance(pair, str) or len(pair) != 2:
+                        raise ConfigurationError(
+                            f"type_constraints must name pairs of types, such as {{'{label}': [['PER', 'PER']]}}; "
+                            f"of '{label}' this is none: {pair!r}"
+                        )
             declared = {label: {(first, second) for first, second in pairs} for label, pairs in constraints.items()}
             types = {each for pairs in declared.values() for pair in pairs for each in pair}
             self._warn_of_unknown("type_constraints", declared, self.labels)
@@ -506,7 +522,11 @@ def _candidate_levels(chosen: Optional[Sequence[str]], below: List[str], task_na
     return list(chosen)
 
 
-def _labels(vocab: Vocabulary, namespace: str) -> List[str]:
+def _entries(vocab: Vocabulary, namespace: str) -> List[str]:
+    """The entries of a namespace in the order of their indices, none where no data gave it any: asked for them, the
+    vocabulary would add an empty namespace, which it cannot save."""
+    if namespace not in vocab.get_namespaces():
+        return []
     return [label for _, label in sorted(vocab.get_index_to_token_vocabulary(namespace).items())]
 
 

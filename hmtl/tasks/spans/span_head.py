@@ -27,7 +27,7 @@ from hmtl.modules.spans import (
     sums_by_width,
 )
 from hmtl.tasks.spans.overlaps import Overlaps, Selection, standing_greedily, standing_together
-from hmtl.tasks.task_head import LabelTexts, TaskHead, labels_of, log_odds
+from hmtl.tasks.task_head import LabelTexts, TaskHead, check_numbers, labels_of, log_odds
 
 Content = Literal["attention", "maximum"]
 
@@ -154,6 +154,8 @@ class SpanHead(TaskHead):
                 raise ConfigurationError(f"{name} must be {' or '.join(map(repr, choices))}, not '{value}'")
         if not 0 < negative_share <= 1:
             raise ConfigurationError(f"negative_share must be above 0 and at most 1, not {negative_share}")
+        check_numbers(1, max_span_width=max_span_width, hidden_dim=hidden_dim, num_layers=num_layers)
+        check_numbers(0, feature_size=feature_size)
         self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self.why_not_findable = "are wider than max_span_width, or have a label that training never saw"
         if not several_labels:
@@ -257,7 +259,9 @@ class SpanHead(TaskHead):
         ends = starts + cells.remainder(self._max_span_width)
         # Shape: (batch_size, length, 3)
         spans = torch.stack([starts, ends, labels.gather(1, cells)], dim=-1)
-        stands = standing_greedily(starts, ends, best >= 0, self._overlaps)
+        # By the sentence's own length, not that of the batch, so that no sentence depends on the others.
+        is_likely = (best >= 0) & (torch.arange(length, device=mask.device) < mask.sum(1, keepdim=True))
+        stands = standing_greedily(starts, ends, is_likely, self._overlaps)
         spans = spans.masked_fill(~stands.unsqueeze(-1), -1)
         # Most places are empty. What reads them need not compute those; another device would have to be waited for.
         return spans[:, stands.any(0)] if spans.device.type == "cpu" else spans
