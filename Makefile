@@ -78,11 +78,11 @@ $(DEVELOPED): $(INSTALLED)
 
 quickstart: install ## train a small model on the bundled sample, evaluate it, and let it read a sentence
 	$(BIN)/hmtl train configs/quickstart.jsonnet -s runs/quickstart --force
-	$(BIN)/python scripts/evaluate.py -s runs/quickstart
-	$(BIN)/python scripts/predict.py runs/quickstart "$$TEXT"
+	$(BIN)/hmtl evaluate runs/quickstart
+	$(BIN)/hmtl predict runs/quickstart "$$TEXT"
 
 predict: install ## annotate a text: make predict TEXT="Ada Lovelace lived in London."
-	@$(BIN)/python scripts/predict.py runs/quickstart "$$TEXT"
+	@$(BIN)/hmtl predict runs/quickstart "$$TEXT"
 
 test: develop ## the test-suite, but for slow tests
 	$(PYTEST) -m "not slow"

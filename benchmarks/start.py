@@ -1,10 +1,11 @@
 #!/usr/bin/env python
 """Measures what an import of hmtl and the start of its commands cost, beside an import of torch.
 
-    python benchmarks/start.py [--rounds 5] [--output FILE]
+    python benchmarks/start.py [--rounds 5] [--before CHECKOUT] [--output FILE]
 
 Costs are CPU seconds of a fresh Python, that of an empty one included, and multiples of `import torch` in the same run;
-each is the median of the rounds, in which all take turns.
+each is the median of the rounds, in which all take turns. With --before, another checkout takes turns, too; what it
+does not have is left out. A run to look at, the smallest that is one, is written into a temporary folder.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Dict, List
@@ -33,20 +35,38 @@ STARTS: Dict[str, List[str]] = {
     "hmtl --help": ["-m", "hmtl", "--help"],
     "hmtl configs": ["-m", "hmtl", "configs"],
     "hmtl inspect data/sample": ["-m", "hmtl", "inspect", "data/sample"],
+    "hmtl validate data/sample": ["-m", "hmtl", "validate", "data/sample"],
+    "hmtl runs RUN": ["-m", "hmtl", "runs", "RUN"],
     "hmtl prepare --help": ["-m", "hmtl", "prepare", "--help"],
     "hmtl train --help": ["-m", "hmtl", "train", "--help"],
     "hmtl train DATA, to its first line": ["-c", _TO_FIRST_LINE],
+    "hmtl evaluate --help": ["-m", "hmtl", "evaluate", "--help"],
+    "hmtl errors --help": ["-m", "hmtl", "errors", "--help"],
+    "hmtl predict --help": ["-m", "hmtl", "predict", "--help"],
     "hmtl annotate --help": ["-m", "hmtl", "annotate", "--help"],
+    "hmtl allennlp --help": ["-m", "hmtl", "allennlp", "--help"],
 }
+NOT_THERE = float("nan")
 
 
-def cpu_seconds(arguments: List[str]) -> float:
-    """Of a Python with these arguments, started in the checkout."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+def cpu_seconds(arguments: List[str], checkout: Path = ROOT) -> float:
+    """Of a Python with these arguments, started in a checkout; not a number where that has no such command."""
+    path = os.pathsep.join([str(checkout), str(checkout / "carried")])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run([sys.executable, *arguments], cwd=checkout, env=environment, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        return NOT_THERE
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def smallest_run(folder: Path) -> Path:
+    """A directory that 'hmtl runs' takes for a run of one epoch."""
+    (folder / "vocabulary").mkdir()
+    (folder / "config.json").write_text('{"model": {"type": "hmtl"}, "trainer": {"num_epochs": 1}}')
+    (folder / "metrics_epoch_0.json").write_text('{"epoch": 0, "training_ner_updates": 3, "validation_ner_f1": 0.5}')
+    return folder
 
 
 def main() -> None:
@@ -54,15 +74,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="how often each is started (default: 5)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the figures as JSON")
+    parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="another checkout, to compare with")
     arguments = parser.parse_args()
-    for start in STARTS.values():  # files are read and compiled once before
-        cpu_seconds(start)
-    rounds = [{name: cpu_seconds(start) for name, start in STARTS.items()} for _ in range(arguments.rounds)]
-    costs = {name: median(each[name] for each in rounds) for name in STARTS}
+    checkouts = {"now": ROOT} if arguments.before is None else {"before": arguments.before.resolve(), "now": ROOT}
+    with tempfile.TemporaryDirectory() as folder:
+        run = str(smallest_run(Path(folder)))
+        starts = {name: [run if word == "RUN" else word for word in words] for name, words in STARTS.items()}
+        # Files are read and compiled in the first round, which does not count.
+        rounds = [
+            {
+                (name, which): cpu_seconds(start, checkouts[which])
+                for name, start in starts.items()
+                for which in checkouts
+            }
+            for _ in range(arguments.rounds + 1)
+        ][1:]
+    costs = {name: {which: median(each[name, which] for each in rounds) for which in checkouts} for name in STARTS}
     width = max(map(len, STARTS))
-    print(f"{'':{width}}   CPU s   x {TORCH}")
+    print(f"{'':{width}}" + "".join(f"  {f'{which}: CPU s':>14}   x {TORCH}" for which in checkouts))
     for name, cost in costs.items():
-        print(f"{name:{width}} {cost:7.2f} {cost / costs[TORCH]:8.2f}")
+        shown = (f"  {each:14.2f} {each / costs[TORCH][which]:{4 + len(TORCH)}.2f}" for which, each in cost.items())
+        print(f"{name:{width}}" + "".join(shown).replace("nan", "  -"))
     if arguments.output is not None:
         arguments.output.write_text(json.dumps(costs, indent=2) + "\n", encoding="utf-8")
 

@@ -18,6 +18,7 @@ from allennlp.models.archival import load_archive
 import hmtl
 from hmtl import cli
 from hmtl.cli import main
+from hmtl.commands import ALLENNLP, GROUPS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -125,7 +126,7 @@ def test_the_mended_command_runs_as_it_stands(workplace: Path, capsys: pytest.Ca
 
 
 CONFIGURATIONS = {
-    "missing": (None, "file wrong.jsonnet not found"),
+    "missing": (None, "wrong.jsonnet: no such configuration file; 'hmtl configs' lists "),
     "syntax": ("{ a: 1, ", "wrong.jsonnet:1:9: unexpected: end of file"),
     "error": ("{\n  data: error 'Set HMTL_DATA to a folder'\n}", "wrong.jsonnet:2: Set HMTL_DATA to a folder"),
     "variable": (
@@ -133,7 +134,7 @@ CONFIGURATIONS = {
         "wrong.jsonnet:1: the environment variable HMTL_TEST_UNSET is not set",
     ),
     "import": ("{ a: import 'nowhere.libsonnet' }", 'wrong.jsonnet:1: couldn\'t open import "nowhere.libsonnet"'),
-    "empty": ("{}", 'key "dataset_reader" is required'),
+    "empty": ("{}", "configuration: lacks dataset_reader, train_data_path, model, data_loader, trainer; 'hmtl con"),
 }
 
 
@@ -158,12 +159,16 @@ def test_a_wrong_configuration_file_names_file_and_line(
     [
         (["train", ".", "-s", "run"], "hmtl: error: .: this looks like a folder of files"),
         (["train", "config.json"], "hmtl train: error: the following arguments are required: -s/--serialization-dir"),
-        (["trian"], "invalid choice: 'trian'"),
+        (["trian"], "hmtl: error: there is no command 'trian'; did you mean 'train'?"),
+        (["trian", "config.json", "-s", "run"], "hmtl: error: there is no command 'trian'; did you mean 'train'?"),
+        (["allennlp", "fnd-lr"], "hmtl allennlp: error: there is no command 'fnd-lr'; did you mean 'find-lr'?"),
+        (["train", "config.json", "-s", "run", "--forse"], "unrecognized arguments: --forse; did you mean '--force'?"),
         (["train", "config.json", "-s", "run", "-o", "{"], "hmtl: error: "),
         (["train", "config.json", "-s", "tags.tsv"], "hmtl: error: tags.tsv: "),
         (["evaluate", "tags.tsv", "tags.tsv"], "hmtl: error: tags.tsv: the archive cannot be unpacked: "),
         (["evaluate", "nowhere.tar.gz", "tags.tsv"], "hmtl: error: file nowhere.tar.gz not found"),
-        (["predict", "a", "b", "--cuda-device", "99"], "hmtl: error: --cuda-device 99: PyTorch finds "),
+        (["predict", "a", "b", "--cuda-device", "99"], "hmtl: error: --device 99: PyTorch finds "),
+        (["allennlp", "predict", "a", "b", "--cuda-device", "99"], "hmtl: error: --cuda-device 99: PyTorch finds "),
         (
             ["train", "config.json", "-s", "run", "--include-package", "no_such_package"],
             "hmtl: error: --include-package no_such_package: there is no module 'no_such_package'",
@@ -222,7 +227,7 @@ def test_debug_shows_the_traceback(
     errors = fail(capsys, *(["--debug"] if how == "--debug" else []), **{"model.type": "simple_taggr"})
 
     assert "Traceback (most recent call last)" in errors
-    assert errors.splitlines()[-1].startswith("hmtl: error: model.type: ")
+    assert errors.splitlines()[-1].startswith("hmtl: error: -o model.type: ")
 
 
 def test_a_fault_of_the_program_keeps_its_traceback_and_its_log(
@@ -276,7 +281,8 @@ def test_version_and_help(capsys: pytest.CaptureFixture) -> None:
 
     version, text = capsys.readouterr().out.split("\n", 1)
     assert version == f"hmtl {hmtl.__version__}"
-    assert "train" in text
+    places = [text.index(f"\n{title}:\n") for title in GROUPS]
+    assert places == sorted(places)
     assert "--debug" in text
     main([])
     assert capsys.readouterr().out == text
@@ -314,19 +320,56 @@ def test_a_command_of_a_plugins_is_listed_and_runs(workplace: Path, capsys: pyte
     assert capsys.readouterr().out == "HMTL\n"
 
 
+def test_allennlps_commands_stand_behind_a_word_and_under_their_own_names(capsys: pytest.CaptureFixture) -> None:
+    main(["allennlp"])
+    listed = capsys.readouterr().out
+    for name in ALLENNLP:
+        assert f"\n  {name} " in listed
+        with pytest.raises(SystemExit):
+            main(["allennlp", name, "--help"])
+        helped = capsys.readouterr().out
+        assert helped.startswith(f"usage: hmtl allennlp {name} ")
+        if name not in ("evaluate", "predict"):  # which hmtl has, too
+            with pytest.raises(SystemExit):
+                main([name, "--help"])
+            assert capsys.readouterr().out == helped
+
+
+@pytest.mark.parametrize(
+    "line, is_allennlps",
+    [
+        ("evaluate model.tar.gz data.jsonl", True),
+        ("evaluate --output-file x model.tar.gz data.jsonl", True),
+        ("evaluate --output-file=x model.tar.gz data.jsonl", True),
+        ("evaluate runs/a", False),
+        ("evaluate runs/a --split validation", False),
+        ("evaluate -s runs/a", False),
+        ("predict model.tar.gz texts.jsonl", False),
+        ("predict model.tar.gz texts.jsonl --silent", True),
+        ("find-lr config.json", True),
+        ("train config.json -s runs/a -o a=1", False),
+        ("", False),
+    ],
+)
+def test_older_command_lines_go_where_they_did(line: str, is_allennlps: bool) -> None:
+    words = line.split()
+    assert cli._as_spelt_now(words) == (["allennlp", *words] if is_allennlps else words)
+
+
 def test_each_command_is_where_the_list_has_it() -> None:
     code = """
         import argparse
         from hmtl.cli import _class_of
-        from hmtl.commands import COMMANDS
-        for name, command in COMMANDS.items():
-            help = command.help
+        from hmtl.commands import ALLENNLP, COMMANDS
+        for name, command in [*COMMANDS.items(), *ALLENNLP.items()]:
+            if name == "allennlp":
+                continue
             parser = argparse.ArgumentParser().add_subparsers()
             _class_of(command)().add_subparser(parser)
             assert list(parser.choices) == [name]
             # AllenNLP's own have their line in the file, too.
             for line in parser._choices_actions:
-                assert line.help == help, (name, line.help)
+                assert line.help == command.help, (name, line.help)
         """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
 
@@ -363,6 +406,6 @@ def test_workers_of_distributed_training_know_hmtl(workplace: Path) -> None:
 
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("hmtl: error: model.type: no class is registered as 'xyzzy'; expected one of ")
+    assert last.startswith("hmtl: error: -o model.type: no class is registered as 'xyzzy'; expected one of ")
     assert " hmtl" in last
     assert not (workplace / "run").exists()

@@ -83,6 +83,7 @@ def test_the_help_of_such_a_command_needs_none(name: str) -> None:
 
 def test_corpora_are_inspected_and_prepared_without_torch(tmp_path: Path) -> None:
     assert "documents" in command(["inspect", "data/sample"])
+    assert "0 errors" in command(["validate", "data/sample"])
     command(["inspect", "data/sample", "--json", "--limit", "1"])
     (tmp_path / "wnut17train.conll").write_text("Ada\tB-person\nsat\tO\n\n")
     for name in ("emerging.dev.conll", "emerging.test.annotated"):

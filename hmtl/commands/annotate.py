@@ -12,7 +12,15 @@ from allennlp.common.util import JsonDict
 from hmtl.annotation import OutputFormat, Texts
 from hmtl.annotation.texts import KINDS
 from hmtl.commands.skipping import add_on_error, skipped_texts
-from hmtl.common.arguments import add_archive, add_command, add_cuda_device, add_spacy_model, add_weights_file, at_least
+from hmtl.common.arguments import (
+    add_archive,
+    add_command,
+    add_device,
+    add_spacy_model,
+    add_weights_file,
+    at_least,
+    gpu_named,
+)
 from hmtl.errors import DataError
 from hmtl.predictors import HMTLPredictor
 from hmtl.predictors.asked_labels import asked_labels, in_one_line
@@ -69,7 +77,7 @@ class Annotate(Subcommand):
             help="leave out relations of anything but found spans, and mentions of another type than their cluster",
         )
         add("--precision", choices=PRECISIONS, default="fp32", help="of the computation")
-        add_cuda_device(subparser)
+        add_device(subparser, "cpu")
         add_weights_file(subparser)
         add_on_error(subparser)
         subparser.set_defaults(func=_annotate)
@@ -87,7 +95,7 @@ def _annotate_texts(arguments: argparse.Namespace, on_error: Optional[Callable[[
     predictor = HMTLPredictor.load(
         arguments.archive,
         arguments.spacy_model,
-        arguments.cuda_device,
+        gpu_named(arguments.device),
         arguments.weights_file,
         with_scores=True,
         precision=arguments.precision,

@@ -35,7 +35,9 @@ class Cache(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
         subparser = add_command(parser, self.name, DESCRIPTION)
         actions = subparser.add_subparsers(title="actions", metavar="ACTION", required=True)
-        info = actions.add_parser("info", help="what is kept of which encoder", description="Print what is kept.")
+        info = actions.add_parser(
+            "info", aliases=["list"], help="what is kept of which encoder", description="Print what is kept."
+        )
         info.set_defaults(func=_info)
         fill = actions.add_parser(
             "fill",

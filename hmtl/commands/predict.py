@@ -1,85 +1,108 @@
-"""`hmtl predict`: AllenNLP's command, with texts of similar length computed together and a progress bar."""
+"""`hmtl predict`: what a trained model finds in a text, to look at."""
 
 import argparse
-import json
 import sys
-from contextlib import ExitStack, nullcontext
-from itertools import tee
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import IO, Callable, ContextManager, Iterator, Optional
+from typing import Iterable, Iterator, Union
 
-from allennlp.commands import predict as allennlp_predict
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Tqdm
-from allennlp.common.file_utils import cached_path, open_compressed
 from allennlp.common.util import JsonDict
 
-from hmtl.commands.skipping import add_on_error, skipped_texts
-from hmtl.common.allennlp_internals import predictor_of_command, run_predict_command
-from hmtl.common.files import record_file
-from hmtl.errors import DataError
+from hmtl.annotation.texts import Texts
+from hmtl.common.arguments import add_archive, add_command, add_device, add_spacy_model, add_weights_file, gpu_named
+from hmtl.common.terminal import wants_colours
+from hmtl.errors import UserError
 from hmtl.predictors import HMTLPredictor
+from hmtl.predictors.hmtl_predictor import PRECISIONS
+from hmtl.predictors.render import render
+
+DESCRIPTION = """\
+Show what a trained model finds in a text: every task of the model, in one pass.
+
+  hmtl predict runs/quickstart "Mara Lind, a baker from Oslo, met her brother Tom."
+  hmtl predict runs/quickstart article.txt
+  hmtl predict model.tar.gz - < article.txt
+  hmtl predict model.tar.gz "Some text." --json --scores
+  hmtl predict model.tar.gz texts.txt --lines --json > predictions.jsonl
+
+Colours appear on a terminal only, and not where NO_COLOR is set. For many files there is 'hmtl annotate'; 'hmtl
+allennlp predict MODEL FILE' predicts JSON lines in AllenNLP's way."""
+
+# What is read as the name of a file though there is none, so that a misspelt one is not taken for a text.
+_FILE_NAMES = (".txt", ".jsonl", ".json", ".md")
 
 
-@Subcommand.register("predict", exist_ok=True)
-class Predict(allennlp_predict.Predict):
-    """Inputs are read and outputs written as they come, however many there are; their order stays. The output file
-    appears once it is complete."""
+class Predict(Subcommand):
+    """Not registered: of this name AllenNLP has a command."""
 
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
-        subparser = super().add_subparser(parser)
-        add_on_error(subparser)
-        subparser.set_defaults(func=_predict, batch_size=64)
+        subparser = add_command(parser, "predict", DESCRIPTION)
+        add = subparser.add_argument
+        add_archive(subparser)
+        add(
+            "text",
+            metavar="TEXT",
+            help="raw text, or a file of it, or JSON lines (*.jsonl) as for 'hmtl annotate'; - is standard input",
+        )
+        add("--lines", action="store_true", help="TEXT is a file, or -, each line of which is a text")
+        add("--batch-size", type=int, default=64, metavar="N", help="texts")
+        add("--scores", action="store_true", help="how sure the model is, in the JSON")
+        add("--precision", choices=PRECISIONS, default="fp32", help="of the computation")
+        add("--json", action="store_true", help="print the prediction as JSON, with all offsets")
+        add_spacy_model(subparser)
+        add_device(subparser, "cpu")
+        add_weights_file(subparser)
+        subparser.set_defaults(func=_predict)
         return subparser
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    predictor = None if arguments.use_dataset_reader else predictor_of_command(arguments)
-    if not isinstance(predictor, HMTLPredictor) or (arguments.silent and not arguments.output_file):
-        run_predict_command(arguments)
-        return
-    shows = not arguments.silent
-    path = Path(arguments.output_file) if arguments.output_file else None
-    with ExitStack() as stack:
-        on_error = stack.enter_context(skipped_texts("hmtl predict", arguments.on_error, path))
-        output = stack.enter_context(record_file(path)) if path else None
-        inputs, kept = tee(_records(predictor, arguments.input_file, on_error))
-        # On a terminal the predictions themselves show the progress.
-        hidden = not sys.stderr.isatty() or (shows and sys.stdout.isatty())
-        bar = Tqdm.tqdm(desc="predicting", unit=" texts", disable=hidden)
-        stack.enter_context(bar)
-        predictions = predictor.predict_many(inputs, arguments.batch_size)
-        # The predictions first: they raise what is wrong with an input.
-        for number, (prediction, record) in enumerate(zip(predictions, kept)):
-            line = predictor.dump_line(prediction)
-            if output is not None:
-                output.write(line)
-            if shows:
-                print(f"input {number}: ", json.dumps(record))
-                print("prediction: ", line)
-            bar.update()
+    inputs = _inputs(arguments.text, arguments.lines)
+    predictor = HMTLPredictor.load(
+        arguments.archive,
+        arguments.spacy_model,
+        gpu_named(arguments.device),
+        arguments.weights_file,
+        with_scores=arguments.scores,
+        precision=arguments.precision,
+    )
+    colour = wants_colours()
+    # On a terminal the predictions themselves show the progress.
+    quiet = not arguments.lines or sys.stdout.isatty() or not sys.stderr.isatty()
+    outputs = predictor.predict_many(inputs, arguments.batch_size)
+    for number, output in enumerate(Tqdm.tqdm(outputs, desc="predicting", unit=" texts", disable=quiet)):
+        if arguments.json:
+            sys.stdout.write(predictor.dump_line(output))
+        else:
+            print("\n" * bool(number) + render(output, predictor.layers, colour))
+        sys.stdout.flush()
 
 
-def _records(
-    predictor: HMTLPredictor, path: str, on_error: Optional[Callable[[DataError], None]]
-) -> Iterator[JsonDict]:
-    name, source = ("standard input", nullcontext(sys.stdin)) if path == "-" else (path, _opened(path))
-    with source as file:
-        for number, line in enumerate(file, start=1):
-            if line.isspace():
-                continue
-            try:
-                record = predictor.load_line(line)
-            except DataError as error:
-                if not line.isascii() and any("\udc80" <= character <= "\udcff" for character in line):
-                    error = DataError("not valid UTF-8; convert the input to UTF-8", error.path)
-                if on_error is None:
-                    raise error from None
-                on_error(DataError(error.message, name, number))
-            else:
-                yield record
+def _inputs(text: str, has_lines: bool) -> Iterable[Union[str, JsonDict]]:
+    """The text itself, or those of a file.
+
+    # Raises
+
+    UserError
+        Where it can only be the name of a file, and there is none.
+    """
+    if text == "-" or has_lines:
+        return _given(text, has_lines)
+    with suppress(OSError, ValueError):  # too long for a name, or with a character that no name has
+        if Path(text).is_file():
+            return Texts([text])
+    if text.endswith(_FILE_NAMES) and not any(map(str.isspace, text)):
+        raise UserError(f"{text}: no such file; expected a text in quotes, a file, or - for standard input")
+    return [text]
 
 
-def _opened(path: str) -> ContextManager[IO[str]]:
-    # Bytes that are no UTF-8 become surrogates, so that they end their line alone.
-    return open_compressed(cached_path(path), errors="surrogateescape")
+def _given(source: str, has_lines: bool) -> Iterator[str]:
+    """Standard input as one text, or the lines of it or of a file, without empty ones."""
+    name = "standard input" if source == "-" else source
+    try:
+        with nullcontext(sys.stdin) if source == "-" else open(source, encoding="utf-8") as file:
+            yield from (line.rstrip("\n") for line in file if line.strip()) if has_lines else [file.read()]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name}: not valid UTF-8 ({error}); convert it to UTF-8") from error

@@ -37,7 +37,7 @@ def add_corpora(parser: argparse.ArgumentParser) -> None:
     from hmtl.corpora.preparation import sources  # noqa: F401  (registers them)
     from hmtl.corpora.preparation.source import Source
 
-    corpora = parser.add_subparsers(title="corpora", metavar="NAME", required=True)
+    corpora = parser.add_subparsers(title="corpora", metavar="CORPUS", required=True)
     for name in sorted(Source.list_available()):
         source = cast(Type[Source], Source.by_name(name))
         description = " ".join((source.__doc__ or name).split("\n\n")[0].split())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Dict, List, Sequence
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.common.arguments import add_command, add_cuda_device, add_weights_file, at_least
+from hmtl.common.arguments import add_command, add_device, add_weights_file, at_least, gpu_named
 from hmtl.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Probe(Subcommand):
         cache.add_argument("--cache", metavar="DIR", type=Path, help="where vectors are kept for other runs")
         cache.add_argument("--no-cache", action="store_true", help="keep none")
         add_weights_file(subparser)
-        add_cuda_device(subparser)
+        add_device(subparser, "cpu")
         add("--batch-size", type=at_least(1), default=256, help="the most sentences that are computed together")
         subparser.set_defaults(func=_probe)
         return subparser
@@ -79,7 +79,7 @@ def _probe(arguments: argparse.Namespace) -> None:
     plan = None if arguments.data is None else _plan(arguments)
     if arguments.tokens is not None and not arguments.tokens.is_dir():
         raise UserError(f"{arguments.tokens}: no such directory; expected a treebank in CoNLL-U")
-    options = {"cuda_device": arguments.cuda_device, "batch_size": arguments.batch_size}
+    options = {"cuda_device": gpu_named(arguments.device), "batch_size": arguments.batch_size}
     vectors = LevelVectors.load(arguments.model, weights_file=arguments.weights_file, **options)
     levels = vectors.known_levels(arguments.levels or vectors.levels)
     models = {TRAINED: vectors}

@@ -7,7 +7,7 @@ from typing import List, Optional, Tuple
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.common.arguments import add_archive, add_command, add_cuda_device, add_spacy_model, add_weights_file
+from hmtl.common.arguments import add_archive, add_command, add_device, add_spacy_model, add_weights_file, gpu_named
 from hmtl.common.file_names import ARCHIVE_NAME
 from hmtl.errors import UserError
 from hmtl.server.limits import Limits
@@ -35,13 +35,13 @@ class Serve(Subcommand):
         add = subparser.add_argument
         add_archive(subparser)
         add("--host", default="127.0.0.1", help="the address to listen at; 0.0.0.0 for all (default: 127.0.0.1)")
-        add("--port", type=int, default=8000, help="the port; 0 for any that is free (default: 8000)")
+        add("--port", type=_port, default=8000, metavar="N", help="the port; 0 for any that is free (default: 8000)")
         add("--title", default="hmtl", help="the heading of the page")
-        add_cuda_device(subparser)
+        add_device(subparser, "cpu")
         add_weights_file(subparser)
         add_spacy_model(subparser)
         add("--no-scores", action="store_true", help="answers without probabilities, in about half the time")
-        add("--metrics-port", type=int, metavar="N", help="shows /metrics at this port, and not at the other")
+        add("--metrics-port", type=_port, metavar="N", help="shows /metrics at this port, and not at the other")
         access = subparser.add_argument_group("access").add_argument
         access(
             "--allowed-host",
@@ -77,6 +77,12 @@ class Serve(Subcommand):
         return subparser
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text}")
+    return int(text)
+
+
 def _serve(arguments: argparse.Namespace) -> None:
     try:
         from hmtl.server.access import Access
@@ -98,7 +104,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     predictor = HMTLPredictor.load(
         arguments.archive,
         arguments.spacy_model,
-        arguments.cuda_device,
+        gpu_named(arguments.device),
         arguments.weights_file,
         with_scores=not arguments.no_scores,
     )

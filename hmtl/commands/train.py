@@ -22,7 +22,7 @@ Train a model, from documents or by a configuration.
   hmtl train my_documents --tasks ner,relation -s runs/first
   hmtl train configs/quickstart.jsonnet -s runs/quickstart
 
-Of documents, a folder with train, dev and test files or any other that 'hmtl inspect' reads, all layers are learned:
+Of documents, a folder with train, dev and test files or any other that 'hmtl convert' reads, all layers are learned:
 labelled spans from the lowest level up, relations between them, coreference above. Documents that nobody has split are
 split, 80 % for training. RUN/config.jsonnet, which is written first, is the experiment in a few lines, to edit; 'hmtl
 init' writes it without training. After training the model is scored on the test data.
@@ -161,4 +161,4 @@ def _evaluate(prepared: Prepared) -> None:
     split = "test" if prepared.has_test_data else "validation"
     scores = TrainedRun(prepared.directory).evaluate(split)
     print(visible_lines(f"\n{scores}\n"))
-    print(visible(f"next: hmtl errors {prepared.directory}, hmtl annotate {prepared.directory} FILE"), flush=True)
+    print(visible(f"next: hmtl errors {prepared.directory}, hmtl predict {prepared.directory} TEXT"), flush=True)

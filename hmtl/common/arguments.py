@@ -29,7 +29,7 @@ def at_least(minimum: int) -> Callable[[str], int]:
 
 
 def script_parser(description: Optional[str], **options: Any) -> argparse.ArgumentParser:
-    """The parser of a script, whose docstring, line by line, is its help."""
+    """The parser of a program of its own, whose docstring, line by line, is its help."""
     return argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter, **options
     )
@@ -52,11 +52,6 @@ def add_weights_file(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_cuda_device(parser: argparse.ArgumentParser) -> None:
-    """Adds `--cuda-device`, as AllenNLP's commands have it."""
-    parser.add_argument("--cuda-device", type=int, default=-1, metavar="N", help="the GPU, -1 for the CPU")
-
-
 def add_spacy_model(parser: argparse.ArgumentParser) -> None:
     """Adds `--spacy-model`."""
     parser.add_argument(
@@ -76,27 +71,44 @@ def add_split(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", choices=["test", "validation"], default="test", help="(default: %(default)s)")
 
 
-def add_include_package(parser: argparse.ArgumentParser, of: str = "") -> None:
-    """Adds `--include-package`; see `include_packages`. AllenNLP's own commands have it once for each package."""
-    help = f"packages that register classes{of}"
-    parser.add_argument("--include-package", nargs="+", default=[], metavar="NAME", help=help)
+def add_include_package(parser: argparse.ArgumentParser) -> None:
+    """Adds `--include-package`, which may be repeated; see `hmtl.common.packages`."""
+    help = "a package that registers classes; may be repeated"
+    parser.add_argument("--include-package", action="append", default=[], metavar="NAME", help=help)
 
 
-def include_packages(arguments: argparse.Namespace) -> None:
-    """Imports what was given as `--include-package`."""
-    from hmtl.common.packages import include_package
-
-    for package in arguments.include_package:
-        include_package(package)
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Adds the directory of a run, by itself or as `-s`; see `run_named`."""
+    parser.add_argument("run", nargs="?", metavar="RUN", help="the directory that 'hmtl train -s' wrote")
+    parser.add_argument("-s", "--serialization-dir", metavar="RUN", help="the same, as 'hmtl train' has it")
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
-    """Adds `--device`; see `device_named`."""
-    parser.add_argument("--device", metavar="D", help="cpu, cuda, cuda:1 ... (default: cuda where there is one)")
+def run_named(arguments: argparse.Namespace) -> str:
+    """The run that the arguments of `add_run` name.
+
+    # Raises
+
+    UserError
+        Where there is none, or there are two.
+    """
+    named = [path for path in (arguments.run, arguments.serialization_dir) if path is not None]
+    if len(named) != 1:
+        found = " and ".join(f"'{path}'" for path in named) or "none"
+        raise UserError(f"expected one run, RUN or -s RUN, the directory that 'hmtl train -s' wrote; found {found}")
+    return named[0]
+
+
+def add_device(parser: argparse.ArgumentParser, default: Optional[str] = None) -> None:
+    """Adds `--device`, by default the first GPU, where there is one; see `device_named`."""
+    device = parser.add_mutually_exclusive_group()
+    help = f"cpu, cuda, cuda:1 ... (default: {default or 'cuda where there is one'})"
+    device.add_argument("--device", metavar="D", default=default, help=help)
+    # As AllenNLP's commands have it.
+    device.add_argument("--cuda-device", dest="device", metavar="N", default=default, help=argparse.SUPPRESS)
 
 
 def device_named(name: Optional[str]) -> "torch.device":
-    """The device that `--device` names; `None` is the first GPU, where there is one.
+    """The device that `--device` names; `None` is the first GPU, where there is one. A number is a GPU, -1 the CPU.
 
     # Raises
 
@@ -107,8 +119,9 @@ def device_named(name: Optional[str]) -> "torch.device":
 
     if name is None:
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    wanted = {"cuda": "cuda:0", "-1": "cpu"}.get(name, f"cuda:{name}" if name.isdecimal() else name)
     try:
-        device = torch.device("cuda:0" if name == "cuda" else name)
+        device = torch.device(wanted)
     except RuntimeError as error:
         raise UserError(f"--device {name}: expected cpu, cuda or cuda:N") from error
     if device.type not in ("cpu", "cuda"):
@@ -116,6 +129,12 @@ def device_named(name: Optional[str]) -> "torch.device":
     if device.type == "cuda" and device.index >= torch.cuda.device_count():
         raise UserError(f"--device {name}: PyTorch finds {torch.cuda.device_count()} CUDA devices; 'cpu' always works")
     return device
+
+
+def gpu_named(name: Optional[str]) -> int:
+    """The number of the GPU that `--device` names, -1 for the CPU; as `device_named`."""
+    device = device_named(name)
+    return -1 if device.type == "cpu" else device.index
 
 
 def require_folders_of(paths: Iterable[Optional[Path]]) -> None:

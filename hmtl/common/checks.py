@@ -106,6 +106,13 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
     return f"did you mean '{close[0]}'?" if close else otherwise
 
 
+def it_has(name: str, known: Iterable[str]) -> str:
+    """What there is, and advice on a name that is not among it."""
+    names = list(known)
+    advice = did_you_mean(name, names, "")
+    return f"it has: {', '.join(names) or 'none'}{advice and '; '}{advice}"
+
+
 @lru_cache(maxsize=4096)
 def known_key_like(key: str) -> Optional[str]:
     """The key of the layout that another key is meant for, if any: `relations` for `relation`."""

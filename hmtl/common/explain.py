@@ -16,6 +16,7 @@ from allennlp.common.util import SigTermReceived
 
 from hmtl.common.characters import visible
 from hmtl.common.checks import did_you_mean
+from hmtl.common.jsonnet_faults import jsonnet_fault
 from hmtl.common.requirements import missing_extra
 from hmtl.common.stop_signals import Stopped
 from hmtl.errors import ConfigurationError, UserError
@@ -92,7 +93,7 @@ def _explain(error: BaseException) -> Optional[str]:
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
     if isinstance(error, RuntimeError) and str(error).startswith(("RUNTIME ERROR: ", "STATIC ERROR: ")):
-        return _of_jsonnet(str(error))
+        return jsonnet_fault(str(error))
     if isinstance(error, (AssertionError, RuntimeError, TypeError, ValueError)):
         place = _place_in_configuration(error)
         if place is not None:
@@ -119,16 +120,6 @@ def _with_alternatives(error: ConfigurationError) -> str:
         reasons.append(str(cause.args[-1]) if isinstance(cause, (TypeError, ValueError)) else str(cause))
         cause = cause.__cause__
     return f"{error} ({'; '.join(reversed(reasons))})" if reasons else str(error)
-
-
-def _of_jsonnet(message: str) -> str:
-    """`RUNTIME ERROR: what` above a stack of places becomes `place: what`."""
-    first, *stack = message.split(": ", 1)[1].splitlines()
-    variable = re.fullmatch(r"undefined external variable: (.+)", first)
-    if variable:
-        first = f"the environment variable {variable[1]} is not set; the configuration needs it"
-    place = re.match(r"\s*(.+?):(\d+)[:\s]", stack[0]) if stack else None
-    return f"{place[1]}:{place[2]}: {first}" if place else first
 
 
 def _place_in_configuration(error: BaseException) -> Optional[str]:

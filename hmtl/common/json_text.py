@@ -46,7 +46,9 @@ def parse_json(
         try:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise DataError(f"not valid UTF-8 ({error}); convert the file to UTF-8", path, line) from error
+            raise DataError(
+                f"not valid UTF-8 ({error}); convert the file to UTF-8, if it is text", path, line
+            ) from error
     try:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as error:

@@ -47,7 +47,7 @@ def decoded(raw: bytes, path: PathLike, number: int) -> str:
     try:
         line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
-        raise DataError(f"not valid UTF-8 ({error}); convert the file to UTF-8", path, number) from error
+        raise DataError(f"not valid UTF-8 ({error}); convert the file to UTF-8, if it is text", path, number) from error
     if "\r" in line:
         raise DataError(
             "a carriage return within the line; do lines end in carriage returns alone? Let them end in line feeds",

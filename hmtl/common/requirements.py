@@ -42,7 +42,8 @@ def check() -> None:
     message = fault()
     if message is None:
         return
-    if Path(sys.argv[0]).stem == "hmtl":  # the command, which would show a traceback
+    # The command, or `python -m hmtl`, which would show a traceback.
+    if Path(sys.argv[0]).stem == "hmtl" or sys.argv[0] == "-m":
         print(f"hmtl: error: {message}", file=sys.stderr)
         sys.exit(2)
     raise ImportError(message)

@@ -14,6 +14,7 @@ from allennlp.data.token_indexers import (
 from allennlp.data.tokenizers import CharacterTokenizer, Token
 
 from hmtl.common.allennlp_internals import adds_tokens, character_namespace, character_tokenizer, feature_name
+from hmtl.common.checks import did_you_mean
 from hmtl.data.token_indexers import TransformerIndexer
 from hmtl.errors import UserError
 
@@ -69,9 +70,10 @@ class LabelledIndicesField(Field[torch.Tensor]):
         known = vocab.get_token_to_index_vocabulary(self.label_namespace)
         unknown = sorted(set(self.labels) - set(known))
         if unknown and not self.allow_unknown:
+            near = did_you_mean(unknown[0], known, "").replace("did", " Did", 1)
             raise UserError(
                 f"unknown label '{unknown[0]}' in namespace '{self.label_namespace}', which knows: "
-                f"{', '.join(sorted(known)) or 'none'}. Correct the data, name the label under "
+                f"{', '.join(sorted(known)) or 'none'}.{near} Correct the data, name the label under "
                 f"vocabulary.tokens_to_add.{self.label_namespace}, or set allow_unknown_labels in the dataset reader "
                 "to count such items as missed"
             )

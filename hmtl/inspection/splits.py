@@ -7,12 +7,13 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
 from allennlp.common import Params
 
 from hmtl.common.checks import did_you_mean, shown
+from hmtl.common.explain import explain
 from hmtl.common.json_text import parse_json
 from hmtl.corpora import Corpus, JsonlCorpus
 from hmtl.corpora.corpus import files_below
 from hmtl.corpora.validation import without_common_folder
 from hmtl.document import Document
-from hmtl.errors import DataError, UserError
+from hmtl.errors import ConfigurationError, DataError, UserError
 
 # By these names the files or folders of a corpus are taken for its splits, in this order.
 _SPLIT_ORDER = {"train": 0, "training": 0, "dev": 1, "development": 1, "val": 1, "valid": 1, "validation": 1, "test": 2}
@@ -38,7 +39,7 @@ def corpus_format(option: str) -> Corpus:
     # Raises
 
     UserError
-        Where it is neither; an unknown name raises a `ConfigurationError`.
+        Where it is neither, or nothing has this name.
     """
     parameters: Any = {"type": option}
     if option.lstrip().startswith("{"):
@@ -48,7 +49,10 @@ def corpus_format(option: str) -> Corpus:
             raise UserError(f"--corpus: {error}") from error
         if not isinstance(parameters.get("type", ""), str):
             raise UserError(f"--corpus: 'type' is {shown(parameters['type'])}; expected the name of a format in quotes")
-    return Corpus.from_params(Params(parameters))
+    try:
+        return Corpus.from_params(Params(parameters))
+    except ConfigurationError as error:
+        raise UserError(f"--corpus {option}: {(explain(error) or str(error)).removeprefix('type: ')}") from error
 
 
 def find_splits(paths: Sequence[str], corpus: Corpus) -> List[Split]:

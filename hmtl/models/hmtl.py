@@ -19,9 +19,10 @@ from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
 from hmtl.common.archives import trusting, weights_path
+from hmtl.common.checks import did_you_mean, it_has
 from hmtl.common.file_names import ARCHIVE_NAME, BEST, SUFFIX, VOCABULARY_NAME
 from hmtl.common.packages import include_packages_of_run
-from hmtl.common.weights import load_into, main_weights
+from hmtl.common.weights import all_weights, load_into, main_weights
 from hmtl.document import Span
 from hmtl.errors import UserError
 from hmtl.metrics.calibration import tempered
@@ -486,7 +487,7 @@ class HMTL(Model):
     def _levels_below(self, task: str) -> List[str]:
         """The task's own level and all that it reads, directly or not."""
         if task not in self.reads:
-            raise UserError(f"the model has no task '{task}'; it has: {', '.join(self.tasks)}")
+            raise UserError(f"the model has no task '{task}'; {it_has(task, self.tasks)}")
         found = {task}
         for lower in self.reads[task]:
             found.update(self._levels_below(lower))
@@ -722,6 +723,10 @@ def load_hmtl_archive(
         archive_file = os.path.join(name, ARCHIVE_NAME)
         if not os.path.exists(archive_file):
             raise UserError(f"{name}: holds neither {BEST}{SUFFIX} nor {ARCHIVE_NAME}; expected the directory of a run")
+    if weights_file is not None and not os.path.exists(weights_file):
+        directory = name if os.path.isdir(name) else os.path.dirname(name)
+        there = ", ".join(sorted(each.name for each in all_weights(directory).values()))
+        raise UserError(f"{weights_file}: No such file or directory{f'; {directory} has: {there}' if there else ''}")
     include_packages_of_run(path)
     with trusting(trust):
         archive = load_archive(archive_file, cuda_device=cuda_device, weights_file=weights_file)
@@ -748,9 +753,8 @@ def bottom_up(reads: Dict[str, List[str]]) -> List[str]:
             return
         for lower in reads[level]:
             if lower not in reads:
-                raise ConfigurationError(
-                    f"level '{level}' reads the unknown level '{lower}'; the levels are: {', '.join(sorted(reads))}"
-                )
+                advice = did_you_mean(lower, reads, f"the levels are: {', '.join(sorted(reads))}")
+                raise ConfigurationError(f"level '{level}' reads the unknown level '{lower}'; {advice}")
             visit(lower, (*path, level))
         ordered.append(level)
 

@@ -4,6 +4,7 @@ from typing import Dict, Optional
 
 from allennlp.common.util import JsonDict
 
+from hmtl.common.checks import it_has
 from hmtl.document import Bounds
 from hmtl.errors import UserError
 from hmtl.tasks.kind import kinds_of
@@ -19,7 +20,7 @@ def name_task(layers: Dict[str, str], wanted: Optional[str] = None) -> Optional[
     """
     spans = [task for task, kind in kinds_of(layers).items() if kind.gives_spans]
     if wanted is not None and wanted not in spans:
-        raise UserError(f"the model has no span task '{wanted}'; it has: {', '.join(spans) or 'none'}")
+        raise UserError(f"the model has no span task '{wanted}'; {it_has(wanted, spans)}")
     return wanted or ("ner" if "ner" in spans else next(iter(spans), None))
 
 

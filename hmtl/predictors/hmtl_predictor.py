@@ -13,7 +13,7 @@ from allennlp.models import Model
 from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
-from hmtl.common.checks import surrogate_fault
+from hmtl.common.checks import it_has, surrogate_fault
 from hmtl.common.json_text import parse_json
 from hmtl.data.dataset_readers import DocumentReader
 from hmtl.document import Document, Span
@@ -367,7 +367,7 @@ class HMTLPredictor(Predictor):
         """
         wanted = set(self.layers if tasks is None else tasks)
         for task in sorted(wanted - self.layers.keys()):
-            raise UserError(f"the model has no task '{task}'; it has: {', '.join(self.layers)}")
+            raise UserError(f"the model has no task '{task}'; {it_has(task, self.layers)}")
         return {task: kind for task, kind in self.layers.items() if task in wanted}
 
     def predict_instance(self, instance: Instance) -> JsonDict:

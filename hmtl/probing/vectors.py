@@ -14,6 +14,7 @@ from allennlp.data import DatasetReader, TextFieldTensors, Vocabulary
 from allennlp.modules.token_embedders import Embedding
 from allennlp.nn.util import move_to_device
 
+from hmtl.common.checks import it_has
 from hmtl.errors import UserError
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.modules.token_rows import TokenRows
@@ -139,7 +140,7 @@ class LevelVectors:
         known = [*self.levels, *([WORDS] if self.has_words else [])]
         for name in names:
             if name not in known:
-                raise UserError(f"the model has no level '{name}'; it has: {', '.join(known)}")
+                raise UserError(f"the model has no level '{name}'; {it_has(name, known)}")
         return list(dict.fromkeys(names))
 
     def token_vectors(self, sentences: Sentences, levels: Sequence[str]) -> Iterator[Dict[str, numpy.ndarray]]:

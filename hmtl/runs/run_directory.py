@@ -16,8 +16,8 @@
 | `metrics_epoch_{epoch}.json` | the metrics of an epoch, counted from 0 | each epoch |
 | `metrics.json`, `model.tar.gz` | the metrics of the run, and its archive | training, at its end |
 | `curves.csv`, `curves.png` | the learning curves | training, at its end, and `hmtl runs --curves` |
-| `evaluation.json`, and with `_validation`, `_gold_mentions` | the scores of all best weights | `scripts/evaluate.py` |
-| `calibration.json` | thresholds and temperatures, chosen on validation data | `scripts/evaluate.py --calibrate` |
+| `evaluation.json`, and with `_validation`, `_gold_mentions` | the scores of all best weights | `hmtl evaluate` |
+| `calibration.json` | thresholds and temperatures, chosen on validation data | `hmtl evaluate --calibrate` |
 | `run.lock`, `.replaced` | the lock, and the run that `--force` replaces | `hmtl.runs.claiming`, for a while |
 
 Of older releases weights end in `.th`. What a callback writes besides has its name there.

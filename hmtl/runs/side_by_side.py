@@ -23,17 +23,13 @@ def side_by_side(runs: List[RunSummary], width: int = 120, all_options: bool = F
 
     Of the options that differ between the runs it has a few, or all of them.
     """
-    # The runs with the most tasks know best how these follow one another.
-    tasks = list(dict.fromkeys(task for run in sorted(runs, key=lambda run: -len(run.tasks)) for task in run.tasks))
+    tasks = tasks_of(runs)
     differences = differing_options([run.options for run in runs])
-    shown = differences
-    if not all_options:
-        telling = [(key, values) for key, values in differences if _section(key) in SECTIONS and key not in _NOT_SHOWN]
-        shown = telling[:MAX_OPTIONS]
+    shown = differences if all_options else telling_options(differences)
     rows = _run_rows(runs) + _option_rows(shown)
     rows += [row for task in tasks for row in _task_rows(task, [run.tasks.get(task) for run in runs])]
     left_out = len(differences) - len(shown)
-    problems = [f"{name}: {line}" for name, run in zip(_names(runs), runs) for line in run.problems()]
+    problems = [f"{name}: {line}" for name, run in zip(names_of(runs), runs) for line in run.problems()]
     notes = [f"{left_out} more {'option differs' if left_out == 1 else 'options differ'}: see --all"] * bool(left_out)
     if tasks:
         notes += [
@@ -48,8 +44,19 @@ def side_by_side(runs: List[RunSummary], width: int = 120, all_options: bool = F
                 "of relations, test F1: both spans and the type are right; last tokens: those of both arguments, and "
                 "the type; typed: test F1, and the types of both arguments, too"
             )
-    tables = aligned_within(width, [["", *_names(runs)], *rows])
+    tables = aligned_within(width, [["", *names_of(runs)], *rows])
     return "\n\n".join([*tables, *["\n".join(notes)] * bool(notes), *["\n".join(problems)] * bool(problems)])
+
+
+def tasks_of(runs: List[RunSummary]) -> List[str]:
+    """The tasks of all runs; those with the most know best how these follow one another."""
+    return list(dict.fromkeys(task for run in sorted(runs, key=lambda run: -len(run.tasks)) for task in run.tasks))
+
+
+def telling_options(differences: List[Tuple[str, List[Any]]]) -> List[Tuple[str, List[Any]]]:
+    """Of the options that differ those that are shown where not all are."""
+    telling = [(key, values) for key, values in differences if _section(key) in SECTIONS and key not in _NOT_SHOWN]
+    return telling[:MAX_OPTIONS]
 
 
 def differing_options(configurations: List[Dict[str, Any]]) -> List[Tuple[str, List[Any]]]:
@@ -88,10 +95,11 @@ def _run_rows(runs: List[RunSummary]) -> List[List[str]]:
 
 
 def _option_rows(differences: List[Tuple[str, List[Any]]]) -> List[List[str]]:
-    return [[key, *("-" if value is None else _short(value) for value in values)] for key, values in differences]
+    return [[key, *("-" if value is None else short(value) for value in values)] for key, values in differences]
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value of an option, cut where it is long."""
     text = value if isinstance(value, str) else json.dumps(value)
     if len(text) <= MAX_WIDTH:
         return text
@@ -128,7 +136,7 @@ def _task_cells(task: TaskSummary, own: List[str]) -> List[str]:
     return [best, baseline, patience, f"{task.updates} ({task.share:.0%})", *test]
 
 
-def _names(runs: List[RunSummary]) -> List[str]:
+def names_of(runs: List[RunSummary]) -> List[str]:
     """The names of the directories, or where two are the same the paths."""
     names = [Path(run.run).resolve().name for run in runs]
     return names if len(set(names)) == len(names) else [run.run for run in runs]

@@ -42,7 +42,7 @@ class TaskSummary:
         The updates of all epochs that are done, and their share in those of all tasks.
     test_f1, test_f1_last_tokens, test_f1_typed : `Optional[float]`
         The test F1 of the weights that were best for the task, of relations by last tokens and with types, too (see
-        `RelationScores`); `None` before `scripts/evaluate.py` has measured it.
+        `RelationScores`); `None` before `hmtl evaluate` has measured it.
     patience_left : `Optional[int]`
         How many more validations without improvement are borne; `None` where there is no limit.
     test_figures : `Dict[str, float]`
@@ -233,7 +233,7 @@ def _patience_left(patience: Optional[int], newest: Metrics, task: str, metric: 
 
 
 def _test_figures(directory: Path) -> Dict[str, Dict[str, Any]]:
-    """The figures of each task with its own best weights, where `scripts/evaluate.py` has written them, by the names
+    """The figures of each task with its own best weights, where `hmtl evaluate` has written them, by the names
     that `TaskSummary` has for them."""
     path = RunDirectory(directory).evaluation()
     if not path.exists():

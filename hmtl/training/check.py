@@ -7,7 +7,8 @@ import traceback
 import warnings
 from collections.abc import Iterable as AbstractIterable
 from collections.abc import Mapping as AbstractMapping
-from typing import Any, Callable, Dict, List, Tuple, Union
+from contextlib import contextmanager, suppress
+from typing import Any, Callable, Dict, Iterator, List, Tuple, Union
 
 import torch
 from allennlp.commands.train import TrainModel
@@ -23,6 +24,7 @@ from hmtl.common.allennlp_internals import is_registrable
 from hmtl.common.checks import did_you_mean
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.models.hmtl import HMTL, bottom_up
+from hmtl.training.trainable import check_tasks
 
 # Keys of the top level that other code than the trainer's reads, and checks.
 _ELSEWHERE = ("distributed", "evaluation", "include_in_archive", "numpy_seed", "pytorch_seed", "random_seed")
@@ -50,11 +52,7 @@ _EXPECTED: Dict[Any, Tuple[str, Tuple[type, ...]]] = {
 
 
 def check_configuration(params: Params) -> None:
-    """Refuses mistakes of a configuration that show without data; the configuration stays as it is.
-
-    Keys and types are compared with the signatures of the classes that are named. Encoders, whose weights take no
-    memory here, optimizers and schedules are made with stand-ins for what only the data tell, and what torch says of
-    their values counts. Embedders are not made: they would load their weights.
+    """Refuses the first of `configuration_faults`.
 
     # Raises
 
@@ -63,16 +61,54 @@ def check_configuration(params: Params) -> None:
     UserError
         Where `trainer.cuda_device` is not there.
     """
+    for fault in configuration_faults(params):
+        raise fault
+
+
+def configuration_faults(params: Params) -> List[Exception]:
+    """All mistakes of a configuration that show without data; the configuration stays as it is.
+
+    Keys and types are compared with the signatures of the classes that are named. Encoders, whose weights take no
+    memory here, optimizers and schedules are made with stand-ins for what only the data tell, and what torch says of
+    their values counts. Embedders are not made: they would load their weights.
+    """
+    faults: List[Exception] = []
     config = params.duplicate().as_dict(quiet=True)
     for key in _ELSEWHERE:
         config.pop(key, None)
     trainer = config.get("trainer")
-    if isinstance(trainer, dict):
-        _check_device(trainer.get("cuda_device"))
-    _check_class(TrainModel, config, "")
+    with _noted(faults):
+        _check_device(trainer.get("cuda_device") if isinstance(trainer, dict) else None)
+    _check_class(TrainModel, config, "", faults)
+    missing = [
+        name
+        for name, parameter in infer_params(*_named_class(TrainModel, {})).items()
+        if parameter.default is inspect.Parameter.empty and name not in {*_SUPPLIED, *config}
+    ]
+    if missing:
+        advice = "'hmtl configs' has complete ones"
+        faults.append(ConfigurationError(f"configuration: lacks {', '.join(missing)}; {advice}"))
     levels = config["model"].get("levels") if isinstance(config.get("model"), dict) else None
-    if isinstance(levels, dict) and issubclass(_named_class(Model, config["model"])[0], HMTL):
-        bottom_up({task: level.get("reads") or [] for task, level in levels.items()})
+    if isinstance(levels, dict) and all(isinstance(level, dict) for level in levels.values()):
+        with suppress(ConfigurationError):  # noted above
+            named, _ = _named_class(Model, config["model"])
+            if issubclass(named, HMTL):
+                with _noted(faults):
+                    bottom_up({task: level.get("reads") or [] for task, level in levels.items()})
+                readers = config["dataset_reader"].get("readers") if "dataset_reader" in config else None
+                if isinstance(readers, dict) and isinstance(trainer, dict) and trainer.get("type") == "multi_task":
+                    with _noted(faults):
+                        check_tasks(readers, levels)
+    return faults
+
+
+@contextmanager
+def _noted(faults: List[Exception]) -> Iterator[None]:
+    """Takes up a mistake, so that the rest is looked at, too."""
+    try:
+        yield
+    except (ConfigurationError, UserError) as error:
+        faults.append(error)
 
 
 def _check_device(device: Any) -> None:
@@ -83,7 +119,7 @@ def _check_device(device: Any) -> None:
         )
 
 
-def _check(expected_type: Any, value: Any, path: str) -> None:
+def _check(expected_type: Any, value: Any, path: str, faults: List[Exception]) -> None:
     """Compares a value with the type that the constructor expects; `path` is where it stands in the configuration."""
     annotation: Any = remove_optional(expected_type)
     origin: Any = getattr(annotation, "__origin__", None)
@@ -91,44 +127,55 @@ def _check(expected_type: Any, value: Any, path: str) -> None:
     if value is None or isinstance(annotation, str) or origin is Union:
         return
     if origin is Lazy:
-        _check(arguments[0], value, path)
+        _check(arguments[0], value, path, faults)
     elif annotation in _EXPECTED:
         expected, types = _EXPECTED[annotation]
         if type(value) not in types:
-            raise ConfigurationError(f"{path}: expected {expected}, found {json.dumps(value)}")
+            faults.append(ConfigurationError(f"{path}: expected {expected}, found {json.dumps(value)}"))
     elif inspect.isclass(annotation) and hasattr(annotation, "from_params"):
-        _check_class(annotation, value, f"{path}.")
+        _check_class(annotation, value, f"{path}.", faults)
     elif not arguments or not can_construct_from_params(arguments[-1]):
         return
     elif origin in (dict, AbstractMapping) and isinstance(value, dict):
         for key, inner in value.items():
-            _check(arguments[-1], inner, f"{path}.{key}")
+            _check(arguments[-1], inner, f"{path}.{key}", faults)
     elif origin in (list, set, AbstractIterable) and isinstance(value, list):
         for number, inner in enumerate(value):
-            _check(arguments[-1], inner, f"{path}.{number}")
+            _check(arguments[-1], inner, f"{path}.{number}", faults)
 
 
-def _check_class(base: Any, value: Any, place: str) -> None:
+def _check_class(base: Any, value: Any, place: str, faults: List[Exception]) -> None:
     """Compares the keys of an object with the parameters of the class that it names; `place` is its path and a dot."""
     if isinstance(value, str):
         value = {"type": value}
     if _reads_by_itself(base) or isinstance(value, dict) and "_pretrained" in value:
         return
     if not isinstance(value, dict):
-        raise ConfigurationError(f"{place[:-1] or 'configuration'}: expected an object, found {json.dumps(value)}")
-    named, constructor = _named_class(base, value, place)
-    if not hasattr(named, "from_params") or _reads_by_itself(named):
+        found = f"{place[:-1] or 'configuration'}: expected an object, found {json.dumps(value)}"
+        faults.append(ConfigurationError(found))
         return
+    with _noted(faults):
+        named, constructor = _named_class(base, value, place)
+        if hasattr(named, "from_params") and not _reads_by_itself(named):
+            _check_keys(base, named, constructor, value, place, faults)
+
+
+def _check_keys(
+    base: Any, named: Any, constructor: Callable, value: Dict[str, Any], place: str, faults: List[Exception]
+) -> None:
+    num_faults = len(faults)
     parameters = {} if constructor is object.__init__ else infer_params(named, constructor)
     for key, inner in value.items():
         if key == "type" and is_registrable(base):
             continue
         if key in parameters and parameters[key].kind is not inspect.Parameter.VAR_KEYWORD:
-            _check(parameters[key].annotation, inner, f"{place}{key}")
+            _check(parameters[key].annotation, inner, f"{place}{key}", faults)
         elif not _takes_any_key(named, constructor):
             known = [name for name in parameters if name not in _SUPPLIED]
-            raise ConfigurationError(f"{place}{key}: {named.__name__} has no such key; {_advice(key, known)}")
-    _try(base, named, value, place)
+            advice = _advice(key, known)
+            faults.append(ConfigurationError(f"{place}{key}: {named.__name__} has no such key; {advice}"))
+    if len(faults) == num_faults:
+        _try(base, named, value, place)
 
 
 def _named_class(base: Any, value: Dict[str, Any], place: str = "") -> Tuple[Any, Callable]:

@@ -1,11 +1,12 @@
 """What can be said of a training once its model and data are there: whether they fit, and what there is to train."""
 
 import inspect
-from typing import List, Optional
+from typing import Iterable, List, Optional
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DataLoader
 
+from hmtl.common.checks import did_you_mean
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.models.hmtl import HMTL
 from hmtl.tasks.task_head import TaskHead
@@ -16,16 +17,19 @@ def check_data(model: HMTL, loader: DataLoader) -> None:
     """Raises `ConfigurationError` where the loader is of another type, or a task lacks its data or its level."""
     if not isinstance(loader, PerTaskDataLoader):
         raise ConfigurationError("the multi_task trainer needs data_loader.type 'per_task'")
-    if set(loader.tasks) != set(model.tasks):
-        without_data = sorted(set(model.tasks) - set(loader.tasks))
-        without_level = sorted(set(loader.tasks) - set(model.tasks))
-        raise ConfigurationError(
-            "each task needs data and a level of the model: "
-            + "; ".join(
-                [f"no data for {', '.join(without_data)}"] * bool(without_data)
-                + [f"no level for {', '.join(without_level)}"] * bool(without_level)
-            )
-        )
+    check_tasks(loader.tasks, model.tasks)
+
+
+def check_tasks(with_data: Iterable[str], levels: Iterable[str]) -> None:
+    """Raises `ConfigurationError` where not each task has data, as its dataset reader has, and a level."""
+    with_data, levels = list(with_data), list(levels)
+    without_data, without_level = sorted(set(levels) - set(with_data)), sorted(set(with_data) - set(levels))
+    if without_data or without_level:
+        near = {task: did_you_mean(task, levels, "") for task in without_level}
+        parts = [f"no data for {', '.join(without_data)}"] * bool(without_data)
+        parts += [f"no level for {', '.join(without_level)}"] * bool(without_level)
+        parts += [f"for '{task}', {advice}" for task, advice in near.items() if advice]
+        raise ConfigurationError(f"each task needs data and a level of the model: {'; '.join(parts)}")
 
 
 def check_targets(model: HMTL, loader: PerTaskDataLoader) -> None:

@@ -1,3 +1,5 @@
+"""AllenNLP's `predict`, as hmtl has it: `hmtl allennlp predict`."""
+
 import io
 import json
 import os
@@ -10,7 +12,7 @@ from typing import Any, Dict, List
 import pytest
 
 from hmtl.cli import main
-from hmtl.commands import predict as predict_command
+from hmtl.commands import predict_json as predict_command
 from hmtl.predictors import HMTLPredictor, hmtl_predictor
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +23,7 @@ def test_inputs_and_predictions_are_shown_in_order(
     tiny_run: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("".join(json.dumps({"text": text}) + "\n\n" for text in TEXTS)))
-    main(["predict", str(tiny_run / "model.tar.gz"), "-", "--batch-size", "3"])
+    main(["allennlp", "predict", str(tiny_run / "model.tar.gz"), "-", "--batch-size", "3"])
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("input", "prediction"))]
     shown = [(json.loads(i.split(":", 1)[1]), json.loads(p.split(":", 1)[1])) for i, p in zip(lines[::2], lines[1::2])]
     assert [line.split(":")[0] for line in lines[::2]] == [f"input {number}" for number in range(4)]

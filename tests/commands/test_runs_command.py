@@ -1,5 +1,7 @@
 """`hmtl runs`, as users call it."""
 
+import csv
+import io
 import json
 import shutil
 from pathlib import Path
@@ -25,11 +27,35 @@ def test_help_lists_the_command(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--help"])
     assert stopped.value.code == 0
-    assert "Print runs side by side." in capsys.readouterr().out
+    assert "Compare runs, a row for each." in capsys.readouterr().out
 
 
-def test_runs_stand_side_by_side(runs, capsys):
-    main(["runs", str(runs)])
+def test_a_row_for_each_run(runs, capsys):
+    main(["runs", str(runs), "--sort", "name", "--reverse"])
+    out, err = capsys.readouterr()
+    lines = [line.split() for line in out.splitlines()]
+    assert lines[0][:8] == ["run", "status", "epochs", "time", "ner", "emd", "coref", "relation"]
+    assert [line[:3] for line in lines[1:3]] == [["two", "finished", "2/2"], ["one", "finished", "2/2"]]
+    assert err == ""
+
+
+def test_comma_separated_values(runs, capsys):
+    main(["runs", str(runs), "--csv"])
+    first, second = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    metrics = json.loads((runs / "two" / "metrics.json").read_text())
+    assert (first["run"], second["run"]) == (str(runs / "one"), str(runs / "two"))
+    assert float(second["ner.best_score"]) == metrics["best_validation_ner_f1"]
+
+
+def test_a_misspelt_sort_key_is_one_line(runs, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["runs", str(runs), "--sort", "relatoin"])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == "hmtl: error: --sort relatoin: did you mean 'relation'?\n"
+
+
+def test_the_wide_form_has_runs_side_by_side(runs, capsys):
+    main(["runs", str(runs), "--wide"])
     out, err = capsys.readouterr()
     lines = [line.split() for line in out.splitlines()]
     assert ["one", "two"] in lines and ["status", "finished", "finished"] in lines
@@ -43,6 +69,9 @@ def test_options_that_differ(runs, capsys):
     config["train_data_path"]["ner"] = "elsewhere.jsonl"
     (runs / "two" / "config.json").write_text(json.dumps(config))
     main(["runs", str(runs)])
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[-1] for line in lines[:3]] == ["trainer.optimizer.lr", "0.001", "0.5"]
+    main(["runs", str(runs), "--wide"])
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["trainer.optimizer.lr", "0.001", "0.5"] in lines
     assert not [line for line in lines if line and line[0].startswith("train_data_path")]

@@ -1,6 +1,6 @@
 import argparse
-import sys
 from pathlib import Path
+from typing import List
 
 import pytest
 import torch
@@ -8,13 +8,15 @@ import torch
 from hmtl.common.arguments import (
     add_archive,
     add_command,
-    add_cuda_device,
+    add_device,
     add_include_package,
+    add_run,
     add_weights_file,
     at_least,
     device_named,
-    include_packages,
+    gpu_named,
     require_folders_of,
+    run_named,
 )
 from hmtl.errors import UserError
 
@@ -35,31 +37,53 @@ def test_a_command_has_its_help_line_by_line(capsys: pytest.CaptureFixture) -> N
     command = add_command(parser.add_subparsers(), "show", "First line.\n\n  hmtl show MODEL")
     add_archive(command)
     add_weights_file(command)
-    add_cuda_device(command)
+    add_device(command, "cpu")
     with pytest.raises(SystemExit):
         parser.parse_args(["show", "--help"])
     assert "First line.\n\n  hmtl show MODEL\n" in capsys.readouterr().out
     arguments = parser.parse_args(["show", "runs/a", "--cuda-device", "1"])
-    assert vars(arguments) == {"archive": Path("runs/a"), "weights_file": None, "cuda_device": 1}
+    assert vars(arguments) == {"archive": Path("runs/a"), "weights_file": None, "device": "1"}
+    assert parser.parse_args(["show", "runs/a"]).device == "cpu"
 
 
-def test_packages_are_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_are_named_one_by_one() -> None:
     parser = argparse.ArgumentParser()
     add_include_package(parser)
-    for name in ("first_of_two", "second_of_two"):
-        (tmp_path / f"{name}.py").write_text("")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    include_packages(parser.parse_args(["--include-package", "first_of_two", "second_of_two"]))
-    assert sys.modules.pop("first_of_two") and sys.modules.pop("second_of_two")
+    parser.add_argument("file")
+    arguments = parser.parse_args(["--include-package", "first", "--include-package", "second", "file"])
+    assert (arguments.include_package, arguments.file) == (["first", "second"], "file")
+    assert parser.parse_args(["file"]).include_package == []
 
 
 def test_devices_by_name() -> None:
     assert device_named("cpu") == torch.device("cpu")
+    assert device_named("-1") == torch.device("cpu")
     assert device_named(None).type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert gpu_named("cpu") == gpu_named("-1") == gpu_named("cpu:0") == -1
 
 
-@pytest.mark.parametrize("name", ["tpu", "meta", "cuda:99", "", "cuda:x"])
+def test_numbers_are_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert device_named("1") == device_named("cuda:1") == torch.device("cuda:1")
+    assert (gpu_named("1"), gpu_named("cuda"), gpu_named("cuda:1")) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("words", [["runs/a"], ["-s", "runs/a"], ["--serialization-dir", "runs/a"]])
+def test_a_run_is_named_in_either_way(words: List[str]) -> None:
+    parser = argparse.ArgumentParser()
+    add_run(parser)
+    assert run_named(parser.parse_args(words)) == "runs/a"
+
+
+@pytest.mark.parametrize("words, found", [([], "none"), (["-s", "a", "b"], "'b' and 'a'")])
+def test_one_run_is_named(words: List[str], found: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_run(parser)
+    with pytest.raises(UserError, match=f"expected one run, .*; found {found}$"):
+        run_named(parser.parse_args(words))
+
+
+@pytest.mark.parametrize("name", ["tpu", "meta", "cuda:99", "99", "-2", "", "cuda:x"])
 def test_what_is_no_device_is_refused(name: str) -> None:
     with pytest.raises(UserError, match=f"--device {name}: (expected cpu, cuda or cuda:N|PyTorch finds)"):
         device_named(name)

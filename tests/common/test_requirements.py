@@ -27,12 +27,13 @@ def test_another_allennlp_over_the_carried_one_is_named(tmp_path, monkeypatch, c
     message = "the distribution allennlp 2.10.1 is installed over the repaired AllenNLP that hmtl carries"
     with pytest.raises(ImportError, match=f"^{message}: pip uninstall allennlp"):
         requirements.check()
-    monkeypatch.setattr(sys, "argv", ["/somewhere/bin/hmtl", "train"])
-    with pytest.raises(SystemExit) as end:
-        requirements.check()
-    assert end.value.code == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"hmtl: error: {message}")
+    for called in ("/somewhere/bin/hmtl", "-m"):  # and `python -m hmtl`, as Python has it until the package is imported
+        monkeypatch.setattr(sys, "argv", [called, "train"])
+        with pytest.raises(SystemExit) as end:
+            requirements.check()
+        assert end.value.code == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"hmtl: error: {message}")
 
 
 def test_an_hmtl_that_carries_none_goes_with_another(tmp_path, monkeypatch) -> None:

@@ -67,7 +67,12 @@ def check(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_check_refuses_what_does_not_exist(only_parse, monkeypatch, capsys):
-    wrong = ["hmtl trian x -s y", "hmtl train x -s y --forse", "python scripts/evaluate.py runs/x", "make tests"]
+    wrong = [
+        "hmtl trian x -s y",
+        "hmtl train x -s y --forse",
+        "python scripts/evaluate.py runs/x --forse",
+        "make tests",
+    ]
     wrong.append("python -m research.paper reprint runs/x")
     for command in wrong:
         with pytest.raises(AssertionError):
@@ -115,7 +120,7 @@ def flat(overrides: Dict[str, Any], prefix: str = "") -> Iterator[str]:
 def test_the_commands_that_a_page_mentions_exist(page):
     for mention in mentions(page):
         first, second, *others = mention.split()
-        known: List[str] = sorted(COMMANDS if first == "hmtl" else MAKE_TARGETS)
+        known: List[str] = list(COMMANDS) if first == "hmtl" else sorted(MAKE_TARGETS)
         if first == "python":
             module = others[0].replace(".", "/") + "/__main__.py" if second == "-m" else second
             exists = (ROOT / module).is_file()

@@ -1,8 +1,11 @@
 """The configurations and the code in the pages work as they stand there."""
 
+import io
 import json
+import re
 import shlex
 import shutil
+import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -24,6 +27,31 @@ OVERRIDING = [
     for words in (shlex.split(command, comments=True) for command in commands(page))
     if words[:3] == ["hmtl", "train", "configs/quickstart.jsonnet"] and "-o" in words and "$(" not in " ".join(words)
 ]
+# Commands that look at what the workplace has; those that ask for other places are parsed alone (test_commands.py), as
+# are servers, which do not end, and searches and probes, which take long.
+LOOKING = ("allennlp", "annotate", "configs", "errors", "evaluate", "inspect", "predict", "runs", "validate")
+AT_HAND = re.compile(
+    r"runs|runs/(?:quickstart|gum)(?:/.+)?|data/sample|configs/quickstart\.jsonnet|best_\w+\.safetensors"
+    r"|(?:article|one|two|texts)\.txt|texts\.jsonl"
+)
+WRITTEN = ("--html", "--output", "--output-file", ">")
+
+
+def are_at_hand(words: List[str]) -> bool:
+    """Whether a command reads nothing but what the workplace has."""
+    places = [word for before, word in zip(words, words[1:]) if before not in WRITTEN and before != "--corpus"]
+    return all(AT_HAND.fullmatch(word) for word in places if "/" in word or Path(word).suffix)
+
+
+LOOKING_COMMANDS = sorted(
+    {
+        command: words
+        for page in PAGES
+        for command in commands(page)
+        for words in [shlex.split(command, comments=True)]
+        if words[0] == "hmtl" and words[1] in LOOKING and are_at_hand(words)
+    }.items()
+)
 PAGES_THAT_RUN = [page for page in PAGES if blocks(page, "python") or page in {block.page for block in TRAINED}]
 
 
@@ -89,6 +117,31 @@ def test_a_command_of_a_page_trains_with_its_overrides(words, workplace, monkeyp
     expected = Params.from_file(words[2], json.dumps(overrides)).as_dict(quiet=True)
     assert json.loads((run / "config.json").read_text()) == expected
     assert (run / "model.tar.gz").is_file()
+
+
+def test_most_commands_of_pages_are_run() -> None:
+    assert {words[1] for _, words in LOOKING_COMMANDS} >= {*LOOKING} - {"allennlp"}
+    assert len(LOOKING_COMMANDS) > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command, words", LOOKING_COMMANDS, ids=[command for command, _ in LOOKING_COMMANDS])
+def test_a_command_of_a_page_runs(command, words, workplace, monkeypatch, tmp_path, capsys):
+    folder = shutil.copytree(workplace, tmp_path / "work")
+    monkeypatch.chdir(folder)
+    for name in ("article", "one", "two", "texts"):
+        Path(f"{name}.txt").write_text("Ada Lovelace lived in London.\nShe wrote.\n")
+    Path("texts.jsonl").write_text('{"text": "Ada Lovelace lived in London."}\n')
+    if "<" in words:
+        content = Path(words[words.index("<") + 1]).read_bytes()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))
+    end = min((words.index(sign) for sign in "<>" if sign in words), default=len(words))
+    try:
+        main(words[1:end])
+    except SystemExit as stopped:
+        assert not stopped.code, capsys.readouterr().err
+    written = [word for before, word in zip(words, words[1:end]) if before in WRITTEN]
+    assert all(Path(path).exists() for path in written)
 
 
 @pytest.mark.slow

@@ -142,7 +142,7 @@ def test_archive_of_another_model(capsys, tmp_path, fixtures):
     (tmp_path / "tagger.json").write_text(json.dumps(config))
     main(["train", str(tmp_path / "tagger.json"), "-s", str(directory)])
     (tmp_path / "input.jsonl").write_text('{"text": "Ada slept."}\n')
-    line = line_of_failure(capsys, "predict", directory / "model.tar.gz", tmp_path / "input.jsonl")
+    line = line_of_failure(capsys, "allennlp", "predict", directory / "model.tar.gz", tmp_path / "input.jsonl")
     assert "the predictor 'hmtl' needs an hmtl model, and this is a SimpleTagger" in line
 
 
@@ -151,7 +151,7 @@ def test_archive_that_is_none(capsys, tmp_path):
     with tarfile.open(path, "w:gz"):
         pass
     (tmp_path / "input.jsonl").write_text('{"text": "Ada slept."}\n')
-    assert "config.json" in line_of_failure(capsys, "predict", path, tmp_path / "input.jsonl")
+    assert "config.json" in line_of_failure(capsys, "allennlp", "predict", path, tmp_path / "input.jsonl")
 
 
 def test_the_command_itself_exits_with_2(fixtures, tmp_path):

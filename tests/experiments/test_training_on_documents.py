@@ -87,7 +87,7 @@ def test_a_folder_of_brat_files_becomes_a_table_of_scores(brat: Path, capsys: py
     assert [line.split()[0] for line in lines[titles + 1 : titles + 3]] == ["0", "1"]
     assert "runs/letters-1: test F1 x 100" in lines
     assert any(line.startswith("best_relation") for line in lines)
-    assert lines[-1] == "next: hmtl errors runs/letters-1, hmtl annotate runs/letters-1 FILE"
+    assert lines[-1] == "next: hmtl errors runs/letters-1, hmtl predict runs/letters-1 TEXT"
     # The log, and nothing else, has what AllenNLP tells.
     assert "INFO" not in out + err and "allennlp" not in out + err and "\r" not in out + err
     assert "allennlp.nn.initializers" in (run / "out.log").read_text()

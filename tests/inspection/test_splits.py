@@ -2,7 +2,7 @@ import pytest
 from worked_corpus import write_corpus, write_records
 
 from hmtl.corpora import Corpus, JsonlCorpus, OntonotesCorpus
-from hmtl.errors import ConfigurationError, DataError, UserError
+from hmtl.errors import DataError, UserError
 from hmtl.inspection import Split, corpus_format, documents_by_key, find_splits, first_documents, training_split
 
 
@@ -75,8 +75,8 @@ def test_formats():
     assert isinstance(corpus_format('{"type": "ontonotes", "exclude": ["/pt/"]}'), OntonotesCorpus)
     with pytest.raises(UserError, match="--corpus: not valid JSON"):
         corpus_format('{"type": ')
-    with pytest.raises(ConfigurationError):
-        corpus_format("no-such-format")
+    with pytest.raises(UserError, match="^--corpus jsnl: no class is registered as 'jsnl'; did you mean 'jsonl'?"):
+        corpus_format("jsnl")
 
 
 def test_documents_by_key_in_the_order_asked_for(corpus):

@@ -136,7 +136,7 @@ def test_nested_marks_and_a_shortened_context():
         (["--tasks", "nre"], "no task 'nre' with test data; it has: ner, emd, coref, relation"),
         (["--html", "no/such/folder/x.html"], "there is no directory no/such/folder"),
         (["--output", "no/such/folder/x.json"], "there is no directory no/such/folder"),
-        (["--examples", "-1"], "--examples -1: expected a number from 0"),
+        (["--examples", "-1"], "argument --examples: expected a number from 0, got -1"),
         (["--include-package", "no_such_package"], "no_such_package"),
         (["--device", "tpu"], "--device tpu: expected cpu, cuda or cuda:N"),
     ],

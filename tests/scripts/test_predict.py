@@ -100,6 +100,16 @@ def test_a_file_of_texts(script, tiny_run, capsys, tmp_path):
     assert capsys.readouterr().out.count("ner: ") == 3
 
 
+def test_a_file_is_a_text_or_json_lines(script, tiny_run, capsys, tmp_path):
+    predictor = HMTLPredictor.load(tiny_run)
+    (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
+    script.main([str(tiny_run), str(tmp_path / "a.txt"), "--json"])
+    assert json.loads(capsys.readouterr().out) == {**predictor.predict(TEXT), "doc_key": "a"}
+    (tmp_path / "b.jsonl").write_text('{"text": "No."}\n{"sentences": [["Oh", "!"]]}\n', encoding="utf-8")
+    script.main([str(tiny_run), str(tmp_path / "b.jsonl"), "--json"])
+    assert [json.loads(line)["doc_key"] for line in capsys.readouterr().out.splitlines()] == ["b_1", "b_2"]
+
+
 def test_sixteen_bits(script, tiny_run, capsys):
     script.main([str(tiny_run), TEXT, "--json", "--precision", "bf16"])
     assert json.loads(capsys.readouterr().out)["text"] == TEXT
@@ -140,6 +150,7 @@ def test_another_model(other_run):
         ([str(ROOT / "tests"), TEXT], "holds neither best.safetensors nor model.tar.gz"),
         (["RUN", "\udcff"], "half of a surrogate pair"),
         (["RUN", "no_such_file.txt", "--lines"], "no_such_file.txt"),
+        (["RUN", "no_such_file.txt"], "no_such_file.txt: no such file; expected a text in quotes, a file, or -"),
         (["RUN", TEXT, "--batch-size", "0"], "a batch of 0 texts"),
         (["RUN", TEXT, "--precision", "fp16"], "fp16 is for GPUs"),
         (["RUN", TEXT, "--precision", "int8"], "int8 is for the linear layers of the embedder"),

@@ -208,6 +208,9 @@ def test_errors_are_counted_by_label(run, tmp_path, capsys):
 
 def test_runs_show_its_figures(run, capsys):
     main(["runs", str(run)])
+    header, row = [re.split(r"  +", line) for line in capsys.readouterr().out.splitlines()[:2]]
+    assert row[header.index("mood accuracy")] == row[header.index("mood test")] == "100.00"
+    main(["runs", str(run), "--wide"])
     lines = capsys.readouterr().out.splitlines()
     (validation,) = [line for line in lines if line.startswith("mood validation")]
     assert "100.00 accuracy" in validation

@@ -3,13 +3,14 @@
 import gc
 from collections import defaultdict
 from contextlib import contextmanager
-from typing import Any, DefaultDict, Dict, Iterator, List, Mapping, Optional, Union
+from typing import Any, DefaultDict, Dict, Iterator, List, Mapping, Optional, Sequence, Union
 
 import torch
 from allennlp.common import Tqdm
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DataLoader, Instance, Vocabulary
 from allennlp.data.dataset_readers import DatasetReader, MultiTaskDatasetReader
+from allennlp.data.fields import MetadataField
 from allennlp.nn import util
 
 from hmtl.common.allennlp_internals import shard_no_instances
@@ -18,6 +19,8 @@ from hmtl.data.data_loaders.batching import sample_segment, sequential_batches, 
 from hmtl.data.data_loaders.instance_cache import CountedInstance, Counts, InstanceCache, Summary
 from hmtl.data.data_loaders.instance_columns import ColumnBuilder, IndexedInstances, batch_of
 from hmtl.data.dataset_readers import DocumentReader
+from hmtl.data.fields import LabelledIndicesField
+from hmtl.errors import UserError
 
 DEFAULT_PADDING_NOISE = 0.1
 # What `min_batches` leaves of a batch.
@@ -251,7 +254,12 @@ class PerTaskDataLoader(DataLoader):
         builder = ColumnBuilder(vocab)
         with garbage_collection_paused():
             for task in Tqdm.tqdm(list(self._instances), desc="indexing"):
-                self._indexed[task] = IndexedInstances(self._instances.pop(task), builder)
+                instances = self._instances.pop(task)
+                try:
+                    self._indexed[task] = IndexedInstances(instances, builder)
+                except UserError as error:
+                    place = f"{self._paths[task]}: task '{task}'{_document_refused(instances, vocab)}"
+                    raise UserError(f"{place}: {error}") from error
             builder.finish()
         if self._cache:
             self._cache.keep(Summary(self._lengths, counts), self._indexed, vocab)
@@ -331,3 +339,16 @@ def garbage_collection_paused() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _document_refused(instances: Sequence[Instance], vocab: Vocabulary) -> str:
+    """The document of the first instance that a vocabulary does not fit, to name it."""
+    for instance in instances:
+        metadata = instance.fields.get("metadata")
+        for field in instance.fields.values():
+            if isinstance(field, LabelledIndicesField) and isinstance(metadata, MetadataField):
+                try:
+                    field.index(vocab)
+                except UserError:
+                    return f", document '{metadata['doc_key']}'"
+    return ""

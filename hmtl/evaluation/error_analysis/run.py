@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import torch
 
+from hmtl.common.checks import it_has
 from hmtl.common.figures import FIGURES
 from hmtl.common.file_names import BEST
 from hmtl.common.files import write_json
@@ -106,7 +107,7 @@ def analyse_run(
     known = [task for task in run.model.tasks if task in paths]
     for task in tasks or []:
         if task not in known:
-            raise UserError(f"{run.directory}: no task '{task}' with {split} data; it has: {', '.join(known)}")
+            raise UserError(f"{run.directory}: no task '{task}' with {split} data; {it_has(task, known)}")
     chosen = [task for task in known if not tasks or task in tasks]
     weights = {task: _weights_of(run, task) for task in chosen}
     loader = run.data_loader(split)

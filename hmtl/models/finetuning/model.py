@@ -12,6 +12,7 @@ from allennlp.data import Vocabulary
 from allennlp.models import Model
 from allennlp.modules import TextFieldEmbedder
 
+from hmtl.common.checks import it_has
 from hmtl.common.distributed import get_rank
 from hmtl.common.files import write_json
 from hmtl.errors import UserError
@@ -90,7 +91,7 @@ class FinetunedHMTL(HMTL):
         groups = {name: group for name, group in groups.items() if group}
         for name in names:
             if name not in groups:
-                raise ConfigurationError(f"model.freeze: the model has no '{name}'; it has: {', '.join(groups)}")
+                raise ConfigurationError(f"model.freeze: the model has no '{name}'; {it_has(name, groups)}")
         return [part for part in parts if any(part in groups[name] for name in names)]
 
     def _freeze(self, names: List[str]) -> None:
