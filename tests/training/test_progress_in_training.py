@@ -22,7 +22,7 @@ def start(fixtures: Path, directory: Path, stream: Any, *arguments: str, **train
     )
     command = [sys.executable, "-m", "hmtl", "train", str(fixtures / "tiny.jsonnet"), "-s", str(directory)]
     to_file = stream == subprocess.PIPE
-    environment = {**os.environ, "TERM": "xterm", "ALLENNLP_LOG_LEVEL": "INFO" if to_file else "WARNING"}
+    environment = {**os.environ, "TERM": "xterm"}
     return subprocess.Popen(
         [*command, "-o", overrides, *arguments],
         stdout=stream,
