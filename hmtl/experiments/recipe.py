@@ -187,10 +187,10 @@ def configuration(tasks: Sequence[Task], recipe: Recipe, about: Sequence[str]) -
         "experiment.finetune(" if tuned else "experiment.new(",
         *_object("  tasks=", [f"{_key(task.name)}: {source(task)}{_reader_options(task)}" for task in tasks], ","),
         f"  embedding=embedders.combine([{_embedding(recipe)}]),",
-        f"  levels={'levels.direct(' if tuned else ''}levels.stacked(",
+        "  levels=levels.stacked(",
         f"    {_levels(tasks, spans)},",
         *_object("    ", [f"{_key(task.name)}: {_list(task.reads)}" for task in tasks], ",  // what each level reads"),
-        f"  ){')' if tuned else ''}{merged if changes else ''},",
+        f"  ){merged if changes else ''},",
     ]
     lines += _settings(recipe, tuned)
     lines.append(")")
@@ -361,7 +361,7 @@ def _embedding(recipe: Recipe) -> str:
         return ", ".join(words)
     if recipe.frozen:
         return ", ".join([*words, f"embedders.transformer({_string(recipe.encoder)}, cache_gib=1.0)"])
-    return f"embedders.transformer({_string(recipe.encoder)}, train=true)"
+    return ", ".join([*words, f"embedders.transformer({_string(recipe.encoder)}, train=true)"])
 
 
 def _levels(tasks: Sequence[Task], spans: Sequence[str]) -> str:
@@ -376,12 +376,13 @@ def _levels(tasks: Sequence[Task], spans: Sequence[str]) -> str:
 
 
 def _settings(recipe: Recipe, tuned: bool) -> List[str]:
-    lines = []
+    lines = ["  min_count={ tokens: 2 },", "  initializer=embedders.learned_words_initializer,"]
     if tuned:
+        # That of what starts from nothing, the levels above the encoder.
+        lines.append("  lr=0.003,")
         if recipe.lr is not None:
             lines.append(f"  encoder_lr={recipe.lr},")
     else:
-        lines += ["  min_count={ tokens: 2 },", "  initializer=embedders.learned_words_initializer,"]
         lines.append(f"  optimizer={{ type: 'adam', lr: {0.003 if recipe.lr is None else recipe.lr} }},")
     lines.append(f"  num_epochs={recipe.epochs or (10 if tuned else 20)},")
     if recipe.seed != PLAIN.seed:

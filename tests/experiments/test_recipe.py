@@ -94,7 +94,7 @@ def test_relations_are_between_tokens_where_their_spans_are_not_learned(tmp_path
     assert config["model"]["levels"]["relation"]["head"]["type"] == "hmtl_relation"
 
 
-def test_an_encoder_is_fine_tuned_with_heads_straight_on_it(tmp_path: Path) -> None:
+def test_an_encoder_is_fine_tuned_under_the_levels(tmp_path: Path) -> None:
     whole = documents(3, {"ner": "GPE"}, relations="ner")
 
     config = evaluated(
@@ -105,10 +105,11 @@ def test_an_encoder_is_fine_tuned_with_heads_straight_on_it(tmp_path: Path) -> N
     assert config["trainer"]["optimizer"]["encoder_lr"] == 1e-4
     assert config["trainer"]["num_epochs"] == 3
     embedder = config["model"]["text_field_embedder"]["token_embedders"]
-    assert list(embedder) == ["transformer"] and embedder["transformer"]["model_name"] == "it's/small"
-    assert embedder["transformer"]["train_parameters"]
-    assert reads(config, "reads_labels") == {"ner": [], "relation": ["ner"]}
-    assert {level["encoder"]["type"] for level in config["model"]["levels"].values()} == {"pass_through"}
+    assert list(embedder) == ["token_characters", "tokens", "transformer"]
+    assert embedder["transformer"]["model_name"] == "it's/small" and embedder["transformer"]["train_parameters"]
+    assert config["trainer"]["optimizer"]["lr"] == 0.003
+    assert reads(config) == {"ner": [], "relation": ["ner"]}
+    assert {level["encoder"]["type"] for level in config["model"]["levels"].values()} == {"hmtl_lstm"}
 
 
 def test_a_frozen_encoder_stands_beside_words_and_characters(tmp_path: Path) -> None:

@@ -166,8 +166,8 @@ def test_init_writes_what_train_then_trains_by(brat: Path, capsys: pytest.Captur
         (["train", "letters", "-o", "trainr.x=1"], "-o trainr.x: 'trainr' is not there; did you mean 'trainer'?"),
         (["train", "letters", "--recover"], "runs/letters-*: there is no run to go on with"),
         (
-            ["train", "c.jsonnet", "-s", "x", "--encoder", "y"],
-            "--encoder is for documents; c.jsonnet is a configuration",
+            ["train", str(ROOT / "configs" / "quickstart.jsonnet"), "-s", "x", "--encoder", "y"],
+            f"--encoder is for documents; {ROOT / 'configs' / 'quickstart.jsonnet'} is a configuration",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
