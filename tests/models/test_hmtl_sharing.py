@@ -59,7 +59,6 @@ HIERARCHIES = {
     "all share": "levels.sharing(levels.paper())",
     "a hierarchy on top": "levels.sharing({ ner: levels.tagger([]), emd: levels.tagger([]) }) "
     "{ relation: with_encoder(levels.relation(['emd'])), coref: with_encoder(levels.coref(['ner', 'relation'])) }",
-    "heads of spans": "levels.sharing(levels.spans()) { relation+: { head+: { num_drawn_spans: 0 } } }",
     "coreference below": "levels.sharing({ coref: levels.coref([]), relation: levels.relation([]) }) "
     "{ ner: with_encoder(levels.tagger(['coref'])), emd: with_encoder(levels.tagger([])) }",
 }
@@ -193,6 +192,24 @@ def test_one_pass_runs_the_shared_encoder_once_and_predicts_what_single_tasks_do
         alone = predict(model, text, task_name=task)["predictions"]
         rows = together[task] if task == "coref" else sum(together[task], [])
         assert alone == rows and any(rows)
+
+
+@every_kind
+def test_relations_get_the_spans_of_levels_that_share(shared_encoder: str) -> None:
+    model, loader, reader = build(shared_encoder, "levels.sharing(levels.spans())")
+    assert model.span_tasks["relation"] == ["emd"]
+    without_dropout(model).train()
+    model(**first_batch(loader, "relation"))["loss"].backward()
+    gradients = {name: each.grad for name, each in model.named_parameters() if each.grad is not None}
+    reached = set(dict(model.parameters_of("relation")))
+    assert reached <= set(gradients) and not any("heads.emd" in name for name in gradients)
+    # EMD's vectors are computed for its spans, through which no gradient goes.
+    assert not any(gradients[name].any() for name in set(gradients) - reached)
+    text = text_of(reader, DOCUMENTS, model.vocab)
+    together = predict(model, text)
+    for task in ("ner", "emd", "relation"):
+        rows = sum(together[task], [])
+        assert predict(model, text, task_name=task)["predictions"] == rows and any(rows)
 
 
 def test_only_what_a_task_needs_is_computed() -> None:
