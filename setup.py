@@ -59,6 +59,7 @@ EXTRAS = {
     "cluster": ["ray>=2.40,<3"],  # --executor ray of hmtl search and of research/
     "conflicts": ["torchjd[cagrad,quadprog-projector]>=0.18,<0.19"],  # gradient aggregators
     "elmo": ["h5py>=3.10"],  # ELMo's weights
+    "parquet": ["pyarrow>=15"],  # hmtl convert: tables of Parquet and Arrow
     "plots": ["matplotlib>=3.7"],  # learning curves as images
     "remote": ["cached_path>=1.6,<2"],  # files named by https, s3, gs and hf addresses
     "search": ["optuna>=5,<6"],  # hmtl search
@@ -122,6 +123,7 @@ setup(
         "jinja2>=3.1",
         "jsonnet>=0.20",
         "numpy>=1.26",
+        "pyyaml>=6",  # of transformers, too
         "rich>=13",
         "safetensors>=0.4.1",
         "scipy>=1.11.1",

@@ -45,9 +45,11 @@ def documents(corpus: Path, directory: Path, rounds: int) -> phases.Result:
     return phases.Result(dict(meter.readings), peaks, {})
 
 
-def prediction_of(corpus: Path, directory: Path, rounds: int, length: int) -> phases.Result:
+def prediction_of(
+    corpus: Path, directory: Path, rounds: int, length: int, configuration: Path = phases.CONFIGURATION
+) -> phases.Result:
     """Prediction of one document of `length` tokens; of none where that is 0."""
-    experiment, meter = phases.Experiment(corpus, directory), Meter()
+    experiment, meter = phases.Experiment(corpus, directory, configuration), Meter()
     predictor = HMTLPredictor(experiment.model(), experiment.reader())
     if not length:
         return phases.Result({}, {"no document": phases.peak_gb()}, {})

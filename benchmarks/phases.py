@@ -31,6 +31,7 @@ CONFIGURATION = Path(__file__).with_name("paper.jsonnet")
 # Updates in a round. A document of coreference has as many tokens as a batch of twenty sentences.
 UPDATES = {"ner": 12, "emd": 12, "relation": 12, "coref": 4}
 SPLITS = ("train", "validation")
+WEIGHTS = "weights.th"
 TEXT_LENGTH = 52
 TEXTS_IN_BATCH = 64
 
@@ -44,15 +45,15 @@ class Result(NamedTuple):
 
 
 class Experiment:
-    """The configuration, applied to the corpora in a folder; `directory` keeps what one phase leaves to the next."""
+    """A configuration, applied to the corpora in a folder; `directory` keeps what one phase leaves to the next."""
 
-    def __init__(self, corpus: Path, directory: Path) -> None:
+    def __init__(self, corpus: Path, directory: Path, configuration: Path = CONFIGURATION) -> None:
         torch.set_num_threads(1)
         torch.manual_seed(0)
         os.environ["HMTL_DATA"] = str(corpus)
-        self.params: Dict[str, Any] = Params.from_file(str(CONFIGURATION)).as_dict(quiet=True)
+        self.params: Dict[str, Any] = Params.from_file(str(configuration)).as_dict(quiet=True)
         self.directory = directory
-        self.weights = directory / "weights.th"
+        self.weights = directory / WEIGHTS
         self.vocabulary = directory / "vocabulary"
 
     def params_of(self, key: str) -> Params:
@@ -144,7 +145,7 @@ def updates(corpus: Path, directory: Path, rounds: int) -> Result:
         numbers[f"tokens in a {task} update"] = tokens / (rounds * count)
         name = "updates of coref" if task == "coref" else "updates of ner, emd, relation"
         peaks[name] = peak_gb()
-    torch.save(trainer.model.state_dict(), experiment.weights)
+    save_weights(trainer, directory)
     return Result(dict(meter.readings), peaks, numbers)
 
 
@@ -216,6 +217,11 @@ def skip(batches: Iterator[Any], count: int) -> None:
 
 def update(trainer: MultiTaskTrainer, task: str, batch: Dict[str, Any]) -> None:
     trainer.loop.update({task: [batch]})
+
+
+def save_weights(trainer: MultiTaskTrainer, directory: Path) -> None:
+    """Leaves the weights to experiments in the directory."""
+    torch.save(trainer.model.state_dict(), directory / WEIGHTS)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ machines and noisy minutes can be compared. Each is the median of its rounds. Up
 one another, so that validation and prediction have a model that has learned a little.
 
 A second table has updates beside their floor: what bare torch takes for their kernels alone (see benchmarks/floor.py).
+A third has those of heads of spans beside those of the paper's heads (see benchmarks/span_heads.py).
 """
 
 import argparse
@@ -34,6 +35,7 @@ import hmtl  # noqa: E402, F401  (first: it silences warnings that AllenNLP's im
 import figures_2018  # noqa: E402
 import floor  # noqa: E402
 import phases  # noqa: E402
+import span_heads  # noqa: E402
 import torch  # noqa: E402
 from calibration import Meter, Readings  # noqa: E402
 from processes import in_fresh_process  # noqa: E402
@@ -51,6 +53,7 @@ def measure(corpus: Path, rounds: Dict[str, int]) -> phases.Result:
             *[("reading", phases.reading, corpus, directory)] * rounds["reading"],
             ("updates", phases.updates, corpus, directory, rounds["updates"]),
             ("updates and their floors", floor.floors, corpus, directory, rounds["updates"]),
+            ("heads of spans", span_heads.span_heads, corpus, directory, rounds["updates"]),
             ("validation", phases.validation, corpus, directory, rounds["validation"]),
             ("prediction", phases.prediction, corpus, directory, rounds["prediction"]),
             ("start-up", phases.start_up, rounds["start-up"]),
@@ -86,6 +89,7 @@ def report(result: phases.Result, rounds: Dict[str, int]) -> Dict[str, Any]:
         "seconds_per_cal": median(units),
         "costs": {name: cost(name, readings) for name, readings in result.readings.items()},
         "floors": floor.ratios(result.readings),
+        "heads of spans": span_heads.ratios(result.readings),
         "peak_gb": {
             name: {"ours": peak, **with_2018(peak, figures_2018.PEAK_GB.get(name))}
             for name, peak in result.peak_gb.items()
@@ -108,11 +112,13 @@ def table(results: Dict[str, Any]) -> str:
     """The results for people to read."""
     lines = [f"{'':32}{'CPU s':>10}{'cal':>10}{'2018, cal':>12}{'ratio':>8}"]
     for name, row in results["costs"].items():
-        if " floor" in name:
+        # These have tables of their own.
+        if " floor" in name or " update, " in name:
             continue
         ours = f"{row['cpu_seconds']:10.4f}{row['cal']:10.3f}"
         lines.append(f"{_indented(name):32}{ours}{_number(row['2018']):>12}{_number(row['ratio']):>8}")
     lines.append("\n" + floor.table(results["floors"]))
+    lines.append("\n" + span_heads.table(results["heads of spans"]))
     lines.append(f"\n{'peak memory, GB':42}{'ours':>10}{'2018':>12}{'ratio':>8}")
     for name, row in results["peak_gb"].items():
         lines.append(f"{name:42}{row['ours']:10.2f}{_number(row['2018']):>12}{_number(row['ratio']):>8}")

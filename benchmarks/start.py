@@ -21,6 +21,11 @@ from typing import Dict, List
 
 ROOT = Path(__file__).resolve().parents[1]
 TORCH = "import torch"
+# Ends at the first line that is printed.
+_TO_FIRST_LINE = (
+    "import os, sys; sys.stdout.write = lambda text: os._exit(0); "
+    "from hmtl.cli import main; main(['train', 'data/sample'])"
+)
 # What each is called, and the arguments of Python.
 STARTS: Dict[str, List[str]] = {
     TORCH: ["-c", "import torch"],
@@ -34,6 +39,7 @@ STARTS: Dict[str, List[str]] = {
     "hmtl runs RUN": ["-m", "hmtl", "runs", "RUN"],
     "hmtl prepare --help": ["-m", "hmtl", "prepare", "--help"],
     "hmtl train --help": ["-m", "hmtl", "train", "--help"],
+    "hmtl train DATA, to its first line": ["-c", _TO_FIRST_LINE],
     "hmtl evaluate --help": ["-m", "hmtl", "evaluate", "--help"],
     "hmtl errors --help": ["-m", "hmtl", "errors", "--help"],
     "hmtl predict --help": ["-m", "hmtl", "predict", "--help"],

@@ -322,9 +322,42 @@ def is_url_or_existing_file(url_or_filename: Optional[PathOrStr]) -> bool:
         ),
     ),
     Repair(
+        "common/logging.py",
+        "a quiet run logs to its file alone, but for warnings: hmtl draws what people watch",
+        (
+            (
+                """By default, it is set to `False`.
+\"\"\"
+""",
+                """By default, it is set to `False`.
+\"\"\"
+
+QUIET: bool = False
+\"\"\"
+If this flag is set to `True`, what a run logs goes to its file alone, but for warnings and errors, and progress bars
+are shown on terminals alone, and do not stay.
+\"\"\"
+""",
+            ),
+            (
+                """    stderr_handler.setLevel(logging.ERROR)
+""",
+                """    stderr_handler.setLevel(logging.ERROR)
+    if QUIET:
+        from hmtl.common.characters import VisibleFormatter
+
+        stdout_handler.setLevel(logging.CRITICAL)
+        stderr_handler.setLevel(logging.WARNING)
+        stderr_handler.setFormatter(VisibleFormatter("%(levelname)s: %(message)s"))
+""",
+            ),
+        ),
+    ),
+    Repair(
         "common/params.py",
         "a file is written whole or not at all; overrides are merged as hmtl merges them; the variables of hmtl's "
-        "configurations are empty where they are not set, as jsonnet cannot ask whether one is",
+        "configurations are empty where they are not set, as jsonnet cannot ask whether one is; what a configuration "
+        "imports may be hmtl's own",
         (
             (
                 """    def to_file(self, params_file: str, preference_orders: List[List[str]] = None) -> None:
@@ -343,6 +376,15 @@ def is_url_or_existing_file(url_or_filename: Optional[PathOrStr]) -> bool:
 
     variables = {key: value for key, value in os.environ.items() if _is_encodable(value)}
     return {**dict.fromkeys(VARIABLES, ""), **variables}
+""",
+            ),
+            (
+                "        file_dict = json.loads(evaluate_file(params_file, ext_vars=ext_vars))\n",
+                """        from hmtl.common.shipped import shipped_folder
+
+        # What is not beside the file is hmtl's own, as `import 'lib/levels.libsonnet'`.
+        shipped = str(shipped_folder() / "configs")
+        file_dict = json.loads(evaluate_file(params_file, jpathdir=[shipped], ext_vars=ext_vars))
 """,
             ),
             (
@@ -505,7 +547,7 @@ def _assert_close(actual: Any, expected: Any, rtol: float, atol: float) -> None:
     Repair(
         "common/tqdm.py",
         "progress is shown as text in a notebook too: widgets need a package that may be missing, and then everything "
-        "that has a bar failed",
+        "that has a bar failed; that of a quiet run on terminals alone",
         (
             (
                 """try:
@@ -519,6 +561,24 @@ else:
     from tqdm import tqdm as _tqdm
 """,
                 "from tqdm import tqdm as _tqdm\n",
+            ),
+            (
+                "            if file_friendly_message.strip():\n",
+                "            if file_friendly_message.strip() and not common_logging.QUIET:\n",
+            ),
+            (
+                "        else:\n            sys.stderr.write(message)\n",
+                "        elif not common_logging.QUIET or sys.stderr.isatty():\n"
+                "            sys.stderr.write(message)\n",
+            ),
+            (
+                """            "mininterval": default_mininterval,
+            **kwargs,
+""",
+                """            "mininterval": default_mininterval,
+            "leave": not common_logging.QUIET,
+            **kwargs,
+""",
             ),
         ),
     ),

@@ -8,10 +8,8 @@ import json
 import logging
 import os
 import re
-import signal
 import sys
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Iterator, List, Optional, Tuple, Type, cast
 
@@ -27,6 +25,7 @@ from hmtl.common.environment import onednn_cache_limited
 from hmtl.common.explain import explain, user_errors
 from hmtl.common.overrides import parse_overrides
 from hmtl.common.packages import include_package, include_packages_of_run
+from hmtl.common.process import process_as_found
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.version import VERSION
 
@@ -35,11 +34,12 @@ __all__ = ["main", "user_errors"]
 _START = """\
 Hierarchical multi-task learning for information extraction.
 
-Begin here:
-  hmtl configs my_project && cd my_project
-  hmtl train configs/quickstart.jsonnet -s runs/quickstart
-  hmtl evaluate runs/quickstart
-  hmtl predict runs/quickstart "Ada Lovelace lived in London."\
+Begin here, with a folder of annotated documents:
+  hmtl train my_documents -s runs/first
+  hmtl evaluate runs/first
+  hmtl predict runs/first "Ada Lovelace lived in London."
+
+'hmtl configs my_project' copies a sample to begin with, and configurations to train by.\
 """
 _MORE = """\
 'hmtl COMMAND --help' has the options of a command, and examples. --debug, with any command, shows the traceback of an
@@ -78,11 +78,12 @@ def main(argv: Optional[List[str]] = None, program: str = "hmtl") -> None:
     arguments = [argument for argument in arguments if argument != "--debug"]
     with (
         onednn_cache_limited(),
-        _process_as_found(),
+        process_as_found(),
         user_errors(program, debug),
         _command_line(arguments),
     ):
         _check_platform()
+        install_sigterm_handler()
         _start_logging()
         parser, parsed = _parse(_as_spelt_now(arguments), program)
         if not hasattr(parsed, "func"):
@@ -96,7 +97,7 @@ def main(argv: Optional[List[str]] = None, program: str = "hmtl") -> None:
             # Another model's default predictor may not exist here; ours says so in one line.
             parsed.predictor = "hmtl"
         _check_arguments(parsed)
-        with _overrides_named(parsed), _hmtls_training(arguments, parsed), _imports_left_alone():
+        with _overrides_named(parsed), _imports_left_alone():
             parsed.func(parsed)
 
 
@@ -207,24 +208,6 @@ def _command_line(arguments: List[str]) -> Iterator[None]:
 
 
 @contextmanager
-def _hmtls_training(arguments: List[str], parsed: argparse.Namespace) -> Iterator[None]:
-    """Within it AllenNLP's `train` trains as `hmtl.training.launch` does."""
-    if arguments[0] != "train":
-        yield
-        return
-    from allennlp.commands import train as allennlp_train
-
-    from hmtl.training.launch import train_model
-
-    before = allennlp_train.train_model
-    allennlp_train.train_model = partial(train_model, configuration=parsed.param_path)
-    try:
-        yield
-    finally:
-        allennlp_train.train_model = before
-
-
-@contextmanager
 def _overrides_named(parsed: argparse.Namespace) -> Iterator[None]:
     """Puts `-o` before what is said of a key of the configuration that was overridden."""
     try:
@@ -236,31 +219,6 @@ def _overrides_named(parsed: argparse.Namespace) -> Iterator[None]:
         if place is None or not any(f"{place[0]}.".startswith(f"{key}.") for key in keys):
             raise
         raise UserError(f"-o {message}") from error
-
-
-@contextmanager
-def _process_as_found() -> Iterator[None]:
-    """Takes back what AllenNLP sets for the whole process, for callers that go on: log handlers and a SIGTERM handler.
-
-    A fault of the program leaves them: at exit AllenNLP's hook writes its traceback to the log of the run.
-    """
-    root = logging.getLogger()
-    # The log of a run gets the progress bars too.
-    handlers = {logger: list(logger.handlers) for logger in (root, logging.getLogger("tqdm"))}
-    level = root.level
-    excepthook, on_sigterm = sys.excepthook, signal.getsignal(signal.SIGTERM)
-    install_sigterm_handler()
-    try:
-        yield
-    finally:
-        if not isinstance(sys.exc_info()[1], Exception):
-            for logger, before in handlers.items():
-                for handler in set(logger.handlers) - set(before):
-                    handler.close()
-                logger.handlers[:] = before
-            root.setLevel(level)
-            sys.excepthook = excepthook
-            signal.signal(signal.SIGTERM, on_sigterm)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import (
     Iterator,
     List,
     Literal,
+    Mapping,
     NamedTuple,
     NoReturn,
     Optional,
@@ -23,13 +24,14 @@ from typing import (
     Union,
 )
 
+from hmtl.alignment import Annotations, Bounds, Changes, LabelledBounds, LabelledPair, Policies, to_tokens
 from hmtl.common.checks import known_key_like, label_fault, metadata_fault, sentence_fault, shown, surrogate_fault
 from hmtl.common.files import atomic_write
 from hmtl.common.json_text import parse_json
 from hmtl.common.lines import decoded, raw_lines
 from hmtl.errors import DataError
+from hmtl.text import TokenizedText, shared_splitter
 
-Bounds = Tuple[int, int]
 # Which of spans that overlap a task of flat spans keeps.
 NestedSpans = Literal["outermost", "innermost"]
 
@@ -53,7 +55,7 @@ class Span(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """A directed, labelled relation between two spans of one sentence."""
+    """A directed, labelled relation between two spans, each of which lies within a sentence."""
 
     arg1: Bounds
     arg2: Bounds
@@ -92,11 +94,12 @@ class Document:
     spans : `Dict[str, List[Span]]`
         Named layers of labelled spans, such as `ner` and `emd`; each span lies within a sentence.
     relations : `Optional[List[Relation]]`
-        Relations; both arguments lie in one sentence.
+        Relations; each argument lies within a sentence, perhaps each in another one.
     clusters : `Optional[List[List[Bounds]]]`
         Coreference clusters of mentions; each mention lies within a sentence.
     metadata : `Dict[str, Any]`
-        Whatever else the corpus knows; JSON values only.
+        Whatever else the corpus knows; JSON values only. `text` and `token_offsets`, where they are known, are the raw
+        text and the `[start, end]` in characters of each token; see the property `text`.
     """
 
     doc_key: str
@@ -105,6 +108,115 @@ class Document:
     relations: Optional[List[Relation]] = None
     clusters: Optional[List[List[Bounds]]] = None
     metadata: Dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_text(
+        cls,
+        text: Union[str, TokenizedText],
+        spans: Union[Mapping[str, Iterable[LabelledBounds]], Iterable[LabelledBounds], None] = None,
+        relations: Optional[Iterable[LabelledPair]] = None,
+        clusters: Optional[Iterable[Iterable[Bounds]]] = None,
+        doc_key: str = "text",
+        policies: Optional[Policies] = None,
+        changes: Optional[Changes] = None,
+        splitter: Optional[Callable[[str], TokenizedText]] = None,
+    ) -> "Document":
+        """The document of a text whose annotation counts characters; each end is the first character behind.
+
+        `metadata` keep the `text` and the `token_offsets`, `[start, end]` in characters of each token, as the output of
+        `hmtl annotate` has them.
+
+        # Parameters
+
+        text : `Union[str, TokenizedText]`
+        spans : optional
+            `(start, end, label)`, for the layer `ner`, or such lists by the name of a layer.
+        relations : optional
+            `((start1, end1), (start2, end2), label)`.
+        clusters : optional
+            Lists of `(start, end)`.
+        doc_key : `str`, optional (default = `"text"`)
+        policies : `Policies`, optional
+            What becomes of spans that begin or end within a token, of what goes across the ends of sentences.
+        changes : `Changes`, optional
+            Counts what is dropped and changed.
+        splitter : `Callable[[str], TokenizedText]`, optional (default = a `SentenceSplitter`)
+            Splits the text into sentences and tokens.
+
+        # Raises
+
+        DataError
+            Where a policy is `"error"` and there is something to decide, bounds lie outside the text, or `validate`
+            refuses the document; a text without a token is no document.
+        """
+        policies, changes = policies or Policies(), Changes() if changes is None else changes
+        by_layer = spans if isinstance(spans, Mapping) else {} if spans is None else {"ner": spans}
+        annotations = Annotations(
+            {layer: [(start, end, label) for start, end, label in rows] for layer, rows in by_layer.items()},
+            None if relations is None else [((a, b), (c, d), label) for (a, b), (c, d), label in relations],
+            None if clusters is None else [[(start, end) for start, end in cluster] for cluster in clusters],
+        )
+        if isinstance(text, str):
+            text = (splitter or shared_splitter())(text)
+        tokenized, places = to_tokens(text, annotations.bounds(), policies, changes, doc_key)
+        placed = annotations.placed(places, changes, doc_key, tokenized.text)
+        return cls.from_annotations(
+            doc_key,
+            tokenized.sentences,
+            placed,
+            policies,
+            changes,
+            {"text": tokenized.text, "token_offsets": [list(offsets) for offsets in tokenized.token_offsets]},
+        )
+
+    @classmethod
+    def from_annotations(
+        cls,
+        doc_key: str,
+        sentences: List[List[str]],
+        annotations: Annotations,
+        policies: Policies,
+        changes: Changes,
+        metadata: Optional[Dict[str, Any]] = None,
+    ) -> "Document":
+        """The document of annotations that count tokens, both ends included, fitted into sentences by the policies.
+
+        Spans and relations come in the order in which they begin, as they do in a file of `to_json`.
+
+        # Raises
+
+        DataError
+            As `from_text` does.
+        """
+        sentences, fitted = annotations.fitted(sentences, policies, changes, doc_key)
+        return cls(
+            doc_key,
+            sentences,
+            {
+                layer: sorted((Span(*span) for span in spans), key=lambda span: span.start)
+                for layer, spans in fitted.spans.items()
+            },
+            None
+            if fitted.relations is None
+            else sorted((Relation(*relation) for relation in fitted.relations), key=lambda relation: relation.arg1[0]),
+            fitted.clusters,
+            metadata or {},
+        ).validate()
+
+    @property
+    def text(self) -> TokenizedText:
+        """The text and the places of its tokens: those that `metadata` keep, or else the tokens joined by spaces."""
+        text, offsets = self.metadata.get("text"), self.metadata.get("token_offsets")
+        tokens = self.tokens
+        if (
+            isinstance(text, str)
+            and isinstance(offsets, list)
+            and len(offsets) == len(tokens)
+            and all(_matches(bounds, (int, int)) for bounds in offsets)
+            and all(text[start:end] == token for (start, end), token in zip(offsets, tokens))
+        ):
+            return TokenizedText(text, self.sentences, [(start, end) for start, end in offsets])
+        return TokenizedText.from_sentences(self.sentences)
 
     @property
     def tokens(self) -> List[str]:
@@ -133,14 +245,29 @@ class Document:
         return grouped
 
     def relations_by_sentence(self) -> List[List[Relation]]:
-        """The relations, one list a sentence, with offsets counted from the start of their sentence."""
+        """The relations within sentences, one list a sentence, with offsets counted from the start of their sentence.
+
+        Those of `relations_across_sentences` are left out.
+        """
         starts = self.sentence_starts
         grouped: List[List[Relation]] = [[] for _ in starts]
         for (start1, end1), (start2, end2), label in self.relations or []:
             sentence = bisect_right(starts, start1) - 1
             first = starts[sentence]
-            grouped[sentence].append(Relation((start1 - first, end1 - first), (start2 - first, end2 - first), label))
+            if first <= start2 < first + len(self.sentences[sentence]):
+                relation = Relation((start1 - first, end1 - first), (start2 - first, end2 - first), label)
+                grouped[sentence].append(relation)
         return grouped
+
+    @property
+    def relations_across_sentences(self) -> List[Relation]:
+        """The relations whose arguments lie in two sentences."""
+        starts = self.sentence_starts
+        return [
+            relation
+            for relation in self.relations or []
+            if bisect_right(starts, relation.arg1[0]) != bisect_right(starts, relation.arg2[0])
+        ]
 
     def validate(self, path: Optional[Union[str, os.PathLike]] = None, line: Optional[int] = None) -> "Document":
         """Returns the document itself.
@@ -177,7 +304,7 @@ class Document:
         starts = self.sentence_starts
         length = starts[-1] + len(self.sentences[-1])
 
-        def sentence_of(what: str, start: int, end: int) -> int:
+        def check_bounds(what: str, start: int, end: int) -> None:
             if not 0 <= start <= end < length:
                 message = f"{what} [{start}, {end}] lies outside the text of {length} tokens (offsets are inclusive)"
                 fail(message + self._why_too_far(end == length))
@@ -186,7 +313,6 @@ class Document:
             if end >= stop:
                 message = f"{what} [{start}, {end}] leaves its sentence, tokens {starts[sentence]} to {stop - 1}"
                 fail(f"{message} (offsets count tokens of the document){self._why_too_far(end == stop)}")
-            return sentence
 
         for layer, spans in self.spans.items():
             layer_fault = surrogate_fault(layer)
@@ -194,14 +320,14 @@ class Document:
                 fail(f"the name of a layer: {layer_fault}")
             _check_labels(f"'{layer}'", [span.label for span in spans], fail)
             for start, end, _ in spans:
-                sentence_of(f"'{layer}' span", start, end)
+                check_bounds(f"'{layer}' span", start, end)
         _check_labels("'relations'", [relation.label for relation in self.relations or []], fail)
-        for arg1, arg2, label in self.relations or []:
-            if sentence_of("relation argument", *arg1) != sentence_of("relation argument", *arg2):
-                fail(f"the arguments {list(arg1)} and {list(arg2)} of '{label}' lie in two sentences")
+        for relation in self.relations or []:
+            for argument in relation[:2]:
+                check_bounds("relation argument", *argument)
         for cluster in self.clusters or []:
             for mention in cluster:
-                sentence_of("cluster mention", *mention)
+                check_bounds("cluster mention", *mention)
         return self
 
     def _why_too_far(self, by_one: bool) -> str:
@@ -214,7 +340,10 @@ class Document:
         return f"; all ends look one too far (none of {len(bounds)} spans has one token): the end is the last token"
 
     def to_json(self) -> Dict[str, Any]:
-        """The document in the DyGIE/SciERC layout: spans and relations grouped by sentence, offsets by document."""
+        """The document in the DyGIE/SciERC layout: spans and relations grouped by sentence, offsets by document.
+
+        A relation across sentences stands in the list of its first argument's.
+        """
         starts = self.sentence_starts
 
         def by_sentence(rows: Iterable[List[Any]]) -> List[List[Any]]:

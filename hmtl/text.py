@@ -2,10 +2,12 @@
 
 import re
 import threading
+from bisect import bisect_left, bisect_right
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, ContextManager, Dict, Iterable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, ContextManager, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from hmtl.errors import UserError
 
@@ -63,6 +65,28 @@ class TokenizedText:
         """The offset, in tokens, of each sentence's first token."""
         return [0, *accumulate(len(sentence) for sentence in self.sentences)][:-1]
 
+    def fitted(self, mentions: Sequence[Tuple[int, int]]) -> "TokenizedText":
+        """The same text, fitted to mentions that are known, `(char_start, char_end)` each: a token that a boundary cuts
+        becomes two, and sentences that a mention goes across become one."""
+        by_start = sorted(mentions)
+        cuts = sorted({boundary for mention in mentions for boundary in mention})
+        sentence_starts = set(self.sentence_starts)
+        sentences: List[List[str]] = []
+        offsets: List[Tuple[int, int]] = []
+        # How many mentions begin before the end of the last token, and how far they reach.
+        num_before, reach = 0, 0
+        for number, (start, end) in enumerate(self.token_offsets):
+            if number in sentence_starts and reach <= start:
+                sentences.append([])
+            while num_before < len(by_start) and by_start[num_before][0] < end:
+                reach = max(reach, by_start[num_before][1])
+                num_before += 1
+            inside = cuts[bisect_right(cuts, start) : bisect_left(cuts, end)]
+            for left, right in pairwise([start, *inside, end]):
+                sentences[-1].append(self.text[left:right])
+                offsets.append((left, right))
+        return TokenizedText(self.text, sentences, offsets)
+
     def mention(self, start: int, end: int) -> Dict[str, Any]:
         """The tokens `start` to `end`, both included, as JSON: their offsets in tokens and characters, and the text."""
         char_start, char_end = self.token_offsets[start][0], self.token_offsets[end][1]
@@ -73,6 +97,18 @@ class TokenizedText:
             "char_start": char_start,
             "char_end": char_end,
         }
+
+
+def split_at_white_space(text: str) -> TokenizedText:
+    """A text whose lines are its sentences, and whose tokens stand between white space; empty lines are none."""
+    sentences: List[List[str]] = []
+    offsets: List[Tuple[int, int]] = []
+    for line in re.finditer(r"[^\n]+", text):
+        found = [(match.start() + line.start(), match.end() + line.start()) for match in re.finditer(r"\S+", line[0])]
+        if found:
+            sentences.append([text[start:end] for start, end in found])
+            offsets += found
+    return TokenizedText(text, sentences, offsets)
 
 
 class SentenceSplitter:
@@ -171,6 +207,12 @@ class SentenceSplitter:
         if not isinstance(tokenizer, Tokenizer):
             return []
         return [cut for run in _LONG_RUN.finditer(text) for cut in _cuts_of_run(tokenizer, text, *run.span())]
+
+
+@lru_cache(maxsize=8)
+def shared_splitter(spacy_model: Optional[str] = None) -> SentenceSplitter:
+    """A `SentenceSplitter` that is made once in a process: its pipeline takes a while to make."""
+    return SentenceSplitter(spacy_model)
 
 
 def _blank() -> "Language":

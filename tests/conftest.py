@@ -11,7 +11,7 @@ import numpy
 import pytest
 import torch
 from pretrained import elmo, transformer  # noqa: F401  (fixtures)
-from talkative_run import talkative  # noqa: F401  (a fixture)
+from talkative_run import talkative, talkative_run, talkative_spans, talkative_spans_run  # noqa: F401  (fixtures)
 
 ROOT = Path(__file__).resolve().parents[1]
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -72,4 +72,24 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     directory = tmp_path_factory.mktemp("tiny") / "run"
     main(["train", str(FIXTURES / "tiny.jsonnet"), "-s", str(directory)])
+    return directory
+
+
+@pytest.fixture(scope="session")
+def text_label_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The serialization directory of a model whose labels are texts, trained on the fixture documents. Read only."""
+    from hmtl.cli import main
+
+    directory = tmp_path_factory.mktemp("text_labels") / "run"
+    main(["train", str(FIXTURES / "text_labels.jsonnet"), "-s", str(directory)])
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_spans_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with heads that find spans which may nest, and relations between these. Read only."""
+    from hmtl.cli import main
+
+    directory = tmp_path_factory.mktemp("tiny_spans") / "run"
+    main(["train", str(FIXTURES / "tiny_spans.jsonnet"), "-s", str(directory)])
     return directory

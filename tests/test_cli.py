@@ -157,7 +157,7 @@ def test_a_wrong_configuration_file_names_file_and_line(
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["train", ".", "-s", "run"], "hmtl: error: .: expected a configuration file, found a directory"),
+        (["train", ".", "-s", "run"], "hmtl: error: .: this looks like a folder of files"),
         (["train", "config.json"], "hmtl train: error: the following arguments are required: -s/--serialization-dir"),
         (["trian"], "hmtl: error: there is no command 'trian'; did you mean 'train'?"),
         (["trian", "config.json", "-s", "run"], "hmtl: error: there is no command 'trian'; did you mean 'train'?"),

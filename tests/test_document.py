@@ -91,6 +91,24 @@ def test_offsets_are_read_as_document_offsets_with_both_ends_included():
     assert document.relations_by_sentence()[2] == [Relation((0, 0), (2, 2), "AT")]
 
 
+def test_relations_across_sentences_are_held_but_in_no_sentence(tmp_path):
+    across = [[0, 0, 7, 7, "FROM"], [2, 2, 3, 3, "FAMILY"]]
+    # Either sentence may hold such a row, and the first argument's is written.
+    document = Document.from_json(record(relations=[across[1:], [], [across[0], [5, 5, 7, 7, "AT"]]]))
+    assert document.relations_across_sentences == [Relation((0, 0), (7, 7), "FROM")]
+    assert document.relations_by_sentence() == [
+        [Relation((2, 2), (3, 3), "FAMILY")],
+        [],
+        [Relation((0, 0), (2, 2), "AT")],
+    ]
+    assert document.to_json()["relations"] == [across[::-1], [], [[5, 5, 7, 7, "AT"]]]
+    assert Document.from_json(document.to_json()).relations_across_sentences == document.relations_across_sentences
+    # The last token of a sentence and the first of the next.
+    document.relations = [Relation((3, 3), (4, 4), "R"), Relation((4, 4), (3, 3), "R"), Relation((5, 5), (7, 7), "R")]
+    assert document.relations_across_sentences == document.relations[:2]
+    assert document.relations_by_sentence() == [[], [], [Relation((0, 0), (2, 2), "R")]]
+
+
 def test_an_absent_layer_differs_from_an_empty_one():
     bare = Document.from_json({"doc_key": "a", "sentences": [["x"]]})
     assert (bare.spans, bare.relations, bare.clusters) == ({}, None, None)
@@ -148,10 +166,6 @@ def test_scores_behind_a_row_are_dropped():
         (record(ner=[[[3, 4, "PER"]], [], []]), r"'ner' span \[3, 4\] leaves its sentence, tokens 0 to 3"),
         (record(parts=[[[3, 4, "PER"]], [], []]), r"'parts' span \[3, 4\] leaves its sentence"),
         (record(relations=[[[0, 0, 3, 4, "R"]], [], []]), r"relation argument \[3, 4\] leaves its sentence"),
-        (
-            record(relations=[[[0, 0, 4, 4, "R"]], [], []]),
-            r"the arguments \[0, 0\] and \[4, 4\] of 'R' lie in two sentences",
-        ),
         (record(clusters=[[[0, 0], [4, 5]]]), r"cluster mention \[4, 5\] leaves its sentence, tokens 4 to 4"),
         (record(clusters=[[[0, 99]]]), r"cluster mention \[0, 99\] lies outside the text"),
     ],

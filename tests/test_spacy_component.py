@@ -191,6 +191,28 @@ def test_merged_tokens_keep_relations_and_clusters(nlp):
     assert len(doc._.relations) == len(relations)
 
 
+def test_spans_that_nest_and_cross(talkative_spans_run, talkative_spans):
+    """The group of spans has all of them, `doc.ents` the longest."""
+    nlp = pipeline(talkative_spans_run)
+    (output,) = talkative_spans.annotate([TEXT])
+    doc = nlp(TEXT)
+    names = [doc.char_span(*bounds(row), label=row["label"]) for row in output["ner"]]
+    assert list(doc.ents) == filter_spans(names) and 0 < len(doc.ents) < len(names)
+    output["ner"] = [
+        {"char_start": span.start_char, "char_end": span.end_char, "label": span.label_} for span in doc.ents
+    ]
+    check(doc, output)
+    (restored,) = DocBin(store_user_data=True, docs=[doc]).get_docs(nlp.vocab)
+    assert [(r.label, r.arg1.text, r.arg2.text) for r in restored._.relations] == [
+        (r.label, r.arg1.text, r.arg2.text) for r in doc._.relations
+    ]
+    assert len(restored.spans["mentions"]) == len(output["emd"]) > len(filter_spans(doc.spans["mentions"]))
+    html = displacy.render(doc, style="span", options={"spans_key": "mentions"}, jupyter=False)
+    assert all(span.label_ in html for span in doc.spans["mentions"])
+    scores = nlp.evaluate([Example(doc, doc.copy())])
+    assert scores["spans_mentions_f"] == scores["relations_f"] == 1.0
+
+
 def test_displacy_renders_it(nlp):
     doc = nlp(TEXT)
     html = displacy.render(doc, style="ent", page=True, jupyter=False)

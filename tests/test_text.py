@@ -214,3 +214,23 @@ def test_threads_share_a_splitter(monkeypatch):
     texts = [f"Text{number} has (new{number}) words{number}. It's {number}!" + "=" * number for number in range(60)]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(splitter, texts)) == list(map(SPLITTER, texts))
+
+
+def test_tokens_are_cut_and_sentences_joined_where_mentions_are_known():
+    split = SentenceSplitter()
+    text = "Dr. Lind met Tom-Ann. Yes! She left. Bye."
+    tokens = split(text)
+    assert tokens.fitted([]) == tokens
+    ann, yes, left = text.index("Ann"), text.index("Yes"), text.index("left")
+    # Boundaries at those of tokens change nothing, nor do mentions of two sentences that touch only the space between.
+    same = [(13, 20), (21, yes), (yes, yes + 4), (yes - 1, yes + 3)]
+    assert tokens.fitted(same) == tokens
+    fitted = tokens.fitted([(yes, left + 2), (ann, ann + 1), (ann, ann + 3)])
+    by_hand = [*tokens.sentences[:-3], ["Yes", "!", "She", "le", "ft", "."], ["Bye", "."]]
+    by_hand = [
+        [part for token in sentence for part in (["A", "nn"] if token == "Ann" else [token])] for sentence in by_hand
+    ]
+    assert fitted.sentences == by_hand
+    assert [text[start:end] for start, end in fitted.token_offsets] == [token for each in by_hand for token in each]
+    # One that reaches across a whole sentence joins three.
+    assert len(tokens.fitted([(yes + 3, text.index("Bye") + 1)]).sentences) == len(tokens.sentences) - 2

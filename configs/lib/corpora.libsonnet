@@ -1,32 +1,36 @@
-// Where each task's data is, corpus by corpus: { reader, train, validation, test, batch_size }.
+// Where each task's data is, corpus by corpus: { reader, train, validation, test, batch_size }. `document_reader` has what
+// the reader of a head with the scope 'document' needs beside.
 local splits(train, validation, test) = { train: train, validation: validation, test: test };
 
-local ner(corpus, layer='ner') = {
-  reader: { type: 'hmtl_tagging', layer: layer, label_namespace: 'ner_labels', corpus: corpus },
+local spans(corpus, layer) = {
+  reader: { type: 'hmtl_tagging', layer: layer, label_namespace: layer + '_labels', corpus: corpus },
   batch_size: 32,
 };
-local emd(corpus, layer='emd') = {
-  reader: { type: 'hmtl_tagging', layer: layer, label_namespace: 'emd_labels', corpus: corpus },
-  batch_size: 32,
-};
+local ner(corpus) = spans(corpus, 'ner');
+local emd(corpus) = spans(corpus, 'emd');
 local relation(corpus) = { reader: { type: 'hmtl_relation', corpus: corpus }, batch_size: 4 };
 local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_size: 1 };
 
 {
-  // Documents in the project's own layout: a folder with train.jsonl, dev.jsonl and test.jsonl.
-  jsonl(folder): {
-    local files = splits(folder + '/train.jsonl', folder + '/dev.jsonl', folder + '/test.jsonl'),
-    ner: ner('jsonl') + files,
-    emd: emd('jsonl') + files,
-    relation: relation('jsonl') + files,
-    coref: coref('jsonl') + files,
-  },
+  // Documents in the project's own layout: a folder with train.jsonl, dev.jsonl and test.jsonl. `layers` names their layers
+  // of spans, each a task, and `mentions` the one that relations join, by default the first of emd and ner that there is.
+  // With `batch_size` all tasks of sentences have batches of this size.
+  jsonl(folder, layers=['ner', 'emd'], mentions=null, batch_size=null):
+    local files = splits(folder + '/train.jsonl', folder + '/dev.jsonl', folder + '/test.jsonl');
+    local of_sentences = files + if batch_size == null then {} else { batch_size: batch_size };
+    { [layer]: spans('jsonl', layer) + of_sentences for layer in layers } + {
+      relation: relation('jsonl') + of_sentences {
+        [if mentions != null then 'reader']+: { mention_layer: mentions },
+      },
+      coref: coref('jsonl') + files,
+    },
 
   // GUM by its lists of documents: entities, mention heads, coreference. Pronouns and common nouns are no named entities.
-  gum(folder): {
+  // By `emd_layer` 'mentions' EMD has the whole mentions, which nest, in the place of their heads.
+  gum(folder, emd_layer='emd'): {
     local files = splits(folder + '/train.txt', folder + '/dev.txt', folder + '/test.txt'),
     ner: ner('gum') + files,
-    emd: emd('gum') + files,
+    emd: spans('gum', emd_layer) { reader+: { label_namespace: 'emd_labels' } } + files,
     coref: coref('gum') + files,
   },
 
@@ -39,7 +43,10 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
       reader: { type: 'hmtl_tagging', layer: 'ner', label_namespace: 'entities_labels', corpus: 'redocred' },
       batch_size: 32,
     } + files,
-    relation: relation('redocred') { reader+: { allow_unknown_labels: true } } + files,
+    relation: relation('redocred') {
+      reader+: { allow_unknown_labels: true },
+      document_reader:: { corpus: { type: 'redocred', across_sentences: 'keep' } },
+    } + files,
   },
 
   // OntoNotes in the layout of 2018: NER from a tree of files, coreference from one file a split. NER leaves out what
@@ -76,4 +83,25 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
   conll2003(folder): {
     ner: ner('conll2003') + splits(folder + '/eng.train', folder + '/eng.testa', folder + '/eng.testb'),
   },
+
+  // WNUT-17 by the names of its files.
+  wnut17(folder): {
+    ner: ner('conll2003')
+         + splits(folder + '/wnut17train.conll', folder + '/emerging.dev.conll', folder + '/emerging.test.annotated'),
+  },
+
+  // One task of several corpora whose labels are texts: an entry for each, by a name of one's choice, such as
+  // { gum: corpora.gum(folder).emd, wnut17: corpora.wnut17(folder).ner }. In `reader+` an entry may have `label_texts`, what
+  // its labels are called, and `exclude_labels`, those to leave out. A split that is null is not read.
+  text_labels(corpora)::
+    local options = ['corpus', 'layer', 'label_texts', 'exclude_labels'];
+    local of_reader(reader) = { [option]: reader[option] for option in options if std.objectHas(reader, option) };
+    local paths(split) = std.manifestJsonMinified(std.prune({ [name]: corpora[name][split] for name in std.objectFields(corpora) }));
+    {
+      reader: {
+        type: 'hmtl_text_label_spans',
+        corpora: { [name]: of_reader(corpora[name].reader) for name in std.objectFields(corpora) },
+      },
+      batch_size: 32,
+    } + splits(paths('train'), paths('validation'), paths('test')),
 }

@@ -39,13 +39,20 @@
     // A head may need more than a corpus's usual reader gives, see `heads`.
     local reader_of_head(task) =
       local head = levels[task].head;
-      if std.objectHasAll(head, 'reader') then head.reader else {},
+      local reader = if std.objectHasAll(head, 'reader') then head.reader else {};
+      if std.get(reader, 'scope') == 'document' then reader + std.get(tasks[task], 'document_reader', {}) else reader,
     local padding_noise = {
       [task]: tasks[task].padding_noise
       for task in std.objectFields(tasks)
       if std.objectHas(tasks[task], 'padding_noise')
     },
-    local holds_documents(task) = experiment.dataset_reader.readers[task].type == 'hmtl_coref',
+    // One that reads texts of its own, those of labels, indexes them as the task's reader does its sentences.
+    local with_indexers(level) =
+      if std.objectHasAll(level.head, 'indexes_texts') then level { head+: { token_indexers: embedding.token_indexers } }
+      else level,
+    local holds_documents(task) =
+      local reader = experiment.dataset_reader.readers[task];
+      reader.type == 'hmtl_coref' || std.get(reader, 'scope') == 'document',
 
     random_seed: seed,
     numpy_seed: seed,
@@ -79,7 +86,7 @@
     model: {
       type: 'hmtl',
       text_field_embedder: embedding.text_field_embedder,
-      levels: levels,
+      levels: std.mapWithKey(function(task, level) with_indexers(level), levels),
       [if shared_encoder != null then 'shared_encoder']: shared_encoder,
       initializer: initializer,
     },

@@ -86,18 +86,37 @@ local hierarchy(levels, gold_mentions) = {
   // The same hierarchy with the heads of `heads`: NER and EMD find spans that may nest, and RE relates these. One layer a
   // level; the dropout is that on what it reads and on what it writes. Where relations come from another corpus than EMD,
   // their arguments are other spans: with `entities` there is a level of this name, for the mentions of their corpus, which
-  // do not overlap. It reads EMD, and RE relates what it finds.
-  spans(gold_mentions=false, dropout=0.2, symmetric=[], type_constraints=null, entities=false)::
+  // do not overlap. It reads EMD, and RE relates what it finds. With the `scope` 'document' RE relates spans of different
+  // sentences, too. `layers` names other levels of spans than NER and EMD, from the lowest up.
+  spans(
+    gold_mentions=false,
+    dropout=0.2,
+    symmetric=[],
+    type_constraints=null,
+    entities=false,
+    scope='sentence',
+    max_sentence_distance=3,
+    layers=['ner', 'emd'],
+  )::
     local level(head, reads) = { encoder: lstm(1, 64), head: head, reads: reads, input_dropout: dropout };
+    local below(number) = if number < 0 then [] else [layers[number]];
+    local top = below(std.length(layers) - 1);
     {
-      ner: level(heads.spans(dropout=dropout), []),
-      emd: level(heads.spans(dropout=dropout), ['ner']),
-      [if entities then 'entities']: level(heads.spans(overlaps='none', dropout=dropout), ['emd']),
+      [layers[number]]: level(heads.spans(dropout=dropout), below(number - 1))
+      for number in std.range(0, std.length(layers) - 1)
+    } + {
+      [if entities then 'entities']: level(heads.spans(overlaps='none', dropout=dropout), top),
       relation: level(
-        heads.span_relations(symmetric=symmetric, type_constraints=type_constraints, dropout=dropout),
-        [if entities then 'entities' else 'emd']
+        heads.span_relations(
+          symmetric=symmetric,
+          type_constraints=type_constraints,
+          dropout=dropout,
+          scope=scope,
+          max_sentence_distance=max_sentence_distance,
+        ),
+        if entities then ['entities'] else top
       ),
-      coref: $.shallow(gold_mentions).coref,
+      coref: $.shallow(gold_mentions).coref { reads: top },
     },
 
   // The same levels with heads straight on the shared embedding, for an encoder that is fine-tuned. No level reads another's
@@ -116,7 +135,13 @@ local hierarchy(levels, gold_mentions) = {
 
   // The same tasks without encoders of their own: their levels take their vectors from the model's `shared_encoder`,
   // which is one of the next three.
-  sharing(levels):: std.mapWithKey(function(task, level) { head: level.head }, levels),
+  // Heads of relations between spans get the spans of the same levels as before.
+  sharing(levels)::
+    local sharing(level) = {
+      head: level.head,
+      [if level.head.type == 'hmtl_span_relations' then 'reads_labels']: level.reads,
+    };
+    std.mapWithKey(function(task, level) sharing(level), levels),
 
   // One encoder for all tasks.
   hard_sharing(num_layers=3, dropout=0.2): {

@@ -1,10 +1,11 @@
 // The setups of the paper (HMTL section 4), on three sets of corpora. Setups differ in the tasks that are trained and
 // in how their levels are stacked; everything else is theirs in common.
 //   HMTL_DATA         ldc: the folder that holds conll-2012/, ace2005/, conll-2012_single_file/ (for A-CoNLL-2012) and
-//                     conll2003/ (for A-CoNLL-2003); free: gum/ and redocred/; scierc: train, dev and test.jsonl
+//                     conll2003/ (for A-CoNLL-2003); free, heads: gum/ and redocred/; scierc: train, dev and test.jsonl
 //   HMTL_GLOVE        ldc: the folder that holds glove.6B.100d.txt
 //   HMTL_ELMO         ldc: the folder that holds elmo_options.json and elmo_weights.hdf5
-//   HMTL_TRANSFORMER  free, scierc: a frozen encoder's name or folder; unset, words and characters are learned alone
+//   HMTL_TRANSFORMER  free, scierc: a frozen encoder's name or folder; unset, words and characters are learned alone;
+//                     heads: an encoder's name or folder
 //   HMTL_PRESET       unset: the paper's hyper-parameters (free, scierc: those for small corpora); fast: minutes on two
 //                     cores; faithful: with the flaws of the 2018 implementation
 local corpora = import 'corpora.libsonnet';
@@ -123,4 +124,44 @@ local small_corpora(name, corpora) =
   scierc(name)::
     local data = env.data('train.jsonl, dev.jsonl and test.jsonl of SciERC');
     small_corpora(name, { [task]: corpora.jsonl(data)[task] for task in ['ner', 'relation', 'coref'] }),
+
+  // The paper's heads against those of spans, and an encoder that is fine-tuned: NER, whole mentions (EMD) and CR from GUM,
+  // RE from Re-DocRED, whose own mentions are a level of the others.
+  heads(name)::
+    local data = env.data('gum/ and redocred/');
+    local all = corpora.gum(data + '/gum', emd_layer='mentions') + corpora.redocred(data + '/redocred');
+    local batch_sizes = { ner: 16, emd: 16, entities: 16, relation: 16, coref: 1 };
+    local tasks = std.mapWithKey(function(task, data) data { batch_size: batch_sizes[task] }, all);
+    local spans = levels.spans(entities=true);
+    local embedding(trained) = embedders.combine([
+      embedders.words(),
+      embedders.characters(),
+      embedders.transformer(env.encoder, train=trained, cache=!trained),
+    ]);
+    local frozen(tasks, levels) = experiment.new(
+      tasks=tasks,
+      embedding=embedding(trained=false),
+      levels=levels,
+      min_count={ tokens: 2 },
+      initializer=embedders.learned_words_initializer,
+      optimizer={ type: 'adam', lr: 0.003 },
+      scheduler={ type: 'warmup_and_decay', warmup: 0.1, shape: 'linear' },
+      num_epochs=6,
+      patience=null,
+    );
+    {
+      paper: frozen({ [task]: tasks[task] for task in ['ner', 'emd', 'relation', 'coref'] }, levels.shallow()),
+      spans: frozen(tasks, spans),
+      finetuned: experiment.finetune(
+        tasks=tasks,
+        embedding=embedding(trained=true),
+        levels=spans,
+        encoder_lr=0.0001,
+        lr=0.003,
+        precision='bf16',
+        num_epochs=3,
+        min_count={ tokens: 2 },
+        initializer=embedders.learned_words_initializer,
+      ),
+    }[name],
 }

@@ -15,13 +15,15 @@ class Command(NamedTuple):
 
 GROUPS: Dict[str, Dict[str, Command]] = {
     "Data": {
+        "convert": Command("hmtl.commands.convert", "Convert annotation of any usual format to training data."),
         "prepare": Command("hmtl.commands.prepare", "Convert a corpus, as its publisher ships it, to training data."),
         "inspect": Command("hmtl.commands.inspect", "Show what a corpus holds."),
         "validate": Command("hmtl.commands.validate", "Find what is wrong in a corpus or a configuration."),
     },
     "Training": {
-        "configs": Command("hmtl.commands.configs", "List or copy configurations."),
-        "train": Command("allennlp.commands.train", "Train a model."),
+        "init": Command("hmtl.commands.init", "Write a configuration for documents of your own."),
+        "configs": Command("hmtl.commands.configs", "List or copy the configurations that come with hmtl."),
+        "train": Command("hmtl.commands.train", "Train a model, from documents or by a configuration."),
         "search": Command("hmtl.commands.search", "Search over the values of a configuration."),
         "cache": Command("hmtl.commands.cache", "Inspect, fill or clear the caches of embeddings and instances."),
     },
@@ -61,5 +63,6 @@ ALLENNLP: Dict[str, Command] = {
     "test-install": Command("allennlp.commands.test_install", "Test AllenNLP installation."),
 }
 
-# These start without torch. Plugins may bring corpora for `inspect`; nothing else of AllenNLP's is asked for.
-WITHOUT_TORCH = frozenset({"configs", "inspect", "prepare", "runs", "validate"})
+# These start without torch. Plugins may bring corpora for `inspect`; nothing else of AllenNLP's is asked for, but by
+# `train` and `validate`, which import it once they need it.
+WITHOUT_TORCH = frozenset({"configs", "convert", "init", "inspect", "prepare", "runs", "train", "validate"})

@@ -23,6 +23,7 @@ from hmtl.common.arguments import (
 )
 from hmtl.errors import DataError
 from hmtl.predictors import HMTLPredictor
+from hmtl.predictors.asked_labels import asked_labels, in_one_line
 from hmtl.predictors.hmtl_predictor import PRECISIONS
 
 DESCRIPTION = """\
@@ -32,6 +33,7 @@ Annotate texts with a trained model: every task in one pass. Files are plain tex
   hmtl annotate runs/quickstart article.txt
   hmtl annotate runs/quickstart texts/*.txt --format brat --output annotated
   hmtl annotate runs/quickstart - --input lines --output out.jsonl --html out.html < texts
+  hmtl annotate runs/quickstart corpus.jsonl --given-entities ner
 
 Formats: jsonl has all: tokens, offsets in tokens and characters, labels, scores, relations, clusters with their head
 mentions. dygie is the layout in which hmtl reads corpora; conll2012 the columns of that shared task, with names of one
@@ -61,8 +63,14 @@ class Annotate(Subcommand):
         add(
             "--names", metavar="TASK", help="the span task that finds names (default: ner, or that of the lowest level)"
         )
+        add("--labels", metavar="TEXTS", help="those to find, where labels are texts: animal,substance")
         add_spacy_model(subparser)
         add("--batch-size", type=at_least(1), default=64, metavar="N", help="the most texts in a batch")
+        add(
+            "--given-entities",
+            metavar="LAYER",
+            help="the key of JSON lines with entities that are known; relations are found among them alone",
+        )
         add(
             "--consistent",
             action="store_true",
@@ -93,6 +101,9 @@ def _annotate_texts(arguments: argparse.Namespace, on_error: Optional[Callable[[
         precision=arguments.precision,
         consistent=arguments.consistent,
     )
+    labels = None if arguments.labels is None else in_one_line(arguments.labels)
+    # Before the first text is read.
+    asked_labels(labels, predictor.tasks_with_label_texts)
     layers = predictor.annotated_layers(arguments.tasks)
     output_format = OutputFormat.by_name(arguments.format)(layers, arguments.names)
     outputs = predictor.annotate(
@@ -101,6 +112,8 @@ def _annotate_texts(arguments: argparse.Namespace, on_error: Optional[Callable[[
         arguments.names,
         arguments.batch_size,
         on_error=lambda _, error: texts.refuse(error),
+        labels=labels,
+        entities=arguments.given_entities,
     )
     # On a terminal the annotations themselves show the progress.
     hidden = not sys.stderr.isatty() or (arguments.output is None and sys.stdout.isatty())

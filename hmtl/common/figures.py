@@ -1,12 +1,15 @@
 """The F1 figures of a task, by the names of their metrics, and what tables call them; most tasks have the first alone.
 
-Of relations there are three, which `RelationScores` describes. A kind of prediction may have others (`Kind.figures`),
-which an evaluation then names in its record.
+Of relations there are several, which `RelationScores` and `EntityRelationScores` describe. A kind of prediction may
+have others (`Kind.figures`), which an evaluation then names in its record.
 """
 
 from typing import Any, Dict, Mapping
 
 STRICT, LAST_TOKENS, TYPED = "f1", "f1_last_tokens", "f1_typed"
+
+# Of relations of documents alone, which others need not list.
+ENTITIES, IGN_ENTITIES = "f1_entities", "ign_f1_entities"
 
 FIGURES = {STRICT: "f1", LAST_TOKENS: "last tokens", TYPED: "typed"}
 

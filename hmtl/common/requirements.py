@@ -17,6 +17,7 @@ EXTRAS = {
     "peft": "adapters",
     "prometheus_client": "serve",
     "pydantic": "serve",
+    "pyarrow": "parquet",
     "ray": "cluster",
     "sklearn": "analysis",
     "spacy": "text",

@@ -30,11 +30,23 @@ def wants_colours() -> bool:
 
 
 @contextmanager
-def live_display(renderable: RenderableType) -> Iterator[Live]:
+def quiet(wanted: bool = True) -> Iterator[None]:
+    """Within it, if `wanted`, AllenNLP's progress bars are seen on terminals alone, where they do not stay, and what a
+    run logs goes to its file alone, but for warnings."""
+    before = allennlp_logging.QUIET
+    allennlp_logging.QUIET = wanted
+    try:
+        yield
+    finally:
+        allennlp_logging.QUIET = before
+
+
+@contextmanager
+def live_display(renderable: RenderableType, transient: bool = False) -> Iterator[Live]:
     """Shows `renderable` until it is left; `update` and `refresh` of the `rich.live.Live` draw it anew.
 
     What is meanwhile written to stdout or stderr, as far as they are terminals, or logged to one, stands above. What
-    does not fit into the terminal is cut.
+    does not fit into the terminal is cut. What is `transient` is gone at the end.
     """
     with Live(
         renderable,
@@ -44,6 +56,7 @@ def live_display(renderable: RenderableType) -> Iterator[Live]:
         auto_refresh=False,
         redirect_stdout=sys.stdout.isatty(),
         vertical_overflow="crop",
+        transient=transient,
     ) as live:
         streams = {handler: handler.setStream(sys.stderr) for handler in _terminal_handlers()}
         try:

@@ -11,6 +11,7 @@
 | `gum_layers` | GUM with its constituents                            | and `pos`, `deprel`, `chunks`, ... |
 | `redocred`   | DocRED and Re-DocRED JSON                            | `ner`, relations, clusters         |
 | `streusle`   | STREUSLE 3.0                                         | `mwe`, `supersenses`, ...          |
+| `several`    | several of these as one                              | those of each                      |
 
 A further format is a subclass of `Corpus` with one method, `parse`, registered under a name.
 """
@@ -23,6 +24,7 @@ from hmtl.corpora.gum import GumCorpus
 from hmtl.corpora.gum_layers import GumLayersCorpus
 from hmtl.corpora.ontonotes import OntonotesCorpus
 from hmtl.corpora.redocred import RedocredCorpus
+from hmtl.corpora.several import SeveralCorpora
 from hmtl.corpora.streusle import StreusleCorpus
 
 __all__ = [
@@ -35,5 +37,6 @@ __all__ = [
     "JsonlCorpus",
     "OntonotesCorpus",
     "RedocredCorpus",
+    "SeveralCorpora",
     "StreusleCorpus",
 ]

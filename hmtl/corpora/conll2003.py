@@ -92,7 +92,7 @@ class Conll2003Corpus(Corpus):
             for start, end, label in spans_of_tags([row.cells[self._tag_column] for row in rows]):
                 entities.append(Span(first + start, first + end, label))
             first += len(rows)
-        if _are_numbers(words):
+        if are_numbers(words):
             line = next(rows for rows in sentences if rows)[0].line
             message = (
                 f"column {self._word_column} counts the tokens of each sentence and holds no words; name the column of "
@@ -124,7 +124,7 @@ def spans_of_tags(tags: Sequence[str]) -> List[Span]:
     return spans
 
 
-def _are_numbers(sentences: Sequence[Sequence[str]]) -> bool:
+def are_numbers(sentences: Sequence[Sequence[str]]) -> bool:
     """Whether the words of every sentence are 1, 2, 3 and so on, or 0, 1, 2; a sentence of one may be a number."""
     if max(map(len, sentences)) < 2 or sentences[0][0] not in ("0", "1"):
         return False

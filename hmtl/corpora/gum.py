@@ -18,7 +18,7 @@ _METADATA = {"meta::genre": "genre", "meta::title": "title"}
 # `(7-person-new...` opens a mention, `(7-person-new...)` is one, `7)` closes one.
 ENTITY_BRACKET = re.compile(r"\([^()]+\)?|[^()]+\)")
 # A part of a discontinuous mention, `7[2/3]`.
-_PART = re.compile(r"(?P<group>.+)\[(?P<part>[0-9]+)/(?P<parts>[0-9]+)\]")
+PART = re.compile(r"(?P<group>.+)\[(?P<part>[0-9]+)/(?P<parts>[0-9]+)\]")
 
 
 class _Mention(NamedTuple):
@@ -159,7 +159,7 @@ def _mentions(sentence: Sequence[Token], fields: Sequence[str], path: Path) -> L
                 raise DataError(f"unbalanced brackets: '{bracket}' closes a mention that is not open", path, token.line)
             start, values = opened[group].pop()
             tokens = list(range(start, position + 1))
-            part = _PART.fullmatch(group)
+            part = PART.fullmatch(group)
             if part:
                 collected[part["group"]] += tokens
                 if part["part"] != part["parts"]:

@@ -69,6 +69,7 @@ class SplitCounts:
             self.totals[f"nested {layer} spans"] += count_nested(spans)
         if document.relations is not None:
             self.labels["relations"].update(relation.label for relation in document.relations)
+            self.totals["relations across sentences"] += len(document.relations_across_sentences)
         if document.clusters is not None:
             self.labels["clusters"].update(
                 {

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional,
 import torch
 
 from hmtl.common.archives import archive_model
-from hmtl.common.file_names import BEST
+from hmtl.common.file_names import BEST, CALIBRATION_NAME
 from hmtl.common.files import atomic_path
 from hmtl.common.tables import aligned
+from hmtl.common.terminal import quiet
 from hmtl.common.weights import load_into, main_weights
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.errors import UserError
@@ -64,6 +65,7 @@ class CalibratedScores:
     num_predictions: Tuple[int, int]
 
 
+@quiet()
 def calibrate_run(
     run: "Run", split: str = "test", device: torch.device = None, batch_size: int = None
 ) -> Dict[str, CalibratedScores]:
@@ -164,6 +166,7 @@ def calibration_notes(scores: Dict[str, CalibratedScores], split: str) -> Iterat
         rows.append([task, thresholds, f"{each.temperature:.2f}", *figures, _change(each.num_predictions, "{:,}")])
     yield f"calibration of {BEST}, on validation data; before -> after, on {split} data:"
     yield aligned(rows, numbers=True, indent="  ")
+    yield f"kept in {CALIBRATION_NAME} and in the archive, if any: all that predicts with these weights goes by it"
 
 
 def _outcome(

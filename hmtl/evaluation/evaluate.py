@@ -10,7 +10,7 @@ from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional
 
 import allennlp.version
 import torch
-from allennlp.common import Params
+from allennlp.common import Params, Tqdm
 from allennlp.data import DataLoader, DatasetReader
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 
@@ -19,6 +19,7 @@ from hmtl.common.figures import FIGURES, STRICT
 from hmtl.common.file_names import BEST, CONFIG_NAME
 from hmtl.common.files import write_json
 from hmtl.common.tables import aligned
+from hmtl.common.terminal import quiet
 from hmtl.common.weights import all_weights, load_into
 from hmtl.corpora.corpus import documents_shared
 from hmtl.data.data_loaders import PerTaskDataLoader
@@ -166,12 +167,12 @@ class Evaluation:
     def write(self, path: Union[str, os.PathLike]) -> None:
         """Writes all of it as JSON; the file appears only once it is complete.
 
-        For tasks whose kind has other figures than those of `hmtl.common.figures`, `figures` says what they are called.
+        For tasks that have other figures than those of `hmtl.common.figures`, `figures` says what they are called.
         """
         left_out = {"kinds"} if self.calibration else {"kinds", "calibration"}
         record = {name: value for name, value in asdict(replace(self, kinds={})).items() if name not in left_out}
         figures = {task: dict(kind.figures) for task, kind in self.kinds.items()}
-        own = {task: titles for task, titles in figures.items() if not titles.keys() <= FIGURES.keys()}
+        own = {task: titles for task, titles in figures.items() if not self._figures(task).keys() <= FIGURES.keys()}
         write_json(path, {**record, **({"figures": own} if own else {})})
 
 
@@ -288,7 +289,8 @@ def evaluate_run(
     batch_size : `int`, optional
         Of every task; by default as in the run's configuration. A loss that is summed over a batch depends on it.
     with_baselines : `bool`, optional (default = `True`)
-        Whether to fit and score baselines as well.
+        Whether to fit and score baselines as well. Figures that need to know the training data, such as Ign F1 of
+        relations, are there with them alone.
     observed : `Callable[[str, str], ContextManager]`, optional
         What is open while weights, by their name, are evaluated on a task.
 
@@ -299,7 +301,7 @@ def evaluate_run(
     """
     start = time.monotonic()
     device = device or torch.device("cpu")
-    with given_gold_mentions(run.model, gold_mentions) as given:
+    with quiet(), given_gold_mentions(run.model, gold_mentions) as given:
         loader = run.data_loader(split, batch_size)
         loader.set_target_device(device)
         tasks = [task for task in run.model.tasks if task in loader.tasks]
@@ -326,13 +328,15 @@ def evaluate_run(
             evaluation.train_data_path = {task: paths[task] for task in tasks if task in paths}
             evaluation.baselines = _baselines(run, evaluation)
         run.model.to(device)
-        for name in run.weights:
-            run.load_weights(name)
-            evaluation.scores[name] = {}
-            for task in tasks:
-                with observed(name, task):
-                    scores = _task_scores(run.model, loader, task, is_best=is_best_for(name, task))
-                evaluation.scores[name][task] = scores
+        total = len(run.weights) * sum(loader.num_batches[task] for task in tasks)
+        with Tqdm.tqdm(total=total, desc=f"evaluating {run.directory}", unit="batch") as bar:
+            for name in run.weights:
+                run.load_weights(name)
+                evaluation.scores[name] = {}
+                for task in tasks:
+                    with observed(name, task):
+                        scores = _task_scores(run.model, loader, task, is_best_for(name, task), bar.update)
+                    evaluation.scores[name][task] = scores
     evaluation.seconds = time.monotonic() - start
     return evaluation
 
@@ -401,12 +405,14 @@ def _training_documents(reader: DatasetReader, path: str) -> Iterator[Document]:
         raise UserError(f"{error} (training data, for the baselines: --no-baselines does without)") from error
 
 
-def _task_scores(model: HMTL, loader: PerTaskDataLoader, task: str, is_best: bool) -> TaskScores:
+def _task_scores(
+    model: HMTL, loader: PerTaskDataLoader, task: str, is_best: bool, on_batch: Callable[[], Any]
+) -> TaskScores:
     start = time.monotonic()
     head = cast(TaskHead, model.heads[task])
     by_label = LabelledF1() if is_best and head.kind.is_labelled else None
     with nullcontext() if by_label is None else counted_by(by_label, head):
-        metrics = evaluate_task(model, loader, task)
+        metrics = evaluate_task(model, loader, task, on_batch)
     return TaskScores(metrics, time.monotonic() - start, None if by_label is None else by_label.by_label())
 
 

@@ -8,6 +8,7 @@ from typing import Any, DefaultDict, Dict, List, Optional
 from hmtl.corpora.validation import count_nested, crossing_pairs
 from hmtl.document import MENTION_LAYERS, Bounds, Document, Relation, Span, flatten_spans
 from hmtl.inspection.measures import Distribution, covered_tokens, nesting_depth
+from hmtl.metrics.entity_relation_scores import EntityRelations
 
 # Stands for the type of an argument that is no span of a mention layer.
 NO_TYPE = "-"
@@ -100,7 +101,8 @@ class SpanStatistics:
 
 
 class RelationStatistics:
-    """Relations. Their labels are counted by `hmtl.corpora.validation.SplitCounts`.
+    """Relations. Their labels are counted by `hmtl.corpora.validation.SplitCounts`. Those between entities are counted
+    where clusters are annotated: each pair of entities and label once, see `EntityRelations`.
 
     Holds each distinct triple of strings.
 
@@ -127,10 +129,19 @@ class RelationStatistics:
         self._totals.update(
             documents=1,
             sentences=len(starts),
-            annotated_sentences=len({sentence_of(starts, relation.arg1[0]) for relation in relations}),
+            annotated_sentences=len(
+                {sentence_of(starts, start) for relation in relations for start, _ in relation[:2]}
+            ),
             first_argument_first=sum(relation.arg1 < relation.arg2 for relation in relations),
             overlapping=sum(max(arg1[0], arg2[0]) <= min(arg1[1], arg2[1]) for arg1, arg2, _ in relations),
+            across=len(document.relations_across_sentences),
         )
+        if document.clusters is not None:
+            of_entities = EntityRelations(document)
+            self._totals.update(
+                of_entities=len(of_entities.gold),
+                of_entities_in_one=sum(map(of_entities.is_in_one_sentence, of_entities.gold)),
+            )
 
     def to_json(self, labels: Counter) -> Dict[str, Any]:
         """The statistics, with the counts of labels from elsewhere."""
@@ -142,6 +153,11 @@ class RelationStatistics:
             **label_figures(labels),
             "argument_types": counts_with_shares(self._argument_types),
             "tokens_between": self._distances.to_json(),
+            "across_sentences": totals["across"],
+            "across_sentences_share": share(totals["across"], count),
+            "between_entities": totals["of_entities"],
+            "between_entities_in_one_sentence": totals["of_entities_in_one"],
+            "between_entities_in_one_sentence_share": share(totals["of_entities_in_one"], totals["of_entities"]),
             "overlapping_arguments": totals["overlapping"],
             "overlapping_arguments_share": share(totals["overlapping"], count),
             "first_argument_first": totals["first_argument_first"],

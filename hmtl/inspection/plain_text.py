@@ -55,7 +55,7 @@ class DocumentPrinter:
             if not rows[number]:
                 yield from self._wrapped(label + " " * (column + 2), [visible(token) for token in sentence])
             for layer, items in rows[number].items():
-                for words in self._layer_lines(layer, items, starts[number], sentence):
+                for words in self._layer_lines(layer, items, starts[number], sentence, document.tokens):
                     yield from self._wrapped(
                         label + self._styled(set_cell_size(visible(layer), column), _DIM) + "  ", words
                     )
@@ -69,11 +69,13 @@ class DocumentPrinter:
             label = self._styled(str(number), _colour_of(str(number)))
             yield from self._wrapped(" " * (5 - len(str(number))) + label + "  ", [" | ".join(texts)])
 
-    def _layer_lines(self, layer: str, items: List[Any], first: int, sentence: List[str]) -> Iterator[List[str]]:
-        """The words of each line that shows a layer of a sentence, whose first token is number `first`."""
+    def _layer_lines(
+        self, layer: str, items: List[Any], first: int, sentence: List[str], tokens: List[str]
+    ) -> Iterator[List[str]]:
+        """The words of each line that shows a layer of a sentence, whose first token is number `first` of `tokens`."""
 
         def text(start: int, end: int) -> str:
-            return visible(text_of(sentence, (start - first, end - first)))
+            return visible(text_of(tokens, (start, end)))
 
         if layer == "relations":
             for arg1, arg2, label in items:

@@ -1,9 +1,11 @@
 """The vectors of a batch, level by level, as rows of sentences or of documents."""
 
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Tuple
+from itertools import accumulate
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 import torch
 
+from hmtl.document import Span
 from hmtl.modules.document_layout import DocumentLayout
 from hmtl.modules.token_rows import TokenRows
 from hmtl.tasks.task_head import Scope
@@ -49,6 +51,10 @@ class Layout(Protocol):
     def in_order(self, entries: List[List[Any]], scope: Scope) -> List[Any]:
         """Takes the entries of each group, one a row, and returns all of them in the order of the batch."""
 
+    def spans_of_documents(self, spans: List[Any]) -> List[Any]:
+        """Turns the spans of sentences into those of documents, in groups, with offsets that count from the start of a
+        row. A group has one list of `Span`s a row, or, in training, a tensor, see `TaskHead.candidate_spans`."""
+
 
 class BatchLayout:
     """A batch whose rows are all padded alike, such as those of training: one group."""
@@ -73,6 +79,14 @@ class BatchLayout:
     def in_order(self, entries: List[List[Any]], scope: Scope) -> List[Any]:
         """The entries of the only group; those of sentences are put into one list for each document."""
         return self._layout.by_document(entries[0]) if scope == "sentence" else entries[0]
+
+    def spans_of_documents(self, spans: List[Any]) -> List[Any]:
+        if isinstance(spans[0], torch.Tensor):
+            return [self._layout.spans_to_documents(spans[0])]
+        if self._layout.document_of is None:
+            return spans
+        lengths = self._layout.by_document(self._layout.sentence_mask.sum(-1).tolist())
+        return [list(map(_joined, self._layout.by_document(spans[0]), lengths))]
 
 
 class TextLayout:
@@ -106,6 +120,23 @@ class TextLayout:
 
     def in_order(self, entries: List[List[Any]], scope: Scope) -> List[Any]:
         return self._rows[scope].in_order(entries)
+
+    def spans_of_documents(self, spans: List[Any]) -> List[Any]:
+        by_sentence = self._rows["sentence"].in_order(spans)
+        lengths = self._rows["sentence"].lengths
+        groups = []
+        for ids in self._sentence_ids["document"]:
+            # The first sentence of each document. Those of a document are consecutive.
+            firsts, sizes = ids[:, 0].tolist(), (ids.amax(1) - ids[:, 0] + 1).tolist()
+            rows = [slice(first, first + size) for first, size in zip(firsts, sizes)]
+            groups.append([_joined(by_sentence[row], lengths[row]) for row in rows])
+        return groups
+
+
+def _joined(spans: Sequence[Sequence[Span]], lengths: Sequence[int]) -> List[Span]:
+    """The spans of a document, from those of its sentences and the lengths of these."""
+    starts = [0, *accumulate(lengths)]
+    return [Span(first + span.start, first + span.end, span.label) for first, row in zip(starts, spans) for span in row]
 
 
 class GroupedEncodings:

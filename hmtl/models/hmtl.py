@@ -2,7 +2,7 @@
 
 import os
 from functools import partial
-from typing import Any, Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple, Union, cast
+from typing import Any, Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union, cast
 
 import torch
 from allennlp.common import FromParams, Lazy, Params
@@ -15,6 +15,7 @@ from allennlp.models.archival import Archive, load_archive
 from allennlp.models.heads import Head
 from allennlp.modules import Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
+from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
 from hmtl.common.archives import trusting, weights_path
@@ -22,6 +23,7 @@ from hmtl.common.checks import did_you_mean, it_has
 from hmtl.common.file_names import ARCHIVE_NAME, BEST, SUFFIX, VOCABULARY_NAME
 from hmtl.common.packages import include_packages_of_run
 from hmtl.common.weights import all_weights, load_into, main_weights
+from hmtl.document import Span
 from hmtl.errors import UserError
 from hmtl.metrics.calibration import tempered
 from hmtl.models.calibration import TaskCalibration, read_calibration
@@ -29,10 +31,15 @@ from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, Group
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.token_rows import TokenRows
 from hmtl.tasks import TaskHead
-from hmtl.tasks.task_head import span_tasks_for
+from hmtl.tasks.task_head import LabelTexts, Scope, span_tasks_for
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
+
+# For each task the labels to find, and the text of each.
+AskedLabels = Mapping[str, Mapping[str, str]]
+# The spans of a row, a sentence or a document, that are known; `None` where they are to be found.
+GivenSpans = Optional[Sequence[Span]]
 
 
 class Level(FromParams):
@@ -107,7 +114,8 @@ class HMTL(Model):
         super().__init__(vocab, regularizer)
         self.text_field_embedder = text_field_embedder
         self.reads = {name: sorted(level.reads) for name, level in levels.items()}
-        # With those of which the head alone reads.
+        # Those of which the head alone reads.
+        self.reads_labels = {name: sorted(level.reads_labels) for name, level in levels.items()}
         self._below = {name: sorted({*level.reads, *level.reads_labels}) for name, level in levels.items()}
         self.tasks = bottom_up(self._below)
         self.encoders = torch.nn.ModuleDict()
@@ -136,6 +144,7 @@ class HMTL(Model):
                 vocab=vocab,
                 encoding_dim=self.encoding_dim(task),
                 encoder_input_dim=input_dim,
+                embedding_dim=embedding_dim,
                 task_name=task,
                 span_layers=self._span_layers_below(task),
             )
@@ -155,6 +164,8 @@ class HMTL(Model):
             if span_tasks:
                 heads[task].span_labels = {label for lower in span_tasks for label in heads[lower].labels or []}
         self.calibration: Dict[str, TaskCalibration] = {}
+        # The vectors of labels' texts, by task and texts, as long as no weight can change.
+        self._known_texts: Dict[Tuple[str, ...], torch.Tensor] = {}
         self._configured_thresholds = {task: head.threshold for task, head in heads.items()}
         if initializer is not None:
             initializer(self)
@@ -223,6 +234,19 @@ class HMTL(Model):
         cast(HMTL, model).calibrate(read_calibration(serialization_dir, weights_file))
         return model
 
+    def train(self, mode: bool = True) -> "HMTL":
+        self._known_texts.clear()
+        return super().train(mode)
+
+    def load_state_dict(self, *arguments: Any, **options: Any) -> Any:
+        self._known_texts.clear()
+        return super().load_state_dict(*arguments, **options)
+
+    def _apply(self, *arguments: Any, **options: Any) -> "HMTL":
+        # The vectors of texts would stay on another device, or in another precision.
+        self._known_texts.clear()
+        return super()._apply(*arguments, **options)
+
     def calibrate(self, calibration: Mapping[str, TaskCalibration]) -> None:
         """Sets the thresholds of heads and the temperatures of scores, by task; tasks that are left out have those of
         the configuration, and scores as their heads compute them.
@@ -246,6 +270,7 @@ class HMTL(Model):
         texts: Union[str, Iterable[Union[str, JsonDict]]],
         spacy_model: str = None,
         batch_size: int = 64,
+        consistent: bool = False,
     ) -> Iterator[JsonDict]:
         """What a model of `from_archive` finds in raw texts, one by one in their order, with scores.
 
@@ -260,6 +285,8 @@ class HMTL(Model):
             The spaCy pipeline that splits texts into sentences and tokens. By default its rules for English.
         batch_size : `int`, optional (default = `64`)
             The most texts in a batch.
+        consistent : `bool`, optional (default = `False`)
+            Whether to leave out what contradicts the spans that are found; see `HMTLPredictor`.
 
         # Raises
 
@@ -269,7 +296,9 @@ class HMTL(Model):
         if self.reader is None:
             raise UserError("this model does not know how words are indexed; load it by HMTL.from_archive")
         # The predictor is looked up by its name: this module may not import it, since predictors stand above models.
-        predictor: Any = Predictor.by_name("hmtl")(self, self.reader, spacy_model=spacy_model, with_scores=True)
+        predictor: Any = Predictor.by_name("hmtl")(
+            self, self.reader, spacy_model=spacy_model, with_scores=True, consistent=consistent
+        )
         return predictor.annotate([texts] if isinstance(texts, str) else texts, batch_size=batch_size)
 
     def forward(  # type: ignore[override]
@@ -321,6 +350,7 @@ class HMTL(Model):
                 task: self._candidates(task, encodings) if self.training else self._run_head(task, encodings, {})
                 for task in span_tasks
             }
+            options.update(self._label_options(task_name))
             output = self._run_head(task_name, encodings, of_spans, metadata=metadata, **options, **targets)[0]
             if self.training and "loss" not in output:
                 raise ConfigurationError(
@@ -343,6 +373,8 @@ class HMTL(Model):
         documents: TokenRows,
         sentence_of: torch.Tensor,
         with_scores: bool = False,
+        given: Optional[Mapping[Scope, Sequence[GivenSpans]]] = None,
+        labels: Optional[AskedLabels] = None,
     ) -> Dict[str, Dict[str, List[Any]]]:
         """All tasks in one pass over texts of any lengths: what `forward` predicts, without padding them alike.
 
@@ -356,6 +388,12 @@ class HMTL(Model):
             The sentence of each token. Shape: (num_tokens,)
         with_scores : `bool`, optional (default = `False`)
             As in `forward`.
+        given : `Mapping[Scope, Sequence[Optional[List[Span]]]]`, optional (default = `None`)
+            Of the sentences and of the documents the spans that are known, which heads that read spans get in place of
+            predicted ones; `None` for a row of which none are known.
+        labels : `Mapping[str, Mapping[str, str]]`, optional (default = `None`)
+            For tasks whose head `reads_label_texts`: the labels to find, and the text of each. By default those of
+            training.
 
         # Returns
 
@@ -363,7 +401,9 @@ class HMTL(Model):
         sentence or a document as the head's `scope` says, in the order of `sentences` or `documents`.
         """
         encodings = self.encode_texts(text, sentences, documents, sentence_of)
-        return self._run_heads(encodings, with_scores)
+        rows: Dict[Scope, TokenRows] = {"sentence": sentences, "document": documents}
+        by_group = {scope: rows[scope].by_group(spans) for scope, spans in (given or {}).items()}
+        return self._run_heads(encodings, with_scores, by_group, labels)
 
     @torch.inference_mode()
     def encode_texts(
@@ -525,19 +565,60 @@ class HMTL(Model):
         """The spans that a head gives to the training of a head that reads them, for each group of rows."""
         level, layout = encodings.levels[task], encodings.layout
         groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
-        return [{"predictions": self.head(task).candidate_spans(*group)} for group in groups]
+        options = self._label_options(task)
+        return [{"predictions": self.head(task).candidate_spans(*group, **options)} for group in groups]
+
+    def _label_options(self, task: str, labels: Optional[AskedLabels] = None) -> Dict[str, Any]:
+        """What a head that reads the texts of labels gets of them: those that are asked for, or its own."""
+        head = self.head(task)
+        if not head.reads_label_texts:
+            return {}
+        own = list(head.labels or [])
+        asked = (labels or {}).get(task, {label: label for label in own})
+        label_of = {text: label for label, text in asked.items()}
+        texts = list(dict.fromkeys([*own, *label_of]))
+        return {"label_texts": LabelTexts([label_of.get(text) for text in texts], self._vectors_of_texts(task, texts))}
+
+    def _vectors_of_texts(self, task: str, texts: List[str]) -> torch.Tensor:
+        """The mean of the shared embedding over the words of each text. Shape: (num_texts, embedding_dim)
+
+        Outside training it is computed once for the same texts and weights.
+        """
+        key = (task, *texts)
+        if self.training or key not in self._known_texts:
+            device = next(self.parameters()).device
+            tensors = move_to_device(self.head(task).index_label_texts(texts), device)
+            # Shape: (num_texts, num_words, embedding_dim)
+            vectors = self._embed([tensors], task if self._adapted else None)[0]
+            # Shape: (num_texts, num_words, 1)
+            mask = _token_mask(tensors).unsqueeze(-1)
+            vectors = (vectors * mask).sum(1) / mask.sum(1)
+            if self.training:
+                return vectors
+            self._known_texts[key] = vectors
+        return self._known_texts[key]
 
     def _run_head(
-        self, task: str, encodings: GroupedEncodings, found: Dict[str, List[Dict[str, Any]]], **fields: Any
+        self,
+        task: str,
+        encodings: GroupedEncodings,
+        found: Dict[str, List[Dict[str, Any]]],
+        given: Optional[List[List[GivenSpans]]] = None,
+        /,
+        **fields: Any,
     ) -> List[Dict[str, Any]]:
-        """Runs a task's head on each group of rows. `found` has the outputs of other heads, whose spans it may read."""
+        """Runs a task's head on each group of rows. `found` has the outputs of other heads, whose spans it may read;
+        `given` what it reads in place of them, for each group."""
         level, layout = encodings.levels[task], encodings.layout
         groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
-        layers = [found[lower] for lower in self.span_tasks[task] if lower in found]
+        layers = [
+            self._spans_for(task, lower, found[lower], layout) for lower in self.span_tasks[task] if lower in found
+        ]
         outputs = []
         for number, (output, read, mask, ids) in enumerate(groups):
-            if layers:
-                fields["predicted_spans"] = [layer[number]["predictions"] for layer in layers]
+            spans = [layer[number] for layer in layers]
+            if layers or given is not None:
+                fields["predicted_spans"] = spans if given is None else _with_given(spans, given[number])
             found_here = self.head(task)(encoding=output, encoder_input=read, mask=mask, sentence_ids=ids, **fields)
             if task in self.calibration and "scores" in found_here:
                 temperature = self.calibration[task].temperature
@@ -545,13 +626,29 @@ class HMTL(Model):
             outputs.append(found_here)
         return outputs
 
-    def _run_heads(self, encodings: GroupedEncodings, with_scores: bool) -> Dict[str, Dict[str, List[Any]]]:
+    def _spans_for(self, task: str, lower: str, outputs: List[Dict[str, Any]], layout: Layout) -> List[Any]:
+        """The spans that a lower head has found, for each group of the task's rows."""
+        spans = [output["predictions"] for output in outputs]
+        if self.head(task).scope == "document" and self.head(lower).scope == "sentence":
+            return layout.spans_of_documents(spans)
+        return spans
+
+    def _run_heads(
+        self,
+        encodings: GroupedEncodings,
+        with_scores: bool,
+        given: Optional[Mapping[Scope, List[List[GivenSpans]]]] = None,
+        labels: Optional[AskedLabels] = None,
+    ) -> Dict[str, Dict[str, List[Any]]]:
         """For each task whose rows the batch has, `predictions` and, where they are asked for, `scores`."""
         options: Dict[str, Any] = {"with_scores": True} if with_scores else {}
         tasks = [task for task in self.tasks if self.head(task).scope in encodings.layout.scopes]
         found: Dict[str, List[Dict[str, Any]]] = {}
         for task in sorted(tasks, key=lambda task: self.head(task).reads_spans):
-            found[task] = self._run_head(task, encodings, found, **options)
+            head = self.head(task)
+            known = given.get(head.scope) if given and head.reads_spans else None
+            of_labels = self._label_options(task, labels)
+            found[task] = self._run_head(task, encodings, found, known, **of_labels, **options)
         return {
             task: {
                 key: encodings.layout.in_order([group[key] for group in found[task]], self.head(task).scope)
@@ -596,6 +693,13 @@ def _check_adapters(adapted: List[Any], tasks: List[str], has_shared_encoder: bo
             "the shared_encoder reads for several tasks at once, and the embedding has adapters one a task; remove "
             "adapters.tasks for one adapter for all"
         )
+
+
+def _with_given(layers: Sequence[List[List[Span]]], given: Sequence[GivenSpans]) -> List[List[List[Span]]]:
+    """The layers of spans, one list a row each, with the given ones in place of all that were found in their rows. They
+    stand in every layer, since a head knows the labels of each; in one where there is none."""
+    layers = layers or [[[] for _ in given]]
+    return [[spans if known is None else list(known) for spans, known in zip(layer, given)] for layer in layers]
 
 
 def load_hmtl_archive(

@@ -37,14 +37,17 @@ class DocumentLayout:
         # Shape: (num_sentences,)
         lengths = sentence_mask.sum(-1)
         document_lengths = lengths.new_zeros(num_documents).index_add(0, document_of, lengths)
-        self._shape = (num_documents, int(document_lengths.max()))
+        sizes = lengths.new_zeros(num_documents).index_add(0, document_of, torch.ones_like(document_of))
+        # The only wait for the device: the length of the longest document, and the sentences of the one with the most.
+        longest, self._max_sentences = torch.stack([document_lengths.max(), sizes.max()]).tolist()
+        self._shape = (num_documents, longest)
         # The offset of each sentence in its document: all tokens before it less those of earlier documents.
         before = lengths.cumsum(0) - lengths
         document_starts = document_lengths.cumsum(0) - document_lengths
-        offsets = before - document_starts[document_of]
+        self._offsets = before - document_starts[document_of]
         columns = torch.arange(sentence_mask.size(1), device=sentence_mask.device)
         # Shape: (num_sentences, sentence_length)
-        positions = document_of.unsqueeze(1) * self._shape[1] + offsets.unsqueeze(1) + columns
+        positions = document_of.unsqueeze(1) * self._shape[1] + self._offsets.unsqueeze(1) + columns
         # Shape: (num_tokens,)
         self._positions = positions[sentence_mask]
         # Shape: (num_documents, document_length)
@@ -73,6 +76,22 @@ class DocumentLayout:
         for document, row in zip(self.document_of.tolist(), rows):
             grouped[document].append(row)
         return grouped
+
+    def spans_to_documents(self, spans: torch.Tensor) -> torch.Tensor:
+        """Rows `(start, end, label)`, padded with -1, by sentence -> the same spans by document, with offsets counted
+        from its start, padded likewise.
+
+        Shapes: (num_sentences, num_spans, 3) -> (num_documents, most sentences of a document * num_spans, 3)
+        """
+        if self.document_of is None:
+            return spans
+        is_span = spans[..., :1] >= 0
+        moved = torch.cat([spans[..., :2] + self._offsets.view(-1, 1, 1), spans[..., 2:]], dim=-1)
+        # Shape: (num_sentences,): which of its document's sentences each is
+        number = torch.arange(len(spans), device=spans.device) - torch.searchsorted(self.document_of, self.document_of)
+        by_document = spans.new_full((self._shape[0], self._max_sentences, *spans.shape[1:]), -1)
+        by_document = by_document.index_put((self.document_of, number), moved.where(is_span, -1))
+        return by_document.flatten(1, 2)
 
     def to_sentences(self, vectors: torch.Tensor) -> torch.Tensor:
         """(num_documents, document_length, dim) -> (num_sentences, sentence_length, dim), zero at padding."""

@@ -1,9 +1,10 @@
 """Spans of a sequence of tokens: which there are, what stands in them, and layers that score many of them."""
 
 import math
-from typing import Any, Callable, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
+from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 
@@ -61,6 +62,188 @@ def attended(values: torch.Tensor, logits: torch.Tensor, spans: Spans, max_width
     )
 
 
+class TokenParts(NamedTuple):
+    """What the tokens of a batch add to vectors of the spans around them.
+
+    # Attributes
+
+    starts, ends : `torch.Tensor`
+        What a token adds as the first and as the last one. Shapes: (length, batch_size, dim)
+    values, logits : `torch.Tensor`
+        What it adds by its share of the attention. Shapes: (length, batch_size, dim) and (length, batch_size)
+    """
+
+    starts: torch.Tensor
+    ends: torch.Tensor
+    values: torch.Tensor
+    logits: torch.Tensor
+
+
+def sums_by_width(parts: TokenParts, widths: torch.Tensor) -> List[torch.Tensor]:
+    """For all spans of a width what their first token, their last token and the width add, and the attention-weighted
+    sum of the values of their tokens. For each width, shape (num_spans, dim): by start, then row of the batch.
+
+    They are computed from the sums of the spans that are one token shorter: the further token moves these towards its
+    own value, by its share of the attention. That is a few operations on whole tensors for each width, forward and
+    backward, where a softmax, a gather and a scatter of the tokens of each span are many.
+
+    # Parameters
+
+    parts : `TokenParts`
+        Where there are fewer starts than tokens, spans start at the first tokens alone.
+    widths : `torch.Tensor`
+        What a width adds, by the number of tokens less one. Shape: (max_width, dim)
+    """
+    dtype = parts.logits.dtype
+    starts, ends, values, logits = parts
+    return list(_SumsByWidth.apply(starts.to(dtype), ends.to(dtype), widths.to(dtype), values.to(dtype), logits))
+
+
+class _SumsByWidth(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        starts: torch.Tensor,
+        ends: torch.Tensor,
+        widths: torch.Tensor,
+        values: torch.Tensor,
+        logits: torch.Tensor,
+    ) -> Tuple[torch.Tensor, ...]:
+        num_starts, length = len(starts), len(ends)
+        # The share of the last token of each span of two, three, ... tokens. Shape (each): (count, num_rows, 1)
+        shares = []
+        total = logits[:num_starts]
+        for wider_by in range(1, min(len(widths), length)):
+            count = min(num_starts, length - wider_by)
+            last = logits[wider_by : wider_by + count]
+            shares.append((last - total[:count]).sigmoid_().unsqueeze(-1))
+            total = torch.logaddexp(total[:count], last)
+        ctx.num_starts, ctx.num_widths = num_starts, len(widths)
+        ctx.save_for_backward(values, *shares)
+        sums = []
+        for wider_by, average in enumerate(_averages(values, num_starts, shares)):
+            # Shape: (count, num_rows, dim)
+            of_width = average + starts[: len(average)]
+            of_width.add_(ends[wider_by : wider_by + len(average)]).add_(widths[wider_by])
+            sums.append(of_width.flatten(0, 1))
+        return tuple(sums)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *of_sums: torch.Tensor) -> Any:
+        values, *shares = ctx.saved_tensors
+        length, num_rows, dim = values.shape
+        # Shape (each): (count, num_rows, dim)
+        gradients = [each.view(-1, num_rows, dim) for each in of_sums]
+        # By the softmax's rule a logit has the gradient of its token's value, times this value, less what the same
+        # recursion makes of the products of averages and their gradients. Shape (each): (count, num_rows, 1)
+        products = [
+            torch.linalg.vecdot(gradient, average).unsqueeze(-1)
+            for gradient, average in zip(gradients, _averages(values, ctx.num_starts, shares))
+        ]
+        of_starts = values.new_zeros(ctx.num_starts, num_rows, dim)
+        of_ends, of_values = torch.zeros_like(values), torch.zeros_like(values)
+        of_widths = values.new_zeros(ctx.num_widths, dim)
+        of_products = values.new_zeros(length, num_rows, 1)
+        wider: List[torch.Tensor] = []
+        for wider_by in range(len(gradients) - 1, -1, -1):
+            gradient = gradients[wider_by]
+            last = slice(wider_by, wider_by + len(gradient))
+            of_starts[: len(gradient)] += gradient
+            of_ends[last] += gradient
+            of_widths[wider_by] = gradient.sum((0, 1))
+            # With what the averages of the wider spans pass on to those that they are made from.
+            both = [gradient, products[wider_by]]
+            if wider:
+                both = [_with_wider(*each, 1 - shares[wider_by]) for each in zip(both, wider)]
+            for target, each in zip((of_values, of_products), both):
+                if wider_by:
+                    target[last].addcmul_(each, shares[wider_by - 1])
+                else:
+                    target[last] += each
+            wider = both
+        of_logits = torch.linalg.vecdot(of_values, values) - of_products.squeeze(-1)
+        return of_starts, of_ends, of_widths, of_values, of_logits
+
+
+def _averages(values: torch.Tensor, num_starts: int, shares: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
+    """The attention-weighted sums of the values of the spans of each width, shapes (count, num_rows, dim), given the
+    share of the last token."""
+    average = values[:num_starts]
+    yield average
+    for wider_by, share in enumerate(shares, 1):
+        average = average[: len(share)] * (1 - share)
+        yield average.addcmul_(values[wider_by : wider_by + len(share)], share)
+
+
+def _with_wider(gradient: torch.Tensor, of_wider: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """The gradient, to which of the first starts the share of the gradient of the wider spans is added."""
+    total = torch.empty_like(gradient)
+    torch.addcmul(gradient[: len(share)], of_wider, share, out=total[: len(share)])
+    total[len(share) :] = gradient[len(share) :]
+    return total
+
+
+class Block(NamedTuple):
+    """Part of a batch: the spans of some rows that start at the tokens from `first` to `stop`, the latter excluded."""
+
+    rows: slice
+    first: int
+    stop: int
+
+    def parts(self, parts: TokenParts, max_width: int) -> TokenParts:
+        """Those of its tokens."""
+        starts, *others = (each[self.first : self.stop + max_width - 1, self.rows] for each in parts)
+        return TokenParts(starts[: self.stop - self.first], *others)
+
+    def cells(self, spans: Spans, length: int, max_width: int) -> torch.Tensor:
+        """Where its spans stand among those of `sums_by_width`, put together. Shape: (num_spans,)"""
+        rows = spans.starts.div(length, rounding_mode="floor")
+        wider_by = spans.ends - spans.starts
+        num_starts = self.stop - self.first
+        # Of a width there are all starts, but for those that have not as many tokens behind them.
+        num_behind = min(length, self.stop + max_width - 1) - self.stop
+        missing = (wider_by - 1 - num_behind).clamp(min=0)
+        before = wider_by * num_starts - (missing * (missing + 1)).div(2, rounding_mode="floor")
+        starts = spans.starts - rows * length - self.first
+        return (before + starts) * (self.rows.stop - self.rows.start) + rows - self.rows.start
+
+
+def in_blocks_of_spans(
+    function: Callable[[Spans, Block], torch.Tensor], spans: Spans, batch_size: int, length: int, max_width: int
+) -> torch.Tensor:
+    """`function` of all spans, put together from blocks of a batch, whose spans are of a bounded number. As with
+    `in_blocks`, those of a very large batch are computed again for the gradient.
+
+    # Parameters
+
+    function : `Callable[[Spans, Block], torch.Tensor]`
+        (num_spans,) of a block -> (num_spans, ...).
+    spans : `Spans`
+        By the tokens of the padded batch, one row after the other, in order.
+    batch_size, length, max_width : `int`
+    """
+    device = spans.starts.device
+    blocks = list(_blocks(batch_size, length, min(STARTS_AT_ONCE, rows_at_once(device))))
+    of_blocks = [spans]
+    if len(blocks) > 1:
+        # How many spans each has is known on the device alone.
+        stops = torch.tensor([(block.rows.stop - 1) * length + block.stop for block in blocks], device=device)
+        counts = torch.searchsorted(spans.starts, stops).diff(prepend=stops.new_zeros(1)).tolist()
+        of_blocks = [Spans(*block) for block in zip(spans.starts.split(counts), spans.ends.split(counts))]
+    if torch.is_grad_enabled() and batch_size * length * max_width >= RECOMPUTED_FROM:
+        return torch.cat([checkpoint(function, *each, use_reentrant=False) for each in zip(of_blocks, blocks)])
+    return torch.cat([function(*each) for each in zip(of_blocks, blocks)])
+
+
+def _blocks(batch_size: int, length: int, size: int) -> Iterator[Block]:
+    """Blocks of at most `size` starts, of whole rows unless one row is longer."""
+    num_rows, num_starts = max(1, size // length), min(length, size)
+    for row in range(0, batch_size, num_rows):
+        for first in range(0, length, num_starts):
+            yield Block(slice(row, min(row + num_rows, batch_size)), first, min(first + num_starts, length))
+
+
 class RangeMaximum:
     """The largest value of each dimension over any ranges of tokens: two look-ups a range, however long it is, in a
     table of the largest of 1, 2, 4, 8, ... values from each token on (a sparse table; Bender and Farach-Colton 2000,
@@ -73,15 +256,16 @@ class RangeMaximum:
     """
 
     def __init__(self, values: torch.Tensor) -> None:
+        self._values = values
         self._batch_size, self._length, dim = values.shape
-        levels = [values]
+        levels = [values.detach()]
         while 2 ** len(levels) <= self._length:
             step = 2 ** (len(levels) - 1)
             # Shape: (batch_size, length, dim); what reaches beyond the last token is never looked up.
             shifted = torch.cat([levels[-1][:, step:], levels[-1][:, -step:]], dim=1)
             levels.append(torch.maximum(levels[-1], shifted))
-        # Shape: (num_levels * batch_size * length, dim)
-        self._table = torch.stack(levels).view(-1, dim)
+        # Shape: (num_levels, batch_size, length, dim)
+        self._table = torch.stack(levels)
 
     def of(self, rows: torch.Tensor, first: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
         """Over the tokens `first` to `last` of `rows`, both included; 0 where there are none.
@@ -96,12 +280,41 @@ class RangeMaximum:
         start = (level * self._batch_size + rows) * self._length
         first = first.masked_fill(is_empty, 0)
         second = first + widths - 2**level
-        # As embeddings: their gradients are summed several times as fast as those of an index.
-        found = torch.maximum(self._at(start + first), self._at(start + second))
+        found = _LargerOfTwo.apply(self._values, self._table, start + first, start + second)
         return found.masked_fill(is_empty.unsqueeze(1), 0.0)
 
-    def _at(self, indices: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.embedding(indices, self._table)
+
+class _LargerOfTwo(torch.autograd.Function):
+    """The larger of two rows of a table of range maxima. Its gradient goes down the levels of the table to the values:
+    torch's own takes many times as long, because it halves what equal values share."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, values: torch.Tensor, table: torch.Tensor, one: torch.Tensor, other: torch.Tensor
+    ) -> torch.Tensor:
+        rows = table.flatten(0, 2)
+        # Shape (each): (num_ranges, dim)
+        of_one, of_other = rows.index_select(0, one), rows.index_select(0, other)
+        ctx.save_for_backward(table, one, other, of_one >= of_other)
+        return torch.maximum(of_one, of_other)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> Any:
+        table, one, other, is_one = ctx.saved_tensors
+        gradients = torch.zeros_like(table)
+        rows = gradients.flatten(0, 2)
+        of_one = gradient * is_one
+        rows.index_add_(0, one, of_one).index_add_(0, other, gradient - of_one)
+        for level in range(len(table) - 1, 0, -1):
+            step = 2 ** (level - 1)
+            here, further = table[level - 1, :, :-step], table[level - 1, :, step:]
+            # Nothing is looked up that reaches beyond the last token. Shape: (batch_size, length - step, dim)
+            total = gradients[level, :, :-step]
+            of_here = total * (here >= further)
+            gradients[level - 1, :, :-step] += of_here
+            gradients[level - 1, :, step:] += total - of_here
+        return gradients[0], None, None, None
 
 
 def rows_at_once(device: torch.device) -> int:
@@ -110,6 +323,8 @@ def rows_at_once(device: torch.device) -> int:
     return 2**10 if device.type == "cpu" else 2**16
 
 
+# How many tokens' spans of all widths to compute together at most.
+STARTS_AT_ONCE = 2**13
 # Rows of a hidden layer from which on training computes it a second time for its gradient, instead of keeping it.
 RECOMPUTED_FROM = 2**17
 

@@ -26,12 +26,15 @@ class TokenRows:
 
     groups : `List[List[int]]`
         The rows of each group, longest first.
+    lengths : `List[int]`
+        Of the rows, in their order.
     masks : `List[torch.Tensor]`
         Which tokens of a group are real. Shape (each): (num_rows, length)
     """
 
     def __init__(self, lengths: Sequence[int], device: Optional[torch.device] = None) -> None:
         self.groups = _groups(lengths)
+        self.lengths = list(lengths)
         self._num_rows, self._num_tokens = len(lengths), sum(lengths)
         self.masks: List[torch.Tensor] = []
         self._positions: List[torch.Tensor] = []
@@ -64,6 +67,10 @@ class TokenRows:
         for rows, positions, mask in zip(padded, self._positions, self.masks):
             tokens[positions[mask]] = rows[mask]
         return tokens
+
+    def by_group(self, entries: Sequence[Any]) -> List[List[Any]]:
+        """One entry a row, in the order of the rows -> one entry a row for each group."""
+        return [[entries[row] for row in group] for group in self.groups]
 
     def in_order(self, by_group: List[List[Any]]) -> List[Any]:
         """One entry a row for each group -> one entry a row, in the order of the rows."""

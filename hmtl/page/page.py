@@ -9,7 +9,7 @@ import json
 import re
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from allennlp.common.util import JsonDict
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -37,9 +37,19 @@ def page(outputs: List[JsonDict], layers: Dict[str, str], title: str = "hmtl") -
     return _application(title, layers, {"outputs": outputs})
 
 
-def server_page(title: str, layers: Dict[str, str], max_characters: int, examples: Sequence[str] = EXAMPLES) -> str:
-    """The same page with a text box, whose text goes to `predict` beside the page itself."""
-    server = {"predict": "predict", "docs": "docs", "max_characters": max_characters, "examples": list(examples)}
+def server_page(
+    title: str,
+    layers: Dict[str, str],
+    max_characters: int,
+    examples: Sequence[str] = EXAMPLES,
+    labels: Optional[Sequence[str]] = None,
+) -> str:
+    """The same page with a text box, whose text goes to `predict` beside the page itself. Where labels are texts, and
+    those of training are given, there is a box for others."""
+    server: Dict[str, Any] = {"predict": "predict", "docs": "docs", "max_characters": max_characters}
+    server["examples"] = list(examples)
+    if labels:
+        server["labels"] = list(labels)
     return _application(title, layers, {"outputs": [], "server": server})
 
 

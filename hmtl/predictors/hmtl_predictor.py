@@ -2,7 +2,7 @@
 
 import os
 from itertools import repeat
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
 from allennlp.common.checks import check_for_gpu
@@ -16,13 +16,15 @@ from allennlp.predictors import Predictor
 from hmtl.common.checks import it_has, surrogate_fault
 from hmtl.common.json_text import parse_json
 from hmtl.data.dataset_readers import DocumentReader
-from hmtl.document import Document
+from hmtl.document import Document, Span
 from hmtl.errors import DataError, UserError
-from hmtl.models.hmtl import HMTL, load_hmtl_archive
+from hmtl.models.hmtl import HMTL, AskedLabels, load_hmtl_archive
 from hmtl.modules.token_rows import TokenRows
+from hmtl.predictors.asked_labels import Labels, asked_labels
 from hmtl.predictors.head_mentions import make_consistent, mark_heads, name_task
 from hmtl.predictors.quantisation import quantised
 from hmtl.predictors.sentence_indexer import SentenceIndexer
+from hmtl.predictors.text_input import Entities, TextInput, entities_of
 from hmtl.tasks.kind import TextRow, kinds_of
 from hmtl.tasks.task_head import Scope
 from hmtl.text import SentenceSplitter, TokenizedText
@@ -43,7 +45,7 @@ PRECISIONS: Dict[str, Optional[torch.dtype]] = {
 }
 
 # A text and its `doc_key`.
-KeyedText = Tuple[str, TokenizedText]
+KeyedText = Tuple[str, TextInput]
 
 # Takes the number of a text and what is wrong with it.
 OnError = Callable[[int, UserError], None]
@@ -72,6 +74,11 @@ class HMTLPredictor(Predictor):
     A text that is empty, or white space alone, has no sentences, and nothing is found in it.
 
     The model finds the last token of a relation's argument, which stands for a predicted span; see `RelationHead`.
+
+    Entities that are known may be given with a text (see `entities_of`). Heads that read spans, such as those of
+    relations, then read these in place of predicted ones, and relations join them alone; labels that the model does not
+    know say nothing to it. In the output they are the layer of the span task that relations read, unless another is
+    named. All else is predicted as ever.
 
     # Parameters
 
@@ -123,6 +130,8 @@ class HMTLPredictor(Predictor):
         self.layers: Dict[str, str] = {task: head.predicts for task, head in heads.items()}
         self.kinds = kinds_of(self.layers)
         self.labels: Dict[str, List[str]] = {task: list(head.labels or []) for task, head in heads.items()}
+        # Those whose labels are texts, so that others can be asked for.
+        self.tasks_with_label_texts = [task for task, head in heads.items() if head.reads_label_texts]
         self._scopes = {task: head.scope for task, head in heads.items()}
         self._split = SentenceSplitter(spacy_model)
         self.model = self._hmtl = model
@@ -166,19 +175,48 @@ class HMTLPredictor(Predictor):
             consistent=consistent,
         )
 
-    def predict(self, text: str) -> JsonDict:
-        """The predictions for a raw text, in the layout that the class describes."""
-        return self.predict_json({"text": text})
+    def predict(
+        self,
+        text: Union[str, List[List[str]]],
+        entities: Optional[Entities] = None,
+        consistent: Optional[bool] = None,
+        labels: Optional[Labels] = None,
+    ) -> JsonDict:
+        """The predictions for a text, in the layout that the class describes.
 
-    def predict_document(self, document: Document, tasks: Iterable[str] = None) -> Document:
-        """A new document with predicted layers, of some tasks or all, in place of its own; the rest is kept.
+        # Parameters
+
+        text : `Union[str, List[List[str]]]`
+            A raw text, or the tokens of one, sentence by sentence.
+        entities : `Union[Sequence[Any], Mapping[str, Sequence[Any]]]`, optional (default = `None`)
+            Those that are known, as `entities_of` reads them; or, by its name, the span task in whose layer they are to
+            stand.
+        consistent : `bool`, optional (default = the predictor's)
+        labels : optional (default = `None`)
+            Those to find, where a task's labels are texts; see `predict_many`.
 
         # Raises
 
         UserError
-            As `to_document` does.
+            As `tokenized` and `predict_many` do.
         """
-        output = self.predict_json({"doc_key": document.doc_key, "sentences": document.sentences})
+        record = {"text": text} if isinstance(text, str) else {"sentences": text}
+        return self.predict_batch_json([self.tokenized(record, entities, consistent)], labels)[0]
+
+    def predict_document(
+        self, document: Document, tasks: Iterable[str] = None, entities: Optional[str] = None
+    ) -> Document:
+        """A new document with predicted layers, of some tasks or all, in place of its own; the rest is kept.
+
+        `entities` names the layer of the document that holds entities that are known; see `predict_many`.
+
+        # Raises
+
+        UserError
+            As `to_document` and `predict_many` do.
+        """
+        record = {"doc_key": document.doc_key, "sentences": document.sentences, **document.spans}
+        output = next(self.predict_many([record], entities=entities))
         predicted = self.to_document(output, tasks)
         kept = {key: value for key, value in document.metadata.items() if key not in self.layers}
         predicted.metadata = {**kept, **predicted.metadata}
@@ -216,9 +254,11 @@ class HMTLPredictor(Predictor):
     def predict_json(self, inputs: JsonDict) -> JsonDict:
         return self.predict_batch_json([inputs])[0]
 
-    def predict_batch_json(self, inputs: Sequence[Union[JsonDict, TokenizedText]]) -> List[JsonDict]:
+    def predict_batch_json(
+        self, inputs: Sequence[Union[JsonDict, TokenizedText]], labels: Optional[Labels] = None
+    ) -> List[JsonDict]:
         """The predictions for some texts, which are batched by `max_tokens` alone; see `predict_many`."""
-        return list(self.predict_many(inputs, batch_size=max(1, len(inputs))))
+        return list(self.predict_many(inputs, batch_size=max(1, len(inputs)), labels=labels))
 
     def predict_many(
         self,
@@ -226,6 +266,8 @@ class HMTLPredictor(Predictor):
         batch_size: int = 64,
         max_tokens: int = MAX_TOKENS,
         on_error: Optional[OnError] = None,
+        entities: Optional[str] = None,
+        labels: Optional[Labels] = None,
     ) -> Iterator[JsonDict]:
         """The predictions for any number of texts, also an endless stream, in their order.
 
@@ -243,16 +285,25 @@ class HMTLPredictor(Predictor):
         on_error : `Callable[[int, UserError], None]`, optional (default = `None`)
             Called for each text that is no input of the predictor's, as soon as it is read, with its number (from 0)
             and what is wrong with it. The text gets no output, unlike an empty one. By default, the error is raised.
+        entities : `str`, optional (default = `None`)
+            The key of each object that holds entities that are known (see `entities_of`). They stand in the layer of
+            the span task of that name, where the model has one, and else of that which relations read.
+        labels : `Union[Sequence[str], Mapping[str, str], Mapping[str, ...]]`, optional (default = `None`)
+            The labels to find, where a task's labels are texts (head `hmtl_text_label_spans`), in the place of those of
+            training: a list of texts, a mapping from labels to their texts, or, where there are several such tasks, a
+            mapping from tasks to these; see `asked_labels`.
 
         # Raises
 
         UserError
             At the first text that is no input of the predictor's, when those before it have been yielded. The same goes
-            for whatever `texts` or `on_error` raise.
+            for whatever `texts` or `on_error` raise. Where the model has no task whose labels are texts.
         """
+        asked = asked_labels(labels, self.tasks_with_label_texts)
         if batch_size < 1 or max_tokens < 1:
             raise UserError(f"a batch of {batch_size} texts and {max_tokens} tokens; expected at least 1 of each")
-        for window in _windows(self._tokenized_texts(texts, on_error), WINDOW * batch_size, WINDOW * max_tokens):
+        read = self._tokenized_texts(texts, on_error, entities)
+        for window in _windows(read, WINDOW * batch_size, WINDOW * max_tokens):
             outputs: List[Optional[JsonDict]] = [
                 None if len(text) else self._output(doc_key, text, {task: [] for task in self.layers})
                 for doc_key, text in window
@@ -261,7 +312,7 @@ class HMTLPredictor(Predictor):
             lengths = [len(window[number][1]) for number in with_tokens]
             for batch in length_batches(lengths, batch_size, max_tokens):
                 numbers = [with_tokens[position] for position in batch]
-                for number, output in zip(numbers, self._predict_batch([window[number] for number in numbers])):
+                for number, output in zip(numbers, self._predict_batch([window[number] for number in numbers], asked)):
                     outputs[number] = output
             yield from outputs  # type: ignore[misc]
 
@@ -272,6 +323,8 @@ class HMTLPredictor(Predictor):
         names: Optional[str] = None,
         batch_size: int = 64,
         on_error: Optional[OnError] = None,
+        entities: Optional[str] = None,
+        labels: Optional[Labels] = None,
     ) -> Iterator[JsonDict]:
         """The annotated texts, one by one, in their order: outputs of `predict_many` in which clusters have a head.
 
@@ -287,6 +340,10 @@ class HMTLPredictor(Predictor):
             The most texts in a batch.
         on_error : `Callable[[int, UserError], None]`, optional (default = `None`)
             Called for each text that is no input of the predictor's, which is then left out; see `predict_many`.
+        entities : `str`, optional (default = `None`)
+            The key of each object that holds entities that are known; see `predict_many`.
+        labels : optional (default = `None`)
+            Those to find, where a task's labels are texts; see `predict_many`.
 
         # Raises
 
@@ -296,7 +353,7 @@ class HMTLPredictor(Predictor):
         left_out = self.layers.keys() - self.annotated_layers(tasks).keys()
         # Names help to choose the heads though they may not be wanted themselves.
         names = name_task(self.layers, names)
-        for output in self.predict_many(texts, batch_size, on_error=on_error):
+        for output in self.predict_many(texts, batch_size, on_error=on_error, entities=entities, labels=labels):
             mark_heads(output, self.layers, names)
             yield {key: value for key, value in output.items() if key not in left_out}
 
@@ -319,29 +376,58 @@ class HMTLPredictor(Predictor):
     def predict_batch_instance(self, instances: List[Instance]) -> List[JsonDict]:
         raise UserError("the predictor 'hmtl' takes JSON lines; leave out --use-dataset-reader")
 
-    def tokenized(self, inputs: JsonDict) -> TokenizedText:
-        """An input's sentences and tokens, as they will be predicted.
+    def tokenized(
+        self, inputs: JsonDict, entities: Optional[Entities] = None, consistent: Optional[bool] = None
+    ) -> TextInput:
+        """An input's sentences and tokens, as they will be predicted, with what is asked of them; see `predict`.
 
         # Raises
 
         UserError
-            Where it is no input of the predictor's.
+            Where it is no input of the predictor's, or entities are given that do not fit the text, for a task that
+            finds no spans, or to a model without a task that reads any.
         """
         _check(inputs)
-        if "sentences" in inputs:
-            return TokenizedText.from_sentences(inputs["sentences"])
-        return self._split(inputs["text"])
+        is_raw = "sentences" not in inputs
+        text = self._split(inputs["text"]) if is_raw else TokenizedText.from_sentences(inputs["sentences"])
+        if entities is None:
+            return TextInput.of(text, consistent=consistent)
+        task, rows = self._entity_task(), entities
+        if isinstance(entities, Mapping):
+            tasks = [name for name, kind in self.kinds.items() if kind.gives_spans]
+            if len(entities) != 1 or not set(entities).issubset(tasks):
+                raise UserError(
+                    f"entities are given for {', '.join(map(str, entities)) or 'no task'}; expected one of the span "
+                    f"tasks of the model: {', '.join(tasks) or 'it has none'}"
+                )
+            ((task, rows),) = entities.items()
+        text, spans = entities_of(rows, text, is_raw)
+        return TextInput.of(text, entities=spans, entity_task=task, consistent=consistent)
+
+    def _entity_task(self) -> Optional[str]:
+        """The span task whose layer holds given entities: the first that the highest task reads, of those that read
+        spans.
+
+        # Raises
+
+        UserError
+            Where no task reads spans.
+        """
+        readers = [task for task in reversed(self.layers) if self._hmtl.head(task).reads_spans]
+        if not readers:
+            raise UserError(f"no task of the model reads entities, as relations do; it has: {', '.join(self.layers)}")
+        return next((lower for task in readers for lower in self._hmtl.span_tasks[task]), None)
 
     def _tokenized_texts(
-        self, texts: Iterable[Union[str, JsonDict, TokenizedText]], on_error: Optional[OnError]
+        self, texts: Iterable[Union[str, JsonDict, TokenizedText]], on_error: Optional[OnError], entities: Optional[str]
     ) -> Iterator[KeyedText]:
         for number, inputs in enumerate(texts):
             if isinstance(inputs, TokenizedText):
-                yield "document", inputs
+                yield "document", TextInput.of(inputs)
                 continue
             try:
                 record = {"text": inputs} if isinstance(inputs, str) else inputs
-                text = self.tokenized(record)
+                text = self.tokenized(record, None if entities is None else self._given(record, entities))
             except UserError as error:
                 if on_error is None:
                     raise
@@ -350,7 +436,18 @@ class HMTLPredictor(Predictor):
                 doc_key = record.get("doc_key")
                 yield "document" if doc_key is None else str(doc_key), text
 
-    def _predict_batch(self, texts: List[KeyedText]) -> List[JsonDict]:
+    def _given(self, record: JsonDict, key: str) -> Entities:
+        """The entities that a record has under a key, by the task of that name where there is one."""
+        _check(record)
+        if record.get(key) is None:
+            raise UserError(
+                f"the key '{key}', which the entities are read from, is missing; there are: {', '.join(record)}; "
+                "an empty list says that the text has none"
+            )
+        is_task = key in self.kinds and self.kinds[key].gives_spans
+        return {key: record[key]} if is_task else record[key]
+
+    def _predict_batch(self, texts: List[KeyedText], labels: Optional[AskedLabels]) -> List[JsonDict]:
         """One pass of the model over all sentences of all texts."""
         sentences = [sentence for _, text in texts for sentence in text.sentences]
         lengths = list(map(len, sentences))
@@ -366,7 +463,9 @@ class HMTLPredictor(Predictor):
                 TokenRows([len(text) for _, text in texts], device),
                 sentence_of.to(device),
                 # Those of spans decide which mentions of a cluster agree.
-                self._with_scores or self._consistent,
+                self._with_scores or any(self._is_consistent(text) for _, text in texts),
+                _given_rows([text for _, text in texts]),
+                labels,
             )
         outputs, first = [], 0
         for number, (doc_key, text) in enumerate(texts):
@@ -384,7 +483,10 @@ class HMTLPredictor(Predictor):
             )
         return outputs
 
-    def _output(self, doc_key: str, text: TokenizedText, rows: Dict[str, List[Any]]) -> JsonDict:
+    def _is_consistent(self, text: TextInput) -> bool:
+        return self._consistent if text.consistent is None else text.consistent
+
+    def _output(self, doc_key: str, text: TextInput, rows: Dict[str, List[Any]]) -> JsonDict:
         output: JsonDict = {
             "doc_key": doc_key,
             "text": text.text,
@@ -392,27 +494,49 @@ class HMTLPredictor(Predictor):
             "token_offsets": [list(offsets) for offsets in text.token_offsets],
         }
         output.update({task: rows[task] for task in self.layers})
-        if self._consistent:
+        if text.entities is not None:
+            self._give(output, text)
+        if self._is_consistent(text):
             make_consistent(output, self.layers, name_task(self.layers))
             if not self._with_scores:
                 for span in (span for task, kind in self.kinds.items() if kind.gives_spans for span in output[task]):
                     span.pop("score", None)
         return output
 
+    def _give(self, output: JsonDict, text: TextInput) -> None:
+        """Puts the given entities into the output, and leaves out of what was read from them all that joins others."""
+        entities = text.entities or []
+        for task, kind in self.kinds.items():
+            if self._hmtl.head(task).reads_spans:
+                output[task] = kind.consistent(output[task], {entity.bounds for entity in entities}, {})
+        if text.entity_task is not None:
+            row, to_json = TextRow(text, 0, len(text) - 1), self.kinds[text.entity_task].to_json
+            output[text.entity_task] = [to_json(entity, row, None) for entity in entities]
+
     def _rows_of_text(
-        self, task: str, text: TokenizedText, predicted: Dict[str, List[Any]], of_text: Dict[Scope, slice]
+        self, task: str, text: TextInput, predicted: Dict[str, List[Any]], of_text: Dict[Scope, slice]
     ) -> List[Any]:
         """What a head found in all rows of a text, as its kind shows it."""
         scope, to_json = self._scopes[task], self.kinds[task].to_json
         starts = [0] if scope == "document" else text.sentence_starts
         predictions = predicted["predictions"][of_text[scope]]
-        is_scored = "scores" in predicted and (self._with_scores or self.kinds[task].gives_spans)
-        scores = predicted["scores"][of_text[scope]] if is_scored else repeat(repeat(None))
+        is_wanted = self._with_scores or (self._is_consistent(text) and self.kinds[task].gives_spans)
+        scores = predicted["scores"][of_text[scope]] if is_wanted and "scores" in predicted else repeat(repeat(None))
         return [
             to_json(item, row, score)
             for row, items, scores_of_items in zip(_rows(text, starts), predictions, scores)
             for item, score in zip(items, scores_of_items)
         ]
+
+
+def _given_rows(texts: List[TextInput]) -> Optional[Dict[Scope, List[Optional[List[Span]]]]]:
+    """The given entities of all sentences and of all texts; `None` where no text has any."""
+    if all(text.entities is None for text in texts):
+        return None
+    return {
+        "sentence": [row for text in texts for row in text.entities_by_sentence],
+        "document": [text.entities for text in texts],
+    }
 
 
 def document_reader(reader: DatasetReader) -> DocumentReader:

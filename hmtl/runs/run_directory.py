@@ -2,6 +2,7 @@
 
 | file | what it is | written by |
 |---|---|---|
+| `config.jsonnet`, `data/` | of a run from documents, the configuration to edit, and these | `hmtl train DATA`, `hmtl init` |
 | `config.json` | the configuration | `hmtl train`, before the first step |
 | `command.json` | the command line, and the packages included | the same |
 | `meta.json` | the release of AllenNLP | the same |
@@ -84,6 +85,8 @@ class RunDirectory:
 
     def __init__(self, path: Union[str, os.PathLike]) -> None:
         self.path = path = Path(path)
+        self.editable_config = path / "config.jsonnet"
+        self.data = path / "data"
         self.config = path / CONFIG_NAME
         self.command = path / COMMAND_NAME
         self.meta = path / META_NAME
@@ -154,8 +157,9 @@ class RunDirectory:
         return ["--force"] if self.path.exists() else []
 
     def entries(self) -> List[Path]:
-        """What is in the directory, without what `hmtl.runs.claiming` keeps there."""
-        its = {self.lock, self.replaced, self.leaving, self.returning, self.forgotten}
+        """What is in the directory, without what `hmtl.runs.claiming` keeps there, and without what was written for
+        the run before it was begun, which stays whatever becomes of it."""
+        its = {self.editable_config, self.data, self.lock, self.replaced, self.leaving, self.returning, self.forgotten}
         return sorted(path for path in self.path.iterdir() if path not in its)
 
     def holds_training(self) -> bool:

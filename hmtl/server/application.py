@@ -26,11 +26,19 @@ from hmtl.version import VERSION
 
 
 def describe(predictor: HMTLPredictor, name: str, limits: Limits) -> Dict[str, Any]:
-    """What `/info` answers: the model's name, its tasks with their labels, the digest of its weights, hmtl's version
-    and the limits."""
-    tasks = {
-        task: {"predicts": layer, "labels": predictor.labels[task]} for task, layer in sorted(predictor.layers.items())
+    """What `/info` answers: the model's name, its tasks with their labels and, where there is one, their calibration,
+    and whether they take other labels, the digest of its weights, hmtl's version and the limits."""
+    calibration = predictor.model.calibration
+    tasks: Dict[str, Dict[str, Any]] = {
+        task: {
+            "predicts": layer,
+            "labels": predictor.labels[task],
+            **({"calibration": calibration[task]._asdict()} if task in calibration else {}),
+        }
+        for task, layer in sorted(predictor.layers.items())
     }
+    for task in predictor.tasks_with_label_texts:
+        tasks[task]["takes_labels"] = True
     return {
         "model": name,
         "version": VERSION,
@@ -141,7 +149,9 @@ def create_app(
     )
     app.state.service = service
     app.add_middleware(Watch, limits=limits, metrics=service.metrics, access=access)
-    page = server_page(title, predictor.layers, limits.max_characters)
+    # Where several tasks take labels, a list does not say whose they are.
+    asked = [predictor.labels[task] for task in predictor.tasks_with_label_texts]
+    page = server_page(title, predictor.layers, limits.max_characters, labels=asked[0] if len(asked) == 1 else None)
 
     def html(document: str) -> HTMLResponse:
         return HTMLResponse(document, headers=access.headers(policy_of(document)))

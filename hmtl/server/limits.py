@@ -25,6 +25,7 @@ class Limits:
     max_texts: int = _limit(64, "texts in a request; more are answered by 422")
     max_characters: int = _limit(20_000, "characters of a text; more are answered by 422")
     max_sentence_tokens: int = _limit(1_000, "tokens of a sentence; more are answered by 422")
+    max_labels: int = _limit(100, "labels that a request asks for; more are answered by 422")
     max_answer_rows: int = _limit(50_000, "spans, relations and mentions found in a text; more are answered by 422")
     max_queue: int = _limit(512, "texts that wait for the model; more are answered by 429")
     max_requests: int = _limit(256, "requests that are open at once; more are answered by 503")

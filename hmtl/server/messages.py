@@ -1,10 +1,10 @@
 """What a request may say, how much of its body is read, and what it is told."""
 
 import asyncio
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Union
 
 from fastapi import HTTPException
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 
@@ -14,8 +14,17 @@ from hmtl.text import MAX_TOKEN
 
 EXPECTED = 'expected {"text": "..."}, {"texts": ["...", ...]} or {"sentences": [["a", "token", ...], ...]}'
 
+_LABELS = 'a list of texts such as ["animal"], or an object with the text of each label'
+
 # Of each key, in how many lists its strings stand.
 _DEPTHS = {"text": 0, "texts": 1, "sentences": 2}
+
+_ENTITIES = (
+    "entities that are known, which relations are then found among: "
+    '[{"char_start": 0, "char_end": 12, "label": "..."}, ...], the end excluded; of \'sentences\' '
+    '[{"start": 0, "end": 1, "label": "..."}, ...] in tokens, both included; or, by its name, the span task in whose '
+    "layer they are to stand; of 'texts' a list of these, null where a text has none that are known"
+)
 
 
 class BadRequest(Exception):
@@ -23,13 +32,22 @@ class BadRequest(Exception):
 
 
 class PredictRequest(BaseModel):
-    """One of `text`, `texts` and `sentences`, and nothing else."""
+    """One of `text`, `texts` and `sentences`, and what is asked of it."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
     text: Optional[str] = Field(None, description="one raw text")
     texts: Optional[List[str]] = Field(None, description="several raw texts")
     sentences: Optional[List[List[str]]] = Field(None, description="the tokens of one text, sentence by sentence")
+    labels: Union[List[str], Dict[str, Union[str, List[str], Dict[str, str]]], None] = Field(
+        None,
+        description="the labels to find, where a task's labels are texts: a list of texts, an object with the text of "
+        "each label, or, where several tasks take labels, one of these for each",
+    )
+    entities: Optional[Union[List[Any], Dict[str, Any]]] = Field(None, description=_ENTITIES)
+    consistent: Optional[bool] = Field(
+        None, description="whether to leave out what contradicts the spans that are found"
+    )
 
     @classmethod
     def read(cls, body: bytes) -> "PredictRequest":
@@ -51,12 +69,20 @@ class PredictRequest(BaseModel):
             advice = did_you_mean(unknown[:20], cls.model_fields, EXPECTED)
             raise BadRequest(f"unknown key {unknown[:40]!r}; {advice}")
         for key, value in values.items():
-            if value is not None:
+            if value is not None and key in _DEPTHS:
                 _check_strings(key, value, _DEPTHS[key])
-        return cls(**values)
+        # What stands in the list is the predictor's to check.
+        if not isinstance(values.get("entities"), (list, dict, type(None))):
+            raise BadRequest(f"'entities' is {type(values['entities']).__name__}; expected a list")
+        if not isinstance(values.get("consistent"), (bool, type(None))):
+            raise BadRequest(f"'consistent' is {type(values['consistent']).__name__}; expected true or false")
+        try:
+            return cls(**values)
+        except ValidationError:
+            raise BadRequest(f"labels: expected {_LABELS}") from None
 
     def records(self, limits: Limits) -> List[Dict[str, Any]]:
-        """The inputs of the predictor.
+        """The inputs of the predictor, each with `entities`, `consistent` and `labels`.
 
         # Raises
 
@@ -65,16 +91,30 @@ class PredictRequest(BaseModel):
         """
         if sum(value is not None for value in (self.text, self.texts, self.sentences)) != 1:
             raise BadRequest(f"{EXPECTED}, and one of them alone")
+        labels = [] if self.labels is None else list(_strings(self.labels))
+        if len(labels) > limits.max_labels:
+            raise BadRequest(f"{len(labels):,} labels; at most {limits.max_labels:,} are allowed")
+        if any(len(label) > MAX_TOKEN for label in labels):
+            raise BadRequest(f"a label has more than {MAX_TOKEN} characters")
         if self.sentences is not None:
             if any(len(token) > MAX_TOKEN for sentence in self.sentences for token in sentence):
                 raise BadRequest(f"a token has more than {MAX_TOKEN} characters")
             _check_length("the text", sum(len(token) + 1 for sentence in self.sentences for token in sentence), limits)
-            return [{"sentences": self.sentences}]
+            return [self._asked({"sentences": self.sentences}, self.entities)]
         if self.texts is None:
-            return [_record("'text'", self.text or "", limits)]
+            return [self._asked(_record("'text'", self.text or "", limits), self.entities)]
         if not 0 < len(self.texts) <= limits.max_texts:
             raise BadRequest(f"{len(self.texts)} texts; expected 1 to {limits.max_texts}")
-        return [_record(f"text {number} of 'texts'", text, limits) for number, text in enumerate(self.texts, start=1)]
+        entities = [None] * len(self.texts) if self.entities is None else self.entities
+        if not isinstance(entities, list) or len(entities) != len(self.texts):
+            raise BadRequest(f"'entities' has no entry for each of {len(self.texts)} texts; expected a list of lists")
+        return [
+            self._asked(_record(f"text {number} of 'texts'", text, limits), of_text)
+            for number, (text, of_text) in enumerate(zip(self.texts, entities), start=1)
+        ]
+
+    def _asked(self, record: Dict[str, Any], entities: Any) -> Dict[str, Any]:
+        return {**record, "entities": entities, "consistent": self.consistent, "labels": self.labels}
 
 
 class PredictResponse(BaseModel):
@@ -101,6 +141,15 @@ def _check_strings(place: str, value: Any, depth: int) -> None:
         for number, item in enumerate(value):
             if depth > 1 or not isinstance(item, str):
                 _check_strings(f"{place}.{number}", item, depth - 1)
+
+
+def _strings(labels: Any) -> Iterator[str]:
+    """The texts of labels, in whichever form they are."""
+    if isinstance(labels, str):
+        yield labels
+    else:
+        for each in labels.values() if isinstance(labels, dict) else labels:
+            yield from _strings(each)
 
 
 def _record(name: str, text: str, limits: Limits) -> Dict[str, Any]:

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from hmtl.errors import UserError
 from hmtl.predictors import HMTLPredictor
+from hmtl.predictors.asked_labels import asked_labels
 from hmtl.server.batcher import Batcher
 from hmtl.server.limits import Limits
 from hmtl.server.messages import BadRequest
@@ -80,13 +81,27 @@ class PredictionService:
         # Texts are split here, by the one thread that waits for nobody and for which nobody but texts waits.
         texts = [self._tokenized(record) for record in records]
         good = [text for text in texts if not isinstance(text, Exception)]
+        asked = [record.get("labels") for record, text in zip(records, texts) if not isinstance(text, Exception)]
         with self.metrics.batch_seconds.time():
-            outputs = self._predictor.predict_batch_json(good) if good else []
+            outputs = self._predicted(good, asked)
         self.metrics.batch_texts.observe(len(outputs))
         self.metrics.tokens.inc(sum(map(len, good)))
         # Here and not where requests are read: a long answer would hold the others up.
         answers = iter([self._answer(output) for output in outputs])
         return [text if isinstance(text, Exception) else next(answers) for text in texts]
+
+    def _predicted(self, texts: List[TokenizedText], asked: List[Any]) -> List[Dict[str, Any]]:
+        """The output for each text; those that ask for the same labels are read together."""
+        numbers_of: Dict[str, List[int]] = {}
+        for number, labels in enumerate(asked):
+            numbers_of.setdefault(json.dumps(labels), []).append(number)
+        outputs: List[Dict[str, Any]] = [{} for _ in texts]
+        for numbers in numbers_of.values():
+            chosen = [texts[number] for number in numbers]
+            of_labels = self._predictor.predict_batch_json(chosen, labels=asked[numbers[0]])
+            for number, output in zip(numbers, of_labels):
+                outputs[number] = output
+        return outputs
 
     def _answer(self, output: Dict[str, Any]) -> Union[bytes, Exception]:
         # Nonsense may be full of findings: some thousand brackets gave a hundred megabytes.
@@ -100,13 +115,17 @@ class PredictionService:
 
     def _tokenized(self, record: Dict[str, Any]) -> Union[TokenizedText, Exception]:
         try:
-            text = self._predictor.tokenized(record)
+            asked_labels(record.get("labels"), self._predictor.tasks_with_label_texts)
+            text = self._predictor.tokenized(record, record.get("entities"), record.get("consistent"))
         except UserError as error:
             return error
-        # Relations are scored for all pairs of tokens in a sentence: the memory grows with the square of that.
+        # Relations are scored for all pairs of tokens or of entities in a sentence: the memory grows with the square.
         longest, limit = max(map(len, text.sentences), default=0), self._limits.max_sentence_tokens
         if longest > limit:
             return BadRequest(f"a sentence has {longest:,} tokens; at most {limit:,} are allowed")
+        most = max((len(row) for row in text.entities_by_sentence if row is not None), default=0)
+        if most > limit:
+            return BadRequest(f"a sentence has {most:,} entities; at most {limit:,} are allowed")
         return text
 
 

@@ -1,6 +1,10 @@
 """Kinds of prediction, a folder each: heads, readers, and all that becomes of what they predict. Importing the package
-registers them."""
+registers them.
 
+`ner`, `emd`, `relation` and `coref` say which documents a task learns from: see `hmtl.train`.
+"""
+
+from hmtl.corpora.training_data import TaskData, coref, emd, ner, relation
 from hmtl.tasks.clusters.cluster_kind import Clusters
 from hmtl.tasks.clusters.coref import CorefHead
 from hmtl.tasks.clusters.coref_reader import CorefReader
@@ -15,6 +19,8 @@ from hmtl.tasks.spans.span_head import SpanHead
 from hmtl.tasks.spans.span_kind import Spans
 from hmtl.tasks.spans.span_reader import SpanReader
 from hmtl.tasks.spans.tagging_reader import TaggingReader
+from hmtl.tasks.spans.text_label_head import TextLabelSpanHead
+from hmtl.tasks.spans.text_label_reader import TextLabelSpanReader
 from hmtl.tasks.spans.token_classification import TokenClassificationHead
 from hmtl.tasks.spans.token_labels_reader import TokenLabelsReader
 from hmtl.tasks.task_head import TaskHead
@@ -34,7 +40,14 @@ __all__ = [
     "SpanRelationReader",
     "Spans",
     "TaggingReader",
+    "TaskData",
     "TaskHead",
+    "TextLabelSpanHead",
+    "TextLabelSpanReader",
     "TokenClassificationHead",
     "TokenLabelsReader",
+    "coref",
+    "emd",
+    "ner",
+    "relation",
 ]

@@ -1,17 +1,37 @@
 """What the hierarchy asks of a head."""
 
 import math
-from typing import Any, Dict, List, Literal, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, Literal, NamedTuple, Optional, Sequence, Set, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import Vocabulary
+from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models.heads import Head
 from allennlp.nn import RegularizerApplicator
 
+from hmtl.document import Document
 from hmtl.tasks.kind import Kind, kind_of
 
 Scope = Literal["sentence", "document"]
+
+
+class LabelTexts(NamedTuple):
+    """Labels that are texts, as a head that `reads_label_texts` gets them.
+
+    # Attributes
+
+    names : `Sequence[Optional[str]]`
+        What spans with each label are called: first the head's own labels, then others; `None` for one that was not
+        asked for, of which no span is found.
+    vectors : `torch.Tensor`
+        The mean of the shared embedding over the words of each text. Shape: (num_labels, embedding_dim)
+    is_scored : `Optional[torch.Tensor]`
+        Which labels each row is scored for; by default all. Shape: (batch_size, num_labels)
+    """
+
+    names: Sequence[Optional[str]]
+    vectors: torch.Tensor
+    is_scored: Optional[torch.Tensor] = None
 
 
 class TaskHead(Head):
@@ -35,9 +55,11 @@ class TaskHead(Head):
     nearest before all others. `span_labels` then holds the labels of these tasks, and is `None` where there are none.
 
     One that `trains_on_spans` gets them in training, too, of the levels that its own reads alone: then as tensors, each
-    the `candidate_spans` of such a level's head. Its constructor may take `span_layers`, a dictionary from these tasks,
+    the `candidate_spans` of such a level's head. Where its rows are documents, the spans that heads of sentences find
+    come by document. Its constructor may take `span_layers`, a dictionary from these tasks,
     the nearest first, to their labels, and set `span_levels`: it then gets the spans of these tasks alone, in that
-    order. Its `read_labels` are the labels that its weights stand for beside its own.
+    order. Its `read_labels` are the labels that its weights stand for beside its own, in their order, and
+    `read_in_another_order` gives them another.
 
     Where they are wanted it then also returns `scores`, nested like `predictions`: a probability, a float between 0 and
     1, for each item, such as that of exactly this span with this label; and for each cluster a list of one float a
@@ -57,6 +79,10 @@ class TaskHead(Head):
 
     `labels` names what the weights stand for, in their order, and `reordered` gives them another. It is empty for a
     head without labels, and `None` where the head does not say: fine-tuning then does not take its weights.
+
+    One that `reads_label_texts` also gets `label_texts`, for the labels that are asked for, or else for its own. These
+    are the `labels` that it saw in training, and no weight of its stands for one of them. It embeds nothing itself:
+    `index_label_texts` gives the tensors that the model's embedder reads.
 
     One that `starts_from_data` gets the metadata of all training instances by `start_from_data`, before the first
     update, and may set weights by them. Of a head that has the weights of a trained one it is `False`.
@@ -79,6 +105,7 @@ class TaskHead(Head):
     trains_on_spans: bool = False
     span_levels: Optional[Sequence[str]] = None
     starts_from_data: bool = False
+    reads_label_texts: bool = False
     read_labels: Sequence[str] = ()
 
     def __init__(self, vocab: Vocabulary, regularizer: Optional[RegularizerApplicator] = None) -> None:
@@ -125,6 +152,7 @@ class TaskHead(Head):
         encoder_input: torch.Tensor,
         mask: torch.Tensor,
         sentence_ids: torch.Tensor,
+        **options: Any,
     ) -> torch.Tensor:
         """The spans that a head predicts, for the training of a head that reads them: found as outside of training,
         without dropout, but never on the host, and without gradients.
@@ -139,16 +167,24 @@ class TaskHead(Head):
         training = self.training
         self.eval()
         try:
-            return self._candidates(encoding, encoder_input, mask)
+            return self._candidates(encoding, encoder_input, mask, **options)
         finally:
             self.train(training)
 
     def _candidates(self, encoding: torch.Tensor, encoder_input: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         raise ConfigurationError(f"a {type(self).__name__} cannot give its spans to the training of other levels")
 
+    def index_label_texts(self, texts: Sequence[str]) -> TextFieldTensors:
+        """The texts of labels as the model's embedder reads them. Shapes: (num_labels, length, ...)"""
+        raise NotImplementedError
+
     def start_from_data(self, rows: Sequence[Dict[str, Any]]) -> None:
         """Sets weights by the metadata of all training instances."""
         raise NotImplementedError
+
+    def learn_training_documents(self, documents: Sequence[Document]) -> None:
+        """Gets what is gold of the training data, see `DocumentReader.gold_documents`, before a run is evaluated: for
+        metrics that tell apart what training has shown. By default nothing comes of it."""
 
     def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
         """Of the gold items in one row's metadata, how many this head could find at all, and how many there are.
@@ -164,6 +200,10 @@ class TaskHead(Head):
 
     def reordered(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
         """The weights of such a head, by name, with its labels in another order: label `order[n]` becomes label `n`."""
+        raise NotImplementedError
+
+    def read_in_another_order(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
+        """The same for its `read_labels`, of a head that has some."""
         raise NotImplementedError
 
 
@@ -203,6 +243,13 @@ def labels_of(vocab: Vocabulary, namespace: str, task: str) -> List[str]:
             "give label_namespace, in the dataset reader too, a name that ends in 'labels'"
         )
     return labels
+
+
+def check_numbers(least: int, **numbers: float) -> None:
+    """Raises `ConfigurationError` for an option whose number is below the least."""
+    for name, number in numbers.items():
+        if number < least:
+            raise ConfigurationError(f"{name} is {number}; it must be at least {least}")
 
 
 def log_odds(probability: float, name: str) -> float:

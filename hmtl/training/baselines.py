@@ -40,11 +40,13 @@ def baseline_of(
     head: TaskHead, reader: DatasetReader, train: Iterable[Document], test: Iterable[Document]
 ) -> Optional[Baseline]:
     """The baseline of a head, fitted to and scored on documents of `gold_documents`; those of `test` are from `reader`.
-    `None` where the readers do not say what is gold, or the kind has no baseline."""
+    `None` where the readers do not say what is gold, or the kind has no baseline. The head gets to know the training
+    documents, too."""
     try:
         of_train, of_test = list(train), list(test)
     except NotImplementedError:
         return None
+    head.learn_training_documents(of_train)
     return head.kind.baseline(reader, head, of_train, of_test)
 
 

@@ -1,7 +1,7 @@
 """The metrics of one task on its data."""
 
 from contextlib import nullcontext
-from typing import Any, Callable, ContextManager, Dict, Iterator, List
+from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional
 
 import torch
 from allennlp.common import Tqdm
@@ -11,14 +11,17 @@ from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.models.hmtl import HMTL
 
 
-def evaluate_task(model: HMTL, loader: PerTaskDataLoader, task: str) -> Dict[str, float]:
+def evaluate_task(
+    model: HMTL, loader: PerTaskDataLoader, task: str, on_batch: Optional[Callable[[], Any]] = None
+) -> Dict[str, float]:
     """The task's metrics over all its batches in `loader`, with the mean `loss` a batch.
 
-    The model must be in evaluation mode.
+    The model must be in evaluation mode. `on_batch` is called after each batch, in place of a bar.
     """
-    evaluation = TaskEvaluation(model, loader, task)
+    evaluation = TaskEvaluation(model, loader, task, has_bar=on_batch is None)
     for _ in evaluation:
-        pass
+        if on_batch is not None:
+            on_batch()
     return evaluation.metrics()
 
 
@@ -34,18 +37,23 @@ class TaskEvaluation:
         loader: PerTaskDataLoader,
         task: str,
         autocast: Callable[[], ContextManager[None]] = nullcontext,
+        has_bar: bool = True,
     ) -> None:
         self._model = model
         self._loader = loader
         self._task = task
         self._autocast = autocast
+        self._has_bar = has_bar
         self._sums: List[torch.Tensor] = []
 
     def __iter__(self) -> Iterator[None]:
         self._model.get_task_metrics(self._task, reset=True)
         self._sums.clear()
-        num_batches = self._loader.num_batches[self._task]
-        for batch in Tqdm.tqdm(self._loader.batches_of(self._task), desc=f"evaluating {self._task}", total=num_batches):
+        batches = self._loader.batches_of(self._task)
+        if self._has_bar:
+            num_batches = self._loader.num_batches[self._task]
+            batches = Tqdm.tqdm(batches, desc=f"evaluating {self._task}", total=num_batches)
+        for batch in batches:
             with torch.no_grad(), self._autocast():
                 self._sums.append(_sum_of_losses(self._model(**batch)))
             yield

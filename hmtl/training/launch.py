@@ -29,12 +29,14 @@ from hmtl.common.distributed import barrier, broadcast_object, destroy_process_g
 from hmtl.common.files import atomic_path, write_json
 from hmtl.common.packages import include_package as import_package
 from hmtl.common.packages import include_packages_of_run, packages_of_run
+from hmtl.common.terminal import quiet
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.runs.claiming import RunLock, claimed, set_aside
 from hmtl.runs.run_directory import RunDirectory
 from hmtl.runs.summaries import summarize
 from hmtl.training.check import check_configuration
 from hmtl.training.recovery import check_recoverable, read_back_vocabulary
+from hmtl.training.screen import closing_lines
 from hmtl.training.supervisor import LostWorker, how_to_go_on, run_workers
 
 logger = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ class Job(NamedTuple):
     include_package: Sequence[str]
     dry_run: bool
     file_friendly_logging: bool
+    quiet: bool
     # Each worker holds the lock of the directory: the main process may be killed before them.
     lock: Optional[RunLock] = None
 
@@ -90,12 +93,14 @@ def train_model(
     file_friendly_logging: bool = False,
     return_model: Optional[bool] = None,
     configuration: Optional[str] = None,
+    verbose: bool = False,
 ) -> Optional[Model]:
     """AllenNLP's `train_model`, which trains in this process, or in several where it is asked to.
 
     A recovered run takes its vocabulary from its directory. `configuration` is the path of the configuration file; the
     directory keeps it, and the packages that were included, in `command.json`. Distributed training returns no model.
     The configuration is checked before anything is read or replaced; the directory has no other writer meanwhile.
+    What is logged goes to the run's `out.log`; with `verbose` to stdout, too, where otherwise only warnings are shown.
 
     # Raises
 
@@ -117,10 +122,11 @@ def train_model(
     settings = params.pop("distributed", {})
     archived = params.pop("include_in_archive", None)
     params.pop("evaluation", None)
-    job = Job(params, serialization_dir, packages, dry_run, file_friendly_logging)
+    job = Job(params, serialization_dir, packages, dry_run, file_friendly_logging, quiet=not verbose)
     model: Optional[Model] = None
     spec: Optional[WorkerSpec] = None
     with ExitStack() as stack:
+        stack.enter_context(quiet(job.quiet))
         if "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
             spec = _spec_of_launched(settings)
             _init_process_group(spec)
@@ -137,7 +143,9 @@ def train_model(
         if not dry_run and node_rank == 0 and (spec is None or spec.rank == 0):
             with atomic_path(RunDirectory(serialization_dir).archive) as archive:
                 archive_model(serialization_dir, archive_path=archive, include_in_archive=archived)
-            for line in summarize(RunDirectory(serialization_dir).path).problems():
+            summary = summarize(RunDirectory(serialization_dir).path)
+            print("\n".join(closing_lines(summary)), flush=True)
+            for line in summary.problems():
                 print(f"hmtl: warning: {line}", file=sys.stderr)
     return None if dry_run or return_model is False else model
 
@@ -279,6 +287,7 @@ def _train(spec: WorkerSpec, job: Job) -> None:
     # Other nodes may have a disk of their own.
     os.makedirs(job.serialization_dir, exist_ok=True)
     common_logging.FILE_FRIENDLY_LOGGING = job.file_friendly_logging
+    common_logging.QUIET = job.quiet
     common_logging.prepare_global_logging(job.serialization_dir, rank=spec.rank, world_size=spec.world_size)
     if spec.rank > 0:
         # One of each progress bar is enough.

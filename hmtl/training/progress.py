@@ -1,10 +1,10 @@
-"""What is to be seen of a training run while it trains: a bar for the epoch, a line for each task."""
+"""What is to be seen of a training run while it trains: a bar for the epoch with a line for each task, then a row."""
 
 import sys
 import time
 from collections import Counter
 from contextlib import contextmanager, nullcontext
-from typing import Any, Callable, Iterator, List, Mapping, Optional
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence
 
 from allennlp.common.tqdm import logger
 from rich.console import Group, RenderableType
@@ -14,31 +14,37 @@ from rich.table import Column, Table
 from rich.text import Text
 from tqdm import tqdm
 
+from hmtl.common.characters import visible_lines
 from hmtl.common.tables import aligned
 from hmtl.common.terminal import is_terminal, live_display
+from hmtl.training.screen import EpochTable, short
 
 # To show losses they are read from the device, which then waits.
 SECONDS_BETWEEN_READINGS = 1.0
 # To draw takes 0.3 milliseconds.
 SECONDS_BETWEEN_DRAWINGS = 0.2
-# Where nothing is redrawn, and in the log of the run.
+# In the log of the run.
 SECONDS_BETWEEN_LINES = 30.0
+# On a stderr that cannot be redrawn, of a long epoch.
+SECONDS_BETWEEN_SIGNS_OF_LIFE = 120.0
 
 
 class TrainingProgress:
-    """Shows training on stderr; AllenNLP's logger `tqdm` copies its lines to the log of the run.
+    """Shows training; AllenNLP's logger `tqdm` writes more of it to the log of the run.
 
-    In a terminal a bar and a line for each task are redrawn in place while an epoch trains. Elsewhere, and in the log,
-    an epoch has a line at its start, at its end and twice a minute, with the tasks' losses. At the end of an epoch,
-    after validation, the tasks' lines are written to stay.
+    While an epoch trains, a terminal has a bar on stderr, with a line for each task, that is redrawn in place and then
+    removed; a stderr that is none gets a line every two minutes. After validation the epoch has a row of the
+    `EpochTable` on stdout. The log has a line at the start of an epoch, at its end and twice a minute, with the tasks'
+    losses, and the tasks' lines at the end.
 
     ```
+    progress.begin(opening_lines(trainer))
     with progress.epoch(number, total_updates, first):
         for ...:
             progress.update({"ner": 32})
             if progress.is_due():
                 progress.show(losses.summary())
-    progress.end_epoch(metrics, patience_left)
+    progress.end_epoch(metrics, patience_left, learning_rates)
     ```
 
     # Parameters
@@ -77,23 +83,30 @@ class TrainingProgress:
         self._patience_left: Mapping[str, Optional[int]] = {}
         self._live: Optional[Live] = None
         self._shown_lines: List[str] = []
-        self._last_drawn = self._last_line = self._epoch_start
+        self._table = EpochTable(tasks, metric_names)
+        self._last_drawn = self._last_line = self._last_sign = self._epoch_start
+
+    def begin(self, lines: Sequence[str]) -> None:
+        """Writes what is trained to stdout."""
+        if self._enabled:
+            print(visible_lines("\n".join(lines)), "\n", sep="", flush=True)
 
     @contextmanager
     def epoch(self, epoch: int, total_updates: int, first: int = 0) -> Iterator[None]:
-        """The updates `first` to `total_updates` of an epoch are made within; however it ends, the bar stays."""
+        """The updates `first` to `total_updates` of an epoch are made within; however it ends, the bar goes."""
         now = self._clock()
         if self._is_whole_epoch:
             # With validation and checkpoints. The last epoch is taken, since the first may have filled caches.
             self._seconds_per_epoch = now - self._epoch_start
         self._epoch, self._total, self._first, self._done = epoch, total_updates, first, first
-        self._epoch_start = self._last_shown = now
+        self._epoch_start = self._last_shown = self._last_sign = now
         self._is_whole_epoch = False
         self._num_examples.clear()
         # The scores so far; what an interrupted epoch has brought is not known here.
         self._shown_lines = self.task_lines({}) if first == 0 else []
         try:
-            with live_display(self._drawing()) if self._enabled and is_terminal() else nullcontext() as self._live:
+            shows = self._enabled and is_terminal()
+            with live_display(self._drawing(), transient=True) if shows else nullcontext() as self._live:
                 self._write_line({})
                 try:
                     yield
@@ -130,15 +143,21 @@ class TrainingProgress:
         """Takes the scores to show from an epoch's metrics: `validation_{task}_{metric}` and the best ones."""
         self._metrics, self._patience_left = metrics, patience_left
 
-    def end_epoch(self, metrics: Mapping[str, Any], patience_left: Mapping[str, Optional[int]]) -> None:
-        """Notes the scores, and writes a line for each task, to stay."""
+    def end_epoch(
+        self,
+        metrics: Mapping[str, Any],
+        patience_left: Mapping[str, Optional[int]],
+        learning_rates: Sequence[float] = (),
+    ) -> None:
+        """Notes the scores, and writes the epoch's row, with the learning rates of its tasks, to stay."""
         self.note_scores(metrics, patience_left)
         if not self._enabled:
             return
+        seconds = self._clock() - self._epoch_start
+        print(*self._table.lines(self._epoch, metrics, learning_rates, seconds), sep="\n", flush=True)
         prefix = "training_"
         summary = {key[len(prefix) :]: value for key, value in metrics.items() if key.startswith(prefix)}
         for line in self.task_lines(summary):
-            print(line, file=sys.stderr, flush=True)
             logger.info(line)
 
     def seconds_left(self) -> Optional[float]:
@@ -166,9 +185,9 @@ class TrainingProgress:
         return [
             task,
             f"{summary.get(f'{task}_updates', 0)} updates ({summary.get(f'{task}_share', 0.0):.0%})",
-            "" if loss is None else f"loss {_short(loss)}",
-            "" if score is None else f"{metric} {_short(score)}",
-            "" if best is None else f"best {_short(best)} (epoch {best_epoch})",
+            "" if loss is None else f"loss {short(loss)}",
+            "" if score is None else f"{metric} {short(score)}",
+            "" if best is None else f"best {short(best)} (epoch {best_epoch})",
             "" if patience is None else f"patience {patience}",
             f"{speed:.1f} examples/s",
         ]
@@ -176,7 +195,7 @@ class TrainingProgress:
     def _losses(self, summary: Mapping[str, float]) -> str:
         losses = {task: summary.get(f"{task}_loss") for task in self._tasks}
         return ", ".join(
-            f"{task} {_short(loss)} ({summary[f'{task}_share']:.0%})"
+            f"{task} {short(loss)} ({summary[f'{task}_share']:.0%})"
             for task, loss in losses.items()
             if loss is not None
         )
@@ -211,16 +230,13 @@ class TrainingProgress:
             self._live.update(self._drawing(), refresh=True)
 
     def _write_line(self, summary: Mapping[str, float]) -> None:
-        """A line of the epoch for the log, and for stderr where nothing is redrawn."""
+        """A line of the epoch for the log, and now and then for a stderr where nothing is redrawn."""
         if not self._enabled:
             return
         self._last_line = self._clock()
         line, losses = " ".join(self._bar_parts()), self._losses(summary)
         line += f" | loss (share): {losses}" if losses else ""
-        if self._live is None:
+        if self._live is None and self._last_line - self._last_sign > SECONDS_BETWEEN_SIGNS_OF_LIFE:
+            self._last_sign = self._last_line
             print(line, file=sys.stderr, flush=True)
         logger.info(line)
-
-
-def _short(value: float) -> str:
-    return f"{value:.4f}" if abs(value) < 1 else f"{value:#.4g}".rstrip(".")

@@ -59,6 +59,7 @@ from hmtl.training.objectives import Objective
 from hmtl.training.optimizers import use_fused_kernels
 from hmtl.training.precision import Precision
 from hmtl.training.progress import TrainingProgress
+from hmtl.training.screen import opening_lines
 from hmtl.training.successive_regularization import SuccessiveRegularization
 from hmtl.training.task_samplers import ProportionalSampler, TaskSampler, number_of_updates
 from hmtl.training.task_state import OptimizerState, tracker_for
@@ -367,6 +368,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         epoch: Optional[int] = None
         try:
             with self._stop_signals.noted() if self.checkpointer is not None else nullcontext():
+                self._progress.begin(opening_lines(self))
                 self._warn_of_unfindable_gold()
                 self._consume(self.loop.run())
             # The primary worker may go on alone from here, as with an evaluation on the test data.
@@ -420,7 +422,8 @@ class MultiTaskTrainer(GradientDescentTrainer):
         self._maybe_save_checkpoint()
 
     def _after_epoch(self, ended: EpochEnded) -> None:
-        self._progress.end_epoch(ended.metrics, self.patience_left())
+        rates = [self.learning_rate(task) for task in self.state.trained]
+        self._progress.end_epoch(ended.metrics, self.patience_left(), rates)
         for callback in self.callbacks:
             callback.on_epoch(self, metrics=ended.metrics, epoch=ended.epoch, is_primary=self.is_primary)
         # The checkpoint goes last: killed before it, the recovered run writes the same weights and metrics again.

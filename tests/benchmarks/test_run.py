@@ -12,6 +12,7 @@ import torch
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 TASKS = ["ner", "emd", "relation", "coref"]
+LONG_DOCUMENT = "a document of 20000 tokens"
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,13 @@ def test_every_cost_is_measured(corpus: Path, tmp_path: Path, monkeypatch: pytes
             assert 0 < sum(of_parts) <= total
         found = results["floors"][task]
         assert found["floor_cal"] > 0 and found["update_cal"] > 0 and found["ratio"] > 0
+        if task != "coref":
+            row = results["heads of spans"][task]
+            assert row["spans"] > 0 and row["spans / shallow"] > 0 and row["spans / paper"] > 0
+    peaks = [results["peak_gb"][f"heads of spans, {what}"]["ours"] for what in ("no document", LONG_DOCUMENT)]
+    assert 0 < peaks[0] < peaks[1]
     assert "coref validation" in printed
+    assert "an update with heads of spans" in printed
     assert "an update and its floor" in printed
 
 
@@ -107,3 +114,16 @@ def test_ratios_are_medians_of_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
         readings[f"{task} floor"] = calibration.Readings([1.0, 2.0, 4.0], [0.5, 0.5, 0.5])
         readings[f"{task} floor: update"] = calibration.Readings([3.0, 3.0, 4.0], [0.5, 0.5, 0.5])
     assert floor.ratios(readings)["ner"] == {"floor_cal": 4.0, "update_cal": 6.0, "ratio": 1.5}
+
+
+def test_heads_of_spans_cost_the_median_of_the_ratios_of_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    span_heads, calibration = importlib.import_module("span_heads"), importlib.import_module("calibration")
+    readings = {}
+    for task in span_heads.TASKS:
+        for levels, seconds in (("paper", [1.0, 2.0, 4.0]), ("shallow", [1.0, 1.0, 1.0]), ("spans", [3.0, 3.0, 4.0])):
+            readings[f"{task} update, {levels}"] = calibration.Readings(seconds, [0.5, 0.5, 0.5])
+    found = span_heads.ratios(readings)
+    expected = {"paper": 4.0, "shallow": 2.0, "spans": 6.0, "spans / paper": 1.5, "spans / shallow": 3.0}
+    assert found["emd"] == expected
+    assert "spans / paper" in span_heads.table(found)

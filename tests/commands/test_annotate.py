@@ -12,7 +12,7 @@ from terminals import Terminal
 
 from hmtl.cli import main
 from hmtl.corpora import JsonlCorpus, OntonotesCorpus
-from hmtl.document import read_jsonl
+from hmtl.document import Document, Span, read_jsonl
 from hmtl.predictors import HMTLPredictor
 
 TEXT = "Mara Lind, a baker from Oslo, met her brother Tom. He works for Fjord\r\nBakeries in Bergen."
@@ -123,6 +123,29 @@ def test_files_of_all_kinds_into_a_file(run, text_file, expected, tmp_path, caps
     assert documents[2].sentences == [["Oh", "!"]]
     assert capsys.readouterr() == ("", "")
     assert [path.name for path in output.parent.iterdir()] == ["out.jsonl"]
+
+
+def test_entities_are_read_from_the_lines(run, tmp_path, capsys):
+    """In the layout of corpora by sentence, as objects of an output, or by characters of a raw text."""
+    spans = [Span(0, 1, "PER"), Span(6, 6, "LOC"), *(Span(n, n, "ORG") for n in range(7, 13)), Span(16, 17, "ORG")]
+    tokens = TEXT.replace(",", " ,").replace(".", " .").split()
+    sentences = [tokens[:13], tokens[13:]]
+    document = Document("d", sentences, {"ner": spans, "mine": spans[:2]})
+    rows = [{"char_start": 0, "char_end": 9, "label": "PER"}]
+    lines = [document.to_json(), {"text": "Mara Lind left.", "ner": rows, "mine": []}]
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    call(run, path, "--given-entities", "ner")
+    outputs = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [Span(row["start"], row["end"], row["label"]) for row in outputs[0]["ner"]] == spans
+    assert [row["text"] for row in outputs[1]["ner"]] == ["Mara Lind"]
+    predictor = HMTLPredictor.load(run, with_scores=True)
+    assert outputs[0]["relation"] == predictor.predict(sentences, entities=spans)["relation"] != []
+    call(run, path, "--given-entities", "mine", "--tasks", "emd", "--format", "dygie")
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [each["emd"] for each in documents] == [[[[0, 1, "PER"], [6, 6, "LOC"]], []], [[]]]
+    error = refused(capsys, run, path, "--given-entities", "emd")
+    assert "in.jsonl" in error and "'emd', which the entities are read from, is missing" in error
 
 
 def test_a_page_beside_other_output(run, text_file, expected, tmp_path, capsys):

@@ -22,6 +22,7 @@ from hmtl.common.environment import VARIABLES
 from hmtl.common.explain import explain
 from hmtl.corpora import Corpus
 from hmtl.models import HMTL
+from hmtl.tasks import TextLabelSpanReader
 from hmtl.training.task_samplers import TaskSampler
 from hmtl.training.task_state import OptimizerState
 
@@ -88,6 +89,9 @@ def texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from texts(inner)
+    elif isinstance(value, str) and value.startswith("{"):
+        # The paths of several corpora.
+        yield from texts(json.loads(value))
     elif isinstance(value, str):
         yield value
 
@@ -109,7 +113,7 @@ def explained_variables(path: Path) -> Set[str]:
 
 def test_there_are_configurations() -> None:
     assert ROOT / "configs" / "quickstart.jsonnet" in CONFIGS
-    assert {path.parent.name for path in SETUPS} == {"free", "ldc", "scierc"}
+    assert {path.parent.name for path in SETUPS} == {"free", "heads", "ldc", "scierc"}
 
 
 @each_case
@@ -141,7 +145,7 @@ def test_variables_are_used_and_explained(path: Path, variables: Dict[str, str])
 def test_paths_lie_in_the_folders_that_the_user_named(path: Path, variables: Dict[str, str]) -> None:
     config = load(path)
     for split in ("train", "validation", "test"):
-        for place in config[f"{split}_data_path"].values():
+        for place in texts(config[f"{split}_data_path"]):
             bundled = (ROOT / place).exists()
             assert bundled or place.startswith(variables["HMTL_DATA"] + "/"), place
 
@@ -151,8 +155,8 @@ def test_paths_lie_in_the_folders_that_the_user_named(path: Path, variables: Dic
 def test_a_missing_variable_is_named_or_not_needed(
     path: Path, missing: str, variables: Dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # An encoder is left out where none is named, but for the configuration that is about one.
-    optional = set() if path.stem == "finetune_transformer" else {"HMTL_TRANSFORMER"}
+    # An encoder is left out where none is named, but for the configurations that are about one.
+    optional = set() if path.stem in ("finetune_transformer", "text_labels") else {"HMTL_TRANSFORMER"}
     needed = missing in used_variables(path, variables) - optional
     monkeypatch.delenv(missing)
     if not needed:
@@ -170,6 +174,9 @@ def with_small_embedding(config: Dict[str, Any]) -> Dict[str, Any]:
     """The configuration with an embedding that needs no file."""
     for reader in config["dataset_reader"]["readers"].values():
         reader["token_indexers"] = {"tokens": {"type": "single_id"}}
+    for level in config["model"]["levels"].values():
+        if "token_indexers" in level["head"]:
+            level["head"]["token_indexers"] = {"tokens": {"type": "single_id"}}
     # The archive that a model is fine-tuned from.
     config["model"].pop("pretrained_file", None)
     config["model"]["text_field_embedder"] = {"token_embedders": {"tokens": {"type": "embedding", "embedding_dim": 4}}}
@@ -178,8 +185,13 @@ def with_small_embedding(config: Dict[str, Any]) -> Dict[str, Any]:
 
 def vocabulary_of(reader: DatasetReader) -> Vocabulary:
     """One label in each namespace that the readers fill."""
-    namespaces = [r.inner.label_namespace for r in reader.readers.values() if hasattr(r.inner, "label_namespace")]
-    return Vocabulary(counter={"tokens": {"a": 1}, **{namespace: {"X": 1} for namespace in namespaces}})
+    readers = [each.inner for each in reader.readers.values()]
+    counter = {each.label_namespace: {"X": 1} for each in readers if hasattr(each, "label_namespace")}
+    for each in readers:
+        if isinstance(each, TextLabelSpanReader):
+            counter[each.label_namespace] = {f"{name}: X": 1 for name in each.corpora}
+            counter[f"sets_of_{each.label_namespace}"] = dict.fromkeys(each.corpora, 1)
+    return Vocabulary(counter={"tokens": {"a": 1}, **counter})
 
 
 @each_built
@@ -193,7 +205,7 @@ def test_readers_and_levels_are_built(path: Path, variables: Dict[str, str]) -> 
     for task, shim in reader.readers.items():
         # Each head reads labels that its task's reader writes.
         namespace = getattr(shim.inner, "label_namespace", None)
-        assert namespace in (None, f"{task}_labels")
+        assert namespace in (None, "text_labels" if isinstance(shim.inner, TextLabelSpanReader) else f"{task}_labels")
         assert isinstance(shim.inner.corpus, Corpus)
 
 
@@ -324,6 +336,39 @@ def test_relations_of_another_corpus_than_emds_join_the_mentions_of_their_own(va
         assert paths["entities"] == paths["relation"]
     # Without it the levels are those of the sample.
     assert sorted(load(ROOT / "configs" / "spans.jsonnet")["model"]["levels"]) == ["coref", "emd", "ner", "relation"]
+
+
+def test_labels_in_words_leave_two_of_gums_types_to_be_asked_for(variables: Dict[str, str]) -> None:
+    config = load(ROOT / "configs" / "text_labels.jsonnet")
+    corpora = config["dataset_reader"]["readers"]["mentions"]["corpora"]
+    assert corpora == {
+        "gum": {"corpus": "gum", "layer": "emd", "exclude_labels": ["animal", "substance"]},
+        "wnut17": {"corpus": "conll2003", "layer": "ner"},
+    }
+    folder = variables["HMTL_DATA"]
+    paths = {split: json.loads(config[f"{split}_data_path"]["mentions"]) for split in ("train", "validation", "test")}
+    assert paths["train"] == {"gum": f"{folder}/gum/train.txt", "wnut17": f"{folder}/wnut17/wnut17train.conll"}
+    assert paths["validation"].keys() == paths["train"].keys() and list(paths["test"]) == ["gum"]
+    # Labels are read as sentences are.
+    head = config["model"]["levels"]["mentions"]["head"]
+    assert head["token_indexers"] == config["dataset_reader"]["readers"]["mentions"]["token_indexers"]
+
+
+def test_the_scope_of_documents_is_said_once(variables: Dict[str, str]) -> None:
+    """By the level: head, reader, corpus and batches follow."""
+    config = load(ROOT / "configs" / "redocred_documents.jsonnet")
+    head, reader = config["model"]["levels"]["relation"]["head"], config["dataset_reader"]["readers"]["relation"]
+    assert (head["scope"], reader["scope"], head["max_sentence_distance"]) == ("document", "document", 3)
+    assert reader["corpus"] == {"type": "redocred", "across_sentences": "keep"} and reader["allow_unknown_labels"]
+    assert config["dataset_reader"]["readers"]["entities"]["corpus"] == "redocred"
+    # Documents are validated in batches as they are trained.
+    assert config["validation_data_loader"]["batch_size"] == {"entities": 32, "relation": 4}
+    sentences = load(ROOT / "configs" / "spans_gum_redocred.jsonnet")
+    assert "scope" not in {
+        *sentences["model"]["levels"]["relation"]["head"],
+        *sentences["dataset_reader"]["readers"]["relation"],
+    }
+    assert sentences["validation_data_loader"]["batch_size"]["relation"] == 32
 
 
 @pytest.mark.parametrize("path", LIBRARIES, ids=[path.name for path in LIBRARIES])

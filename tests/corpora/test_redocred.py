@@ -6,7 +6,8 @@ import pytest
 
 from hmtl.corpora import RedocredCorpus
 from hmtl.document import Relation, Span
-from hmtl.errors import DataError
+from hmtl.errors import ConfigurationError, DataError
+from hmtl.metrics.entity_relation_scores import EntityRelations
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "redocred"
 REDOCRED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "redocred" / "dev_revised.json"
@@ -77,6 +78,29 @@ def test_a_label_holds_between_all_mentions_that_share_a_sentence(tmp_path):
     assert document.clusters == [[(0, 0), (2, 2), (3, 3)], [(1, 1), (3, 3)]]
 
 
+def test_relations_across_sentences_are_dropped_and_counted_or_kept(tmp_path, caplog):
+    entities = [[mention(0, 0, 1), mention(1, 0, 1)], [mention(0, 1, 2)], [mention(1, 1, 2)]]
+    labels = [(0, 1, "P1"), (1, 2, "P2"), (2, 1, "P2")]
+    file = write(tmp_path / "a.json", record(entities, labels), record(entities, labels[1:2], title="U"))
+    kept = list(RedocredCorpus(across_sentences="keep").documents(str(file)))
+    assert kept[0].relations == [
+        Relation((0, 0), (1, 1), "P1"),
+        Relation((1, 1), (4, 4), "P2"),
+        Relation((3, 3), (1, 1), "P1"),
+        Relation((4, 4), (1, 1), "P2"),
+    ]
+    caplog.set_level("INFO")
+    for part, left_out in (("", 3), ("#1:", 1)):
+        documents = read(f"{file}{part}")
+        assert [document.relations for document in documents][-2:] == [[Relation((0, 0), (1, 1), "P1")], []][
+            -len(documents) :
+        ]
+        assert all(not document.metadata for document in documents)
+        assert caplog.messages[-1] == f"{file}{part}: {left_out} labels whose entities share no sentence left out"
+    with pytest.raises(ConfigurationError, match="across_sentences: 'merge' is neither 'drop' nor 'keep'"):
+        RedocredCorpus(across_sentences="merge")
+
+
 def test_repeated_titles_become_distinct_keys(tmp_path):
     file = write(tmp_path / "a.json", *(record([], title=title) for title in ("A", "B", "A", "A (2)", "A")))
     assert [document.doc_key for document in read(file)] == ["A", "B", "A (2)", "A (2) (2)", "A (3)"]
@@ -116,6 +140,29 @@ def test_a_file_of_another_format_is_refused(tmp_path):
         read(file)
     with pytest.raises(DataError, match="expected a JSON file, found a directory"):
         read(tmp_path)
+
+
+@pytest.mark.skipif(not REDOCRED.is_file(), reason="Re-DocRED is absent")
+def test_entities_are_related_as_the_labels_say():
+    """But for one document, in which two entities have the same mention."""
+    records = json.loads(REDOCRED.read_text("utf-8"))
+    sharing = []
+    for raw, document in zip(records, RedocredCorpus("keep").documents(str(REDOCRED)), strict=True):
+        starts = document.sentence_starts
+        bounds = [
+            sorted({(starts[m["sent_id"]] + m["pos"][0], starts[m["sent_id"]] + m["pos"][1] - 1) for m in entity})
+            for entity in raw["vertexSet"]
+        ]
+        expected = {Relation(bounds[label["h"]][0], bounds[label["t"]][0], label["r"]) for label in raw["labels"]}
+        relations = EntityRelations(document)
+        if len({mention for entity in bounds for mention in entity}) < sum(map(len, bounds)):
+            sharing.append(document.doc_key)
+            continue
+        assert relations.gold == expected and len(expected) == len(raw["labels"])
+        sentences = [{m["sent_id"] for m in entity} for entity in raw["vertexSet"]]
+        within = [label for label in raw["labels"] if sentences[label["h"]] & sentences[label["t"]]]
+        assert sum(map(relations.is_in_one_sentence, relations.gold)) == len(within)
+    assert len(sharing) == 1
 
 
 @pytest.mark.skipif(not REDOCRED.is_file(), reason="Re-DocRED is absent")

@@ -78,6 +78,9 @@ def workplace(tmp_path_factory) -> Path:
         overrides = small_overrides(["ner", "emd", "relation", "coref"])
         main(["train", "configs/quickstart.jsonnet", "-s", "runs/quickstart", "-o", overrides])
     shutil.copytree(folder / "runs" / "quickstart", folder / "runs" / "gum")
+    main(
+        ["train", str(ROOT / "tests" / "fixtures" / "text_labels.jsonnet"), "-s", str(folder / "runs" / "text_labels")]
+    )
     return folder
 
 

@@ -84,7 +84,8 @@ def small_overrides(tasks: List[str]) -> Dict[str, Any]:
 def test_a_configuration_from_training_to_prediction(name, switch, environment, tmp_path):
     path, run = ROOT / "configs" / f"{name}.jsonnet", tmp_path / "run"
     tasks = sorted(Params.from_file(str(path))["model"]["levels"])
-    assert {"coref", "emd", "ner", "relation"} <= set(tasks)
+    all_four = {"coref", "emd", "ner", "relation"}
+    assert set(tasks) == {"entities", "relation"} if name == "redocred_documents" else all_four <= set(tasks)
     main(["train", str(path), "-s", str(run), "-o", json.dumps({**switch, **small_overrides(tasks)})])
 
     metrics = json.loads((run / "metrics.json").read_text())

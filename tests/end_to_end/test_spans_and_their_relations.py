@@ -15,11 +15,13 @@ from allennlp.models import Model
 
 import hmtl  # noqa: F401  (registers everything)
 from hmtl.cli import main
-from hmtl.document import Document, Relation, Span, write_jsonl
+from hmtl.document import Document, Relation, Span, read_jsonl, write_jsonl
+from hmtl.evaluation.error_analysis import analyse_run
 from hmtl.evaluation.evaluate import evaluate_run, load_run
 from hmtl.models import HMTL
 from hmtl.models.finetuning.transfer import transfer
 from hmtl.predictors import HMTLPredictor
+from hmtl.tasks.relations.span_relation_reader import in_text_order
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE, CITIES, HOUSES = ["Ann", "Bo", "Cy", "Dee"], ["Rome", "Oslo", "Lund", "York"], ["Bank", "Port", "Court"]
@@ -124,6 +126,67 @@ def test_relations_between_given_entities(run: Path) -> None:
     assert scores.by_label["PER-SOC"]["f1"] > 0.9 and scores.by_label["PER-SOC"]["support"] == 4
 
 
+def test_entities_that_are_given_to_the_predictor(run: Path, data: Path) -> None:
+    predictor = HMTLPredictor.load(run)
+    found = gold = right = 0
+    for document in read_jsonl(data / "test.jsonl"):
+        predicted = predictor.predict_document(document, entities="emd")
+        assert sorted(predicted.spans["emd"]) == sorted(document.spans["emd"])
+        sides = [{in_text_order(each, {"PER-SOC"}) for each in side.relations or []} for side in (predicted, document)]
+        found, gold, right = found + len(sides[0]), gold + len(sides[1]), right + len(sides[0] & sides[1])
+    assert 2 * right / (found + gold) > 0.9
+    # What is given is what may be related, whatever would be found.
+    (document,) = documents(1, 2)
+    document.spans["emd"] = [Span(0, 5, "GROUP"), Span(3, 5, "ORG"), Span(5, 5, "LOC")]
+    relations = predictor.predict_document(document, entities="emd").relations
+    assert relations == [Relation((3, 5), (5, 5), "PHYS")]
+    # A label that the model does not know says nothing: no type of relation is ruled out by it.
+    head = predictor.model.head("relation")
+    head.threshold = 0.001
+    known, unknown = ([Span(0, 0, label), Span(5, 5, label)] for label in ("LOC", "never seen"))
+    rows = []
+    for spans in (known, unknown):
+        document.spans["emd"] = spans
+        rows.append(predictor.predict_document(document, entities="emd").relations or [])
+    assert "ORG-AFF" not in {relation.label for relation in rows[0]} and len(rows[1]) > len(rows[0])
+
+
+def test_a_model_that_only_relates_what_is_given(data: Path) -> None:
+    config = configuration(data)
+    config["model"]["levels"] = {"relation": config["model"]["levels"]["relation"]}
+    level = config["model"]["levels"]["relation"]
+    level.pop("reads", None)
+    level.pop("reads_labels", None)
+    level["head"]["gold_mentions"] = True
+    del config["dataset_reader"]["readers"]["emd"]
+    config["train_data_path"] = {"relation": config["train_data_path"]["relation"]}
+    model, _ = build(config)
+    reader = DatasetReader.from_params(Params(configuration(data)["dataset_reader"]))
+    predictor = HMTLPredictor(model, reader)
+    model.head("relation").threshold = 0.0001
+    sentences = documents(1, 0)[0].sentences
+    assert predictor.predict(sentences)["relation"] == []
+    # The last one stands in another sentence.
+    entities = [(0, 0, "PER"), (3, 5, "ORG"), (7, 7, "PER"), (9, 9, "PER")]
+    output = predictor.predict(sentences, entities=entities)
+    joined = {(row["arg1"]["start"], row["arg2"]["start"]) for row in output["relation"]}
+    # Of all pairs those whose types are related in training; that of people has no direction.
+    assert joined == {(0, 3), (7, 3), (0, 7)} and "emd" not in output
+
+
+def test_errors_and_baselines_stand_beside_the_scores(run: Path) -> None:
+    errors = analyse_run(load_run(run))
+    for task in ("emd", "relation"):
+        (section,) = errors.tasks[task].sections
+        correct, metrics = section.totals["correct"], errors.tasks[task].metrics
+        assert correct / section.gold == pytest.approx(metrics["recall"])
+        assert correct == pytest.approx(metrics["precision"] * section.predicted)
+    metrics = json.loads((run / "metrics.json").read_text())
+    # The longest of known strings alone, so that nothing that lies in another is found.
+    baselines = [metrics[f"baseline_validation_{task}_f1"] for task in ("emd", "relation")]
+    assert 0 < baselines[0] < metrics["best_validation_emd_f1"] and 0 < baselines[1] <= 1
+
+
 def test_run_and_archive_predict_the_same(run: Path) -> None:
     sentences = documents(1, 2)[0].sentences
     outputs = [HMTLPredictor.load(path).predict_json({"sentences": sentences}) for path in (run, run / "model.tar.gz")]
@@ -156,9 +219,12 @@ def test_in_training_a_level_gets_what_the_level_below_predicts(emd: str, data: 
     (in_training,), (outside,) = given
     labels = model.head("emd").labels or []
     found = [{Span(s, e, labels[x]) for s, e, x in row if x >= 0} for row in in_training.tolist()]
-    # Of a span head no more than there are tokens.
-    most = in_training.size(1)
-    assert all(some == set(all_) or (some < set(all_) and len(some) == most) for some, all_ in zip(found, outside))
+    # Of a span head no more than the sentence has tokens.
+    lengths = [len(row["tokens"]) for row in batch["metadata"]]
+    assert all(
+        some == set(all_) or (some < set(all_) and len(some) == most)
+        for some, all_, most in zip(found, outside, lengths)
+    )
     assert sum(map(len, found)) > 4
 
 

@@ -4,7 +4,7 @@ import pytest
 from rich.cells import cell_len
 from worked_corpus import training_documents
 
-from hmtl.document import Document, Span
+from hmtl.document import Document, Relation, Span
 from hmtl.inspection import DocumentPrinter, ShownDocument
 
 CODE = re.compile(r"\x1b\[\d+m")
@@ -32,6 +32,11 @@ def test_a_document():
         "    2  Bo",
         "    3  Old Rome | Rome",
     ]
+
+
+def test_a_relation_across_sentences_stands_with_its_first_argument():
+    document = Document("a", [["x", "y"], ["z", "v"]], {}, [Relation((2, 2), (0, 1), "R")])
+    assert lines(document)[-2:] == ["1             x y", "2  relations  z --R--> x y"]
 
 
 def test_a_sentence_without_annotations_is_shown():

@@ -10,7 +10,7 @@ import pytest
 from worked_corpus import BO_SLEPT, write_corpus, write_records
 
 from hmtl.corpora import Corpus
-from hmtl.document import Document, Span, write_jsonl
+from hmtl.document import Document, Relation, Span, write_jsonl
 from hmtl.errors import DataError
 from hmtl.inspection import Split, corpus_format, corpus_statistics, find_splits
 
@@ -75,6 +75,20 @@ def test_relations(worked):
     assert relations["overlapping_arguments"] == 1
     assert (relations["first_argument_first"], relations["first_argument_first_share"]) == (2, pytest.approx(2 / 3))
     assert (relations["annotated_sentences"], relations["annotated_sentences_share"]) == (1, 0.5)
+
+
+def test_relations_across_sentences_and_between_entities(tmp_path):
+    # `x` and `z` are one entity, related to `y` by two pairs of mentions, one in a sentence; `v` is related to `y`.
+    relations = [Relation((0, 0), (1, 1), "R"), Relation((2, 2), (1, 1), "R"), Relation((3, 3), (1, 1), "R")]
+    write_jsonl([Document("a", [["x", "y"], ["z"], ["v"]], {}, relations, [[(0, 0), (2, 2)]])], tmp_path / "a.jsonl")
+    # Without clusters nothing is known of entities.
+    write_jsonl([Document("b", [["x", "y"]], {}, relations[:1])], tmp_path / "b.jsonl")
+    splits = report(tmp_path)["splits"]
+    found, without = (splits[name]["layers"]["relations"] for name in ("a.jsonl", "b.jsonl"))
+    assert (found["across_sentences"], found["across_sentences_share"]) == (2, pytest.approx(2 / 3))
+    assert (found["between_entities"], found["between_entities_in_one_sentence"]) == (2, 1)
+    assert found["between_entities_in_one_sentence_share"] == 0.5 and found["annotated_sentences"] == 3
+    assert (without["between_entities"], without["between_entities_in_one_sentence_share"]) == (0, None)
 
 
 def test_clusters(worked):

@@ -59,6 +59,7 @@ HIERARCHIES = {
     "all share": "levels.sharing(levels.paper())",
     "a hierarchy on top": "levels.sharing({ ner: levels.tagger([]), emd: levels.tagger([]) }) "
     "{ relation: with_encoder(levels.relation(['emd'])), coref: with_encoder(levels.coref(['ner', 'relation'])) }",
+    "heads of spans": "levels.sharing(levels.spans()) { relation+: { head+: { num_drawn_spans: 0 } } }",
     "coreference below": "levels.sharing({ coref: levels.coref([]), relation: levels.relation([]) }) "
     "{ ner: with_encoder(levels.tagger(['coref'])), emd: with_encoder(levels.tagger([])) }",
 }

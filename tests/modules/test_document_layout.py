@@ -1,6 +1,6 @@
 """The reference copies token by token."""
 
-from typing import List
+from typing import List, Set, Tuple
 
 import pytest
 import torch
@@ -47,6 +47,24 @@ def rows_of_sentences(vectors: torch.Tensor, documents: List[List[int]], width: 
                 position += 1
             row += 1
     return output
+
+
+@pytest.mark.parametrize("documents", DOCUMENTS)
+def test_spans_of_sentences_become_those_of_documents(documents: List[List[int]]) -> None:
+    """Every sentence has its first token and the whole of it, and an empty row between; labels stay."""
+    rows: List[List[List[int]]] = []
+    expected: List[Set[Tuple[int, ...]]] = []
+    for number, document in enumerate(documents):
+        first = 0
+        expected.append(set())
+        for length in document:
+            rows.append([[0, 0, number], [-1, -1, -1], [0, length - 1, 7]])
+            expected[-1] |= {(first, first, number), (first, first + length - 1, 7)}
+            first += length
+    found = layout_of(documents).spans_to_documents(torch.tensor(rows)).tolist()
+    assert [{tuple(row) for row in document if row[0] >= 0} for document in found] == expected
+    assert all(row == [-1, -1, -1] for document in found for row in document if row[0] < 0)
+    assert len(found[0]) == 3 * max(map(len, documents))
 
 
 @pytest.mark.parametrize("documents", DOCUMENTS)

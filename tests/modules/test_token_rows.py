@@ -37,6 +37,15 @@ def test_numbers_of_tokens_are_padded_too() -> None:
 
 
 @pytest.mark.parametrize("lengths", LENGTHS)
+def test_entries_of_rows_are_taken_to_the_groups(lengths: List[int]) -> None:
+    rows = TokenRows(lengths)
+    entries = [f"row {number}" for number in range(len(lengths))]
+    by_group = rows.by_group(entries)
+    assert by_group == [[f"row {row}" for row in group] for group in rows.groups]
+    assert rows.in_order(by_group) == entries
+
+
+@pytest.mark.parametrize("lengths", LENGTHS)
 def test_entries_return_to_the_order_of_the_rows(lengths: List[int]) -> None:
     rows = TokenRows(lengths)
     assert rows.in_order([[f"row {row}" for row in group] for group in rows.groups]) == [

@@ -24,10 +24,27 @@ def server(chromium, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.importorskip(package, reason=f"hmtl[serve] is not installed: no {package}")
     run = tmp_path_factory.mktemp("page") / "run"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    hmtl = [sys.executable, "-m", "hmtl"]
-    train = [*hmtl, "train", "configs/quickstart.jsonnet", "-s", str(run), "-o", '{"trainer.num_epochs": 3}']
+    train = [
+        sys.executable,
+        "-m",
+        "hmtl",
+        "train",
+        "configs/quickstart.jsonnet",
+        "-s",
+        str(run),
+        "-o",
+        '{"trainer.num_epochs": 3}',
+    ]
     subprocess.run(train, cwd=ROOT, env=environment, check=True, capture_output=True)
-    serve = [*hmtl, "serve", str(run), "--port", "0", "--max-characters", "20000"]
+    with served(run, "--max-characters", "20000") as address:
+        yield address
+
+
+@contextlib.contextmanager
+def served(run: Path, *options: str) -> Iterator[str]:
+    """`hmtl serve` in a process of its own, by its address."""
+    serve = [sys.executable, "-m", "hmtl", "serve", str(run), "--port", "0", *options]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(serve, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         address = ""
@@ -81,6 +98,23 @@ def test_type_toggle_and_link(server, open_page):
     page.wait_for_selector("article:has-text('Hollin Rail')")
 
 
+def test_layers_that_agree(server, open_page):
+    page = open_page(server)
+    annotated(page, sample_text(2))
+    asked = []
+    page.on("request", lambda request: asked.append(json.loads(request.post_data)))
+    page.check("#consistent")
+    page.wait_for_selector("#texts[aria-busy=false]", state="attached")
+    assert asked == [{"text": sample_text(2), "consistent": True}]
+    # The link says so, too.
+    linked = open_page(page.url)
+    linked.wait_for_selector("article mark")
+    assert linked.is_checked("#consistent") and linked.input_value("#text") == sample_text(2)
+    page.uncheck("#consistent")
+    page.wait_for_selector("#texts[aria-busy=false]", state="attached")
+    assert asked[1:] == [{"text": sample_text(2)}] and not open_page(page.url).is_checked("#consistent")
+
+
 def test_markup_and_odd_characters_stay_text(server, open_page):
     page = open_page(server)
     for text in (
@@ -131,3 +165,24 @@ def test_the_description_of_the_interface(server, open_page):
     page = open_page(server)
     page.click("footer a")
     page.wait_for_selector("h2:has-text('POST /predict')")
+
+
+def test_labels_that_are_asked_for(text_label_run: Path, chromium: Any, open_page: Any) -> None:
+    with served(text_label_run, "--max-characters", "20000") as address:
+        page = open_page(address)
+        page.wait_for_selector("#texts[aria-busy=false]", state="attached")
+        assert page.is_visible("#labels") and "person" in page.get_attribute("#labels", "placeholder")
+        with page.expect_request("**/predict") as request:
+            page.fill("#labels", "dog, , brown bread")
+        assert request.value.post_data_json["labels"] == ["dog", "brown bread"]
+        page.wait_for_selector("#texts[aria-busy=false]", state="attached")
+        # The link keeps them.
+        linked = open_page(page.url)
+        assert linked.input_value("#labels") == "dog, , brown bread"
+        with page.expect_request("**/predict") as request:
+            page.fill("#labels", "")
+        assert "labels" not in request.value.post_data_json
+
+
+def test_where_labels_are_fixed_there_is_no_box_for_others(server: str, open_page: Any) -> None:
+    assert open_page(server).is_hidden("#labels")

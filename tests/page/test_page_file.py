@@ -97,6 +97,14 @@ def test_it_loads_nothing_and_runs_this_script_alone():
         assert not re.search(r"url\(|@import|innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b", text)
 
 
+def test_the_server_page_knows_the_labels_of_training_where_others_may_be_asked_for():
+    assert Elements(server_page("A title", LAYERS, 10, labels=["a <b>", "person"])).data()["server"]["labels"] == [
+        "a <b>",
+        "person",
+    ]
+    assert "labels" not in Elements(server_page("A title", LAYERS, 10)).data()["server"]
+
+
 def test_the_server_page_has_a_box_and_examples():
     data = Elements(server_page("A title", LAYERS, 1234, ["one", "two"])).data()
     assert data["server"] == {"predict": "predict", "docs": "docs", "max_characters": 1234, "examples": ["one", "two"]}

@@ -38,12 +38,14 @@ def test_spans_are_slices_of_odd_texts(talkative, shared_data):
     assert all(count > 500 for count in counts.values()), counts
 
 
-def test_what_a_text_gets_does_not_depend_on_the_others(talkative, shared_data, monkeypatch):
+@pytest.mark.parametrize("predictor", ["talkative", "talkative_spans"])
+def test_what_a_text_gets_does_not_depend_on_the_others(predictor, shared_data, monkeypatch, request):
     # Scores in full: of rounded ones the last digit may tip.
     monkeypatch.setattr(hmtl_predictor, "round", lambda number, _: number, raising=False)
     texts = [*odd_texts(shared_data, 30), TEXT, "Hm", TEXT * 20]
-    alone = [next(talkative.annotate([text])) for text in texts]
-    together = list(talkative.annotate(texts))
+    annotate = request.getfixturevalue(predictor).annotate
+    alone = [next(annotate([text])) for text in texts]
+    together = list(annotate(texts))
     num_scores = 0
     for one, other in zip(alone, together, strict=True):
         assert without_scores(one) == without_scores(other)

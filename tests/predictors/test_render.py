@@ -42,6 +42,16 @@ def test_nested_spans():
     assert "[[Tom Y] of [[New X] York LOC] PER] left." in render(output_with(nested[::-1]), LAYERS)
 
 
+def test_spans_that_cross_stand_on_lines_of_their_own():
+    crossing = [(0, 2, "PER"), (2, 3, "LOC"), (2, 3, "ORG"), (3, 4, "X"), (6, 6, "Y")]
+    assert render(output_with(crossing), {"names": "spans"}).split("\n") == [
+        "names: 5 spans",
+        "  [Tom of New PER] [York left X].",
+        "  Tom of [[New York LOC] ORG] left.",
+        "  [No Y]",
+    ]
+
+
 def test_colour_only_adds_escape_codes():
     output = output_with([(0, 0, "PER")], [((0, 0), (2, 3), "IN")], [[(0, 0), (2, 3)]])
     coloured = render(output, LAYERS, colour=True)

@@ -14,9 +14,11 @@ import torch
 from fastapi.testclient import TestClient
 
 from hmtl.errors import UserError
+from hmtl.models.calibration import TaskCalibration
+from hmtl.predictors import HMTLPredictor
 from hmtl.server import Limits
 from hmtl.server.access import Access
-from hmtl.server.application import create_app, weights_digest
+from hmtl.server.application import create_app, describe, weights_digest
 from hmtl.server.messages import BadRequest, PredictRequest
 from hmtl.version import VERSION
 
@@ -68,6 +70,36 @@ def test_one_text_and_tokens(client, predictor):
     assert tokens.json()["outputs"] == [rounded(predictor.predict_json({"sentences": sentences}))]
 
 
+def test_entities_may_be_given(talkative):
+    entities = [{"char_start": 0, "char_end": 9, "label": "PER"}, {"char_start": 24, "char_end": 28, "label": "LOC"}]
+    with TestClient(create_app(talkative, LIMITS)) as client:
+        (output,) = post(client, {"text": TEXTS[0], "entities": entities}).json()["outputs"]
+        assert [row["text"] for row in output["emd"]] == ["Mara Lind", "Oslo"]
+        assert output == rounded(talkative.predict(TEXTS[0], entities))
+        assert output["relation"] != talkative.predict(TEXTS[0])["relation"]
+        asked = {"texts": TEXTS[:2], "entities": [None, {"ner": [[0, 10, "PER"]]}]}
+        outputs = post(client, asked).json()["outputs"]
+        assert outputs == [
+            rounded(talkative.predict(TEXTS[0])),
+            rounded(talkative.predict(TEXTS[1], {"ner": [[0, 10, "PER"]]})),
+        ]
+        sentences = [["Mara", "Lind", "left", "Oslo", "."]]
+        of_tokens = {"sentences": sentences, "entities": [[0, 1, "PER"], [3, 3, "LOC"]]}
+        (output,) = post(client, of_tokens).json()["outputs"]
+        assert [row["text"] for row in output["emd"]] == ["Mara Lind", "Oslo"]
+
+
+def test_consistency_may_be_asked_for(talkative):
+    with TestClient(create_app(talkative, LIMITS)) as client:
+        answers = {
+            asked: post(client, {"texts": TEXTS[:2], "consistent": asked}).json()["outputs"]
+            for asked in (None, False, True)
+        }
+    expected = {asked: [rounded(talkative.predict(text, consistent=asked)) for text in TEXTS[:2]] for asked in answers}
+    assert answers == expected
+    assert answers[None] == rounded(answers[False]) != answers[True]
+
+
 def test_requests_at_once_get_their_own_answers(client, predictor):
     texts = [f"{TEXTS[number % 2]} Number {number}." for number in range(40)]
     expected = [rounded(predictor.predict_json({"text": text})) for text in texts]
@@ -110,6 +142,17 @@ BAD = [
     ({"sentences": [["a", "b" * 513]]}, 422, "a token has more than 512 characters"),
     ({"text": None}, 422, '{"text": "..."}'),
     ({"text": "a", "texts": ["b"]}, 422, "one of them alone"),
+    ({"text": "a", "entities": 3}, 422, "'entities' is int; expected a list"),
+    ({"text": "a", "entities": [3]}, 422, "entity 1 is int; expected"),
+    ({"text": "a", "entities": [[0, 2, "PER"]]}, 422, "entity 1: characters 0 to 2 are no part of the text"),
+    ({"text": "a", "entities": {"coref": []}}, 422, "expected one of the span tasks of the model: ner, emd"),
+    ({"text": "a", "entities": {"ner": 3}}, 422, "the entities are int"),
+    ({"texts": ["a", "b"], "entities": [[]]}, 422, "'entities' has no entry for each of 2 texts"),
+    ({"texts": ["a"], "entities": {"ner": []}}, 422, "'entities' has no entry for each of 1 texts"),
+    ({"texts": ["a", "b"], "entities": [None, 3]}, 422, "the entities are int"),
+    ({"sentences": [["a"]], "entities": [[0, 0, str(number)] for number in range(51)]}, 422, "51 entities; at most 50"),
+    ({"text": "a", "consistent": "yes"}, 422, "'consistent' is str; expected true or false"),
+    ({"text": "a", "consistent": 1}, 422, "'consistent' is int"),
     ({"text": 3}, 422, "text: Input should be a valid string"),
     ({"text": ["a"]}, 422, "text: "),
     ({"text": True}, 422, "text: "),
@@ -130,6 +173,12 @@ BAD = [
     ({"sentences": [["a", 3]]}, 422, "sentences.0.1: "),
     ({"sentences": [[]]}, 422, ""),
     ({"sentences": [["a", ""]]}, 422, ""),
+    ({"text": "a", "labels": ["dog"]}, 422, "the labels of this model are fixed"),
+    ({"text": "a", "labels": "dog"}, 422, "labels: expected a list of texts"),
+    ({"text": "a", "labels": {"a": 3}}, 422, "labels: expected a list of texts"),
+    ({"text": "a", "labels": ["dog"] * 101}, 422, "101 labels; at most 100 are allowed"),
+    ({"text": "a", "labels": {"a": {"b": "c" * 513}}}, 422, "a label has more than 512 characters"),
+    ({"labels": ["dog"]}, 422, '{"text": "..."}'),
     (b" " * 5_001, 413, "5,000 bytes"),
     (b'{"text": "' + b"a" * 10_000_000 + b'"}', 413, "5,000 bytes"),
     (b"[" * DEEP, 413, "5,000 bytes"),
@@ -242,14 +291,14 @@ class HeldUp:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._predictor, name)
 
-    def predict_batch_json(self, texts: List[Any]) -> Any:
+    def predict_batch_json(self, texts: List[Any], **options: Any) -> Any:
         self.seen += [text.text for text in texts]
         if any("wait" in text.text for text in texts):
             self.waits.set()
             assert self.may_go_on.wait(60)
         if any("fault" in text.text for text in texts):
             raise RuntimeError("a secret")
-        return self._predictor.predict_batch_json(texts)
+        return self._predictor.predict_batch_json(texts, **options)
 
 
 @pytest.fixture
@@ -389,6 +438,22 @@ def test_texts_are_split_once(predictor, monkeypatch):
         assert split == texts[::2]
 
 
+def test_each_request_gets_the_labels_that_it_asks_for(text_label_run):
+    predictor = HMTLPredictor.load(text_label_run)
+    predictor.model.head("mentions").threshold = 0.001
+    asked = [None, ["dog", "person"], {"X": "bread"}, {"mentions": ["dog"]}] * 4
+    with TestClient(create_app(predictor, LIMITS)) as client, ThreadPoolExecutor(8) as pool:
+        bodies = [{"text": TEXTS[0], **({} if labels is None else {"labels": labels})} for labels in asked]
+        answers = list(pool.map(lambda body: post(client, body).json(), bodies))
+        info = client.get("/info").json()["tasks"]["mentions"]
+        assert post(client, {"text": TEXTS[0], "labels": []}).json()["detail"].startswith("labels: none is named")
+        assert post(client, {"text": TEXTS[0], "labels": {"ner": ["dog"]}}).status_code == 422
+    expected = [predictor.predict(TEXTS[0], labels=labels) for labels in asked]
+    assert [answer["outputs"] for answer in answers] == [[rounded(output)] for output in expected]
+    assert len({json.dumps(output["mentions"]) for output in expected}) == 4
+    assert info == {"predicts": "spans", "labels": predictor.labels["mentions"], "takes_labels": True}
+
+
 def test_info(client, predictor):
     info = client.get("/info").json()
     assert (info["model"], info["version"]) == ("hmtl", VERSION)
@@ -397,7 +462,18 @@ def test_info(client, predictor):
     found = {row["label"] for text in TEXTS for row in predictor.predict(text)["ner"]}
     assert found <= set(info["tasks"]["ner"]["labels"])
     assert info["limits"]["max_texts"] == 8
+    assert predictor.model.calibration == {}
     assert info["weights_sha256"] == weights_digest(predictor.model)
+
+
+def test_the_calibration_of_the_model_is_told(talkative):
+    talkative.model.calibrate({"relation": TaskCalibration(1.5, 0.999)})
+    try:
+        tasks = describe(talkative, "hmtl", LIMITS)["tasks"]
+        assert tasks["relation"]["calibration"] == {"temperature": 1.5, "threshold": 0.999}
+        assert "calibration" not in tasks["ner"]
+    finally:
+        talkative.model.calibrate({})
 
 
 def test_the_digest_is_that_of_the_values_alone():

@@ -160,6 +160,25 @@ def test_a_batch_in_two_parts_trains_as_the_whole(fixtures, tmp_path, trained, o
         torch.testing.assert_close(ours[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
 
 
+def test_heads_of_spans_train_alike_on_workers_and_in_parts(fixtures, tmp_path):
+    """Nothing is drawn at random: a draw is for the rows of a worker."""
+
+    def of_spans(batch_size, **trainer):
+        found = settings(fixtures, batch_size, num_epochs=3, **trainer)
+        drawing = {"levels.relation.head.num_drawn_spans": 0, "levels.emd.head.negative_share": 1.0}
+        # So many spans are likely from the start that not all are candidates for relations.
+        likely = {f"levels.{task}.head.prior_probability": 0.6 for task in ("ner", "emd")}
+        found["model"].update({**drawing, **likely})
+        return {**found, "configuration": "tiny_spans.jsonnet"}
+
+    train(fixtures, tmp_path / "one", **of_spans(batch_size=2))
+    assert train_on_workers(fixtures, tmp_path / "two", **of_spans(batch_size=1)) == [0, 0]
+    assert_same_training(tmp_path / "two", tmp_path / "one")
+    train(fixtures, tmp_path / "parts", **of_spans(batch_size=1, gradient_accumulation_steps=2))
+    for name, tensor in last_weights(tmp_path / "one").items():
+        torch.testing.assert_close(last_weights(tmp_path / "parts")[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
+
+
 # Everything that has a say in an update, at once.
 EVERYTHING = {
     "shared_optimizer": True,

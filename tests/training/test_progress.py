@@ -37,6 +37,11 @@ LINES_OF_METRICS = [
     "  ner       4 updates (80%)  loss 0.5000  f1 0.2500   best 0.5000 (epoch 0)  patience 2",
     "  relation  1 updates (20%)  loss 1234    loss 31.25  best 30.00 (epoch 1)   patience 0",
 ]
+ROWS = [
+    "validation scores x 100, * the best so far",
+    "epoch      ner  relation loss      time  learning rate",
+    "    0    25.00*         31.25     00:10  0.0015 to 0.003",
+]
 
 
 class Clock:
@@ -106,8 +111,7 @@ def test_a_terminal_shows_the_bar_and_a_line_a_task(
         assert ner == "  ner       3 updates (75%)  loss 12.35  10.0 examples/s"
         assert relation == "  relation  1 updates (25%)              2.0 examples/s"
     # They give way to the bars of validation.
-    bar, *below = terminal.screen()
-    assert re.match(r"epoch 0:  50% +━", bar) and not any(below)
+    assert not any(terminal.screen())
 
 
 def test_lines_are_refreshed_in_place(clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +140,7 @@ def test_the_scores_so_far_are_there_from_the_start(
         assert "0/8" in bar and bar.endswith("1/5 epochs done")
         assert ner == "  ner       0 updates (0%)  f1 0.2500   best 0.5000 (epoch 0)  patience 2  0.0 examples/s"
     with progress.epoch(2, 8, first=4):  # nobody knows what the first four were
-        [bar, *below] = [line for line in terminal.screen() if line][1:]
+        [bar, *below] = [line for line in terminal.screen() if line]
         assert bar.startswith("epoch 2:") and "4/8" in bar and not any(below)
 
 
@@ -166,8 +170,8 @@ def test_what_is_logged_and_printed_goes_above(
     assert [line for line in terminal.screen() if line and not line.startswith("epoch 0:")] == [
         line for number in range(3) for line in (f"logged {number}", "in two lines", f"printed {number}")
     ]
-    # No remains of a bar that was erased.
-    assert sum(line.startswith("epoch 0:") for line in terminal.screen()) == 1
+    # No remains of the bar.
+    assert not [line for line in terminal.screen() if line.startswith("epoch 0:")]
 
 
 @pytest.mark.parametrize("columns, lines, shown", [(60, 40, 2), (110, 3, 2), (110, 2, 1), (110, 1, 0)])
@@ -197,8 +201,7 @@ def test_a_terminal_is_left_sane_by_an_exception(
         raise KeyError
     assert sys.stdout is sys.stderr is stdout is terminal.stream
     print("prompt")
-    screen = terminal.screen()
-    assert screen[0].startswith("epoch 0:") and [line for line in screen[1:] if line] == ["prompt"]
+    assert [line for line in terminal.screen() if line] == ["prompt"]
 
 
 def test_a_terminal_is_left_sane_by_ctrl_c(clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,46 +214,49 @@ def test_a_terminal_is_left_sane_by_ctrl_c(clock: Clock, terminal: Terminal, mon
             progress.update({"ner": 5})
             progress.show(SUMMARY)
     print("prompt")
-    screen = [line for line in terminal.screen() if line]
-    assert screen[-2].startswith("epoch 0:") and screen[-1] == "prompt"
+    assert [line for line in terminal.screen() if line] == ["prompt"]
 
 
-def test_the_end_of_an_epoch_leaves_a_line_a_task(
+def test_the_end_of_an_epoch_leaves_a_row(
     clock: Clock, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, copied: List[str]
 ) -> None:
     terminal.attach(monkeypatch)
     progress = progress_of(clock)
     train_epoch(progress, clock, 0)
-    progress.end_epoch(METRICS, {"ner": 2, "relation": 0})
-    expected = [f"{line}  2.0 examples/s" for line in LINES_OF_METRICS]
-    assert [line for line in terminal.screen() if line][1:] == expected
-    assert copied[-2:] == expected
-    # The log of the run has lines without a terminal's commands.
+    progress.end_epoch(METRICS, {"ner": 2, "relation": 0}, [0.003, 0.0015])
+    assert [line for line in terminal.screen() if line] == ROWS
+    # The log of the run has more, and no terminal's commands.
+    assert copied[-2:] == [f"{line}  2.0 examples/s" for line in LINES_OF_METRICS]
     assert copied[:2] == LINES_OF_EPOCH and not [line for line in copied if "\x1b" in line]
 
 
-def test_elsewhere_an_epoch_has_lines_and_nothing_is_redrawn(
+def test_elsewhere_an_epoch_has_its_row_and_nothing_is_redrawn(
     clock: Clock, capsys: pytest.CaptureFixture, copied: List[str]
 ) -> None:
     progress = progress_of(clock)
+    progress.begin(["2 tasks"])
     train_epoch(progress, clock, 0)
+    progress.end_epoch(METRICS, {"ner": 2, "relation": 0}, [0.003, 0.0015])
     out, err = capsys.readouterr()
-    assert out == "" and "\x1b" not in err and "\r" not in err
-    assert err.splitlines() == copied == LINES_OF_EPOCH
-    progress.end_epoch(METRICS, {"ner": 2, "relation": 0})
-    expected = [f"{line}  2.0 examples/s" for line in LINES_OF_METRICS]
-    assert capsys.readouterr().err.splitlines() == copied[-2:] == expected
+    assert out.splitlines() == ["2 tasks", "", *ROWS] and err == ""
+    assert copied[:2] == LINES_OF_EPOCH
 
 
-def test_a_long_epoch_has_a_line_every_half_minute(clock: Clock, capsys: pytest.CaptureFixture) -> None:
+def test_a_long_epoch_shows_signs_of_life_and_the_log_more(
+    clock: Clock, capsys: pytest.CaptureFixture, copied: List[str]
+) -> None:
     progress = progress_of(clock)
-    with progress.epoch(0, 100):
-        for _ in range(70):
+    with progress.epoch(0, 300):
+        for _ in range(260):
             clock.now += 1
             progress.update({"ner": 1})
             progress.show(SUMMARY)
-    shares = [line.split()[2] for line in capsys.readouterr().err.splitlines()]
-    assert shares == ["0%", "31%", "62%"]
+
+    def shares(lines: List[str]) -> List[str]:
+        return [line.split()[2] for line in lines]
+
+    assert shares(copied) == ["0%", "10%", "21%", "31%", "41%", "52%", "62%", "72%", "83%"]
+    assert shares(capsys.readouterr().err.splitlines()) == ["41%", "83%"]
 
 
 def test_the_bar_follows_the_size_of_the_terminal(
@@ -301,13 +307,13 @@ def test_file_friendly_logging_refreshes_nothing(
     terminal.attach(monkeypatch)
     monkeypatch.setattr(allennlp_logging, "FILE_FRIENDLY_LOGGING", True)
     train_epoch(progress_of(clock), clock, 0)
-    assert "\x1b" not in terminal.written()
-    assert all(line.startswith("epoch 0:") for line in terminal.screen() if line)
+    assert "\x1b" not in terminal.written() and not any(terminal.screen())
 
 
 def test_a_disabled_one_shows_nothing(clock: Clock, capsys: pytest.CaptureFixture, copied: List[str]) -> None:
     progress = progress_of(clock, enabled=False)
     train_epoch(progress, clock, 0)
+    progress.begin(["2 tasks"])
     progress.end_epoch(METRICS, {"ner": 2, "relation": 0})
     assert capsys.readouterr() == ("", "") and copied == []
 

@@ -22,11 +22,11 @@ def start(fixtures: Path, directory: Path, stream: Any, *arguments: str, **train
     )
     command = [sys.executable, "-m", "hmtl", "train", str(fixtures / "tiny.jsonnet"), "-s", str(directory)]
     to_file = stream == subprocess.PIPE
-    environment = {**os.environ, "TERM": "xterm", "ALLENNLP_LOG_LEVEL": "INFO" if to_file else "WARNING"}
+    environment = {**os.environ, "TERM": "xterm"}
     return subprocess.Popen(
         [*command, "-o", overrides, *arguments],
-        stdout=subprocess.DEVNULL if to_file else stream,
-        stderr=stream,
+        stdout=stream,
+        stderr=subprocess.STDOUT if to_file else stream,
         env=environment,
         text=True,
     )
@@ -36,13 +36,15 @@ def metrics_of(directory: Path, epoch: int) -> Dict[str, Any]:
     return json.loads((directory / f"metrics_epoch_{epoch}.json").read_text())
 
 
-def assert_lines_tell(lines: List[str], metrics: Dict[str, Any]) -> None:
-    """A line for each task with what its epoch brought."""
-    assert [line.split()[0] for line in lines] == TASKS
-    for task, line in zip(TASKS, lines):
-        assert f" {metrics[f'training_{task}_updates']} updates ({metrics[f'training_{task}_share']:.0%})" in line
-        assert f" f1 {metrics[f'validation_{task}_f1']:.4f} " in line
-        assert f" best {metrics[f'best_validation_{task}_f1']:.4f} (epoch {metrics[f'best_epoch_{task}']})" in line
+def assert_rows_tell(rows: List[str], directory: Path) -> None:
+    """A row for each epoch with what it brought."""
+    for epoch, row in enumerate(rows):
+        metrics = metrics_of(directory, epoch)
+        number, *scores = row.split()[: 1 + len(TASKS)]
+        assert number == str(epoch)
+        for task, score in zip(TASKS, scores):
+            is_best = metrics[f"best_epoch_{task}"] == epoch
+            assert score == f"{100 * metrics[f'validation_{task}_f1']:.2f}{'*' * is_best}"
 
 
 @pytest.mark.slow
@@ -51,16 +53,18 @@ def test_a_run_in_a_terminal(fixtures: Path, tmp_path: Path) -> None:
     try:
         process = start(fixtures, tmp_path / "run", terminal.stream)
         assert process.wait(120) == 0
-        screen = [line for line in terminal.screen() if line]
-        # Each task's line was there while it trained, too: at the start of an epoch and at its end.
-        assert len(re.findall(r"  relation +(?:0|\d+) updates .*examples/s", terminal.written())) >= 2 * 2
+        screen, written = [line for line in terminal.screen() if line], terminal.written()
     finally:
         terminal.close()
-    for epoch in range(2):
-        [bar] = [index for index, line in enumerate(screen) if re.match(f"epoch {epoch}: 100% +━", line)]
-        assert [line.split(":")[0] for line in screen[bar + 1 : bar + 5]] == [f"evaluating {task}" for task in TASKS]
-        assert_lines_tell(screen[bar + 5 : bar + 9], metrics_of(tmp_path / "run", epoch))
-    assert "1/2 epochs done, 00:00 left" in screen[bar]
+    # Each task's line was there while it trained, at the start of an epoch and at its end; so was the bar of an epoch.
+    assert len(re.findall(r"  relation +(?:0|\d+) updates .*examples/s", written)) >= 2 * 2
+    assert re.search(r"epoch 1: 100% .*1/2 epochs done, 00:00 left", written)
+    # No bar stays, of training or validation.
+    assert not [line for line in screen if "━" in line or line.startswith(("epoch 0:", "evaluating", "reading"))]
+    [titles] = [number for number, line in enumerate(screen) if line.split()[:2] == ["epoch", "ner"]]
+    assert titles < 12
+    assert_rows_tell(screen[titles + 1 : titles + 3], tmp_path / "run")
+    assert screen[-1] == f"next: hmtl evaluate {tmp_path / 'run'}"
 
 
 @pytest.mark.slow
@@ -76,23 +80,26 @@ def test_a_run_in_a_terminal_that_is_stopped_by_ctrl_c(fixtures: Path, tmp_path:
         screen = terminal.screen()
     finally:
         terminal.close()
-    # The bar stays, no line of a task does, and the message has lines of its own.
+    # The message has a line of its own, below the rows.
     [message] = [number for number, line in enumerate(screen) if line.startswith("hmtl: interrupted; a checkpoint is")]
-    bar = max(number for number, line in enumerate(screen) if line.startswith(("epoch ", "evaluating ")))
-    assert bar < message and not [line for line in screen[bar + 1 : message] if line]
+    assert screen[message - 1].split()[0].isdecimal() or not screen[message - 1]
+    assert not [line for line in screen if re.match(r"  (ner|relation) ", line)]
 
 
 @pytest.mark.slow
 def test_a_run_whose_output_goes_to_a_file(fixtures: Path, tmp_path: Path) -> None:
     process = start(fixtures, tmp_path / "run", subprocess.PIPE)
-    written = process.communicate(timeout=120)[1]
-    assert process.returncode == 0 and "\x1b" not in written
-    lines = [line for line in written.splitlines() if line]
-    assert re.search(r"epoch \d+:", written) and re.search(r"evaluating \w+:", written)
-    for epoch in range(2):
-        last = max(index for index, line in enumerate(lines) if line.startswith(f"epoch {epoch}: 100%"))
-        after = [line for line in lines[last + 1 :] if not line.startswith("evaluating")]
-        assert_lines_tell(after[: len(TASKS)], metrics_of(tmp_path / "run", epoch))
-    # All of it is in the log of the run, too.
+    written = process.communicate(timeout=120)[0]
+    assert process.returncode == 0 and "\x1b" not in written and "\r" not in written
+    lines = written.splitlines()
+    [titles] = [number for number, line in enumerate(lines) if line.split()[:2] == ["epoch", "ner"]]
+    assert titles < 12
+    assert_rows_tell(lines[titles + 1 : titles + 3], tmp_path / "run")
+    assert not [line for line in lines if "INFO" in line]
+    # The log of the run has what is not shown.
     log = (tmp_path / "run" / "out.log").read_text()
-    assert all(line.strip() in log for line in lines if line.startswith("  "))
+    assert re.search(r"epoch 1: 100%", log) and re.search(r"evaluating \w+:", log) and "examples/s" in log
+    assert "allennlp.common.params" in log
+    # And -v shows it.
+    process = start(fixtures, tmp_path / "other", subprocess.PIPE, "-v")
+    assert "INFO - allennlp.common.params" in process.communicate(timeout=120)[0]

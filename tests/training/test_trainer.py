@@ -32,10 +32,10 @@ EXTRA_LEVEL = {
 }
 
 
-def tiny_params(fixtures, **sections):
-    """The tiny configuration with some keys of some sections replaced."""
+def tiny_params(fixtures, configuration="tiny.jsonnet", **sections):
+    """A tiny configuration with some keys of some sections replaced."""
     overrides = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
-    return Params.from_file(fixtures / "tiny.jsonnet", json.dumps(overrides))
+    return Params.from_file(fixtures / configuration, json.dumps(overrides))
 
 
 def build(fixtures, directory, **overrides) -> MultiTaskTrainer:
@@ -99,16 +99,23 @@ class StopAfter(TrainerCallback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("shared_optimizer", [False, True])
-@pytest.mark.parametrize("updates", [3, 6, 11])
-def test_a_resumed_run_ends_with_the_same_weights(fixtures, tmp_path, updates, shared_optimizer):
+@pytest.mark.parametrize(
+    "updates, shared_optimizer, configuration",
+    [
+        *((updates, shared, "tiny.jsonnet") for updates in (3, 6, 11) for shared in (False, True)),
+        # In the middle of an epoch, with heads that draw spans at random.
+        (9, False, "tiny_spans.jsonnet"),
+    ],
+)
+def test_a_resumed_run_ends_with_the_same_weights(fixtures, tmp_path, updates, shared_optimizer, configuration):
     settings = {
+        "configuration": configuration,
         "trainer": {
             "checkpointer": {"save_every_num_batches": 2},
             "callbacks": ["stop_after"],
             "shared_optimizer": shared_optimizer,
             "num_epochs": 3,
-        }
+        },
     }
     StopAfter.updates = 0
     train(fixtures, tmp_path / "whole", **settings)

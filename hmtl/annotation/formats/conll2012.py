@@ -9,6 +9,7 @@ from hmtl.annotation.formats.output_format import OutputFormat
 from hmtl.document import Bounds
 from hmtl.errors import UserError
 from hmtl.tasks.kind import Kind
+from hmtl.tasks.spans.overlaps import layers_without_crossing
 
 _KEY_WITH_PART = re.compile(r"(?P<id>.+)_(?P<part>\d{3})", re.DOTALL)
 # What would end a cell or a bracket, or begin a comment.
@@ -55,18 +56,16 @@ class Conll2012Format(OutputFormat):
     def _name_column(self, output: JsonDict, length: int) -> List[str]:
         rows = [] if self.names is None else output[self.names]
         opened, closed = [""] * length, [""] * length
-        labels: Dict[Bounds, str] = {}
-        for row in rows:
-            labels.setdefault((row["start"], row["end"]), _NOT_IN_A_LABEL.sub("_", row["label"]))
-        for start, end in self._nesting(list(labels)):
-            opened[start] += f"({labels[start, end]}"
-            closed[end] += ")"
+        for number in self._nesting([(row["start"], row["end"]) for row in rows]):
+            opened[rows[number]["start"]] += "(" + _NOT_IN_A_LABEL.sub("_", rows[number]["label"])
+            closed[rows[number]["end"]] += ")"
         return [start + ("" if start and end else "*") + end for start, end in zip(opened, closed)]
 
     def _cluster_column(self, output: JsonDict, length: int) -> List[str]:
         cells: List[List[str]] = [[] for _ in range(length)]
         for number, cluster in enumerate([] if self._clusters is None else output[self._clusters]):
-            mentions = self._nesting([(row["start"], row["end"]) for row in cluster])
+            bounds = [(row["start"], row["end"]) for row in cluster]
+            mentions = [bounds[number] for number in self._nesting(bounds)]
             for start, end in mentions:
                 cells[start].append(f"({number})" if start == end else f"({number}")
             for start, end in mentions:
@@ -74,18 +73,10 @@ class Conll2012Format(OutputFormat):
                     cells[end].append(f"{number})")
         return ["|".join(cell) or "-" for cell in cells]
 
-    def _nesting(self, bounds: List[Bounds]) -> List[Bounds]:
-        """Those that cross no earlier one, the outer before the inner."""
-        kept: List[Bounds] = []
-        ends: List[int] = []
-        for start, end in sorted(bounds, key=lambda span: (span[0], -span[1])):
-            while ends and ends[-1] < start:
-                ends.pop()
-            if ends and ends[-1] < end:
-                self._num_left_out += 1
-                continue
-            ends.append(end)
-            kept.append((start, end))
+    def _nesting(self, bounds: List[Bounds]) -> List[int]:
+        """The numbers of those that cross no earlier one, the outer before the inner."""
+        kept, *others = layers_without_crossing(bounds) or [[]]
+        self._num_left_out += sum(map(len, others))
         return kept
 
     @property

@@ -5,7 +5,7 @@ import shutil
 import signal
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
 from hmtl.common.locks import take
 from hmtl.errors import UserError
@@ -14,8 +14,13 @@ REPORT_FILE = "report.json"
 _SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
+def is_prepared(name: str) -> bool:
+    """Whether `hmtl prepare` writes files of this name beside its report."""
+    return name.endswith(".jsonl")
+
+
 @contextmanager
-def whole_directory(output: Path, force: bool = False) -> Iterator[Path]:
+def whole_directory(output: Path, force: bool = False, is_data: Callable[[str], bool] = is_prepared) -> Iterator[Path]:
     """An empty directory beside `output`, which is brought to disk and renamed to it when the block ends well.
 
     Where the block raises, nothing stays behind and an older `output` is as it was. What a killed process left is
@@ -26,7 +31,10 @@ def whole_directory(output: Path, force: bool = False) -> Iterator[Path]:
     output : `Path`
         The directory to be written; its parents are made.
     force : `bool`, optional (default = `False`)
-        Whether an older `output` is replaced, provided that it is one that was prepared.
+        Whether an older `output` is replaced, provided that it is one that was prepared: it has a report, and beside it
+        nothing but data.
+    is_data : `Callable[[str], bool]`, optional
+        Whether a file or folder of this name may be data.
 
     # Raises
 
@@ -40,9 +48,12 @@ def whole_directory(output: Path, force: bool = False) -> Iterator[Path]:
     descriptor = _locked(partial, output)
     try:
         _undo_interrupted_swap(output, replaced)
-        _check_replaceable(output, force)
+        _check_replaceable(output, force, is_data)
         for left_over in partial.iterdir():
-            left_over.unlink()
+            if left_over.is_dir():
+                shutil.rmtree(left_over)
+            else:
+                left_over.unlink()
         yield partial
         os.fsync(descriptor)
         _swap(partial, output, replaced)
@@ -68,7 +79,7 @@ def _locked(partial: Path, output: Path) -> int:
         os.close(descriptor)
 
 
-def _check_replaceable(output: Path, force: bool) -> None:
+def _check_replaceable(output: Path, force: bool, is_data: Callable[[str], bool]) -> None:
     if not output.exists():
         return
     if not force:
@@ -76,7 +87,7 @@ def _check_replaceable(output: Path, force: bool) -> None:
     if not output.is_dir():
         raise UserError(f"{output}: expected a directory, found a file")
     names = {path.name for path in output.iterdir()}
-    foreign = sorted(name for name in names if name != REPORT_FILE and not name.endswith(".jsonl"))
+    foreign = sorted(name for name in names if name != REPORT_FILE and not is_data(name))
     if names and REPORT_FILE not in names:
         foreign.append(f"no {REPORT_FILE}")
     if foreign:

@@ -157,6 +157,11 @@ class PerTaskDataLoader(DataLoader):
         self._world_size, self._rank, self._num_parts = world_size, rank, num_parts
 
     @property
+    def num_instances(self) -> Dict[str, int]:
+        """The instances of each task, of all workers'."""
+        return {task: len(lengths) for task, lengths in self._lengths.items()}
+
+    @property
     def num_batches(self) -> Dict[str, int]:
         """The batches of an epoch of each task."""
         return {task: -(-len(lengths) // self._whole_batch_size(task)) for task, lengths in self._lengths.items()}

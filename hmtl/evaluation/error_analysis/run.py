@@ -11,6 +11,7 @@ from hmtl.common.checks import it_has
 from hmtl.common.figures import FIGURES
 from hmtl.common.file_names import BEST
 from hmtl.common.files import write_json
+from hmtl.common.terminal import quiet
 from hmtl.errors import UserError
 from hmtl.evaluation.evaluate import Run
 from hmtl.runs.run_directory import BEST_OVERALL, best_stem, best_weights_name
@@ -76,6 +77,7 @@ class RunErrors:
         write_json(path, self.to_json())
 
 
+@quiet()
 def analyse_run(
     run: Run,
     split: str = "test",

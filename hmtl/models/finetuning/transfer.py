@@ -88,7 +88,7 @@ def transfer(source: HMTL, model: HMTL, frozen: Collection[str] = ()) -> Transfe
         report.entries.update({f"{name}.{embedding}".rstrip("."): counts for embedding, counts in entries.items()})
         if isinstance(part, TaskHead):
             labels = others[name].labels
-            if labels != part.labels:
+            if labels != part.labels and not part.reads_label_texts:
                 report.reordered[name] = labels  # type: ignore[assignment]
     report.unused = [name for name in others if name not in parts]
     return report
@@ -147,8 +147,11 @@ def _with_labels_of(head: TaskHead, other: TaskHead, weights: Weights) -> Weight
     if head.labels is None or other.labels is None:
         raise _DoesNotFit(f"a {type(head).__name__} does not say which labels its weights stand for")
     if list(head.read_labels) != list(other.read_labels):
-        raise _DoesNotFit("the labels that it reads are others")
-    if head.labels == other.labels:
+        # Of labels that several levels have, another order would not tell which is whose.
+        if sorted(head.read_labels) != sorted(other.read_labels) or len({*head.read_labels}) < len(head.read_labels):
+            raise _DoesNotFit("the labels that it reads are others")
+        weights = other.read_in_another_order(weights, [other.read_labels.index(label) for label in head.read_labels])
+    if head.labels == other.labels or head.reads_label_texts:
         return weights
     if sorted(head.labels) != sorted(other.labels):
         changes = [

@@ -20,7 +20,8 @@ const announce = (text) => (byId("announcement").textContent = text);
 const complain = (text) => (byId("message").textContent = text);
 
 function keepState() {
-  writeState(data.server ? byId("text").value : "", state.hidden);
+  const labels = data.server ? byId("labels").value.trim() : "";
+  writeState(data.server ? byId("text").value : "", labels, byId("consistent").checked, state.hidden);
 }
 
 function showLayers() {
@@ -104,8 +105,9 @@ function tools() {
 }
 
 // The text box, where a server answers.
-function form({ predict, max_characters: limit, examples, docs }) {
+function form({ predict, max_characters: limit, examples, docs, labels }) {
   const box = byId("text");
+  const asked = byId("labels");
   let request = null;
   let timer = null;
 
@@ -118,6 +120,15 @@ function form({ predict, max_characters: limit, examples, docs }) {
   const busy = (value) => {
     byId("texts").classList.toggle("stale", value);
     byId("texts").setAttribute("aria-busy", value);
+  };
+
+  const question = () => {
+    const found = asked.value.split(",").map((label) => label.trim()).filter(Boolean);
+    return {
+      text: box.value.toWellFormed ? box.value.toWellFormed() : box.value,
+      ...(found.length && { labels: found }),
+      ...(byId("consistent").checked && { consistent: true }),
+    };
   };
 
   async function annotate() {
@@ -135,7 +146,7 @@ function form({ predict, max_characters: limit, examples, docs }) {
       const response = await fetch(predict, {
         method: "POST",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ text: box.value.toWellFormed ? box.value.toWellFormed() : box.value }),
+        body: JSON.stringify(question()),
         signal: request.signal,
       });
       const answer = await response.json();
@@ -163,13 +174,20 @@ function form({ predict, max_characters: limit, examples, docs }) {
   box.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) annotate();
   });
-  box.addEventListener("input", () => {
+  const annotateSoon = () => {
     count();
     busy(true);
     request?.abort();
     clearTimeout(timer);
     timer = setTimeout(annotate, TYPING_PAUSE);
-  });
+  };
+  box.addEventListener("input", annotateSoon);
+  asked.addEventListener("input", annotateSoon);
+  // Those of training, where a task's labels are texts.
+  byId("asked").hidden = !labels;
+  asked.placeholder = (labels || []).join(", ");
+  byId("consistent").checked = state.consistent;
+  byId("consistent").addEventListener("change", annotate);
   examples.forEach((text, number) => {
     const button = element("button", { type: "button", title: text }, `Example ${number + 1}`);
     button.addEventListener("click", () => setText(text));
@@ -178,10 +196,13 @@ function form({ predict, max_characters: limit, examples, docs }) {
   addEventListener("hashchange", () => {
     const linked = readState();
     state.hidden = linked.hidden;
+    byId("consistent").checked = linked.consistent;
     for (const layer of layers) layer.box.checked = !state.hidden.has(layer.name);
+    asked.value = linked.labels || "";
     setText(linked.text || "");
   });
   document.querySelector("footer").append(element("p", { class: "hint" }, "For programs: ", element("a", { href: docs }, "the interface")));
+  asked.value = (labels && state.labels) || "";
   setText(state.text ?? examples[0]);
 }
 

@@ -1,13 +1,21 @@
-// What a link to this page keeps: the text and the hidden layers, in the fragment, which no browser sends anywhere.
+// What a link to this page keeps: the text, the labels to find, whether its layers agree, and the hidden ones, in the
+// fragment, which no browser sends anywhere.
 
 function readState() {
   const values = new URLSearchParams(location.hash.slice(1));
-  return { text: values.get("text"), hidden: new Set(values.getAll("hide")) };
+  return {
+    text: values.get("text"),
+    labels: values.get("labels"),
+    consistent: values.has("consistent"),
+    hidden: new Set(values.getAll("hide")),
+  };
 }
 
-function writeState(text, hidden) {
+function writeState(text, labels, consistent, hidden) {
   const values = new URLSearchParams();
   if (text) values.set("text", text);
+  if (labels) values.set("labels", labels);
+  if (consistent) values.set("consistent", "");
   for (const name of hidden) values.append("hide", name);
   const fragment = values.toString();
   history.replaceState(null, "", fragment ? `#${fragment}` : location.pathname + location.search);

@@ -1,8 +1,9 @@
 """What goes wrong with labelled items, compared row by row."""
 
+from bisect import bisect_right
 from typing import Any, Callable, Collection, Dict, List, Optional, Tuple
 
-from hmtl.document import Span
+from hmtl.document import Document, Span
 from hmtl.tasks.errors.alignment import CORRECT, MISSED, SPURIOUS, Item, Likeness, align
 from hmtl.tasks.errors.section import Example, Section
 
@@ -52,7 +53,8 @@ def compare_in_sentence(
     marks: Callable[[Item], List[Span]],
     kind_of_missed: Callable[[Item], str] = lambda item: MISSED,
 ) -> None:
-    """Counts the items of one sentence, which its metadata describe; a repeated item counts once.
+    """Counts the items of one sentence, which its metadata describe; a repeated item counts once. Of a document, whose
+    metadata have its `sentences`, an example has those that its items are in, and all between.
 
     `compare` is that of `align`; `marks` says what an example of an error shows of an item,
     and `kind_of_missed` tells apart gold items without a counterpart. The last element of an item is its label.
@@ -63,9 +65,23 @@ def compare_in_sentence(
         example = None
         if pair.kind != CORRECT:
             shown, found = ([] if item is None else marks(item) for item in (pair.gold, pair.predicted))
-            example = Example(metadata["doc_key"], metadata["sentence"], metadata["tokens"], shown, found)
+            example = _example(metadata, shown, found)
         kind = kind_of_missed(pair.gold) if pair.kind == MISSED and pair.gold is not None else pair.kind
         section.add(kind, _label_of(pair.gold), _label_of(pair.predicted), example)
+
+
+def _example(metadata: Dict[str, Any], gold: List[Span], predicted: List[Span]) -> Example:
+    if "tokens" in metadata:
+        return Example(metadata["doc_key"], metadata["sentence"], metadata["tokens"], gold, predicted)
+    document = Document(metadata["doc_key"], metadata["sentences"])
+    starts, spans = document.sentence_starts, gold + predicted
+    first, last = (bisect_right(starts, end(span.start for span in spans)) - 1 for end in (min, max))
+    tokens = [token for sentence in document.sentences[first : last + 1] for token in sentence]
+    offset = starts[first]
+    gold, predicted = (
+        [Span(span.start - offset, span.end - offset, span.label) for span in side] for side in (gold, predicted)
+    )
+    return Example(document.doc_key, first, tokens, gold, predicted)
 
 
 def _label_of(item: Optional[Tuple[Any, ...]]) -> Optional[str]:

@@ -1,6 +1,6 @@
 """The spans that a relation may join, and their pairs, as tensors."""
 
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
@@ -8,7 +8,7 @@ from hmtl.document import Span
 
 
 class Candidates(NamedTuple):
-    """The spans of each sentence of a batch that may be arguments, each once, in order of start, then end.
+    """The spans of each row of a batch that may be arguments, each once, in order of start, then end.
 
     # Attributes
 
@@ -39,6 +39,16 @@ class Candidates(NamedTuple):
         """
         found = torch.searchsorted(self.keys, keys_of(bounds, length))
         return found.clamp(max=self.keys.size(1) - 1)
+
+    def without_gaps(self) -> "Candidates":
+        """The same spans in as many slots as the row with the most of them needs, which the device alone knows."""
+        num_slots = min(max(int(self.is_span.sum(1).max()), 1), self.is_span.size(1))
+        # Shape: (batch_size, num_slots)
+        slots = (~self.is_span).byte().argsort(dim=1, stable=True)[:, :num_slots]
+        starts, ends, is_span, is_found = (column.gather(1, slots) for column in self[:4])
+        labels = self.labels.gather(1, slots.unsqueeze(-1).expand(-1, -1, self.labels.size(2)))
+        keys = self.keys.gather(1, slots).where(is_span, torch.iinfo(torch.long).max)
+        return Candidates(starts, ends, is_span, is_found, labels, keys)
 
 
 def keys_of(bounds: torch.Tensor, length: int) -> torch.Tensor:
@@ -89,31 +99,43 @@ def candidates(
 
 
 class Pairs(NamedTuple):
-    """Ordered pairs of different candidates of a sentence, by the slots of their spans. Shapes: (num_pairs,)"""
+    """Ordered pairs of different candidates of a row, by the slots of their spans. Shapes: (num_pairs,)"""
 
     rows: torch.Tensor
     first: torch.Tensor
     second: torch.Tensor
 
 
-def pairs_of(is_span: torch.Tensor) -> Pairs:
-    """All pairs of candidates. Their number is known on the device alone, so that this waits for it.
+def pairs_of(
+    is_span: torch.Tensor, sentence_of: Optional[torch.Tensor] = None, max_distance: Optional[int] = None
+) -> Pairs:
+    """All pairs of candidates, or those whose sentences, the numbers `sentence_of`, differ by `max_distance` at most.
+    How many these are is known on the device alone, so that this waits for it.
 
-    `is_span` has shape (batch_size, num_slots).
+    `is_span` and `sentence_of` have shape (batch_size, num_slots).
     """
     slots = torch.arange(is_span.size(1), device=is_span.device)
     # Shape: (batch_size, num_slots, num_slots)
     is_pair = is_span.unsqueeze(2) & is_span.unsqueeze(1) & (slots.unsqueeze(1) != slots)
+    if sentence_of is not None and max_distance is not None:
+        # In 32 bits, since there may be very many pairs.
+        sentence_of = sentence_of.int()
+        is_pair &= (sentence_of.unsqueeze(2) - sentence_of.unsqueeze(1)).abs() <= max_distance
     return Pairs(*is_pair.nonzero().unbind(1))
 
 
-def drawn_spans(mask: torch.Tensor, number: int, max_width: int) -> torch.Tensor:
-    """Some spans of each sentence, drawn at random: (batch_size, length) -> (batch_size, number, 2)."""
+def drawn_spans(
+    mask: torch.Tensor, number: int, max_width: int, sentence_ids: Optional[torch.Tensor] = None
+) -> torch.Tensor:
+    """Some spans of each row, drawn at random: (batch_size, length) -> (batch_size, number, 2). Those that would leave
+    their sentence, where the sentences of the tokens are given, shape (batch_size, length), are their first token."""
     lengths = mask.sum(1, keepdim=True)
     # Shape: (2, batch_size, number)
     shares = torch.rand(2, len(mask), number, device=mask.device)
     starts = (shares[0] * lengths).long()
     ends = torch.minimum(starts + (shares[1] * max_width).long(), lengths - 1)
+    if sentence_ids is not None:
+        ends = ends.where(sentence_ids.gather(1, starts) == sentence_ids.gather(1, ends), starts)
     return torch.stack([starts, ends], dim=-1)
 
 

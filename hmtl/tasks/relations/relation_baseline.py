@@ -5,9 +5,10 @@ from itertools import permutations
 from typing import DefaultDict, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 from hmtl.document import Bounds, Document, Relation, Span
-from hmtl.metrics import RelationScores
+from hmtl.metrics import EntityRelationScores, RelationScores
 from hmtl.metrics.relation_scores import TypedRelation
 from hmtl.tasks.baselines import annotated, most_frequent, prefixed, with_layer
+from hmtl.tasks.task_head import Scope
 
 
 class MostFrequentRelation:
@@ -24,10 +25,13 @@ class MostFrequentRelation:
     count_unrelated : `bool`, optional (default = `False`)
         Whether a pair is related only if its relation is more frequent in training than none. Without it, a pair is
         related wherever its types were related once.
+    scope : `str`, optional (default = `"sentence"`)
+        Whether pairs are those of a `sentence` or of a whole `document`.
     """
 
-    def __init__(self, layer: str, count_unrelated: bool = False) -> None:
+    def __init__(self, layer: str, count_unrelated: bool = False, scope: Scope = "sentence") -> None:
         self.layer = layer
+        self.scope = scope
         self.count_unrelated = count_unrelated
         self._labels: Dict[Tuple[str, str], str] = {}
 
@@ -42,8 +46,7 @@ class MostFrequentRelation:
         related: DefaultDict[Tuple[str, str], Counter[str]] = defaultdict(Counter)
         unrelated: Counter[Tuple[str, str]] = Counter()
         for document in _with_relations(documents, self.layer):
-            by_sentence = zip(document.spans_by_sentence(self.layer), document.relations_by_sentence())
-            for mentions, relations in by_sentence:
+            for mentions, relations in zip(*_rows(document, self.layer, self.scope)):
                 labels = _labels_of_pairs(relations)
                 for first, second in _pairs(mentions):
                     types = (first.label, second.label)
@@ -60,7 +63,8 @@ class MostFrequentRelation:
         return self
 
     def predict(self, document: Document) -> List[List[TypedRelation]]:
-        """The relations of each sentence, with offsets counted from its start and the types of their mentions."""
+        """The relations of each sentence, or of the document, with offsets counted from its start and the types of
+        their mentions."""
         return [
             [
                 TypedRelation(
@@ -71,16 +75,17 @@ class MostFrequentRelation:
                 for first, second in _pairs(mentions)
                 if (first.label, second.label) in self._labels
             ]
-            for mentions in document.spans_by_sentence(self.layer)
+            for mentions in _rows(document, self.layer, self.scope)[0]
         ]
 
 
 def relation_baseline_scores(
-    train: Sequence[Document], test: Sequence[Document], layer: str = "ner"
+    train: Sequence[Document], test: Sequence[Document], layer: str = "ner", scope: Scope = "sentence"
 ) -> Dict[str, float]:
     """The scores on `test` of `MostFrequentRelation`, fitted to `train`, and with the prefix `counting_unrelated_`
     those of its variant with `count_unrelated=True`: all that `RelationScores` yields. `layer` has the mentions;
-    documents without it, or without relations, are left out.
+    documents without it, or without relations, are left out. With the `scope` `document` there are those of
+    `EntityRelationScores`, too.
 
     # Raises
 
@@ -89,13 +94,26 @@ def relation_baseline_scores(
     """
     scores: Dict[str, float] = {}
     for prefix, count_unrelated in (("", False), ("counting_unrelated_", True)):
-        baseline, metric = MostFrequentRelation(layer, count_unrelated).fit(train), RelationScores()
+        baseline, metric = MostFrequentRelation(layer, count_unrelated, scope).fit(train), RelationScores()
+        of_entities = EntityRelationScores()
+        if scope == "document":
+            of_entities.learn_facts(train)
         for document in _with_relations(test, layer):
-            mentions = document.spans_by_sentence(layer)
+            mentions, relations = _rows(document, layer, scope)
             known_types = {span.label for span in document.spans[layer]}
-            metric(baseline.predict(document), document.relations_by_sentence(), mentions, known_types)
-        scores.update(prefixed(prefix, metric.get_metric()))
+            predicted = baseline.predict(document)
+            metric(predicted, relations, mentions, known_types)
+            if scope == "document":
+                of_entities([[each.relation for each in predicted[0]]], [document])
+        scores.update(prefixed(prefix, {**metric.get_metric(), **of_entities.get_metric()}))
     return scores
+
+
+def _rows(document: Document, layer: str, scope: Scope) -> Tuple[List[List[Span]], List[List[Relation]]]:
+    """The mentions and the relations of each sentence, or of the document."""
+    if scope == "document":
+        return [document.spans[layer]], [document.relations or []]
+    return document.spans_by_sentence(layer), document.relations_by_sentence()
 
 
 def _pairs(mentions: Iterable[Span]) -> Iterator[Tuple[Span, Span]]:

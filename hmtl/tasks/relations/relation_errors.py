@@ -25,7 +25,7 @@ class RelationErrors:
         self.sections = [Section("relations", kinds, num_examples, has_confusion=True)]
 
     def add(self, metadata: Dict[str, Any], predicted: Iterable[Relation]) -> None:
-        """Counts a sentence: the metadata of `RelationReader`, and the head's relations."""
+        """Counts a sentence or a document: the metadata of its reader, and the head's relations."""
         gold, found = (list(starmap(Relation, rows)) for rows in (metadata["relations"], predicted))
         compare_in_sentence(self.sections[0], metadata, gold, found, compare_relations, _marks)
 

@@ -19,7 +19,7 @@ from typing import (
 from allennlp.common.util import JsonDict
 
 from hmtl.common.characters import on_one_line, visible
-from hmtl.common.figures import FIGURES, LAST_TOKENS, STRICT, TYPED
+from hmtl.common.figures import ENTITIES, FIGURES, IGN_ENTITIES, LAST_TOKENS, STRICT, TYPED
 from hmtl.document import Bounds, Document, Relation
 from hmtl.metrics import LabelledF1
 from hmtl.tasks.baselines import Baseline, best_variant
@@ -40,6 +40,8 @@ _WHAT_COUNTS = {
     TYPED: (
         "both spans, their entity types and the type are right, of the gold relations in sentences with gold mentions"
     ),
+    ENTITIES: "both entities and the type are right, of all gold relations of two entities, each once (as in DocRED)",
+    IGN_ENTITIES: "the same, but precision without the right ones that training has shown by the entities' names",
 }
 
 
@@ -60,7 +62,7 @@ class Relations(Kind):
     singular, plural = "relation", "relations"
     order = 1
     one_layer = True
-    figures = FIGURES
+    figures = {**FIGURES, ENTITIES: "entities", IGN_ENTITIES: "entities, Ign"}
     drawing = "relations"
     left_out_by = ("conll2012",)
     attribute = "relations"
@@ -97,6 +99,9 @@ class Relations(Kind):
     ) -> Iterator[str]:
         if LAST_TOKENS in columns:
             yield from (f"{task} {title}: {_WHAT_COUNTS[name]}" for name, title in columns.items())
+        if ENTITIES in columns:
+            share = next(metrics["entities_in_one_sentence"] for metrics in scores.values())
+            yield f"{task}: {share:.1%} of the gold relations of two entities have mentions of both in one sentence"
 
     def baseline(self, reader: Any, head: Any, train: List[Document], test: List[Document]) -> Optional[Baseline]:
         """The most frequent relation of two types of mentions; `None` where the documents have no mentions."""
@@ -104,11 +109,13 @@ class Relations(Kind):
         if not layers:
             return None
         given = f"given the gold '{layers[0]}' mentions and types, "
+        pair = " of a document" if reader.scope == "document" else ""
         variants = {
-            "": given + "each pair gets the most frequent relation of its types in training",
-            "counting_unrelated_": given + "each pair gets the relation that most pairs of its types have in training",
+            "": given + f"each pair{pair} gets the most frequent relation of its types in training",
+            "counting_unrelated_": given
+            + f"each pair{pair} gets the relation that most pairs of its types have in training",
         }
-        return best_variant(variants, relation_baseline_scores(train, test, layers[0]))
+        return best_variant(variants, relation_baseline_scores(train, test, layers[0], reader.scope))
 
     def errors(self, num_examples: int) -> RelationErrors:
         return RelationErrors(num_examples)

@@ -8,11 +8,14 @@ from allennlp.data.fields import MetadataField
 from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
 from hmtl.data.fields import LabelledIndicesField
 from hmtl.document import MENTION_LAYERS, Document
+from hmtl.tasks.task_head import Scope
 
 
 @DatasetReader.register("hmtl_relation")
 class RelationReader(DocumentReader):
     """One instance a sentence: its text and its relations.
+
+    Relations across sentences are left out and counted.
 
     Fields: `text`; `relations`, shape (num_relations, 3), rows `(last token of arg1, last token of arg2, label)`, equal
     ones once; `metadata` with `doc_key`, `sentence` (its number), `tokens`, the gold `relations` (`Relation`s with the
@@ -29,6 +32,8 @@ class RelationReader(DocumentReader):
     mention_layer : `str`, optional (default = the first of `emd` and `ner` that a document has)
         The span layer of the mentions.
     """
+
+    scope: Scope = "sentence"
 
     def __init__(
         self,
@@ -62,6 +67,7 @@ class RelationReader(DocumentReader):
     def instances(self, document: Document) -> Iterable[Instance]:
         layer = next((name for name in self.mention_layers if name in document.spans), None)
         mentions = None if layer is None else document.spans_by_sentence(layer)
+        self.counts["relations across sentences left out"] += len(document.relations_across_sentences)
         for number, (tokens, relations) in enumerate(zip(document.sentences, document.relations_by_sentence())):
             rows = distinct((arg1[1], arg2[1], label) for arg1, arg2, label in relations)
             self.counts["relations that repeat the last tokens of another"] += len(relations) - len(rows)

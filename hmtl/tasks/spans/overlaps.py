@@ -73,6 +73,27 @@ def standing_greedily(
     return stands
 
 
+def layers_without_crossing(bounds: Sequence[Bounds]) -> List[List[int]]:
+    """The spans' numbers in layers, in each of which no two cross: each span is in the first layer that has room for
+    it, of those in order of their starts, the longer first."""
+    # Each with the ends of those of its spans that the next one may lie in.
+    layers: List[Tuple[List[int], List[int]]] = []
+    for number in sorted(range(len(bounds)), key=lambda number: (bounds[number][0], -bounds[number][1])):
+        start, end = bounds[number]
+        for layer in layers:
+            _, ends = layer
+            while ends and ends[-1] < start:
+                ends.pop()
+            if not ends or ends[-1] >= end:
+                break
+        else:
+            layer = ([], [])
+            layers.append(layer)
+        layer[0].append(number)
+        layer[1].append(end)
+    return [numbers for numbers, _ in layers]
+
+
 def _greedy(bounds: Sequence[Bounds], weights: Sequence[float], overlaps: Overlaps) -> List[int]:
     kept: List[int] = []
     for number in sorted(range(len(bounds)), key=lambda number: -weights[number]):

@@ -1,8 +1,9 @@
 """The baseline of labelled spans: known strings."""
 
 from collections import Counter, defaultdict
-from typing import DefaultDict, Dict, Iterator, List, Sequence
+from typing import DefaultDict, Dict, Iterator, List, Optional, Sequence
 
+from hmtl.corpora.several import CORPUS_KEY
 from hmtl.document import Document, Span
 from hmtl.metrics import LabelledF1
 from hmtl.tasks.baselines import Phrase, Phrases, most_frequent, prefixed, with_layer
@@ -69,10 +70,18 @@ class MostFrequentType:
                 free = end + 1
 
 
+def by_corpus(documents: Sequence[Document]) -> Dict[Optional[str], List[Document]]:
+    """The documents of each corpus, where their metadata name it (see `SeveralCorpora`)."""
+    found: Dict[Optional[str], List[Document]] = {}
+    for document in documents:
+        found.setdefault(document.metadata.get(CORPUS_KEY), []).append(document)
+    return found
+
+
 def span_baseline_scores(train: Sequence[Document], test: Sequence[Document], layer: str = "ner") -> Dict[str, float]:
     """The scores on `test` of `MostFrequentType`, fitted to `train`, and with the prefix `counting_unlabelled_` those
     of its variant with `count_unlabelled=True`: `precision`, `recall` and `f1`. Documents without the layer are left
-    out.
+    out; those of several corpora, whose labels differ, are counted and scored corpus by corpus.
 
     # Raises
 
@@ -81,8 +90,10 @@ def span_baseline_scores(train: Sequence[Document], test: Sequence[Document], la
     """
     scores: Dict[str, float] = {}
     for prefix, count_unlabelled in (("", False), ("counting_unlabelled_", True)):
-        baseline, metric = MostFrequentType(layer, count_unlabelled).fit(train), LabelledF1()
-        for document in with_layer(test, layer):
-            metric(baseline.predict(document), document.spans_by_sentence(layer))
+        metric = LabelledF1()
+        for corpus, documents in by_corpus(with_layer(test, layer)).items():
+            baseline = MostFrequentType(layer, count_unlabelled).fit(by_corpus(train).get(corpus, []))
+            for document in documents:
+                metric(baseline.predict(document), document.spans_by_sentence(layer))
         scores.update(prefixed(prefix, metric.get_metric()))
     return scores

@@ -15,9 +15,19 @@ from hmtl.metrics import SpanF1
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.feedforward import after_first_layer, feedforward, first_layer
 from hmtl.modules.float32 import in_float32
-from hmtl.modules.spans import RangeMaximum, Spans, attended, in_blocks, span_grid, spans_of
+from hmtl.modules.spans import (
+    Block,
+    RangeMaximum,
+    Spans,
+    TokenParts,
+    in_blocks_of_spans,
+    rows_at_once,
+    span_grid,
+    spans_of,
+    sums_by_width,
+)
 from hmtl.tasks.spans.overlaps import Overlaps, Selection, standing_greedily, standing_together
-from hmtl.tasks.task_head import TaskHead, labels_of, log_odds
+from hmtl.tasks.task_head import LabelTexts, TaskHead, check_numbers, labels_of, log_odds
 
 Content = Literal["attention", "maximum"]
 
@@ -109,6 +119,8 @@ class SpanHead(TaskHead):
     """
 
     labels: List[str]
+    # Whose instances it learns from.
+    _reader = "hmtl_spans"
 
     def __init__(
         self,
@@ -142,6 +154,8 @@ class SpanHead(TaskHead):
                 raise ConfigurationError(f"{name} must be {' or '.join(map(repr, choices))}, not '{value}'")
         if not 0 < negative_share <= 1:
             raise ConfigurationError(f"negative_share must be above 0 and at most 1, not {negative_share}")
+        check_numbers(1, max_span_width=max_span_width, hidden_dim=hidden_dim, num_layers=num_layers)
+        check_numbers(0, feature_size=feature_size)
         self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self.why_not_findable = "are wider than max_span_width, or have a label that training never saw"
         if not several_labels:
@@ -181,16 +195,18 @@ class SpanHead(TaskHead):
         all_spans: Optional[torch.Tensor] = None,
         metadata: Optional[List[Dict[str, Any]]] = None,
         with_scores: bool = False,
+        label_texts: Optional[LabelTexts] = None,
         **unused: Any,
     ) -> Dict[str, Any]:
-        """`all_spans` has shape (batch_size, num_spans, 3), rows `(start, end, label)`, padded with -1."""
+        """`all_spans` has shape (batch_size, num_spans, 3), rows `(start, end, label)`, padded with -1. `label_texts`
+        are for heads that score these in the place of labels of their own."""
         if self.training and all_spans is None:
             raise ConfigurationError(
-                f"task '{self._task_name}': the head 'hmtl_spans' learns from the field 'all_spans', which its dataset "
-                "reader does not give; set the reader's type to 'hmtl_spans'"
+                f"task '{self._task_name}': the head '{self._reader}' learns from the field 'all_spans', which its "
+                f"dataset reader does not give; set the reader's type to '{self._reader}'"
             )
         targets = None if all_spans is None else self._targets(all_spans, mask.size(1), mask.numel())
-        scored = self._scored(encoding, encoder_input, mask, targets)
+        scored = self._scored(encoding, encoder_input, mask, targets, label_texts)
         output: Dict[str, Any] = {}
         if targets is not None:
             output["loss"] = self._loss(scored.logits, targets[scored.cells])
@@ -198,7 +214,8 @@ class SpanHead(TaskHead):
                 output["loss"] = output["loss"] / len(mask)
                 output["loss_count"] = output["loss"].new_full((), len(mask))
         if not self.training:
-            output.update(self._decoded(scored, mask, with_scores))
+            names = self.labels if label_texts is None else label_texts.names
+            output.update(self._decoded(scored, mask, with_scores, names))
             if metadata is not None and all_spans is not None:
                 gold = [row["spans"] for row in metadata]
                 self._f1(output["predictions"], gold, gold)
@@ -218,11 +235,17 @@ class SpanHead(TaskHead):
         of_labels = ("_scorer.weight", "_scorer.bias")
         return {name: weight[list(order)] if name in of_labels else weight for name, weight in weights.items()}
 
-    def _candidates(self, encoding: torch.Tensor, encoder_input: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def _candidates(
+        self,
+        encoding: torch.Tensor,
+        encoder_input: torch.Tensor,
+        mask: torch.Tensor,
+        label_texts: Optional[LabelTexts] = None,
+    ) -> torch.Tensor:
         """The likeliest spans of each sentence, at most as many as it has tokens. Where they may not all stand
         together, they are selected greedily, which does not take the host."""
         batch_size, length = mask.shape
-        scored = self._scored(encoding, encoder_input, mask)
+        scored = self._scored(encoding, encoder_input, mask, label_texts=label_texts)
         # Shape (each): (num_spans,)
         weights = self._log_odds_of_any(scored.logits) - self._threshold_logit
         labels = scored.logits.argmax(-1)
@@ -236,8 +259,12 @@ class SpanHead(TaskHead):
         ends = starts + cells.remainder(self._max_span_width)
         # Shape: (batch_size, length, 3)
         spans = torch.stack([starts, ends, labels.gather(1, cells)], dim=-1)
-        stands = standing_greedily(starts, ends, best >= 0, self._overlaps)
-        return spans.masked_fill(~stands.unsqueeze(-1), -1)
+        # By the sentence's own length, not that of the batch, so that no sentence depends on the others.
+        is_likely = (best >= 0) & (torch.arange(length, device=mask.device) < mask.sum(1, keepdim=True))
+        stands = standing_greedily(starts, ends, is_likely, self._overlaps)
+        spans = spans.masked_fill(~stands.unsqueeze(-1), -1)
+        # Most places are empty. What reads them need not compute those; another device would have to be waited for.
+        return spans[:, stands.any(0)] if spans.device.type == "cpu" else spans
 
     def _targets(self, spans: torch.Tensor, length: int, num_tokens: int) -> torch.Tensor:
         """The gold labels of all cells of the grid. With several labels a span these are zeros and ones, shape
@@ -263,6 +290,7 @@ class SpanHead(TaskHead):
         encoder_input: torch.Tensor,
         mask: torch.Tensor,
         targets: Optional[torch.Tensor] = None,
+        label_texts: Optional[LabelTexts] = None,
     ) -> Scored:
         """All spans of a batch; in training with targets perhaps not all of those without a label."""
         rows = torch.arange(len(mask), device=mask.device).unsqueeze(1).expand_as(mask)
@@ -273,37 +301,78 @@ class SpanHead(TaskHead):
             grid = grid & (drawn | self._has_label(targets).view_as(grid))
         # The number of spans is known on the device alone: only here the head waits for it.
         spans = spans_of(grid)
-        logits = self._logits(self._dropout(encoding), encoder_input, spans)
+        logits = self._logits(self._dropout(encoding), encoder_input, spans, label_texts)
         return Scored(spans, spans.starts * self._max_span_width + spans.ends - spans.starts, logits)
 
-    def _logits(self, encoding: torch.Tensor, encoder_input: torch.Tensor, spans: Spans) -> torch.Tensor:
+    def _logits(
+        self,
+        encoding: torch.Tensor,
+        encoder_input: torch.Tensor,
+        spans: Spans,
+        label_texts: Optional[LabelTexts] = None,
+    ) -> torch.Tensor:
         """Shape: (num_spans, num_labels)"""
         layer = first_layer(self._feedforward)
         at_start, at_end, of_width, of_content = layer.weight.split(self._parts, dim=1)
-        tokens = encoding.flatten(0, 1)
-        # Shapes: (num_tokens, hidden_dim)
-        starts, ends = F.linear(tokens, at_start, layer.bias), F.linear(tokens, at_end)
+        # Time comes first, so that what is some tokens on is some steps on in memory.
+        encoding, encoder_input = encoding.transpose(0, 1), encoder_input.transpose(0, 1)
+        length, batch_size, _ = encoding.shape
+        # Shapes: (length, batch_size, hidden_dim)
+        starts, ends = F.linear(encoding, at_start, layer.bias), F.linear(encoding, at_end)
+        # Shape: (max_width, hidden_dim)
         widths = F.linear(self._width_embedding.weight, of_width)
-        if self._content == "attention":
-            inputs = encoder_input.flatten(0, 1)
-            # Shape: (num_tokens,)
-            logits = in_float32(self._attention, inputs).squeeze(-1)
-            content = partial(self._attended, F.linear(inputs, of_content), logits)
-        else:
-            content = partial(_maximum, RangeMaximum(self._projection(encoding)), encoding.size(1), of_content)
-
-        def score(first: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
-            # As embeddings: their gradients are summed several times as fast as those of an index.
-            hidden = F.embedding(first, starts) + F.embedding(last, ends) + F.embedding(last - first, widths)
-            hidden = after_first_layer(self._feedforward, hidden + content(Spans(first, last)))
-            return in_float32(self._scorer, hidden)
-
         if not len(spans.starts):
             return self._scorer.weight.new_zeros(0, len(self.labels)) + 0.0 * starts.sum()
-        return in_blocks(score, *spans)
+        if self._content == "attention":
+            logits = in_float32(self._attention, encoder_input).squeeze(-1)
+            parts = TokenParts(starts, ends, F.linear(encoder_input, of_content), logits)
+            score = partial(self._scores_by_width, parts, widths, label_texts)
+        else:
+            maxima = RangeMaximum(self._projection(encoding).transpose(0, 1))
+            score = partial(self._scores_with_maxima, starts, ends, widths, maxima, of_content, label_texts)
+        return in_blocks_of_spans(score, spans, batch_size, length, self._max_span_width)
 
-    def _attended(self, values: torch.Tensor, logits: torch.Tensor, spans: Spans) -> torch.Tensor:
-        return attended(values, logits, spans, self._max_span_width)
+    def _scores_by_width(
+        self,
+        parts: TokenParts,
+        widths: torch.Tensor,
+        label_texts: Optional[LabelTexts],
+        spans: Spans,
+        block: Block,
+    ) -> torch.Tensor:
+        """Scores all spans of the block, unless only few of them are asked for."""
+        cells = block.cells(spans, len(parts.logits), self._max_span_width)
+        sums = sums_by_width(block.parts(parts, self._max_span_width), widths)
+        if 2 * len(cells) < sum(map(len, sums)):
+            return self._label_scores(torch.cat(sums).index_select(0, cells), label_texts)
+        return torch.cat([self._label_scores(hidden, label_texts) for hidden in sums]).index_select(0, cells)
+
+    def _scores_with_maxima(
+        self,
+        starts: torch.Tensor,
+        ends: torch.Tensor,
+        widths: torch.Tensor,
+        maxima: RangeMaximum,
+        of_content: torch.Tensor,
+        label_texts: Optional[LabelTexts],
+        spans: Spans,
+        block: Block,
+    ) -> torch.Tensor:
+        length, batch_size, _ = starts.shape
+
+        def score(first: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
+            rows = first.div(length, rounding_mode="floor")
+            first, last = first - rows * length, last - rows * length
+            # As embeddings: their gradients are summed several times as fast as those of an index.
+            hidden = F.embedding(first * batch_size + rows, starts.flatten(0, 1)) + F.embedding(last - first, widths)
+            hidden = hidden + F.embedding(last * batch_size + rows, ends.flatten(0, 1))
+            return self._label_scores(hidden + F.linear(maxima.of(rows, first, last), of_content), label_texts)
+
+        return torch.cat([score(*few) for few in spans.blocks(rows_at_once(spans.starts.device))])
+
+    def _label_scores(self, hidden: torch.Tensor, label_texts: Optional[LabelTexts] = None) -> torch.Tensor:
+        """From the output of the first layer: (num_spans, hidden_dim) -> (num_spans, num_labels)."""
+        return in_float32(self._scorer, after_first_layer(self._feedforward, hidden))
 
     def _has_label(self, targets: torch.Tensor) -> torch.Tensor:
         """Which spans have a label as their target. Shape: (num_spans,)"""
@@ -334,8 +403,11 @@ class SpanHead(TaskHead):
         spans = (weights >= 0).nonzero().squeeze(1)
         return Found(spans, logits[spans].argmax(-1), weights[spans])
 
-    def _decoded(self, scored: Scored, mask: torch.Tensor, with_scores: bool) -> Dict[str, List[List[Any]]]:
-        """`predictions`, and `scores` where they are asked for."""
+    def _decoded(
+        self, scored: Scored, mask: torch.Tensor, with_scores: bool, names: Sequence[Optional[str]]
+    ) -> Dict[str, List[List[Any]]]:
+        """`predictions`, and `scores` where they are asked for. `names` are those of the scored labels; spans with
+        a label without one are left out."""
         batch_size, length = mask.shape
         found = self._found(scored.logits)
         starts, ends = scored.spans.starts[found.spans], scored.spans.ends[found.spans]
@@ -346,17 +418,12 @@ class SpanHead(TaskHead):
         columns = (starts, ends, found.labels, found.weights, chosen)
         for start, end, label, weight, probability in zip(*(column.tolist() for column in columns)):
             row, first = divmod(start, length)
-            by_row[row].append((Span(first, end - row * length, self.labels[label]), weight, probability))
+            by_row[row].append((Span(first, end - row * length, names[label]), weight, probability))
         predictions, scores = [], []
         for items in by_row:
             spans, weights = [span for span, _, _ in items], [weight for _, weight, _ in items]
             kept = standing_together([span.bounds for span in spans], weights, self._overlaps, self._selection)
+            kept = [number for number in kept if spans[number].label is not None]
             predictions.append([spans[number] for number in kept])
             scores.append([items[number][2] for number in kept])
         return {"predictions": predictions, **({"scores": scores} if with_scores else {})}
-
-
-def _maximum(values: RangeMaximum, length: int, weight: torch.Tensor, spans: Spans) -> torch.Tensor:
-    """The projected maximum over the tokens of each span."""
-    rows = spans.starts.div(length, rounding_mode="floor")
-    return F.linear(values.of(rows, spans.starts - rows * length, spans.ends - rows * length), weight)

@@ -1,13 +1,13 @@
 """Sentences with all their labelled spans, nested ones too."""
 
-from typing import Any, Iterable
+from typing import Any, Dict, Iterable, List
 
 from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import MetadataField
 
 from hmtl.data.dataset_readers.document_reader import distinct
 from hmtl.data.fields import LabelledIndicesField
-from hmtl.document import Document
+from hmtl.document import Document, Span
 from hmtl.tasks.spans.tagging_reader import TaggingReader
 
 
@@ -32,16 +32,18 @@ class SpanReader(TaggingReader):
     def instances(self, document: Document) -> Iterable[Instance]:
         for number, (tokens, spans) in enumerate(zip(document.sentences, document.spans_by_sentence(self.layer))):
             gold = sorted(distinct(spans))
-            fields = {
-                "text": self.text_field(tokens),
-                "all_spans": LabelledIndicesField(
-                    [span.bounds for span in gold],
-                    [span.label for span in gold],
-                    self.label_namespace,
-                    self.allow_unknown_labels,
-                ),
-                "metadata": MetadataField(
-                    {"doc_key": document.doc_key, "sentence": number, "tokens": tokens, "spans": gold}
-                ),
-            }
-            yield Instance(fields)  # type: ignore[arg-type]
+            yield Instance(self._fields(document, number, tokens, gold, [span.label for span in gold]))
+
+    def _fields(
+        self, document: Document, number: int, tokens: List[str], gold: List[Span], labels: List[str]
+    ) -> Dict[str, Any]:
+        """The fields of a sentence; `labels` are those of its gold spans in the vocabulary."""
+        return {
+            "text": self.text_field(tokens),
+            "all_spans": LabelledIndicesField(
+                [span.bounds for span in gold], labels, self.label_namespace, self.allow_unknown_labels
+            ),
+            "metadata": MetadataField(
+                {"doc_key": document.doc_key, "sentence": number, "tokens": tokens, "spans": gold}
+            ),
+        }

@@ -18,10 +18,15 @@ TEXT = (
 LAYERS = {"ner": "spans", "emd": "spans", "relation": "relations", "coref": "clusters"}
 
 
+@pytest.fixture(scope="module", params=["talkative", "talkative_spans"])
+def predictor(request):
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture(scope="module")
-def outputs(talkative):
+def outputs(predictor):
     inputs = [{"doc_key": "one", "text": TEXT}, {"doc_key": "bc/two_003", "sentences": [["Tom", "slept"], ["Oh", "!"]]}]
-    outputs = list(talkative.annotate(inputs))
+    outputs = list(predictor.annotate(inputs))
     assert all(outputs[0][task] for task in LAYERS)
     return outputs
 
@@ -59,10 +64,10 @@ def test_jsonl_has_all(outputs, tmp_path, capsys):
     assert capsys.readouterr().out.split("\n") == lines
 
 
-def test_dygie_is_read_as_a_corpus(talkative, outputs, tmp_path):
+def test_dygie_is_read_as_a_corpus(predictor, outputs, tmp_path):
     written("dygie", outputs, tmp_path / "out.jsonl")
     documents = list(JsonlCorpus().documents(str(tmp_path / "out.jsonl")))
-    assert documents == [talkative.to_document(output) for output in outputs]
+    assert documents == [predictor.to_document(output) for output in outputs]
     spans = {(row["start"], row["end"], row["label"]) for row in outputs[0]["emd"]}
     assert set(documents[0].spans["emd"]) == spans
     assert [relation.label for relation in documents[0].relations] == [row["label"] for row in outputs[0]["relation"]]
@@ -123,6 +128,13 @@ def test_what_crosses_has_no_place_in_columns_and_a_note_says_so(tmp_path):
     assert document.clusters == [[(0, 0), (1, 3)], kept]
     assert [span.bounds for span in document.spans["ner"]] == kept
     assert form.notes == ["2 names and mentions were left out that cross others; columns cannot hold them"]
+
+
+def test_all_labels_of_the_same_tokens_stand_in_columns(tmp_path):
+    found = [(0, 1, "A"), (0, 1, "B"), (2, 2, "A"), (2, 2, "C")]
+    form = written("conll2012", [output_of([["a", "b", "c"]], ner=found)], tmp_path / "a")
+    (document,) = OntonotesCorpus().documents(str(tmp_path / "a"))
+    assert sorted(document.spans["ner"]) == found and form.notes == []
 
 
 def test_conll2012_refuses_tokens_with_blanks(tmp_path):

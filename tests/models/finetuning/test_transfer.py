@@ -26,8 +26,17 @@ CHARACTERS = "text_field_embedder.token_embedder_token_characters"
 @pytest.fixture(scope="module")
 def source_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of `tiny_run` with weights so large that it predicts many spans, relations and clusters. Read only."""
-    directory = tmp_path_factory.mktemp("source") / "run"
-    shutil.copytree(tiny_run, directory)
+    return with_large_weights(tiny_run, tmp_path_factory.mktemp("source") / "run")
+
+
+@pytest.fixture(scope="module")
+def source_of_spans_run(tiny_spans_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of `tiny_spans_run`."""
+    return with_large_weights(tiny_spans_run, tmp_path_factory.mktemp("source_of_spans") / "run")
+
+
+def with_large_weights(run: Path, directory: Path) -> Path:
+    shutil.copytree(run, directory)
     (directory / "model.tar.gz").unlink()
     generator = torch.Generator().manual_seed(5)
     state = load_weights(directory / "best.safetensors")
@@ -81,7 +90,10 @@ def test_all_is_taken_by_a_model_of_the_same_vocabulary(source, source_run, fixt
     assert predictions(model, source_run, fixtures) == predictions(source, source_run, fixtures)
 
 
-def test_another_order_of_words_and_labels_changes_no_prediction(source, source_run, fixtures):
+@pytest.mark.parametrize("run", ["source_run", "source_of_spans_run"])
+def test_another_order_of_words_and_labels_changes_no_prediction(run, fixtures, request):
+    source_run = request.getfixturevalue(run)
+    source = HMTL.from_archive(source_run)
     model = model_like(source_run, changed(source.vocab))
     report = transfer(source, model)
     assert set(report.reordered) == {"heads.ner", "heads.emd", "heads.relation"}
@@ -91,13 +103,14 @@ def test_another_order_of_words_and_labels_changes_no_prediction(source, source_
     # All labels occur, so that none could be mistaken for another.
     for task in ("ner", "emd", "relation"):
         found = Counter(row["label"] for document in expected for row in document[task])
-        assert len(found) > 2
+        assert len(found) > (2 if run == "source_run" else 1)
     assert any(document["coref"] for document in expected)
     new = predictions(model, source_run, fixtures)
-    for task in ("ner", "emd", "coref"):
-        assert [document[task] for document in new] == [document[task] for document in expected]
     for one, other in zip(new, expected):
-        assert sorted(map(str, one["relation"])) == sorted(map(str, other["relation"]))
+        assert one["coref"] == other["coref"]
+        # Of the same tokens, items stand in the order of the labels.
+        for task in ("ner", "emd", "relation"):
+            assert sorted(map(str, one[task])) == sorted(map(str, other[task]))
 
 
 def test_rows_are_matched_by_entry(source, source_run):

@@ -406,6 +406,14 @@ def test_another_reader_is_refused() -> None:
         ({"candidate_levels": ["emd", "coref"]}, r"level 're': candidate_levels is \['emd', 'coref'\]; .*: emd, ner$"),
         ({"candidate_levels": ["emd", "emd"]}, "must name, each once, levels"),
         ({"candidate_levels": []}, r"candidate_levels is \[\]"),
+        ({"candidate_levels": "emd"}, r"candidate_levels must be a list of names, such as \['emd'\], not 'emd'"),
+        ({"symmetric": "ART"}, r"symmetric must be a list of names, such as \['ART'\], not 'ART'"),
+        ({"type_constraints": {"ART": [["PER"]]}}, r"of 'ART' this is none: \['PER'\]"),
+        ({"type_constraints": {"ART": ["PER", "LOC"]}}, "such as .*; of 'ART' this is none: 'PER'"),
+        ({"hidden_dim": 0}, "hidden_dim is 0; it must be at least 1"),
+        ({"max_drawn_width": 0}, "max_drawn_width is 0; it must be at least 1"),
+        ({"num_drawn_spans": -1}, "num_drawn_spans is -1; it must be at least 0"),
+        ({"label_size": -1}, "label_size is -1; it must be at least 0"),
     ],
 )
 def test_bad_options(options: Dict[str, Any], message: str) -> None:
@@ -442,6 +450,28 @@ def test_weights_with_the_types_in_another_order() -> None:
     assert sum(map(len, predictions)) > 8
     for mine, others in zip(predictions, other(**inputs)["predictions"]):
         assert sorted(mine) == sorted(others)
+
+
+def test_weights_with_the_labels_that_are_read_in_another_order() -> None:
+    order = ["LOC", "PER"]
+    head, other = (head_of({"emd": labels}, threshold=0.001).eval() for labels in (EMD, order))
+    weights = head.read_in_another_order(head.state_dict(), [EMD.index(label) for label in order])
+    batch = batch_of()
+    inputs = {name: batch[name] for name in ("encoding", "mask")}
+    other.load_state_dict(head.state_dict())
+    expected, not_yet = (each(**inputs, predicted_spans=PREDICTED[:1], with_scores=True) for each in (head, other))
+    other.load_state_dict(weights)
+    found = other(**inputs, predicted_spans=PREDICTED[:1], with_scores=True)
+    assert found["predictions"] == expected["predictions"] and sum(map(len, expected["predictions"])) > 8
+    for mine, others, before in zip(found["scores"], expected["scores"], not_yet["scores"]):
+        assert mine == pytest.approx(others)
+        assert not others or before != pytest.approx(others)
+
+
+def test_corpora_without_mentions_leave_the_vocabulary_as_it_is() -> None:
+    vocab = vocabulary(mentions=False)
+    head = SpanRelationHead(vocab, DIM, "re", {"emd": EMD}, type_constraints="learned", hidden_dim=5)
+    assert head.read_labels == EMD and vocab.get_namespaces() == {"re_labels"}
 
 
 def counted_on_a_worker() -> Dict[str, float]:

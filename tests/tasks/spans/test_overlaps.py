@@ -7,7 +7,7 @@ from typing import List, Sequence, Tuple
 import pytest
 import torch
 
-from hmtl.tasks.spans.overlaps import standing_greedily, standing_together
+from hmtl.tasks.spans.overlaps import layers_without_crossing, standing_greedily, standing_together
 
 Bounds = Tuple[int, int]
 
@@ -96,6 +96,19 @@ def test_the_best_set_may_do_without_the_best_span() -> None:
     assert standing_together(bounds, weights, "none", "best") == [0, 2]
     assert standing_together(bounds, weights, "none", "greedy") == [1]
     assert standing_together(bounds, weights, "any", "best") == [0, 1, 2]
+
+
+def test_layers_without_crossing_hold_each_span_where_there_is_room_first() -> None:
+    for bounds, _ in cases():
+        layers = layers_without_crossing(bounds)
+        assert sorted(number for layer in layers for number in layer) == list(range(len(bounds)))
+        place = {number: depth for depth, layer in enumerate(layers) for number in layer}
+        assert all(all_allowed(bounds, layer, "nested") for layer in layers)
+        in_order = sorted(place, key=lambda number: (bounds[number][0], -bounds[number][1]))
+        for rank, number in enumerate(in_order):
+            for layer in layers[: place[number]]:
+                before = [other for other in in_order[:rank] if other in layer]
+                assert not all_allowed(bounds, [*before, number], "nested")
 
 
 def test_a_long_sentence_with_a_span_everywhere_takes_no_time() -> None:

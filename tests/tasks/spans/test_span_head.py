@@ -284,9 +284,10 @@ def test_candidates_for_other_levels_are_the_predictions() -> None:
                 flat._overlaps = "any"
                 overlapping, flat._overlaps = flat(**inputs)["predictions"], "none"
             head.train()
-            for of_row, predicted, likely in zip(found, predictions, overlapping):
-                # A span head tells of no more than the likeliest, as many as there are tokens.
-                if len(likely) <= max(LENGTHS):
+            for of_row, predicted, likely, length in zip(found, predictions, overlapping, LENGTHS):
+                # A span head tells of no more than the likeliest, as many as the sentence has tokens.
+                assert len(of_row) <= length
+                if len(likely) <= length:
                     assert sorted(of_row) == sorted(predicted)
                     num_in_the_way += len(likely) - len(predicted)
                 num_found += len(of_row)
@@ -310,6 +311,10 @@ def test_another_reader_is_refused() -> None:
         ({"loss_reduction": "as_2018"}, "loss_reduction must be"),
         ({"negative_share": 0.0}, "negative_share must be above 0 and at most 1, not 0.0"),
         ({"threshold": 1.0}, "threshold is 1.0; it must lie between 0 and 1"),
+        ({"max_span_width": 0}, "max_span_width is 0; it must be at least 1"),
+        ({"hidden_dim": 0}, "hidden_dim is 0; it must be at least 1"),
+        ({"num_layers": 0}, "num_layers is 0; it must be at least 1"),
+        ({"feature_size": -1}, "feature_size is -1; it must be at least 0"),
     ],
 )
 def test_bad_options(options: Dict[str, Any], message: str) -> None:

@@ -1,0 +1,101 @@
+"""The output of `hmtl annotate` as a corpus: a text with offsets in tokens and characters, one JSON object a line."""
+
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+from hmtl.alignment import Annotations, Bounds, Changes
+from hmtl.common.checks import shown
+from hmtl.corpora.corpus import Attempt, Corpus, files_below
+from hmtl.corpora.formats.records import of_type, read_records
+from hmtl.corpora.formats.sample import Sample, shown_keys
+from hmtl.corpora.formats.text_corpus import ToolCorpus, label_of
+from hmtl.document import Document
+from hmtl.errors import DataError
+
+_TEXT_KEYS = ("doc_key", "text", "sentences", "token_offsets")
+_RELATIONS, _CLUSTERS = ("relation", "relations"), ("coref", "clusters")
+
+
+@Corpus.register("annotated")
+class AnnotatedCorpus(ToolCorpus):
+    """The layout of `HMTLPredictor`, which `hmtl annotate` and `hmtl convert --to jsonl` write.
+
+    Lists of spans are layers by their keys; rows with `arg1` and `arg2` are relations, lists of mentions clusters. What
+    is none of these is metadata.
+    """
+
+    title = "hmtl's JSON lines with text, tokens and characters"
+
+    @classmethod
+    def fits(cls, sample: Sample) -> bool:
+        record = sample.keys
+        if not all(key in record for key in ("text", "sentences", "token_offsets")):
+            return False
+        rows = [value for key, value in record.items() if key not in _TEXT_KEYS and isinstance(value, list)]
+        # In the layout of DyGIE a layer has one list for each sentence, of which there is at least one.
+        return any(_kind(value) for value in rows) or all(value == [] for value in rows)
+
+    def read(self, path: Path, changes: Changes) -> Iterator[Attempt]:
+        for file in files_below(path, "*.jsonl"):
+            for number, line, record in read_records(file, "one object a line"):
+                record = of_type(record, dict, "the line", file, line)
+                key = str(record.get("doc_key", f"{file.stem}_{number}"))
+                yield from self._record(key, record, changes, file, line or number)
+
+    def _record(self, key: str, record: Dict[str, Any], changes: Changes, path: Path, line: int) -> Iterator[Attempt]:
+        try:
+            if "sentences" not in record:
+                message = f"expected the keys 'text', 'sentences' and 'token_offsets', found {shown_keys(list(record))}"
+                raise DataError(message, path, line)
+            # The checks of tokens are those of every document.
+            sentences = of_type(record["sentences"], list, "'sentences'", path, line)
+            annotations, metadata = Annotations({}), {}
+            for name, value in record.items():
+                if name in ("text", "token_offsets"):
+                    metadata[name] = value
+                elif name not in _TEXT_KEYS:
+                    _add(annotations, metadata, name, value, path, line)
+            if not sentences:
+                changes.drop("document", "a text without words", key)
+                return
+            Document(key, sentences).validate()
+            yield from self._from_tokens(key, sentences, annotations, changes, path, line, metadata)
+        except DataError as error:
+            yield DataError(error.message, path, line)
+
+
+def _kind(value: Any) -> str:
+    """What rows a list has: `spans`, `relations`, `clusters`, or none of them."""
+    first = value[0] if isinstance(value, list) and value else None
+    if isinstance(first, dict):
+        return "relations" if "arg1" in first else "spans" if {"start", "label"} <= set(first) else ""
+    is_mention = isinstance(first, list) and first and isinstance(first[0], dict) and "char_start" in first[0]
+    return "clusters" if is_mention else ""
+
+
+def _add(annotations: Annotations, metadata: Dict[str, Any], name: str, value: Any, path: Path, line: int) -> None:
+    kind = _kind(value)
+    if value == []:
+        kind = "relations" if name in _RELATIONS else "clusters" if name in _CLUSTERS else "spans"
+    if kind == "spans":
+        annotations.spans[name] = [(*_bounds(row, path, line), _label(row, path, line)) for row in value]
+    elif kind == "relations":
+        rows: List[Dict[str, Any]] = value
+        annotations.relations = (annotations.relations or []) + [
+            (_bounds(row.get("arg1"), path, line), _bounds(row.get("arg2"), path, line), _label(row, path, line))
+            for row in rows
+        ]
+    elif kind == "clusters":
+        annotations.clusters = [[_bounds(mention, path, line) for mention in cluster] for cluster in value]
+    else:
+        metadata[name] = value
+
+
+def _bounds(row: Any, path: Path, line: int) -> Bounds:
+    if not isinstance(row, dict) or not all(type(row.get(key)) is int for key in ("start", "end")):
+        raise DataError(f"expected a span with 'start' and 'end', found {shown(row)}", path, line)
+    return row["start"], row["end"]
+
+
+def _label(row: Any, path: Path, line: int) -> str:
+    return label_of(row.get("label") if isinstance(row, dict) else None, f"the row {shown(row)}", path, line)

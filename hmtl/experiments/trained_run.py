@@ -1,0 +1,169 @@
+"""A run in Python: what `hmtl.train` and `hmtl.load` return."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union, overload
+
+import torch
+
+from hmtl.common.archives import read_config
+from hmtl.common.arguments import device_named
+from hmtl.document import Document
+from hmtl.errors import UserError
+from hmtl.evaluation.error_analysis import analyse_run
+from hmtl.evaluation.evaluate import evaluate_run, load_run
+from hmtl.experiments.results import Curves, Errors, Prediction, Scores, text_of
+from hmtl.models.hmtl import HMTL
+from hmtl.predictors import HMTLPredictor
+from hmtl.runs.run_directory import RunDirectory
+from hmtl.runs.summaries import RunSummary, metrics_by_epoch, summarize, trained_tasks, validation_metric
+from hmtl.training.screen import closing_lines
+
+Text = Union[str, Mapping[str, Any], Document]
+
+
+class TrainedRun:
+    """A finished run, or a `model.tar.gz` without one, which predicts and no more.
+
+    # Parameters
+
+    path : `Union[str, os.PathLike]`
+        The directory that was trained in, or an archive.
+    trust : `bool`, optional (default = `False`)
+        Vouches for the archive (see `hmtl.common.archives`).
+
+    # Raises
+
+    UserError
+        Where there is none.
+    """
+
+    def __init__(self, path: Union[str, os.PathLike], trust: bool = False) -> None:
+        self.path = Path(path)
+        self._trust = trust
+        if not self.path.exists():
+            raise UserError(f"{self.path}: no such run; expected the directory that was trained in, or a model.tar.gz")
+
+    @cached_property
+    def config(self) -> Dict[str, Any]:
+        """The whole configuration, with nothing imported."""
+        return read_config(self.path).as_dict(quiet=True)
+
+    @cached_property
+    def predictor(self) -> HMTLPredictor:
+        """The predictor with the weights that were best over all tasks; it is loaded when it is first asked for."""
+        cuda_device = 0 if torch.cuda.is_available() else -1
+        return HMTLPredictor.load(self.path, cuda_device=cuda_device, trust=self._trust)
+
+    @property
+    def model(self) -> HMTL:
+        """The model of the predictor."""
+        model = self.predictor.model
+        assert isinstance(model, HMTL)
+        return model
+
+    @property
+    def tasks(self) -> List[str]:
+        """The tasks, from the lowest level up."""
+        return list(self.model.tasks)
+
+    @property
+    def summary(self) -> RunSummary:
+        """What its files tell of the run: scores, epochs, options."""
+        return summarize(self._directory())
+
+    @overload
+    def predict(self, text: Text) -> Prediction: ...
+
+    @overload
+    def predict(self, text: Sequence[Text]) -> List[Prediction]: ...
+
+    def predict(self, text: Union[Text, Sequence[Text]]) -> Union[Prediction, List[Prediction]]:
+        """What the model finds in a text, or in each of several: raw texts, `Document`s, or inputs of `HMTLPredictor`.
+
+        # Raises
+
+        UserError
+            Where it is no text.
+        """
+        is_one = isinstance(text, (str, Mapping, Document))
+        texts: Iterable[Any] = [text] if is_one else text  # type: ignore[list-item]
+        outputs = self.predictor.annotate([text_of(each) for each in texts])
+        found = [Prediction(output, self.predictor.layers) for output in outputs]
+        return found[0] if is_one else found
+
+    def evaluate(self, split: str = "test", device: Optional[str] = None) -> Scores:
+        """The scores of the best weights of each task, beside baselines, as `hmtl evaluate` writes them to the run.
+
+        # Parameters
+
+        split : `str`, optional (default = `"test"`)
+            Or `"validation"`.
+        device : `str`, optional (default = the first GPU, where there is one)
+
+        # Raises
+
+        UserError
+            Where it is an archive, or data cannot be read.
+        """
+        run = load_run(self._directory())
+        evaluation = evaluate_run(run, split=split, device=device_named(device))
+        evaluation.write(RunDirectory(self.path).evaluation(split))
+        return Scores(evaluation)
+
+    def errors(
+        self,
+        split: str = "test",
+        tasks: Optional[Sequence[str]] = None,
+        num_examples: int = 3,
+        device: Optional[str] = None,
+    ) -> Errors:
+        """What the run gets wrong, by task, kind of error and label, with examples; see `hmtl errors`.
+
+        # Raises
+
+        UserError
+            Where it is an archive, it has no such task, or data cannot be read.
+        """
+        run = load_run(self._directory())
+        return Errors(analyse_run(run, split, tasks, num_examples, device_named(device)))
+
+    def curves(self) -> Curves:
+        """The metrics of each epoch.
+
+        # Raises
+
+        UserError
+            Where it is an archive.
+        """
+        directory = self._directory()
+        epochs = metrics_by_epoch(directory)
+        return Curves(epochs, {task: validation_metric(directory, task) for task in trained_tasks(epochs)})
+
+    def _directory(self) -> Path:
+        if not self.path.is_dir():
+            raise UserError(f"{self.path}: an archive has no data and no scores; load the directory of its run")
+        return self.path
+
+    def __repr__(self) -> str:
+        return f"TrainedRun({str(self.path)!r})"
+
+    def __str__(self) -> str:
+        return "\n".join(closing_lines(self.summary)).strip() if self.path.is_dir() else repr(self)
+
+    def _repr_html_(self) -> str:
+        return self.curves()._repr_html_() if self.path.is_dir() else ""
+
+
+def load(path: Union[str, os.PathLike], trust: bool = False) -> TrainedRun:
+    """The run of a directory that was trained in, by whatever command, or of a `model.tar.gz`.
+
+    `trust` vouches for an archive (see `hmtl.common.archives`).
+
+    # Raises
+
+    UserError
+        Where there is none.
+    """
+    return TrainedRun(path, trust)
