@@ -38,7 +38,7 @@ FILES: Dict[str, bytes] = {
         "list.json": "[]",
         "field.jsonnet": f"local levels = import '{_LIBRARY}/levels.libsonnet';\n{{ model: levels.shalow() }}\n",
         "parameter.jsonnet": f"local new = import '{_LIBRARY}/experiment.libsonnet';\nnew.new(\n  num_epoch=3,\n)\n",
-        "library.jsonnet": "import 'lib/experiment.libsonnet'\n",
+        "library.jsonnet": "import 'lib/experimnt.libsonnet'\n",
         "variable.jsonnet": "{ a: std.extVar('HMTL_TEST_UNSET') }\n",
         "syntax.jsonnet": "{\n  a: 1\n  b: 2\n}\n",
         "configs/quickstart.jsonnet": "{}",
@@ -70,9 +70,9 @@ MISTAKES: Dict[str, List[str]] = {
         "no such configuration file; did you mean 'configs/quickstart.jsonnet'"
     ],
     "train nowhere/a.jsonnet -s new": ["nowhere/a.jsonnet: no such configuration file; 'hmtl configs'"],
-    "train . -s new": [".: expected a configuration file, found a directory"],
-    "train good.jsonl -s new": ["good.jsonl: expected a configuration", "this is a file of documents"],
-    "train list.json -s new": ["list.json: expected an object of settings", "found list"],
+    "find-lr . -s new": [".: expected a configuration file, found a directory"],
+    "find-lr good.jsonl -s new": ["good.jsonl: expected a configuration", "this is a file of documents"],
+    "find-lr list.json -s new": ["list.json: expected an object of settings", "found list"],
     "train configs/quickstart.jsonnet -s new": ["configuration: lacks dataset_reader, ", "'hmtl configs' has complete"],
     "train syntax.jsonnet -s new": ["syntax.jsonnet:3:3: expected a comma"],
     "train field.jsonnet -s new": ["field.jsonnet:2: field does not exist: shalow; did you mean 'shallow'?"],
@@ -81,7 +81,7 @@ MISTAKES: Dict[str, List[str]] = {
     ],
     "train library.jsonnet -s new": [
         "library.jsonnet:1: couldn't open import",
-        "'hmtl configs DIR' copies the library",
+        "did you mean 'experiment'?",
     ],
     "train variable.jsonnet -s new": ["variable.jsonnet:1: the environment variable HMTL_TEST_UNSET is not set"],
     f"{TRAIN} -o '{{trainer.num_epochs: 3}}'": ["-o {trainer.num_epochs: 3}: not valid: ", "trainer.num_epochs=3"],
@@ -92,7 +92,7 @@ MISTAKES: Dict[str, List[str]] = {
     f"{TRAIN} -o trainer.cuda_device=99": ["-o trainer.cuda_device: no GPU 99", "-1 is the CPU"],
     f"{TRAIN} -o model.levels.ner.encoder.type=lstmm": ["-o model.levels.ner.encoder.type: ", "did you mean 'lstm'?"],
     f"{TRAIN} -o model.levels.ner.head.type=hmtl_crff": ["-o model.levels.ner.head.type: ", "did you mean 'hmtl_crf'?"],
-    f"{TRAIN} -o dataset_reader.readers.ner.corpus=brta": ["-o dataset_reader.readers.ner.corpus", "expected one of "],
+    f"{TRAIN} -o dataset_reader.readers.ner.corpus=brta": ["-o dataset_reader.readers.ner.corpus", "did you mean 'brat'?"],
     f"{TRAIN} -o 'model.levels.emd.reads=[\"nre\"]'": [
         "level 'emd' reads the unknown level 'nre'; did you mean 'ner'?"
     ],
@@ -100,6 +100,19 @@ MISTAKES: Dict[str, List[str]] = {
         "no data for ner; no level for nre; for 'nre', did you mean 'ner'?"
     ],
     f"{TRAIN} -o 'model.levels.ner.head={{type: \"hmtl_coref\"}}'": ["model.levels.ner: its head, ", "must be of one"],
+    # Documents.
+    "train gone": ["gone: no such file or folder of documents"],
+    "train . -s new": [".: this looks like a folder of files", "name it by --from"],
+    "train list.json -s new": ["list.json: this looks like a JSON list, empty or broken", "name it by --from"],
+    "train good.jsonl -s new": ["good: 1 document; expected 3 at least", "cut into documents"],
+    "train DATA --tasks nre": ["no documents for the task 'nre'; did you mean 'ner'?"],
+    "train DATA --from brta": ["--from brta: ", "did you mean 'brat'?"],
+    "train DATA --epochs 0": ["hmtl train: error: argument --epochs: expected a number from 1, got 0"],
+    "train DATA --frozen": ["--frozen is of an encoder; name it by --encoder"],
+    "train DATA -o trainer.num_epoch=3": ["-o trainer.num_epoch: ", "has no such key; did you mean 'num_epochs'?"],
+    "train CONFIG -s new --encoder bert": ["--encoder is for documents; ", "is a configuration"],
+    "init gone": ["gone: no such file or folder of documents"],
+    "convert gone": ["gone: no such file or directory"],
     # Directories of runs.
     "train CONFIG -s RUN": [
         "already exists and is not empty; --recover goes on ",

@@ -1,8 +1,6 @@
 """`hmtl validate`: what is wrong in a corpus, or in a configuration."""
 
 import argparse
-import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Iterator, Tuple
 
@@ -11,6 +9,7 @@ from allennlp.commands.subcommand import Subcommand
 from hmtl.common.arguments import add_command, add_overrides
 from hmtl.common.characters import visible
 from hmtl.errors import UserError
+from hmtl.experiments.train import is_configuration
 
 DESCRIPTION = """\
 Find what is wrong in a corpus: counts per layer and label, errors and warnings with their places. Or in a
@@ -48,7 +47,7 @@ class Validate(Subcommand):
 
 
 def _validate(arguments: argparse.Namespace) -> None:
-    configurations = [path for path in arguments.paths if _is_configuration(path)]
+    configurations = [path for path in arguments.paths if is_configuration(path)]
     if not configurations:
         _validate_corpus(arguments)
         return
@@ -76,15 +75,6 @@ def _validate_corpus(arguments: argparse.Namespace) -> None:
         print(line)
     print(f"{len(report.errors)} errors, {len(report.warnings)} warnings")
     raise SystemExit(1 if report.errors else 0)
-
-
-def _is_configuration(path: str) -> bool:
-    """Whether a file is a configuration by its name, or an object as no corpus has one."""
-    if path.endswith(".json"):
-        with suppress(OSError, ValueError, RecursionError):
-            found = json.loads(Path(path).read_text(encoding="utf-8"))
-            return isinstance(found, dict) and "model" in found
-    return path.endswith(".jsonnet")
 
 
 def _configuration_errors(path: str, overrides: str) -> Iterator[str]:

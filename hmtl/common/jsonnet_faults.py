@@ -8,6 +8,7 @@ from typing import List, Optional, Tuple
 from allennlp.common.params import evaluate_snippet
 
 from hmtl.common.checks import did_you_mean
+from hmtl.common.shipped import shipped_folder
 
 # Of the stack below a message: `file:line:column-column`, or `file:(line:column)-(line:column)`.
 _PLACE = re.compile(r"\s*(?P<file>.+?):\(?(?P<line>\d+):(?P<column>\d+)")
@@ -15,7 +16,6 @@ _FIELD = re.compile(r"field does not exist: (?P<name>\w+)")
 _PARAMETER = re.compile(r"function has no parameter (?P<name>\w+)")
 _IMPORT = re.compile(r"couldn't open import \"(?P<path>.+?)\"")
 _VARIABLE = re.compile(r"undefined external variable: (?P<name>.+)")
-_OF_LIBRARY = "; 'hmtl configs DIR' copies the library that hmtl's configurations import, and works beside it"
 
 
 def jsonnet_fault(message: str) -> str:
@@ -26,13 +26,19 @@ def jsonnet_fault(message: str) -> str:
         first = f"the environment variable {variable['name']} is not set; the configuration needs it"
     imported = _IMPORT.match(first)
     if imported:
-        first = first.partition(": no match")[0]
-        first += _OF_LIBRARY if imported["path"].startswith("lib/") else ""
+        advice = _library_like(imported["path"])
+        first = f"{first.partition(': no match')[0]}{advice and '; '}{advice}"
     place = _PLACE.match(stack[0]) if stack else None
     if place is None:
         return first
     advice = _advice(first, Path(place["file"]), int(place["line"]), int(place["column"]))
     return f"{place['file']}:{place['line']}: {first}{advice and '; '}{advice}"
+
+
+def _library_like(path: str) -> str:
+    """What an import that starts as those of hmtl's own library do, and is none, may be meant for."""
+    names = sorted(file.stem for file in (shipped_folder() / "configs" / "lib").glob("*.libsonnet"))
+    return _names_known(Path(path).stem, names, "hmtl's library has") if path.startswith("lib/") else ""
 
 
 def _advice(fault: str, path: Path, line: int, column: int) -> str:
@@ -56,7 +62,10 @@ def _advice(fault: str, path: Path, line: int, column: int) -> str:
 
 def _imported(source: str, name: str, path: Path) -> Optional[Path]:
     match = re.search(rf"local\s+{re.escape(name)}\s*=\s*import\s+(['\"])(?P<file>.+?)\1", source)
-    return path.parent / match["file"] if match else None
+    if match is None:
+        return None
+    beside = path.parent / match["file"]
+    return beside if beside.exists() else shipped_folder() / "configs" / match["file"]
 
 
 def _fields_of(file: Path) -> List[str]:

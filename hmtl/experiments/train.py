@@ -5,7 +5,7 @@ What has to be imported to train is imported late: what was found in the documen
 
 import os
 import shutil
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -37,6 +37,7 @@ _RUNS = Path("runs")
 # What configurations are written in. JSON may hold documents as well.
 _OF_CONFIGURATIONS = (".jsonnet", ".libsonnet", ".json")
 _SECTIONS = {"dataset_reader", "model", "trainer", "data_loader"}
+_OF_DOCUMENTS = {"doc_key", "documents", "sentences", "text", "tokens"}
 
 
 class Prepared(NamedTuple):
@@ -89,11 +90,13 @@ def is_configuration(path: Union[str, os.PathLike]) -> bool:
         return False
     if not text.endswith(".json"):
         return True
-    try:
-        found = parse_json(Path(text).read_text(encoding="utf-8"), "an object of settings", text)
-    except (OSError, UserError, DataError, UnicodeDecodeError):  # jsonnet, or a mistake to be told as one
-        return True
-    return isinstance(found, dict) and ("documents" not in found or not _SECTIONS.isdisjoint(found))
+    with suppress(OSError, UnicodeDecodeError):
+        content = Path(text).read_text(encoding="utf-8").strip()
+        for part in (content, content.partition("\n")[0]):  # some documents are in JSON lines by this name
+            with suppress(UserError, DataError):
+                found = parse_json(part, "an object of settings", text)
+                return isinstance(found, dict) and (not _SECTIONS.isdisjoint(found) or _OF_DOCUMENTS.isdisjoint(found))
+    return True  # jsonnet, or a mistake to be told as one
 
 
 def default_directory(name: str) -> Path:

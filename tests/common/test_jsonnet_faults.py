@@ -43,8 +43,16 @@ def fault(tmp_path: Path, text: str) -> str:
         ("{ a: self.c }", "a.jsonnet:2: field does not exist: c"),
         ("import 'gone.libsonnet'", 'a.jsonnet:2: couldn\'t open import "gone.libsonnet"'),
         (
-            "import 'lib/a.libsonnet'",
-            "a.jsonnet:2: couldn't open import \"lib/a.libsonnet\"; 'hmtl configs DIR' copies",
+            "import 'lib/xyzzy.libsonnet'",
+            "a.jsonnet:2: couldn't open import \"lib/xyzzy.libsonnet\"; hmtl's library has corpora, experiment, heads, ",
+        ),
+        (
+            "import 'lib/levls.libsonnet'",
+            "a.jsonnet:2: couldn't open import \"lib/levls.libsonnet\"; did you mean 'levels'?",
+        ),
+        (
+            "local levels = import 'lib/levels.libsonnet';\n{ a: levels.shalow }",
+            "a.jsonnet:3: field does not exist: shalow; did you mean 'shallow'?",
         ),
         ("error 'Set HMTL_DATA'", "a.jsonnet:2: Set HMTL_DATA"),
         ("std.extVar('HMTL_TEST_UNSET')", "a.jsonnet:2: the environment variable HMTL_TEST_UNSET is not set"),

@@ -38,14 +38,14 @@ WRITTEN = ("--html", "--output", "--output-file", ">")
 
 
 def are_at_hand(words: List[str]) -> bool:
-    """Whether a command reads nothing but what the workplace has."""
-    places = [word for before, word in zip(words, words[1:]) if before not in WRITTEN and before != "--corpus"]
-    return all(AT_HAND.fullmatch(word) for word in places if "/" in word or Path(word).suffix)
+    """Whether a command reads nothing but what the workplace has, and has no `RUN` to fill in."""
+    places = [word for before, word in zip(words, words[1:]) if before not in (*WRITTEN, "-o", "--corpus", "--sort")]
+    return all(AT_HAND.fullmatch(word) for word in places if "/" in word or word.isupper() or Path(word).suffix)
 
 
 LOOKING_COMMANDS = sorted(
     {
-        command: words
+        shlex.join(words): words
         for page in PAGES
         for command in commands(page)
         for words in [shlex.split(command, comments=True)]

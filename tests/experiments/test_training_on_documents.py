@@ -36,8 +36,9 @@ def texts(number: int) -> List[Dict[str, Any]]:
 
 @pytest.fixture
 def brat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of brat's files, in the working directory."""
+    """A folder of brat's files, in the working directory, beside an empty configuration."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.jsonnet").write_text("{}")
     folder = tmp_path / "letters"
     folder.mkdir()
     for number, each in enumerate(texts(12)):
@@ -192,6 +193,9 @@ def test_what_is_a_configuration_and_what_are_documents(tmp_path: Path, label_st
         ("bioc.json", '{"documents": []}', False),
         ("rows.json", '[{"tokens": []}]', False),
         ("rows.jsonl", "{}", False),
+        ("lines.json", '{"sentences": []}\n{"sentences": []}\n', False),
+        ("letter.json", '{"text": ""}', False),
+        ("lacking.json", '{"numpy_seed": 3}', True),
     ]:
         (tmp_path / name).write_text(content)
         assert is_configuration(tmp_path / name) is expected, name
