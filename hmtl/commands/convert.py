@@ -207,18 +207,18 @@ def convert(
         splits = {"": read_found(source, found, changes, taken)}
     counted = {split: report.counting(split, documents) for split, documents in splits.items()}
     if output is None:
-        for documents in counted.values():
-            for _ in documents:
+        for counting in counted.values():
+            for _ in counting:
                 pass
     elif is_file or (to != "brat" and not parts and not shares):
         _write(to, counted[""], output, changes)
     else:
         with whole_directory(output, force, _is_data) as folder:
-            for split, documents in counted.items():
+            for split, counting in counted.items():
                 place = folder / f"{split}{SUFFIXES[to]}" if split else folder
                 if to == "brat" and split:
                     place.mkdir()
-                _write(to, documents, place, changes)
+                _write(to, counting, place, changes)
             write_json(folder / REPORT_FILE, report.to_json())
     return report
 
@@ -264,7 +264,7 @@ def _write(to: str, documents: Iterable[Any], path: Path, changes: Any) -> None:
     for document in documents:
         for layer in document.layers:
             layers[layer] = layer if layer in ("relations", "clusters") else "spans"
-    output_format = OutputFormat.by_name(to)(layers)  # type: ignore[call-arg]
+    output_format = OutputFormat.by_name(to)(layers)
     empty: Dict[str, List[Any]] = {layer: [] for layer in layers}
     output_format.write(({**empty, **output_of(document)} for document in documents), path)
     for note in output_format.notes:

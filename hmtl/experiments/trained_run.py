@@ -3,7 +3,7 @@
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union, overload
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union, cast, overload
 
 import torch
 
@@ -74,7 +74,7 @@ class TrainedRun:
         return summarize(self._directory())
 
     @overload
-    def predict(self, text: Text) -> Prediction: ...
+    def predict(self, text: Text) -> Prediction: ...  # type: ignore[overload-overlap]  # a str is a sequence, too
 
     @overload
     def predict(self, text: Sequence[Text]) -> List[Prediction]: ...
@@ -88,7 +88,7 @@ class TrainedRun:
             Where it is no text.
         """
         is_one = isinstance(text, (str, Mapping, Document))
-        texts: Iterable[Any] = [text] if is_one else text  # type: ignore[list-item]
+        texts = cast(Iterable[Any], [text] if is_one else text)
         outputs = self.predictor.annotate([text_of(each) for each in texts])
         found = [Prediction(output, self.predictor.layers) for output in outputs]
         return found[0] if is_one else found

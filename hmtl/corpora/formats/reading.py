@@ -5,7 +5,21 @@ import random
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Type,
+    cast,
+)
 
 from hmtl.alignment import Changes
 from hmtl.common.checks import did_you_mean
@@ -263,7 +277,7 @@ def _named(name: str, options: Mapping[str, Any]) -> Found:
     if registered not in names:
         advice = did_you_mean(name, names, f"expected one of {', '.join(sorted(names))}")
         raise UserError(f"--from {name}: no format of that name; {advice}")
-    corpus_class = Corpus.by_name(registered)
+    corpus_class = cast(Type[Corpus], Corpus.by_name(registered))
     if not issubclass(corpus_class, ToolCorpus):
         # They hold what a document holds, and ask for no policies.
         options = {key: value for key, value in options.items() if key not in _POLICIES}
