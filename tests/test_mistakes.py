@@ -92,7 +92,10 @@ MISTAKES: Dict[str, List[str]] = {
     f"{TRAIN} -o trainer.cuda_device=99": ["-o trainer.cuda_device: no GPU 99", "-1 is the CPU"],
     f"{TRAIN} -o model.levels.ner.encoder.type=lstmm": ["-o model.levels.ner.encoder.type: ", "did you mean 'lstm'?"],
     f"{TRAIN} -o model.levels.ner.head.type=hmtl_crff": ["-o model.levels.ner.head.type: ", "did you mean 'hmtl_crf'?"],
-    f"{TRAIN} -o dataset_reader.readers.ner.corpus=brta": ["-o dataset_reader.readers.ner.corpus", "did you mean 'brat'?"],
+    f"{TRAIN} -o dataset_reader.readers.ner.corpus=brta": [
+        "-o dataset_reader.readers.ner.corpus",
+        "did you mean 'brat'?",
+    ],
     f"{TRAIN} -o 'model.levels.emd.reads=[\"nre\"]'": [
         "level 'emd' reads the unknown level 'nre'; did you mean 'ner'?"
     ],
