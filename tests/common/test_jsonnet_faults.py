@@ -44,7 +44,7 @@ def fault(tmp_path: Path, text: str) -> str:
         ("import 'gone.libsonnet'", 'a.jsonnet:2: couldn\'t open import "gone.libsonnet"'),
         (
             "import 'lib/xyzzy.libsonnet'",
-            "a.jsonnet:2: couldn't open import \"lib/xyzzy.libsonnet\"; hmtl's library has corpora, experiment, ",
+            "a.jsonnet:2: couldn't open import \"lib/xyzzy.libsonnet\"; hmtl's library has corpora, embedders, ",
         ),
         (
             "import 'lib/levls.libsonnet'",
