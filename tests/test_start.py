@@ -45,6 +45,7 @@ def command(arguments: List[str], cwd: Path = ROOT) -> str:
         "hmtl.cli",
         "hmtl.corpora",
         "hmtl.corpora.ace05",
+        "hmtl.corpora.entity_relations",
         "hmtl.corpora.preparation.prepare",
         "hmtl.corpora.preparation.sources",
         "hmtl.corpora.training_data",
@@ -68,7 +69,7 @@ def test_all_sources_and_corpora_are_found_without_torch() -> None:
         from hmtl.corpora.preparation import Source
         print(len(Corpus.list_available()), len(Source.list_available()))
         """
-    assert run(code).split() == ["9", "8"]
+    assert run(code).split() == ["10", "8"]
 
 
 def test_help_and_version_need_no_torch() -> None:
