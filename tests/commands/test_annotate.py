@@ -86,7 +86,7 @@ def test_help_lists_the_command(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--help"])
     assert stopped.value.code == 0
-    assert "Annotate raw text with a trained model." in capsys.readouterr().out
+    assert "  annotate  Annotate files with a trained model.\n" in capsys.readouterr().out
 
 
 def test_a_file(run, text_file, expected, capsys):

@@ -99,8 +99,8 @@ def test_nothing_is_written_where_a_split_gets_nothing(gum, tmp_path, capsys):
         (["scierc", "--dir", "missing", "--output", "out"], "--dir missing: no such directory"),
         (["gum", "--output", "out"], "--dir"),
         (["gum", "--dir", "x"], "--output"),
-        (["klingon"], "invalid choice: 'klingon'"),
-        ([], "NAME"),
+        (["klingon"], "there is no corpus 'klingon'; expected one of ace05"),
+        ([], "required: CORPUS"),
         (["gum", "--dir", "x", "--output", "out", "--jobs", "-1"], "expected a number from 0, got -1"),
     ],
 )
