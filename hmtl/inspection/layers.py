@@ -5,10 +5,10 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from typing import Any, DefaultDict, Dict, List, Optional
 
+from hmtl.corpora.entity_relations import EntityRelations
 from hmtl.corpora.validation import count_nested, crossing_pairs
 from hmtl.document import MENTION_LAYERS, Bounds, Document, Relation, Span, flatten_spans
 from hmtl.inspection.measures import Distribution, covered_tokens, nesting_depth
-from hmtl.metrics.entity_relation_scores import EntityRelations
 
 # Stands for the type of an argument that is no span of a mention layer.
 NO_TYPE = "-"

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from hmtl.corpora import RedocredCorpus
+from hmtl.corpora.entity_relations import EntityRelations
 from hmtl.document import Relation, Span
 from hmtl.errors import ConfigurationError, DataError
-from hmtl.metrics.entity_relation_scores import EntityRelations
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "redocred"
 REDOCRED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "redocred" / "dev_revised.json"

@@ -9,9 +9,9 @@ import torch
 from workers import run_workers
 
 from hmtl.corpora import RedocredCorpus
+from hmtl.corpora.entity_relations import EntityRelations
 from hmtl.document import Document, Relation, Span
 from hmtl.metrics import EntityRelationScores
-from hmtl.metrics.entity_relation_scores import EntityRelations
 
 WORDS, TYPES = ["ann", "bo", "cy", "dee", "oslo"], ["P1", "P2", "P3"]
 Record = Dict[str, Any]
