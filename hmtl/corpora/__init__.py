@@ -13,6 +13,9 @@
 | `streusle`   | STREUSLE 3.0                                         | `mwe`, `supersenses`, ...          |
 | `several`    | several of these as one                              | those of each                      |
 
+Those of annotation tools and other programs, such as `brat`, `label_studio` and `columns`, are in
+`hmtl.corpora.formats`, which finds them by their looks.
+
 A further format is a subclass of `Corpus` with one method, `parse`, registered under a name.
 """
 
@@ -27,6 +30,9 @@ from hmtl.corpora.redocred import RedocredCorpus
 from hmtl.corpora.several import SeveralCorpora
 from hmtl.corpora.streusle import StreusleCorpus
 
+# isort: split
+from hmtl.corpora import formats
+
 __all__ = [
     "Ace05Corpus",
     "AceConllCorpus",
@@ -39,4 +45,5 @@ __all__ = [
     "RedocredCorpus",
     "SeveralCorpora",
     "StreusleCorpus",
+    "formats",
 ]

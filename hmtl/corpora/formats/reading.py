@@ -98,6 +98,8 @@ _ALIASES = {
     "conll04": "spert",
     "labelstudio": "label_studio",
 }
+# Options of all formats of tools.
+_POLICIES = ("boundaries", "crossing_spans", "crossing_relations", "discontinuous", "splitter")
 # By these names the files or folders of a folder are taken for its splits.
 _SPLITS = {"train": "train", "training": "train", "dev": "dev", "development": "dev", "val": "dev", "valid": "dev"}
 _SPLITS.update({"validation": "dev", "testa": "dev", "test": "test", "testb": "test", "eval": "test"})
@@ -293,9 +295,6 @@ def _named(name: str, options: Mapping[str, Any]) -> Found:
         raise UserError(f"{registered}: {error.message}") from error
     title = getattr(corpus_class, "title", "") or (_OLDER[registered].title if registered in _OLDER else registered)
     return Found(registered, corpus, title)
-
-
-_POLICIES = ("boundaries", "crossing_spans", "crossing_relations", "discontinuous", "splitter")
 
 
 def _options_of(corpus_class: type) -> List[str]:

@@ -160,10 +160,11 @@ def _relation(row: Any, by_id: Dict[Any, Bounds], record: Dict[str, Any]) -> Tup
 def _token_span(number: Any, record: Dict[str, Any], row: Any) -> Bounds:
     """The span that ends with a token, as Prodigy gives the arguments of relations, or else that token."""
     tokens = record.get("tokens")
-    token = tokens[number] if type(number) is int and isinstance(tokens, list) and 0 <= number < len(tokens) else None
-    if not isinstance(token, dict):
+    tokens = tokens if isinstance(tokens, list) else []
+    is_known = type(number) is int and 0 <= number < len(tokens)
+    if not is_known or not isinstance(tokens[number], dict):
         raise DataError(f"the relation {shown(row)} names no arguments by 'from_id', 'head_span' or 'head'")
     for span in record.get("spans") or []:
         if isinstance(span, dict) and span.get("token_end") == number:
             return _span(span, "spans")[:2]
-    return _span({**token, "label": ""}, "tokens")[:2]
+    return _span({**tokens[number], "label": ""}, "tokens")[:2]

@@ -34,7 +34,7 @@ class _Layer(NamedTuple):
 
 
 class _Token(NamedTuple):
-    """A token, or with a point in its number a part of one."""
+    """A token, or with a point in its number, `2-1.1`, a part of one."""
 
     number: str
     start: int
@@ -147,7 +147,7 @@ def _read(path: Path) -> Tuple[List[_Layer], List[List[_Token]], List[str]]:
     parts = {token.number: token for sentence in sentences for token in sentence if "." in token.number}
     for sentence in whole:
         for token in sentence:
-            inside = [each for name, each in parts.items() if name.startswith(f"{token.number}.")]
+            inside = [each for index, each in parts.items() if index.startswith(f"{token.number}.")]
             token.cells.append("\0".join("\t".join(each.cells) for each in inside))
     return layers, whole, texts
 
@@ -222,8 +222,8 @@ def _relations(
     attached = _LAYER_NAMES.get(attached, attached.lower())
     for each in layers:
         if each.kind == "SP":
-            for (part, number), (bounds, _, _) in _by_number(each, tokens).items():
-                if not part:
+            for (at_token, number), (bounds, _, _) in _by_number(each, tokens).items():
+                if not at_token:
                     numbered[each.name, number] = numbered["", number] = bounds
                 if each.name == attached:
                     for position in range(bounds[0], bounds[1] + 1):
