@@ -1,7 +1,7 @@
 // A whole experiment from its parts: data and readers by task, the embedding, the levels.
 //
-// `tasks` maps each task to { reader, train, validation, test, batch_size } and, where its batches are not to hold
-// sentences of similar length as usual, { padding_noise }; the reader's token indexers are those of `embedding`, which `embedders.combine` makes. `min_count` maps vocabulary namespaces to the occurrences that an entry
+// `tasks` maps each task to { reader, train, validation, test, batch_size }, whose test may be null, and, where its batches
+// are not to hold sentences of similar length as usual, { padding_noise }; the reader's token indexers are those of `embedding`, which `embedders.combine` makes. `min_count` maps vocabulary namespaces to the occurrences that an entry
 // needs: where word vectors are learned, { tokens: 2 } teaches the model what an unknown word is like.
 // Tasks of sentences are validated and tested in batches of `validation_batch_size` sentences at least: without gradients
 // there is room for them, and the scores do not depend on it.
@@ -32,7 +32,11 @@
     validation_batch_size=32,
     min_batches=20,
   ):: {
-    local paths(split) = { [task]: tasks[task][split] for task in std.objectFields(tasks) },
+    local paths(split) = {
+      [task]: tasks[task][split]
+      for task in std.objectFields(tasks)
+      if tasks[task][split] != null
+    },
     // With whatever is added to the experiment.
     local experiment = self,
     local metrics = { [task]: std.get(validation_metric, task, '+f1') for task in std.objectFields(tasks) },
@@ -66,7 +70,8 @@
     },
     train_data_path: paths('train'),
     validation_data_path: paths('validation'),
-    test_data_path: paths('test'),
+    [if std.count([tasks[task].test != null for task in std.objectFields(tasks)], true) > 0 then 'test_data_path']:
+      paths('test'),
     datasets_for_vocab_creation: ['train'],
     vocabulary: { min_count: min_count },
     data_loader: {

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from hmtl.common.checks import did_you_mean
-from hmtl.corpora.training_data import DEV, SPLITS, TRAIN, TaskData, TrainingData, read_training_data
+from hmtl.corpora.training_data import DEV, SPLITS, TEST, TRAIN, TaskData, TrainingData, read_training_data
 from hmtl.document import MENTION_LAYERS, Document
 from hmtl.errors import UserError
 
@@ -352,7 +352,9 @@ def _object(before: str, fields: Sequence[str], behind: str) -> List[str]:
 
 
 def _reader_options(task: Task) -> str:
-    return " { reader+: { allow_unknown_labels: true } }" if task.unknown_labels else ""
+    options = ["reader+: { allow_unknown_labels: true }"] * bool(task.unknown_labels)
+    options += ["test: null"] * (TEST not in task.documents)
+    return f" {{ {', '.join(options)} }}" if options else ""
 
 
 def _embedding(recipe: Recipe) -> str:

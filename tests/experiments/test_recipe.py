@@ -171,6 +171,16 @@ def test_labels_that_training_lacks_are_let_through(tmp_path: Path) -> None:
     assert "allow_unknown_labels" not in json.dumps(evaluated([task], folder=tmp_path))
 
 
+def test_tasks_without_test_data_have_no_path_to_them(tmp_path: Path) -> None:
+    whole = documents(4, {"ner": "GPE", "emd": "PER"})
+    config = evaluated(find_tasks(data(train=whole, dev=whole)), folder=tmp_path)
+    assert "test_data_path" not in config
+    tasks = {"ner": ner(whole), "emd": TaskData("spans", "emd", {"train": whole[:2], "dev": whole[2:]})}
+    found = find_tasks(tasks)
+    placed(found, tmp_path)
+    assert list(evaluated(found, folder=tmp_path)["test_data_path"]) == ["ner"]
+
+
 def test_each_task_may_have_documents_of_its_own(tmp_path: Path) -> None:
     names, related = documents(10, {"ner": "GPE"}), documents(10, {"ner": "PER"}, relations="ner", start=10)
     tasks: Dict[str, TaskData] = {"names": ner(names), "relation": relation(related)}
