@@ -19,6 +19,8 @@ from pathlib import Path
 from statistics import median
 from typing import Dict, List
 
+from hmtl.common.file_names import CONFIG_NAME
+
 ROOT = Path(__file__).resolve().parents[1]
 TORCH = "import torch"
 # Ends at the first line that is printed.
@@ -64,7 +66,7 @@ def cpu_seconds(arguments: List[str], checkout: Path = ROOT) -> float:
 def smallest_run(folder: Path) -> Path:
     """A directory that 'hmtl runs' takes for a run of one epoch."""
     (folder / "vocabulary").mkdir()
-    (folder / "config.json").write_text('{"model": {"type": "hmtl"}, "trainer": {"num_epochs": 1}}')
+    (folder / CONFIG_NAME).write_text('{"model": {"type": "hmtl"}, "trainer": {"num_epochs": 1}}')
     (folder / "metrics_epoch_0.json").write_text('{"epoch": 0, "training_ner_updates": 3, "validation_ner_f1": 0.5}')
     return folder
 

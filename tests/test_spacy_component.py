@@ -252,10 +252,10 @@ def test_of_a_batch_that_fails_the_others_survive(run, monkeypatch):
     expected = [doc.to_json() for doc in nlp.pipe(texts)]
     predict_batch = HMTLPredictor._predict_batch
 
-    def failing(self, batch):
+    def failing(self, batch, *options):
         if any(text.text == "a fault" for _, text in batch):
             raise RuntimeError("out of memory")
-        return predict_batch(self, batch)
+        return predict_batch(self, batch, *options)
 
     monkeypatch.setattr(HMTLPredictor, "_predict_batch", failing)
     with pytest.raises(RuntimeError, match="out of memory"):

@@ -15,7 +15,7 @@ import types
 import typing
 from itertools import dropwhile
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from allennlp.common import Lazy, Registrable
 from docstrings import Entry, entries, split_sections
@@ -99,7 +99,7 @@ def setups(corpora: str) -> Iterator[str]:
 
 def keys_of(cls: type, constructor: Optional[str] = None) -> Tuple[List[Key], Optional[type]]:
     """The keys of a class, and the class of AllenNLP's whose keys it takes as well."""
-    documented = _documented(cls, constructor)
+    documented = _documented(cls.__mro__, constructor)
     supplied = SUPPLIED - CONFIGURED.get(cls.__name__, set())
     keys: Dict[str, Key] = {}
     beyond = None
@@ -113,7 +113,9 @@ def keys_of(cls: type, constructor: Optional[str] = None) -> Tuple[List[Key], Op
                 entry = documented.get(name, Entry(name, "", []))
                 default, description = _default(parameter, entry), "\n".join(entry.description).strip()
                 keys.setdefault(name, Key(name, type_name(hints.get(name, Any)), default, description))
-    unknown = sorted(set(documented) - set(keys) - supplied - _open_ended(cls))
+    # What a class takes of the keys of one that it extends is its own choice.
+    own = [owner for owner, _ in _constructors(cls, constructor)]
+    unknown = sorted(set(_documented(own, constructor)) - set(keys) - supplied - _open_ended(cls))
     if unknown and beyond is None:
         logger.warning("the docstring of %s describes keys that it does not have: %s", cls.__name__, ", ".join(unknown))
     return list(keys.values()), beyond
@@ -184,10 +186,10 @@ def _open_ended(cls: type) -> Set[str]:
     }
 
 
-def _documented(cls: type, constructor: Optional[str]) -> Dict[str, Entry]:
-    """What the docstrings of a class, of its constructor and of those that it extends say of each parameter."""
+def _documented(classes: Sequence[type], constructor: Optional[str]) -> Dict[str, Entry]:
+    """What the docstrings of classes, the most special first, and of their constructors say of each parameter."""
     found: Dict[str, Entry] = {}
-    for owner in reversed(cls.__mro__):
+    for owner in reversed(classes):
         if not owner.__module__.startswith("hmtl."):
             continue
         for documented in (owner, vars(owner).get(constructor or "__init__")):

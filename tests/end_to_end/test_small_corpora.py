@@ -60,6 +60,8 @@ def test_a_run_that_has_learned_nothing_says_so_at_its_end_and_beside_others(
     main(["runs", str(tmp_path / "run")])
     table = capsys.readouterr().out
     assert "run: relation never had a validation f1 above 0" in table
+    main(["runs", str(tmp_path / "run"), "--wide"])
+    table = capsys.readouterr().out
     assert re.search(r"^relation baseline +[\d.]+ not passed$", table, re.MULTILINE)
 
 

@@ -53,9 +53,9 @@ def batches_seen(predictor: HMTLPredictor, monkeypatch: pytest.MonkeyPatch) -> L
     seen: List[List[int]] = []
     predict_batch = predictor._predict_batch
 
-    def record(texts: List[Any]) -> List[Dict[str, Any]]:
+    def record(texts: List[Any], *options: Any) -> List[Dict[str, Any]]:
         seen.append([len(text) for _, text in texts])
-        return predict_batch(texts)
+        return predict_batch(texts, *options)
 
     monkeypatch.setattr(predictor, "_predict_batch", record)
     return seen
