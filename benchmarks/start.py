@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 from typing import Dict, List
 
-from hmtl.common.file_names import CONFIG_NAME
+from hmtl.runs.run_directory import RunDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 TORCH = "import torch"
@@ -65,9 +65,10 @@ def cpu_seconds(arguments: List[str], checkout: Path = ROOT) -> float:
 
 def smallest_run(folder: Path) -> Path:
     """A directory that 'hmtl runs' takes for a run of one epoch."""
-    (folder / "vocabulary").mkdir()
-    (folder / CONFIG_NAME).write_text('{"model": {"type": "hmtl"}, "trainer": {"num_epochs": 1}}')
-    (folder / "metrics_epoch_0.json").write_text('{"epoch": 0, "training_ner_updates": 3, "validation_ner_f1": 0.5}')
+    run = RunDirectory(folder)
+    run.vocabulary.mkdir()
+    run.config.write_text('{"model": {"type": "hmtl"}, "trainer": {"num_epochs": 1}}')
+    run.epoch_metrics(0).write_text('{"epoch": 0, "training_ner_updates": 3, "validation_ner_f1": 0.5}')
     return folder
 
 

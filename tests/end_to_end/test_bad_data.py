@@ -160,7 +160,7 @@ def test_an_offset_of_odd_digits(tmp_path, capsys, offset):
 
 @pytest.mark.parametrize("content, kind", [("[]", "list"), ("null", "NoneType"), ("3", "int"), ('"x"', "str")])
 def test_a_configuration_that_is_no_object(tmp_path, capsys, content, kind):
-    path = tmp_path / "a.json"
+    path = tmp_path / "a.jsonnet"
     path.write_text(content)
     refused = refusal(capsys, "train", path, "-s", tmp_path / "run")
     assert refused == f"{path}: expected an object of settings ({{...}}), found {kind}"

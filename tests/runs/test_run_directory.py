@@ -136,7 +136,11 @@ NAMES = re.compile(
     r"|^(config|command|meta|metrics|finetuning)\.json$|^model\.tar\.gz$|^\.(safetensors|partial)$"
 )
 # A file of the same name in another kind of directory: that of prepared data.
-ELSEWHERE = {("hmtl/corpora/preparation/output.py", ".replaced")}
+ELSEWHERE = {
+    ("hmtl/corpora/preparation/output.py", ".replaced"),
+    # Of a folder of documents, where other tools describe them.
+    ("hmtl/corpora/formats/reading.py", "meta.json"),
+}
 
 
 def strings_of(path: Path) -> Iterator[str]:
