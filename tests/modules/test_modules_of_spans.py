@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hmtl.modules import spans
-from hmtl.modules.spans import RangeMaximum, in_blocks
+from hmtl.modules.spans import RangeMaximum, TokenParts, in_blocks, sums_by_width
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 8, 9, 13])
@@ -56,3 +56,30 @@ def test_blocks_make_the_whole_and_draw_the_same_numbers_again(recomputed: bool,
     assert torch.equal(found, expected) and torch.equal(of_found, of_expected)
     assert [number for block in calls[:4] for number in block] == list(range(10))
     assert len(calls) == (8 if recomputed else 4)
+
+
+@pytest.mark.parametrize("num_starts", [5, 2])
+@pytest.mark.parametrize("max_width", [1, 3, 9])
+def test_sums_of_all_spans_and_their_gradients_are_those_of_a_loop(max_width: int, num_starts: int) -> None:
+    """Also where the attention leaves some of a span's tokens nothing at all, and the others' logits are far below."""
+    length, num_rows, dim = 5, 2, 3
+    shapes = [(num_starts, num_rows, dim), (length, num_rows, dim), (length, num_rows, dim), (length, num_rows)]
+    parts = TokenParts(*(torch.randn(shape, dtype=torch.double) for shape in shapes))
+    parts.logits[1:] *= 300
+    widths = torch.randn(max_width, dim, dtype=torch.double)
+    inputs = [each.requires_grad_() for each in (*parts, widths)]
+    expected = []
+    for wider_by in range(min(max_width, length)):
+        rows = []
+        for start in range(min(num_starts, length - wider_by)):
+            tokens = slice(start, start + wider_by + 1)
+            shares = parts.logits[tokens].softmax(0).unsqueeze(-1)
+            content = (shares * parts.values[tokens]).sum(0)
+            rows.append(parts.starts[start] + parts.ends[start + wider_by] + widths[wider_by] + content)
+        expected.append(torch.cat(rows))
+    found = sums_by_width(parts, widths)
+    weights = [torch.randn_like(each) for each in expected]
+    gradients = torch.autograd.grad(found, inputs, weights)
+    references = torch.autograd.grad(expected, inputs, weights)
+    for each, reference in zip([*found, *gradients], [*expected, *references]):
+        torch.testing.assert_close(each, reference)
