@@ -30,7 +30,7 @@ from hmtl.common.files import atomic_write
 from hmtl.common.json_text import parse_json
 from hmtl.common.lines import decoded, raw_lines
 from hmtl.errors import DataError
-from hmtl.text import SentenceSplitter, TokenizedText
+from hmtl.text import TokenizedText, shared_splitter
 
 # Which of spans that overlap a task of flat spans keeps.
 NestedSpans = Literal["outermost", "innermost"]
@@ -157,7 +157,7 @@ class Document:
             None if clusters is None else [[(start, end) for start, end in cluster] for cluster in clusters],
         )
         if isinstance(text, str):
-            text = (splitter or SentenceSplitter())(text)
+            text = (splitter or shared_splitter())(text)
         tokenized, places = to_tokens(text, annotations.bounds(), policies, changes, doc_key)
         placed = annotations.placed(places, changes, doc_key, tokenized.text)
         return cls.from_annotations(

@@ -4,6 +4,7 @@ import re
 import threading
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, ContextManager, Dict, Iterable, List, Optional, Tuple
 
@@ -183,6 +184,12 @@ class SentenceSplitter:
         if not isinstance(tokenizer, Tokenizer):
             return []
         return [cut for run in _LONG_RUN.finditer(text) for cut in _cuts_of_run(tokenizer, text, *run.span())]
+
+
+@lru_cache(maxsize=8)
+def shared_splitter(spacy_model: Optional[str] = None) -> SentenceSplitter:
+    """A `SentenceSplitter` that is made once in a process: its pipeline takes a while to make."""
+    return SentenceSplitter(spacy_model)
 
 
 def _blank() -> "Language":

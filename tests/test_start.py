@@ -68,7 +68,7 @@ def test_all_sources_and_corpora_are_found_without_torch() -> None:
         from hmtl.corpora.preparation import Source
         print(len(Corpus.list_available()), len(Source.list_available()))
         """
-    assert run(code).split() == ["9", "8"]
+    assert run(code).split() == ["24", "8"]
 
 
 def test_help_and_version_need_no_torch() -> None:
@@ -89,6 +89,12 @@ def test_corpora_are_inspected_and_prepared_without_torch(tmp_path: Path) -> Non
         (tmp_path / name).write_text("Bob\tB-person\nran\tO\n\n")
     command(["prepare", "wnut17", "--dir", str(tmp_path), "--output", str(tmp_path / "prepared"), "--jobs", "1"])
     assert (tmp_path / "prepared" / "train.jsonl").read_text().count("\n") == 1
+
+
+def test_annotation_of_tokens_is_converted_without_torch_and_spacy(tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_text("Oslo B-LOC\nwins O\n")
+    assert "read as columns" in command(["convert", "a.conll", "a.jsonl"], tmp_path)
+    assert json.loads((tmp_path / "a.jsonl").read_text())["ner"] == [[[0, 0, "LOC"]]]
 
 
 def test_configurations_are_listed_and_copied_without_torch(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ sentences of CoNLL04, ADE and CrossRE, DyGIE, and what hmtl writes. Without OUT,
 A folder IN that holds train, dev and test becomes a folder of these. What has no place in a document is dropped, and
 counted with its reason. OUT appears at the end, whole or not at all; in a folder, report.json has all counts."""
 
-_TO = ("dygie", "jsonl", "conll", "brat", "conll2012", "html")
+_OF_PREDICTIONS = ("conll2012", "html")
+_TO = ("dygie", "jsonl", "conll", "brat", *_OF_PREDICTIONS)
 _SUFFIXES_OF_COLUMNS = (".conll", ".iob", ".iob2", ".bio", ".tsv")
 
 
@@ -105,7 +106,7 @@ class Convert(Subcommand):
 
 
 def _convert(arguments: argparse.Namespace) -> None:
-    with _spacy_without_torch(arguments.splitter):
+    with _spacy_without_torch(arguments.splitter, arguments.to):
         report = convert(
             arguments.source,
             arguments.output,
@@ -123,9 +124,13 @@ def _convert(arguments: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _spacy_without_torch(splitter: Optional[str]) -> Iterator[None]:
-    """spaCy imports torch where it can, for seconds, and its rules and its files need none. A pipeline may."""
-    if splitter not in (None, "whitespace") or "torch" in sys.modules or "thinc" in sys.modules:
+def _spacy_without_torch(splitter: Optional[str], to: Optional[str]) -> Iterator[None]:
+    """spaCy imports torch where it can, for seconds, and its rules and its files need none.
+
+    A pipeline may, and so do the formats of predictions.
+    """
+    needs_torch = splitter not in (None, "whitespace") or to in _OF_PREDICTIONS
+    if needs_torch or "torch" in sys.modules or "thinc" in sys.modules:
         yield
         return
     sys.modules["torch"] = None  # type: ignore[assignment]
@@ -199,8 +204,7 @@ def convert(
     taken: set = set()
     report = Report(found.name, found.title, to, output, changes)
     if shares:
-        documents = split_documents(read_found(source, found, changes, taken), shares, seed)
-        splits: Dict[str, Iterable[Any]] = dict(documents)
+        splits: Dict[str, Iterable[Any]] = {**split_documents(read_found(source, found, changes, taken), shares, seed)}
     elif parts:
         splits = {split: read_found(path, found, changes, taken) for split, path in parts.items()}
     else:
@@ -264,7 +268,7 @@ def _write(to: str, documents: Iterable[Any], path: Path, changes: Any) -> None:
     for document in documents:
         for layer in document.layers:
             layers[layer] = layer if layer in ("relations", "clusters") else "spans"
-    output_format = OutputFormat.by_name(to)(layers)  # type: ignore[call-arg]
+    output_format = OutputFormat.by_name(to)(layers)
     empty: Dict[str, List[Any]] = {layer: [] for layer in layers}
     output_format.write(({**empty, **output_of(document)} for document in documents), path)
     for note in output_format.notes:

@@ -12,6 +12,9 @@
 | `redocred`   | DocRED and Re-DocRED JSON                            | `ner`, relations, clusters         |
 | `streusle`   | STREUSLE 3.0                                         | `mwe`, `supersenses`, ...          |
 
+Those of annotation tools and other programs, such as `brat`, `label_studio` and `columns`, are in
+`hmtl.corpora.formats`, which finds them by their looks.
+
 A further format is a subclass of `Corpus` with one method, `parse`, registered under a name.
 """
 
@@ -25,6 +28,9 @@ from hmtl.corpora.ontonotes import OntonotesCorpus
 from hmtl.corpora.redocred import RedocredCorpus
 from hmtl.corpora.streusle import StreusleCorpus
 
+# isort: split
+from hmtl.corpora import formats
+
 __all__ = [
     "Ace05Corpus",
     "AceConllCorpus",
@@ -36,4 +42,5 @@ __all__ = [
     "OntonotesCorpus",
     "RedocredCorpus",
     "StreusleCorpus",
+    "formats",
 ]

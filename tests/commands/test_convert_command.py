@@ -26,6 +26,7 @@ def rows(path: Path):
 
 
 def refused(arguments, capsys) -> str:
+    capsys.readouterr()
     with pytest.raises(SystemExit) as end:
         main(["convert", *map(str, arguments)])
     assert end.value.code == 2

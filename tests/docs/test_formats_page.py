@@ -5,18 +5,18 @@ import sys
 from documentation import ROOT, blocks
 
 sys.path.append(str(ROOT / "docs" / "_extensions"))
-import conversions  # noqa: E402  (is no package)
+import formats_table  # noqa: E402  (is no package)
 
 PAGE = ROOT / "docs" / "formats.md"
 
 
 def test_the_table_is_what_the_conversion_of_the_files_gives():
-    [table] = conversions.TABLE.findall(PAGE.read_text(encoding="utf-8"))
-    assert table == conversions.table(), "python docs/_extensions/conversions.py makes it again"
+    [table] = formats_table.TABLE.findall(PAGE.read_text(encoding="utf-8"))
+    assert table == formats_table.table(), "python docs/_extensions/formats_table.py makes it again"
 
 
 def test_the_lines_that_are_shown_of_a_format_stand_in_a_file():
-    files = [path for path in conversions.FIXTURES.rglob("*") if path.is_file()]
+    files = [path for path in formats_table.FIXTURES.rglob("*") if path.is_file()]
     contents = [path.read_text(encoding="utf-8").replace("\r\n", "\n") for path in files]
     shown = blocks(PAGE, "text")
     assert len(shown) == 10

@@ -10,7 +10,7 @@ from hmtl.alignment import Annotations, Bounds, Changes
 from hmtl.common.lines import read_lines
 from hmtl.corpora.corpus import Attempt, Corpus
 from hmtl.corpora.formats.sample import Sample
-from hmtl.corpora.formats.standoff import COREFERENCE, MENTION, chains, header_of
+from hmtl.corpora.formats.standoff import COREFERENCE, MENTION, SINGLETON, chains, header_of
 from hmtl.corpora.formats.text_corpus import Quote, ToolCorpus, fit_offsets
 from hmtl.errors import DataError
 
@@ -133,7 +133,7 @@ class BratCorpus(ToolCorpus):
             piece_of = partial(_slice, text)
             whole = self._one_piece(pieces, piece_of, changes, f"{key}: {entity.kind} '{entity.text[:60]}'")
             bounds[name] = whole
-            if whole is None or (header and entity.kind == MENTION and MENTION not in types):
+            if whole is None or (header and entity.kind in (MENTION, SINGLETON)):
                 continue
             layer, label = types.get(entity.kind, ("ner", entity.kind))
             annotations.spans.setdefault(layer, []).append((*whole, label))
@@ -159,12 +159,16 @@ class BratCorpus(ToolCorpus):
             pairs += [(a, b) for a, b in zip(members, members[1:]) if a is not None and b is not None]
         if annotations.clusters is not None:
             annotations.clusters = chains(pairs)
-            singles = [bounds[n] for n, e in lines.entities.items() if header and e.kind == MENTION]
-            named = {mention for cluster in annotations.clusters for mention in cluster}
-            arguments = {argument for arg1, arg2, _ in annotations.relations or [] for argument in (arg1, arg2)}
-            annotations.clusters = sorted(
-                [*annotations.clusters, *([each] for each in singles if each and each not in named | arguments)]
-            )
+            if header:
+                named = {mention for cluster in annotations.clusters for mention in cluster}
+                named |= {argument for arg1, arg2, _ in annotations.relations or [] for argument in (arg1, arg2)}
+                # Of the mentions that `hmtl annotate` writes, those that nothing refers to.
+                singles = [
+                    [bounds[name]]
+                    for name, entity in lines.entities.items()
+                    if entity.kind == SINGLETON or (entity.kind == MENTION and bounds[name] not in named)
+                ]
+                annotations.clusters = sorted([*annotations.clusters, *singles])  # type: ignore[list-item]
         yield from self._from_text(key, self._split(text, header.get("splitter")), annotations, changes, beside[0])
 
 

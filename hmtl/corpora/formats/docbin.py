@@ -9,7 +9,6 @@ from hmtl.corpora.corpus import Attempt, Corpus, files_below
 from hmtl.corpora.formats.sample import Sample
 from hmtl.corpora.formats.text_corpus import ToolCorpus, label_of
 from hmtl.errors import DataError
-from hmtl.text import SentenceSplitter
 
 _SUFFIX = ".spacy"
 # Groups of spans that hold the mentions of a cluster each, as spaCy's experimental coreference has them.
@@ -90,7 +89,7 @@ class DocbinCorpus(ToolCorpus):
         else:
             starts = set()
             if len(doc):
-                split = SentenceSplitter(self._splitter)(doc.text)
+                split = self._split(doc.text)
                 starts = {split.token_offsets[first][0] for first in split.sentence_starts} if len(split) else set()
             found = [[]]
             for token in doc:

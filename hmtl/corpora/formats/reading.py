@@ -5,7 +5,21 @@ import random
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Type,
+    cast,
+)
 
 from hmtl.alignment import Changes
 from hmtl.common.checks import did_you_mean
@@ -84,6 +98,8 @@ _ALIASES = {
     "conll04": "spert",
     "labelstudio": "label_studio",
 }
+# Options of all formats of tools.
+_POLICIES = ("boundaries", "crossing_spans", "crossing_relations", "discontinuous", "splitter")
 # By these names the files or folders of a folder are taken for its splits.
 _SPLITS = {"train": "train", "training": "train", "dev": "dev", "development": "dev", "val": "dev", "valid": "dev"}
 _SPLITS.update({"validation": "dev", "testa": "dev", "test": "test", "testb": "test", "eval": "test"})
@@ -263,7 +279,7 @@ def _named(name: str, options: Mapping[str, Any]) -> Found:
     if registered not in names:
         advice = did_you_mean(name, names, f"expected one of {', '.join(sorted(names))}")
         raise UserError(f"--from {name}: no format of that name; {advice}")
-    corpus_class = Corpus.by_name(registered)
+    corpus_class = cast(Type[Corpus], Corpus.by_name(registered))
     if not issubclass(corpus_class, ToolCorpus):
         # They hold what a document holds, and ask for no policies.
         options = {key: value for key, value in options.items() if key not in _POLICIES}
@@ -279,9 +295,6 @@ def _named(name: str, options: Mapping[str, Any]) -> Found:
         raise UserError(f"{registered}: {error.message}") from error
     title = getattr(corpus_class, "title", "") or (_OLDER[registered].title if registered in _OLDER else registered)
     return Found(registered, corpus, title)
-
-
-_POLICIES = ("boundaries", "crossing_spans", "crossing_relations", "discontinuous", "splitter")
 
 
 def _options_of(corpus_class: type) -> List[str]:

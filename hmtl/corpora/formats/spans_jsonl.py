@@ -160,7 +160,8 @@ def _relation(row: Any, by_id: Dict[Any, Bounds], record: Dict[str, Any]) -> Tup
 def _token_span(number: Any, record: Dict[str, Any], row: Any) -> Bounds:
     """The span that ends with a token, as Prodigy gives the arguments of relations, or else that token."""
     tokens = record.get("tokens")
-    is_known = type(number) is int and isinstance(tokens, list) and 0 <= number < len(tokens)
+    tokens = tokens if isinstance(tokens, list) else []
+    is_known = type(number) is int and 0 <= number < len(tokens)
     if not is_known or not isinstance(tokens[number], dict):
         raise DataError(f"the relation {shown(row)} names no arguments by 'from_id', 'head_span' or 'head'")
     for span in record.get("spans") or []:

@@ -13,7 +13,8 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequ
 from hmtl.common.files import cannot_be_written
 from hmtl.document import Bounds
 
-MENTION, COREFERENCE = "Mention", "Coref"
+# Of what no layer names: mentions of clusters and arguments; clusters of one mention; links within a cluster.
+MENTION, SINGLETON, COREFERENCE = "Mention", "Singleton", "Coref"
 CONFIGURATION = "annotation.conf"
 _HEADER = "# hmtl: "
 # A line of an annotation file ends at any of these, and its columns at tabs.
@@ -36,31 +37,34 @@ class TypeNames:
         # By type the layer and the label.
         self.entities: Dict[str, Tuple[str, str]] = {}
         self.relations: Dict[str, Tuple[str, str]] = {}
-        self.has_mentions, self.has_chains = False, False
+        self.has_mentions, self.has_singletons, self.has_chains = False, False, False
         self._name = name
         self._known: Dict[Tuple[bool, str, str], str] = {}
 
     def entity(self, layer: str, label: str) -> str:
-        return self._type(False, layer, label, self.entities, MENTION)
+        return self._type(False, layer, label, self.entities, (MENTION, SINGLETON))
 
     def relation(self, layer: str, label: str) -> str:
-        return self._type(True, layer, label, self.relations, COREFERENCE)
+        return self._type(True, layer, label, self.relations, (COREFERENCE,))
 
     def configuration(self, **header: Any) -> Dict[str, str]:
         """The file that names all types, with what hmtl is to know of the folder."""
-        entities = sorted([*self.entities, *([MENTION] if self.has_mentions else [])])
+        unnamed = [*([MENTION] if self.has_mentions else []), *([SINGLETON] if self.has_singletons else [])]
+        entities = sorted([*self.entities, *unnamed])
         relations = sorted([*self.relations, *([COREFERENCE] if self.has_chains else [])])
         known = {"entities": self.entities, "relations": self.relations, **header}
         lines = ["[entities]", _HEADER + json.dumps(known), *entities, "", "[relations]"]
         lines += [f"{kind}\tArg1:<ENTITY>, Arg2:<ENTITY>" for kind in relations]
         return {CONFIGURATION: "\n".join([*lines, "", "[events]", "", "[attributes]"]) + "\n"}
 
-    def _type(self, is_relation: bool, layer: str, label: str, types: Dict[str, Tuple[str, str]], taken: str) -> str:
+    def _type(
+        self, is_relation: bool, layer: str, label: str, types: Dict[str, Tuple[str, str]], taken: Sequence[str]
+    ) -> str:
         known = self._known.get((is_relation, layer, label))
         if known is None:
             stem = known = _NOT_IN_A_TYPE.sub("_", self._name(layer, label))
             number = 1
-            while known in types or known == taken:
+            while known in types or known in taken:
                 number += 1
                 known = f"{stem}_{number}"
             types[known] = layer, label
@@ -108,6 +112,11 @@ class StandoffLines:
         for antecedent, mention in zip(mentions, mentions[1:]):
             self._types.has_chains = True
             self._add_relation(COREFERENCE, mention, antecedent)
+
+    def singleton(self, mention: Dict[str, Any]) -> None:
+        """A cluster of one mention, which may be an entity besides."""
+        self._types.has_singletons = True
+        self._add_entity(mention, SINGLETON)
 
     def leave_out(self) -> None:
         self.left_out[self.layer] += 1

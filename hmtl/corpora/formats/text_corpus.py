@@ -1,7 +1,6 @@
 """What formats of annotation tools have in common: policies, a count of what changes, and texts that hmtl splits."""
 
 import logging
-from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
@@ -12,7 +11,7 @@ from hmtl.corpora.corpus import Attempt, Corpus
 from hmtl.corpora.formats.sample import Sample
 from hmtl.document import Document
 from hmtl.errors import DataError
-from hmtl.text import SentenceSplitter, TokenizedText, split_at_white_space
+from hmtl.text import TokenizedText, shared_splitter, split_at_white_space
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +63,7 @@ class ToolCorpus(Corpus):
 
     def _split(self, text: str, splitter: Optional[str] = None) -> TokenizedText:
         splitter = self._splitter if splitter is None else splitter
-        return split_at_white_space(text) if splitter == _SPLIT_BY_LINES else _spacy_splitter(splitter)(text)
+        return split_at_white_space(text) if splitter == _SPLIT_BY_LINES else shared_splitter(splitter)(text)
 
     def _from_text(
         self,
@@ -142,11 +141,6 @@ def label_of(value: Any, what: str, path: Path, line: Optional[int] = None) -> s
     if fault:
         raise DataError(f"{what} has a label that cannot be used: {fault}", path, line)
     return label
-
-
-@lru_cache(maxsize=8)
-def _spacy_splitter(name: Optional[str]) -> SentenceSplitter:
-    return SentenceSplitter(name)
 
 
 def _count_without_words(key: str, annotations: Annotations, changes: Changes) -> None:

@@ -34,9 +34,9 @@ class _Layer(NamedTuple):
 
 
 class _Token(NamedTuple):
-    """A token, or with a point in its index a part of one."""
+    """A token, or with a point in its number, `2-1.1`, a part of one."""
 
-    index: str
+    number: str
     start: int
     end: int
     text: str
@@ -78,7 +78,7 @@ class WebannoCorpus(ToolCorpus):
         key = path.stem
         layers, sentences, texts = _read(path)
         tokens = [token for sentence in sentences for token in sentence]
-        numbers = {token.index: number for number, token in enumerate(tokens)}
+        numbers = {token.number: number for number, token in enumerate(tokens)}
         annotations = Annotations({})
         # By layer and number of annotation, or by token where it has no number: the bounds.
         for layer in layers:
@@ -143,11 +143,11 @@ def _read(path: Path) -> Tuple[List[_Layer], List[List[_Token]], List[str]]:
     if not seen_format:
         raise DataError("expected '#FORMAT=WebAnno TSV 3.3' in the first line", path, 1)
     # Parts of tokens have rows of their own below their token's.
-    whole = [[token for token in sentence if "." not in token.index] for sentence in sentences]
-    parts = {token.index: token for sentence in sentences for token in sentence if "." in token.index}
+    whole = [[token for token in sentence if "." not in token.number] for sentence in sentences]
+    parts = {token.number: token for sentence in sentences for token in sentence if "." in token.number}
     for sentence in whole:
         for token in sentence:
-            inside = [each for index, each in parts.items() if index.startswith(f"{token.index}.")]
+            inside = [each for index, each in parts.items() if index.startswith(f"{token.number}.")]
             token.cells.append("\0".join("\t".join(each.cells) for each in inside))
     return layers, whole, texts
 
@@ -174,7 +174,7 @@ def _by_number(layer: _Layer, tokens: Sequence[_Token]) -> Dict[Tuple[str, int],
         for place in range(max(map(len, columns))):
             numbers = [column[place][1] for column in columns if place < len(column)]
             number = next((each for each in numbers if each is not None), None)
-            identity = ("", int(number)) if number is not None else (token.index, place)
+            identity = ("", int(number)) if number is not None else (token.number, place)
             values = [column[place][0] if place < len(column) else "*" for column in columns]
             if identity in found:
                 (start, _), values, line = found[identity]
@@ -222,8 +222,8 @@ def _relations(
     attached = _LAYER_NAMES.get(attached, attached.lower())
     for each in layers:
         if each.kind == "SP":
-            for (token, number), (bounds, _, _) in _by_number(each, tokens).items():
-                if not token:
+            for (at_token, number), (bounds, _, _) in _by_number(each, tokens).items():
+                if not at_token:
                     numbered[each.name, number] = numbered["", number] = bounds
                 if each.name == attached:
                     for position in range(bounds[0], bounds[1] + 1):
@@ -240,7 +240,7 @@ def _relations(
                 )
             values = [column[place][0] for column in labels if place < len(column)]
             label = next((value for value in values if value not in ("*", "", "_")), None)
-            example = f"{key}: {layer.name} {token.index} {governor}"
+            example = f"{key}: {layer.name} {token.number} {governor}"
             if "." in match["token"] or match["token"] not in numbers:
                 changes.drop("relation", "an argument lies within a token", example)
                 continue

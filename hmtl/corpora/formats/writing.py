@@ -113,7 +113,11 @@ def write_brat(documents: Iterable[Document], folder: Path, changes: Changes) ->
         for arg1, arg2, label in document.relations or []:
             lines.relation(label, text.mention(*arg1), text.mention(*arg2))
         for cluster in document.clusters or []:
-            lines.chain([text.mention(*mention) for mention in cluster])
+            mentions = [text.mention(*mention) for mention in cluster]
+            if len(mentions) > 1:
+                lines.chain(mentions)
+            else:
+                lines.singleton(mentions[0])
         write_files({f"{name}.txt": text.text, f"{name}.ann": lines.content}, folder)
     header: Dict[str, Any] = {"layers": list(layers), "keys": keys}
     if is_plain:

@@ -243,3 +243,22 @@ def test_policies_of_a_format_decide(tmp_path):
 
 def test_the_conversion_table_has_every_fixture():
     assert {path.name for path in FIXTURES.iterdir()} == {conversion.path for conversion in CONVERSIONS}
+
+
+def test_mentions_of_gum_are_those_of_its_own_reader(shared_data):
+    """Two readers of `Entity=`, written apart, agree on real documents, discontinuous mentions among them."""
+    path = shared_data / "gum" / "test.txt"
+    listed = path.read_text().split()
+    own = {document.doc_key: document for document in Corpus.by_name("gum")().documents(str(path))}
+    num_mentions = 0
+    for name in listed:
+        [document] = read_any(shared_data / "gum" / "dep" / f"{name}.conllu")
+        assert document.sentences == own[name].sentences
+        assert set(document.spans["mentions"]) == set(own[name].spans["mentions"])
+        num_mentions += len(document.spans["mentions"])
+    assert num_mentions == sum(len(own[name].spans["mentions"]) for name in listed) == 3142
+
+
+def test_counts_of_wnut17_are_the_published_ones(shared_data):
+    documents = list(read_any(shared_data / "wnut17" / "emerging.dev.conll"))
+    assert sum(len(document.spans["ner"]) for document in documents) == 836

@@ -76,7 +76,7 @@ def test_brat_keeps_names_that_it_cannot_write(tmp_path):
     document.clusters.sort()
     assert (found.doc_key, found.sentences, found.spans) == (document.doc_key, document.sentences, document.spans)
     assert found.relations == document.relations
-    assert [cluster for cluster in document.clusters if cluster != [(3, 3)]] == found.clusters
+    assert found.clusters == document.clusters
     assert {path.name for path in (tmp_path / "written").iterdir()} == {"nw_a_b.txt", "nw_a_b.ann", "annotation.conf"}
 
 

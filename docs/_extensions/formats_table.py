@@ -1,6 +1,6 @@
 """The table in docs/formats.md: what `hmtl convert` makes of the small files in tests/fixtures/formats.
 
-`python docs/_extensions/conversions.py` makes it again; tests/docs/test_formats_page.py compares the page with it.
+`python docs/_extensions/formats_table.py` makes it again; tests/docs/test_formats_page.py compares the page with it.
 """
 
 import re
