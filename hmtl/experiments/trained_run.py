@@ -3,7 +3,7 @@
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union, cast, overload
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
 import torch
 
@@ -73,25 +73,27 @@ class TrainedRun:
         """What its files tell of the run: scores, epochs, options."""
         return summarize(self._directory())
 
-    @overload
-    def predict(self, text: Text) -> Prediction: ...  # type: ignore[overload-overlap]  # a str is a sequence, too
-
-    @overload
-    def predict(self, text: Sequence[Text]) -> List[Prediction]: ...
-
-    def predict(self, text: Union[Text, Sequence[Text]]) -> Union[Prediction, List[Prediction]]:
-        """What the model finds in a text, or in each of several: raw texts, `Document`s, or inputs of `HMTLPredictor`.
+    def predict(self, text: Text) -> Prediction:
+        """What the model finds in a text: a raw text, a `Document`, or an input of `HMTLPredictor`.
 
         # Raises
 
         UserError
             Where it is no text.
         """
-        is_one = isinstance(text, (str, Mapping, Document))
-        texts = cast(Iterable[Any], [text] if is_one else text)
-        outputs = self.predictor.annotate([text_of(each) for each in texts])
-        found = [Prediction(output, self.predictor.layers) for output in outputs]
-        return found[0] if is_one else found
+        [prediction] = self.predict_many([text])
+        return prediction
+
+    def predict_many(self, texts: Iterable[Text]) -> List[Prediction]:
+        """What the model finds in each of several texts, as `predict`; those of similar length are computed together.
+
+        # Raises
+
+        UserError
+            Where one is no text.
+        """
+        outputs = self.predictor.annotate([text_of(text) for text in texts])
+        return [Prediction(output, self.predictor.layers) for output in outputs]
 
     def evaluate(self, split: str = "test", device: Optional[str] = None) -> Scores:
         """The scores of the best weights of each task, beside baselines, as `hmtl evaluate` writes them to the run.

@@ -121,7 +121,7 @@ def test_an_export_of_label_studio_trains_in_python(label_studio: Path) -> None:
     assert prediction["sentences"] == [["Mara", "Lind", "works", "for", "Nordlys", "."]]
     assert str(prediction).startswith("ner: ") and "<iframe srcdoc=" in prediction._repr_html_()
     document = Document("mine", [["Ada", "Moss", "."]], {"ner": [Span(0, 1, "PERSON")]})
-    assert [each["doc_key"] for each in run.predict([document, "Tom."])] == ["mine", "document"]
+    assert [each["doc_key"] for each in run.predict_many([document, "Tom."])] == ["mine", "document"]
     errors = run.errors(tasks=["ner"])
     assert list(errors["tasks"]) == ["ner"] and str(errors).startswith("first: errors on test data")
     curves = run.curves()
