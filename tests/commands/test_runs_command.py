@@ -63,7 +63,9 @@ def test_the_wide_form_has_runs_side_by_side(runs, capsys):
     assert not list(runs.glob("*/curves.*"))
 
 
-def test_options_that_differ(runs, capsys):
+def test_options_that_differ(runs, capsys, monkeypatch):
+    # However long the names of the runs are.
+    monkeypatch.setenv("COLUMNS", "400")
     config = json.loads((runs / "two" / "config.json").read_text())
     config["trainer"]["optimizer"]["lr"] = 0.5
     config["train_data_path"]["ner"] = "elsewhere.jsonl"
