@@ -7,7 +7,7 @@ from typing import Any, List, Optional, Tuple
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.common.arguments import add_command, at_least
+from hmtl.common.arguments import add_command, add_overrides, at_least
 from hmtl.common.characters import visible, visible_lines
 from hmtl.corpora.training_data import name_of
 from hmtl.errors import UserError
@@ -49,7 +49,7 @@ class Train(Subcommand):
         )
         add("-r", "--recover", action="store_true", help="go on with the run that is there")
         add("-f", "--force", action="store_true", help="replace the run that is there")
-        add("-o", "--overrides", type=str, default="", help="changes of the configuration")
+        add_overrides(subparser, "the configuration")
         add_recipe(subparser)
         add("-v", "--verbose", action="store_true", help="show what is logged, too")
         add("--dry-run", action="store_true", help="read the data and make the vocabulary, and stop")
