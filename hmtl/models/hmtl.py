@@ -35,6 +35,8 @@ from hmtl.tasks.task_head import LabelTexts, Scope, span_tasks_for
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
+# Of how many sets of labels the vectors are kept.
+_MOST_KNOWN_TEXTS = 256
 
 # For each task the labels to find, and the text of each.
 AskedLabels = Mapping[str, Mapping[str, str]]
@@ -582,7 +584,8 @@ class HMTL(Model):
     def _vectors_of_texts(self, task: str, texts: List[str]) -> torch.Tensor:
         """The mean of the shared embedding over the words of each text. Shape: (num_texts, embedding_dim)
 
-        Outside training it is computed once for the same texts and weights.
+        Outside training it is computed once for the same texts and weights, as long as not too many others are asked
+        for: a server never knows the last of them.
         """
         key = (task, *texts)
         if self.training or key not in self._known_texts:
@@ -595,7 +598,10 @@ class HMTL(Model):
             vectors = (vectors * mask).sum(1) / mask.sum(1)
             if self.training:
                 return vectors
+            if len(self._known_texts) >= _MOST_KNOWN_TEXTS:
+                self._known_texts.pop(next(iter(self._known_texts)), None)
             self._known_texts[key] = vectors
+            return vectors
         return self._known_texts[key]
 
     def _run_head(

@@ -253,6 +253,17 @@ def test_the_vectors_of_labels_are_the_mean_of_their_words_and_follow_the_weight
     assert model._label_options("mentions")["label_texts"].vectors.dtype == torch.float64
 
 
+def test_the_vectors_of_the_latest_labels_are_kept_and_no_more(model: HMTL, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hmtl.models.hmtl._MOST_KNOWN_TEXTS", 2)
+    asked = [{"mentions": {"X": text}} for text in ("a dog", "a cat", "a cow")]
+    first, *others = [model._label_options("mentions", each)["label_texts"].vectors for each in asked]
+    assert len(model._known_texts) == 2
+    kept = [model._label_options("mentions", each)["label_texts"].vectors for each in asked[1:]]
+    assert all(each is other for each, other in zip(kept, others))
+    again = model._label_options("mentions", asked[0])["label_texts"].vectors
+    assert again is not first and torch.equal(again, first)
+
+
 def test_label_texts_teach_the_embedder(model: HMTL) -> None:
     model.train()
     vectors = model._label_options("mentions")["label_texts"].vectors
