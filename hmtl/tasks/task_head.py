@@ -186,6 +186,25 @@ class TaskHead(Head):
         """Gets what is gold of the training data, see `DocumentReader.gold_documents`, before a run is evaluated: for
         metrics that tell apart what training has shown. By default nothing comes of it."""
 
+    def exported_scores(self, encoding: torch.Tensor, encoder_input: torch.Tensor) -> torch.Tensor:
+        """What is left of prediction once the levels are computed, up to the choice of items, by operations on tensors
+        that do not depend on what stands in them: a graph of them can be kept apart from this code, see `hmtl.export`.
+
+        Shapes: (batch_size, length, encoding_dim) and (batch_size, length, encoder_input_dim) ->
+        (batch_size, length, ...). At padding they may be any.
+
+        # Raises
+
+        NotImplementedError
+            Where the head has no such form.
+        """
+        raise NotImplementedError
+
+    def decoding(self) -> Dict[str, Any]:
+        """All that has to be known to choose items by the `exported_scores`, as JSON; `hmtl.exported` does so by its
+        entry `decoder`."""
+        raise NotImplementedError
+
     def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
         """Of the gold items in one row's metadata, how many this head could find at all, and how many there are.
 

@@ -151,6 +151,18 @@ class RelationHead(TaskHead):
         hidden = (arg1.unsqueeze(2) + arg2.unsqueeze(1)).relu_()
         return at_least_float32(self._type_projection(hidden))
 
+    def exported_scores(self, encoding: torch.Tensor, encoder_input: torch.Tensor) -> torch.Tensor:
+        """Shape: (batch_size, length, length, num_types)"""
+        return self.scores(encoding)
+
+    def decoding(self) -> Dict[str, Any]:
+        return {
+            "decoder": "last_tokens",
+            "labels": self.labels,
+            "threshold_logit": self._threshold_logit,
+            "allow_self_relations": self._allow_self_relations,
+        }
+
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return self._f1.get_metric(reset)
 

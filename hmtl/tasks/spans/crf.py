@@ -94,6 +94,15 @@ class CrfHead(TaskHead):
                 self._f1(output["predictions"], gold, flat_gold)
         return output
 
+    def exported_scores(self, encoding: torch.Tensor, encoder_input: torch.Tensor) -> torch.Tensor:
+        """The scores of the tags at each token, without those of transitions. Shape: (batch_size, length, num_tags)"""
+        return self._projection(encoding)
+
+    def decoding(self) -> Dict[str, Any]:
+        """`start`, `transitions` and `end` are `None` where the constraints forbid it."""
+        start, transitions, end = self._crf.allowed()
+        return {"decoder": "bioul", "labels": self.labels, "start": start, "transitions": transitions, "end": end}
+
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return self._f1.get_metric(reset)
 

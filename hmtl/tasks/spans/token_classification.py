@@ -85,6 +85,13 @@ class TokenClassificationHead(TaskHead):
                 self._f1(output["predictions"], gold, flat_gold)
         return output
 
+    def exported_scores(self, encoding: torch.Tensor, encoder_input: torch.Tensor) -> torch.Tensor:
+        """Shape: (batch_size, length, num_labels)"""
+        return self._projection(encoding).float()
+
+    def decoding(self) -> Dict[str, Any]:
+        return {"decoder": "tokens", "labels": self.labels, "negative_label": self._negative_label}
+
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return self._f1.get_metric(reset)
 
