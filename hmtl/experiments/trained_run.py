@@ -9,6 +9,7 @@ import torch
 
 from hmtl.common.archives import read_config
 from hmtl.common.arguments import device_named
+from hmtl.common.checks import path_advice
 from hmtl.document import Document
 from hmtl.errors import UserError
 from hmtl.evaluation.error_analysis import analyse_run
@@ -43,7 +44,8 @@ class TrainedRun:
         self.path = Path(path)
         self._trust = trust
         if not self.path.exists():
-            raise UserError(f"{self.path}: no such run; expected the directory that was trained in, or a model.tar.gz")
+            advice = path_advice(self.path) or "; expected the directory that was trained in, or a model.tar.gz"
+            raise UserError(f"{self.path}: no such run{advice}")
 
     @cached_property
     def config(self) -> Dict[str, Any]:

@@ -19,7 +19,7 @@ from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
 from hmtl.common.archives import trusting, weights_path
-from hmtl.common.checks import did_you_mean, it_has
+from hmtl.common.checks import did_you_mean, it_has, path_advice
 from hmtl.common.file_names import ARCHIVE_NAME, BEST, SUFFIX, VOCABULARY_NAME
 from hmtl.common.packages import include_packages_of_run
 from hmtl.common.weights import all_weights, load_into, main_weights
@@ -31,7 +31,7 @@ from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, Group
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.token_rows import TokenRows
 from hmtl.tasks import TaskHead
-from hmtl.tasks.task_head import LabelTexts, Scope, span_tasks_for
+from hmtl.tasks.task_head import LabelTexts, Scope, check_dropout, span_tasks_for
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
@@ -60,6 +60,11 @@ class Level(FromParams):
         More levels, of which the head alone reads: the spans that they predict, not their outputs.
     input_dropout : `float`, optional (default = `0.0`)
         Dropout on what the encoder reads; the lexical dropout of coreference.
+
+    # Raises
+
+    OptionError
+        Where `input_dropout` is no such probability.
     """
 
     def __init__(
@@ -74,6 +79,7 @@ class Level(FromParams):
         self.head = head
         self.reads = reads or []
         self.reads_labels = reads_labels or []
+        check_dropout(input_dropout=input_dropout)
         self.input_dropout = input_dropout
 
 
@@ -723,7 +729,8 @@ def load_hmtl_archive(
     """
     name = os.fspath(path)
     if not os.path.exists(name):
-        raise UserError(f"{name}: no such archive; expected a model.tar.gz or the directory of a run")
+        expected = "expected a model.tar.gz or the directory of a run"
+        raise UserError(f"{name}: no such archive{path_advice(name) or f'; {expected}'}")
     archive_file = name
     if os.path.isdir(name) and main_weights(name) is None:
         archive_file = os.path.join(name, ARCHIVE_NAME)

@@ -264,11 +264,22 @@ def labels_of(vocab: Vocabulary, namespace: str, task: str) -> List[str]:
     return labels
 
 
+class OptionError(ConfigurationError):
+    """An option of a head or a level has a value that it cannot have; the message begins with the option's name."""
+
+
 def check_numbers(least: int, **numbers: float) -> None:
-    """Raises `ConfigurationError` for an option whose number is below the least."""
+    """Raises `OptionError` for an option whose number is below the least."""
     for name, number in numbers.items():
         if number < least:
-            raise ConfigurationError(f"{name} is {number}; it must be at least {least}")
+            raise OptionError(f"{name} is {number}; it must be at least {least}")
+
+
+def check_dropout(**probabilities: float) -> None:
+    """Raises `OptionError` for an option that is no probability of dropping a number: at 1 nothing would be left."""
+    for name, probability in probabilities.items():
+        if not 0 <= probability < 1:
+            raise OptionError(f"{name} is {probability}; it must be at least 0 and below 1")
 
 
 def log_odds(probability: float, name: str) -> float:
@@ -276,9 +287,9 @@ def log_odds(probability: float, name: str) -> float:
 
     # Raises
 
-    ConfigurationError
-        Naming the option, where it does not lie between 0 and 1.
+    OptionError
+        Where it does not lie between 0 and 1.
     """
     if not 0 < probability < 1:
-        raise ConfigurationError(f"{name} is {probability}; it must lie between 0 and 1")
+        raise OptionError(f"{name} is {probability}; it must lie between 0 and 1")
     return math.log(probability / (1 - probability))

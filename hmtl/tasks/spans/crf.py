@@ -3,7 +3,6 @@
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
-from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from allennlp.modules.conditional_random_field.conditional_random_field import allowed_transitions
@@ -13,7 +12,7 @@ from hmtl.metrics import SpanF1
 from hmtl.modules import ConditionalRandomField
 from hmtl.modules.dropout import Dropout
 from hmtl.tasks.spans.tagging_reader import flat_spans_of
-from hmtl.tasks.task_head import TaskHead, labels_of
+from hmtl.tasks.task_head import OptionError, TaskHead, check_dropout, labels_of
 
 OUTSIDE = 0
 BEGIN, INSIDE, LAST, UNIT = 1, 2, 3, 4
@@ -54,7 +53,8 @@ class CrfHead(TaskHead):
     ) -> None:
         super().__init__(vocab)
         if loss_reduction not in ("sum", "mean"):
-            raise ConfigurationError(f"loss_reduction must be 'sum' or 'mean', not '{loss_reduction}'")
+            raise OptionError(f"loss_reduction must be 'sum' or 'mean', not '{loss_reduction}'")
+        check_dropout(dropout=dropout)
         self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         tags = {OUTSIDE: "O"}
         for number, label in enumerate(self.labels):

@@ -28,7 +28,7 @@ from hmtl.modules.spans import (
     sums_by_width,
 )
 from hmtl.tasks.spans.overlaps import standing_greedily
-from hmtl.tasks.task_head import LabelTexts, TaskHead, check_numbers, labels_of, log_odds
+from hmtl.tasks.task_head import LabelTexts, OptionError, TaskHead, check_dropout, check_numbers, labels_of, log_odds
 
 Content = Literal["attention", "maximum"]
 
@@ -152,11 +152,14 @@ class SpanHead(TaskHead):
             ("loss_reduction", loss_reduction, ("sum", "mean")),
         ):
             if value not in choices:
-                raise ConfigurationError(f"{name} must be {' or '.join(map(repr, choices))}, not '{value}'")
+                raise OptionError(f"{name} must be {' or '.join(map(repr, choices))}, not '{value}'")
         if not 0 < negative_share <= 1:
-            raise ConfigurationError(f"negative_share must be above 0 and at most 1, not {negative_share}")
+            raise OptionError(f"negative_share must be above 0 and at most 1, not {negative_share}")
         check_numbers(1, max_span_width=max_span_width, hidden_dim=hidden_dim, num_layers=num_layers)
         check_numbers(0, feature_size=feature_size)
+        check_dropout(dropout=dropout)
+        self._threshold_logit = log_odds(threshold, "threshold")
+        prior = log_odds(prior_probability, "prior_probability")
         self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self.why_not_findable = "are wider than max_span_width, or have a label that training never saw"
         if not several_labels:
@@ -169,7 +172,6 @@ class SpanHead(TaskHead):
         self._overlaps: Overlaps = overlaps
         self._selection: Selection = selection
         self._content = content
-        self._threshold_logit = log_odds(threshold, "threshold")
         self._negative_share = negative_share
         self._loss_reduction = loss_reduction
         # The parts of a span representation, in the order in which they stand.
@@ -183,7 +185,6 @@ class SpanHead(TaskHead):
             self._parts.append(hidden_dim)
         self._feedforward = feedforward(sum(self._parts), num_layers, hidden_dim, dropout)
         self._scorer = torch.nn.Linear(hidden_dim, len(self.labels))
-        prior = log_odds(prior_probability, "prior_probability")
         torch.nn.init.constant_(self._scorer.bias, prior - math.log(len(self.labels)))
         self._dropout = Dropout(dropout)
         self._f1 = SpanF1()
