@@ -9,6 +9,7 @@ import torch
 
 from hmtl.common.archives import read_config
 from hmtl.common.arguments import device_named
+from hmtl.common.model_names import find_model
 from hmtl.document import Document
 from hmtl.errors import UserError
 from hmtl.evaluation.error_analysis import analyse_run
@@ -24,12 +25,12 @@ Text = Union[str, Mapping[str, Any], Document]
 
 
 class TrainedRun:
-    """A finished run, or a `model.tar.gz` without one, which predicts and no more.
+    """A finished run, a model that is a package, or a `model.tar.gz`, which predicts and no more.
 
     # Parameters
 
     path : `Union[str, os.PathLike]`
-        The directory that was trained in, or an archive.
+        The directory that was trained in, an archive, or the name of a model: see `find_model`.
     trust : `bool`, optional (default = `False`)
         Vouches for the archive (see `hmtl.common.archives`).
 
@@ -40,10 +41,8 @@ class TrainedRun:
     """
 
     def __init__(self, path: Union[str, os.PathLike], trust: bool = False) -> None:
-        self.path = Path(path)
+        self.path = find_model(path)
         self._trust = trust
-        if not self.path.exists():
-            raise UserError(f"{self.path}: no such run; expected the directory that was trained in, or a model.tar.gz")
 
     @cached_property
     def config(self) -> Dict[str, Any]:
@@ -95,23 +94,29 @@ class TrainedRun:
         outputs = self.predictor.annotate([text_of(text) for text in texts])
         return [Prediction(output, self.predictor.layers) for output in outputs]
 
-    def evaluate(self, split: str = "test", device: Optional[str] = None) -> Scores:
-        """The scores of the best weights of each task, beside baselines, as `hmtl evaluate` writes them to the run.
+    def evaluate(
+        self, split: str = "test", device: Optional[str] = None, data: Union[None, str, os.PathLike] = None
+    ) -> Scores:
+        """The scores of the best weights of each task, beside baselines, as `hmtl evaluate` writes them to the run; of
+        a package, those of its weights, which are not written.
 
         # Parameters
 
         split : `str`, optional (default = `"test"`)
             Or `"validation"`.
         device : `str`, optional (default = the first GPU, where there is one)
+        data : `Union[str, os.PathLike]`, optional (default = the working directory)
+            The folder that relative paths of data count from.
 
         # Raises
 
         UserError
             Where it is an archive, or data cannot be read.
         """
-        run = load_run(self._directory())
+        run = load_run(self._directory(), data=data)
         evaluation = evaluate_run(run, split=split, device=device_named(device))
-        evaluation.write(RunDirectory(self.path).evaluation(split))
+        if run.package is None:
+            evaluation.write(RunDirectory(self.path).evaluation(split))
         return Scores(evaluation)
 
     def errors(
@@ -159,7 +164,8 @@ class TrainedRun:
 
 
 def load(path: Union[str, os.PathLike], trust: bool = False) -> TrainedRun:
-    """The run of a directory that was trained in, by whatever command, or of a `model.tar.gz`.
+    """The run of a directory that was trained in, by whatever command, of a `model.tar.gz`, or of a model that is named,
+    such as `en_hmtl_mini` (see `find_model`).
 
     `trust` vouches for an archive (see `hmtl.common.archives`).
 
