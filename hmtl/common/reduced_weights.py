@@ -54,14 +54,16 @@ def expanded(weights: Dict[str, torch.Tensor]) -> Dict[str, torch.Tensor]:
     """
     found: Dict[str, torch.Tensor] = {}
     for name, tensor in weights.items():
+        factors = weights.get(name + _FACTORS)
         if name.endswith(_FACTORS):
-            matrix = weights.get(name.removesuffix(_FACTORS))
-            if matrix is None or matrix.dtype != torch.int8 or matrix.shape[:1] != tensor.shape:
-                raise ValueError(f"{name} has no matrix of 8 bits with so many rows")
-        elif name + _FACTORS in weights:
-            # Shape: (num_rows, 1, ...)
-            factors = weights[name + _FACTORS].reshape(-1, *(1 for _ in tensor.shape[1:]))
-            found[name] = tensor.float() * factors
-        else:
+            if name.removesuffix(_FACTORS) not in weights:
+                raise ValueError(f"{name} has no matrix")
+        elif factors is None:
             found[name] = tensor.float() if tensor.dtype == torch.float16 else tensor
+        elif tensor.dtype != torch.int8 or tensor.shape[:1] != factors.shape:
+            raise ValueError(f"{name} is no matrix of 8 bits with {factors.numel()} rows")
+        else:
+            # Shape: (num_rows, 1, ...)
+            factors = factors.reshape(-1, *(1 for _ in tensor.shape[1:]))
+            found[name] = tensor.float() * factors
     return found

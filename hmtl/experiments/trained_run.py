@@ -9,7 +9,8 @@ import torch
 
 from hmtl.common.archives import read_config
 from hmtl.common.arguments import device_named
-from hmtl.common.model_names import find_model
+from hmtl.common.file_names import CARD_NAME
+from hmtl.common.model_names import find_model, package_name
 from hmtl.document import Document
 from hmtl.errors import UserError
 from hmtl.evaluation.error_analysis import analyse_run
@@ -69,8 +70,8 @@ class TrainedRun:
 
     @property
     def summary(self) -> RunSummary:
-        """What its files tell of the run: scores, epochs, options."""
-        return summarize(self._directory())
+        """What its files tell of the run: scores, epochs, options; of a package there is none."""
+        return summarize(self._directory(of_training=True))
 
     def predict(self, text: Text) -> Prediction:
         """What the model finds in a text: a raw text, a `Document`, or an input of `HMTLPredictor`.
@@ -144,23 +145,29 @@ class TrainedRun:
         UserError
             Where it is an archive.
         """
-        directory = self._directory()
+        directory = self._directory(of_training=True)
         epochs = metrics_by_epoch(directory)
         return Curves(epochs, {task: validation_metric(directory, task) for task in trained_tasks(epochs)})
 
-    def _directory(self) -> Path:
+    def _directory(self, of_training: bool = False) -> Path:
         if not self.path.is_dir():
             raise UserError(f"{self.path}: an archive has no data and no scores; load the directory of its run")
+        if of_training and not self._tells_of_training:
+            raise UserError(f"{self.path}: a package keeps nothing of its training; its card, {CARD_NAME}, has the scores")
         return self.path
+
+    @property
+    def _tells_of_training(self) -> bool:
+        return self.path.is_dir() and package_name(self.path) is None
 
     def __repr__(self) -> str:
         return f"TrainedRun({str(self.path)!r})"
 
     def __str__(self) -> str:
-        return "\n".join(closing_lines(self.summary)).strip() if self.path.is_dir() else repr(self)
+        return "\n".join(closing_lines(self.summary)).strip() if self._tells_of_training else repr(self)
 
     def _repr_html_(self) -> str:
-        return self.curves()._repr_html_() if self.path.is_dir() else ""
+        return self.curves()._repr_html_() if self._tells_of_training else ""
 
 
 def load(path: Union[str, os.PathLike], trust: bool = False) -> TrainedRun:

@@ -147,7 +147,7 @@ class Card:
             "Use": _USE.format(**record),
             "What it finds": "\n".join(_levels(model)),
             "Data and licences": "\n".join(_data(config)),
-            "Scores": "\n".join(_scores(evaluation, record["bits"])),
+            "Scores": "\n".join([*_scores(evaluation, record["bits"]), *_calibration(model)]),
             "Training": "\n".join(self._training(directory, config)),
             "Intended use": _INTENDED,
             "Limits": "\n".join([_LIMITS, *_findable(evaluation)]),
@@ -227,6 +227,8 @@ def _score_record(evaluation: Evaluation, task: str) -> Dict[str, Any]:
     metrics = next(iter(evaluation.scores.values()))[task].metrics
     kept = {name: metrics[name] for name in ("precision", "recall", *evaluation.kinds[task].figures) if name in metrics}
     record: Dict[str, Any] = {"data": evaluation.data_path[task], "scores": kept}
+    for name, value in list(figures_of(metrics, evaluation.kinds[task].figures).items())[:1]:
+        record["score"] = {"figure": "F1" if name == STRICT else name, "value": value, "split": evaluation.split}
     if task in evaluation.findable:
         record["gold"] = evaluation.findable[task].gold
     if task in evaluation.baselines:
@@ -254,10 +256,7 @@ def _scores(evaluation: Optional[Evaluation], bits: int) -> Iterator[str]:
         return
     weights, by_task = next(iter(evaluation.scores.items()))
     as_trained = evaluation.scores.get(AS_TRAINED)
-    yield (
-        f"On {evaluation.split} data, times 100, over all gold: what the model cannot express counts as missed. "
-        "Thresholds and temperatures were chosen on validation data.\n"
-    )
+    yield f"On {evaluation.split} data, times 100, over all gold: what the model cannot express counts as missed.\n"
     titles = ["task", "data", "gold", "score", "precision", "recall", "F1", "baseline"]
     rows = []
     for task in evaluation.tasks:
@@ -298,6 +297,16 @@ def _scores(evaluation: Optional[Evaluation], bits: int) -> Iterator[str]:
     )
     for task in evaluation.tasks:
         yield from _by_label(task, by_task[task].by_label)
+
+
+def _calibration(model: HMTL) -> Iterator[str]:
+    if model.calibration:
+        yield "\nThresholds and temperatures, chosen on validation data:\n"
+        rows = [
+            [task, "-" if each.threshold is None else f"{each.threshold:.2f}", f"{each.temperature:.2f}"]
+            for task, each in model.calibration.items()
+        ]
+        yield from markdown(["task", "threshold", "temperature"], rows)
 
 
 def _by_label(task: str, by_label: Optional[Mapping[str, Mapping[str, float]]]) -> Iterator[str]:

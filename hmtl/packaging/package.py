@@ -217,14 +217,15 @@ def _copy_encoder(model_name: str, folder: Path, place: str) -> None:
 
 
 def _relative_data(config: Dict[str, Any]) -> Optional[Path]:
-    """Has the paths of data, where they are absolute, count from the folder that holds them all, which is returned."""
+    """Has the paths of data count from the folder that holds them all, which is returned; `None` where some are no paths,
+    but objects of several."""
     keys = [key for key in ("train_data_path", "validation_data_path", "test_data_path") if config.get(key)]
     paths = [
         path for key in keys for path in (config[key].values() if isinstance(config[key], dict) else [config[key]])
     ]
-    if not paths or not all(isinstance(path, str) and os.path.isabs(path) for path in paths):
+    if not paths or not all(isinstance(path, str) and not path.startswith("{") for path in paths):
         return None
-    root = os.path.commonpath([os.path.dirname(path.partition("#")[0]) for path in paths])
+    root = os.path.commonpath([os.path.dirname(os.path.abspath(path.partition("#")[0])) for path in paths])
     for key in keys:
         found = config[key]
         config[key] = (
