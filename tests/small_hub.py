@@ -74,7 +74,9 @@ class _Handler(BaseHTTPRequestHandler):
                 if line["key"] == "file":
                     content = base64.b64decode(line["value"]["content"])
                     self.server.models[name][line["value"]["path"]] = content
-            self._answer(200, {"commitUrl": f"{self.server.url}/{name}/commit/{SHA}", "commitOid": SHA, "success": True})
+            self._answer(
+                200, {"commitUrl": f"{self.server.url}/{name}/commit/{SHA}", "commitOid": SHA, "success": True}
+            )
         else:
             self._answer(404, {"error": self.path})
 
@@ -85,7 +87,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, {"error": "Entry not found"}, ("X-Error-Code", "EntryNotFound"))
             return
         self.send_response(200)
-        for key, value in (("ETag", f'"{_oid(content)}"'), ("X-Repo-Commit", SHA), ("Content-Length", str(len(content)))):
+        for key, value in (
+            ("ETag", f'"{_oid(content)}"'),
+            ("X-Repo-Commit", SHA),
+            ("Content-Length", str(len(content))),
+        ):
             self.send_header(key, value)
         self.end_headers()
         if with_body:

@@ -128,7 +128,9 @@ MISTAKES: Dict[str, List[str]] = {
     ],
     "evaluate": ["expected one run, RUN or -s RUN", "found none"],
     "evaluate gone": ["gone: no such archive; expected a model.tar.gz or the directory of a run", "name of a model"],
-    "predict en_hmtl_mnii Ada.": ["en_hmtl_mnii: no such archive; expected a model.tar.gz or the directory of a run, or"],
+    "predict en_hmtl_mnii Ada.": [
+        "en_hmtl_mnii: no such archive; expected a model.tar.gz or the directory of a run, or"
+    ],
     "package RUN --name En-mini": ["--name En-mini: expected a name that Python can import"],
     "package RUN --version first": ["--version first: expected a release such as 0.1.0"],
     "package RUN/model.tar.gz": ["model.tar.gz: expected the directory of a trained run"],

@@ -1,9 +1,9 @@
-"""Writes docs/results/en_hmtl_mini.md: the scores of the model in the box beside others, and what it says of 20 sentences.
+"""Writes docs/results/en_hmtl_mini.md: the scores of the model in the box beside others, and what it says of sentences.
 
     python docs/results/en_hmtl_mini.py --beside "heads of the paper, frozen encoder=runs/paper/evaluation.json"
 
-The sentences are our own, were written before the model read any of them, and are shown as it annotates them, whatever it
-says.
+The twenty sentences are our own, were written before the model read any of them, and are shown as it annotates them,
+whatever it says.
 """
 
 import argparse
@@ -28,7 +28,8 @@ SENTENCES: List[Tuple[str, List[str]]] = [
             "Norwegian police arrested two men who had tried to sell a stolen painting to a museum in Bergen.",
             "Siemens will build forty trains for the Indian railways at its factory in Gujarat.",
             "“We did not expect so many people,” said Amina Diallo, who runs the clinic in Dakar with her sister.",
-            "The strike at Lufthansa ended after eleven days, and the airline promised that its pilots would be paid more.",
+            "The strike at Lufthansa ended after eleven days, and the airline promised that its pilots would be paid "
+            "more.",
         ],
     ),
     (
@@ -36,9 +37,11 @@ SENTENCES: List[Tuple[str, List[str]]] = [
         [
             "Clara Schumann was born in Leipzig in 1819, and her father taught her to play the piano.",
             "Srinivasa Ramanujan left Madras for Cambridge, where he worked with G. H. Hardy at Trinity College.",
-            "Frida Kahlo married Diego Rivera in 1929, divorced him ten years later, and married him again in San Francisco.",
+            "Frida Kahlo married Diego Rivera in 1929, divorced him ten years later, and married him again in San "
+            "Francisco.",
             "Chinua Achebe, a Nigerian novelist, wrote Things Fall Apart, which was published in London by Heinemann.",
-            "Alan Turing studied mathematics at King's College and later received his doctorate from Princeton University.",
+            "Alan Turing studied mathematics at King's College and later received his doctorate from Princeton "
+            "University.",
         ],
     ),
     (
@@ -78,7 +81,9 @@ def shown(kind: str, rows: List[Any]) -> str:
     if kind == "clusters":
         return "; ".join(" = ".join(row["text"] for row in cluster) for cluster in rows)
     if kind == "relations":
-        return "; ".join(f"{row['arg1']['text']} – *{label_name(row['label'])}* – {row['arg2']['text']}" for row in rows)
+        return "; ".join(
+            f"{row['arg1']['text']} – *{label_name(row['label'])}* – {row['arg2']['text']}" for row in rows
+        )
     return "; ".join(f"{row['text']} (*{label_name(row['label'])}*)" for row in rows)
 
 
@@ -102,7 +107,12 @@ def scores(package: Path, beside: Dict[str, Path]) -> Iterator[str]:
     for name, path in beside.items():
         other = json.loads(path.read_text(encoding="utf-8"))["scores"]
         best = {task: other.get(best_stem(task), {}).get(task) for task in tasks}
-        rows.append([f"{name}, the best weights of each task", *(_f1(best[task]["metrics"]) if best[task] else "-" for task in tasks)])
+        rows.append(
+            [
+                f"{name}, the best weights of each task",
+                *(_f1(best[task]["metrics"]) if best[task] else "-" for task in tasks),
+            ]
+        )
     baselines = evaluation["baselines"]
     rows.append(["baseline", *(_f1(baselines[task]["metrics"]) if task in baselines else "-" for task in tasks)])
     gold = [evaluation["findable"].get(task) for task in tasks]
@@ -117,7 +127,9 @@ def _f1(metrics: Dict[str, float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=DEFAULT_MODEL, help="(default: %(default)s)")
-    parser.add_argument("--beside", action="append", default=[], metavar="NAME=FILE", help="an evaluation.json of a run")
+    parser.add_argument(
+        "--beside", action="append", default=[], metavar="NAME=FILE", help="an evaluation.json of a run"
+    )
     parser.add_argument("--output", type=Path, default=PAGE, help="(default: %(default)s)")
     arguments = parser.parse_args()
     run = hmtl.load(arguments.model)
@@ -125,20 +137,20 @@ def main() -> None:
     lines = [
         f"# What {DEFAULT_MODEL} reads",
         "",
-        "Written by `python docs/results/en_hmtl_mini.py`, unedited. What the model is, [models by name](../using/package.md)",
-        "says.",
+        "Written by `python docs/results/en_hmtl_mini.py`, unedited. [Models by name](../using/package.md) says what the",
+        "model is.",
         "",
         "## Scores",
         "",
-        "Test F1 times 100 over all gold; relations with both spans and the type right, coreference the average of MUC,",
-        "B-cubed and CEAF-phi4. Baselines are fitted to the same training data.",
+        "Test F1 times 100 over all gold; relations with both spans and the type right, coreference the average of",
+        "MUC, B-cubed and CEAF-phi4. Baselines are fitted to the same training data.",
         "",
         *scores(run.path, beside),
         "",
         "## Twenty sentences",
         "",
-        "Our own, written before the model read any of them. `ner` and `emd` have GUM's types, `entities` Re-DocRED's, which",
-        "`relation` relates.",
+        "Our own, written before the model read any of them. `ner` and `emd` have GUM's types, `entities`",
+        "Re-DocRED's, which `relation` relates.",
         *sentences(run),
     ]
     arguments.output.write_text("\n".join(lines) + "\n", encoding="utf-8")

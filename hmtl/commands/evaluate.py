@@ -33,9 +33,9 @@ Score a finished run: the best weights of every task on every task's test set, b
 
 The table goes to stdout; all metrics go to evaluation.json in the run's directory. The data are read from where
 config.json says, relative to the working directory, or to --data. Of a model that is a package ('hmtl package') the one
-weights file is scored with its calibration, and all metrics go to NAME.evaluation.json here. --calibrate chooses thresholds and temperatures on validation data,
-which predictions from the run and its archive are made with from then on; the table is of heads as configured, and what
-calibration changes stands below it.
+weights file is scored with its calibration, and all metrics go to NAME.evaluation.json here. --calibrate chooses
+thresholds and temperatures on validation data, which predictions from the run and its archive are made with from then
+on; the table is of heads as configured, and what calibration changes stands below it.
 
 'hmtl allennlp evaluate MODEL FILE' scores a model on another file, in AllenNLP's way."""
 

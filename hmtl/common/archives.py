@@ -1,8 +1,8 @@
 """Archives of trained models: written here, and read as data that may come from anybody.
 
 An archive is a tar file with `config.json`, `weights.safetensors`, `vocabulary/` and `meta.json`, and
-`calibration.json` where the run is calibrated; of a package (`hmtl package`) it also has `package.json` and `encoder/`,
-which its wheel has, too, in a folder of its name. Reading one runs nothing, fetches nothing and writes nowhere but into a
+`calibration.json` where the run is calibrated. That of a package (`hmtl package`) has `package.json` and `encoder/`
+beside, as its wheel has in a folder of its name. Reading one runs nothing, fetches nothing and writes nowhere but into a
 temporary folder, unless the user trusts whoever made it: by `trust=True` in Python, or by `HMTL_TRUST_ARCHIVE=1` in the
 environment. The directory of a run is read the same way.
 """
@@ -108,7 +108,8 @@ def refuse_fetching(what: str) -> None:
 
 @contextmanager
 def extracted_archive(path: PathLike, cleanup: bool = True) -> Iterator[str]:
-    """Unpacks an archive, or a package's wheel, into a temporary folder, which is removed afterwards, unless `cleanup` is false.
+    """Unpacks an archive, or the wheel of a package, into a temporary folder, which is removed afterwards, unless
+    `cleanup` is false.
 
     Of an archive that is not trusted only what hmtl reads is unpacked, and no more than `MAX_BYTES` and `MAX_MEMBERS`.
 

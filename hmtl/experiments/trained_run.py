@@ -153,7 +153,9 @@ class TrainedRun:
         if not self.path.is_dir():
             raise UserError(f"{self.path}: an archive has no data and no scores; load the directory of its run")
         if of_training and not self._tells_of_training:
-            raise UserError(f"{self.path}: a package keeps nothing of its training; its card, {CARD_NAME}, has the scores")
+            raise UserError(
+                f"{self.path}: a package keeps nothing of its training; its card, {CARD_NAME}, has the scores"
+            )
         return self.path
 
     @property
@@ -171,7 +173,7 @@ class TrainedRun:
 
 
 def load(path: Union[str, os.PathLike], trust: bool = False) -> TrainedRun:
-    """The run of a directory that was trained in, by whatever command, of a `model.tar.gz`, or of a model that is named,
+    """The run of a directory that was trained in, by whatever command, of a `model.tar.gz`, or of a model by its name,
     such as `en_hmtl_mini` (see `find_model`).
 
     `trust` vouches for an archive (see `hmtl.common.archives`).

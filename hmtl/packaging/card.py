@@ -69,7 +69,7 @@ nlp.add_pipe("hmtl", config={{"model": "{name}"}})
 print(nlp("Ada Lovelace lived in London.").ents)
 ```
 
-It is data alone: nothing of it runs, nothing is downloaded, and no environment variable is needed. For *DIR* see Scores."""
+It is data alone: nothing of it runs, nothing is downloaded, no environment variable is needed. For *DIR* see Scores."""
 
 _INTENDED = """\
 Finding what the table above lists in running text of the kinds that it was trained on, for search, statistics, research
@@ -99,6 +99,11 @@ class Card:
         The command that makes the model; by default the one that the run was begun by.
     notes : `str`, optional
         Sections in Markdown, each from its line `## Title` on; one of the card's own titles takes its place.
+
+    # Raises
+
+    UserError
+        Where the notes begin with no title.
     """
 
     description: str = "Named entities, mentions, relations and coreference in one pass."
@@ -107,6 +112,9 @@ class Card:
     base_model: Optional[str] = None
     command: Optional[str] = None
     notes: str = ""
+
+    def __post_init__(self) -> None:
+        self._sections = _sections(self.notes)
 
     def record(self, model: HMTL, evaluation: Optional[Evaluation]) -> Dict[str, Any]:
         """What `package.json` says beside the name: of each task, its kind, its labels, what it reads and its score."""
@@ -131,13 +139,7 @@ class Card:
         evaluation: Optional[Evaluation],
         num_bytes: int,
     ) -> str:
-        """The card of a package: `record` is what its `package.json` says, `config` its configuration.
-
-        # Raises
-
-        UserError
-            Where the notes begin with no title.
-        """
+        """The card of a package: `record` is what its `package.json` says, `config` its configuration."""
         name, num_parameters = record["name"], sum(parameter.numel() for parameter in model.parameters())
         about = (
             f"{self.description} Version {record['version']}, {num_parameters / 1e6:.1f} million weights in "
@@ -153,7 +155,7 @@ class Card:
             "Limits": "\n".join([_LIMITS, *_findable(evaluation)]),
             "Licence of the weights": self.license if self.license != _UNKNOWN_LICENCE else "Not stated.",
         }
-        sections.update(_sections(self.notes))
+        sections.update(self._sections)
         front = yaml.safe_dump(self._front_matter(name, config, evaluation), sort_keys=False, allow_unicode=True)
         body = "\n\n".join(f"## {title}\n\n{text.strip()}" for title, text in sections.items())
         return f"---\n{front}---\n\n# {name}\n\n{about}\n\n{body}\n"
@@ -261,11 +263,13 @@ def _scores(evaluation: Optional[Evaluation], bits: int) -> Iterator[str]:
     rows = []
     for task in evaluation.tasks:
         kind, metrics = evaluation.kinds[task], by_task[task].metrics
-        gold = f"{evaluation.findable[task].gold:,} {evaluation.findable[task].items}" if task in evaluation.findable else "-"
+        found = evaluation.findable.get(task)
+        gold = "-" if found is None else f"{found.gold:,} {found.items}"
         baseline = evaluation.baselines[task].metrics if task in evaluation.baselines else {}
-        for number, (name, value) in enumerate(figures_of(metrics, kind.figures).items()):
+        figures = figures_of(metrics, kind.figures)
+        for number, (name, value) in enumerate(figures.items()):
             sides = [metrics.get(name.replace("f1", side)) for side in ("precision", "recall")]
-            title = "strict" if name == STRICT and len(figures_of(metrics, kind.figures)) > 1 else kind.figures[name]
+            title = kind.figures[name] if name != STRICT else "strict" if len(figures) > 1 else "all of it right"
             row = [task, f"`{evaluation.data_path[task]}`", gold] if not number else ["", "", ""]
             row += [title, *map(_percent, sides), _percent(value), _percent(baseline.get(name))]
             if as_trained is not None:
@@ -334,7 +338,9 @@ def _command(directory: RunDirectory) -> str:
     except (OSError, ValueError, KeyError, TypeError):
         return "hmtl train CONFIGURATION -s RUN"
     shown = [
-        str(Path("runs") / Path(word).name) if previous in ("-s", "--serialization-dir") else Path(word).name
+        str(Path("runs") / Path(word).name)
+        if previous in ("-s", "--serialization-dir")
+        else Path(word).name
         if word.startswith("/")
         else word
         for previous, word in zip(["", *arguments], map(str, arguments))

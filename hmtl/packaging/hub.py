@@ -6,8 +6,8 @@ from hmtl.errors import UserError
 
 
 def push(folder: Path, name: str, private: bool = False) -> str:
-    """Uploads the files of a package, its card among them, to `name`, a `user/model` of the hub, which is made where it is
-    not there. Returns its address.
+    """Uploads the files of a package, its card among them, to `name`, a `user/model` of the hub, which is made where
+    there is none. Returns its address.
 
     # Raises
 
@@ -21,7 +21,9 @@ def push(folder: Path, name: str, private: bool = False) -> str:
     api = HfApi()
     try:
         address = api.create_repo(name, private=private, exist_ok=True)
-        api.upload_folder(repo_id=name, folder_path=folder, ignore_patterns=["__pycache__/*"], commit_message="hmtl package")
+        api.upload_folder(
+            repo_id=name, folder_path=folder, ignore_patterns=["__pycache__/*"], commit_message="hmtl package"
+        )
     except Exception as error:  # of its own, of httpx or requests, and of the system, as releases have it
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UserError(f"--push {name}: {reason}; the hub wants to know you: hf auth login") from error

@@ -15,7 +15,6 @@ from allennlp.common.params import remove_keys_from_params
 from hmtl.common.archives import read_config
 from hmtl.common.file_names import (
     ARCHIVED,
-    CALIBRATION_NAME,
     CARD_NAME,
     ENCODER_NAME,
     META_NAME,
@@ -134,7 +133,9 @@ def write_package(
         write_json(folder / PACKAGE_NAME, {**record, **card.record(packaged.model, evaluation)})
         text = card.text(record, directory, config, packaged.model, evaluation, _size(folder))
         (folder / CARD_NAME).write_text(text, encoding="utf-8")
-        (folder / "__init__.py").write_text(f'"""A model of hmtl: `hmtl.load("{name}")` loads it."""\n', encoding="utf-8")
+        (folder / "__init__.py").write_text(
+            f'"""A model of hmtl: `hmtl.load("{name}")` loads it."""\n', encoding="utf-8"
+        )
         num_bytes = _size(folder)
     return Package(target, num_bytes, evaluation, notes)
 
@@ -197,7 +198,9 @@ def _take_encoders(value: Any, encoders: Dict[str, str], folder: Path, key: str)
             if key.startswith("model."):  # its weights are among the model's
                 value["load_weights"] = False
         elif isinstance(each, str) and (os.path.isabs(each) or "/" in each) and os.path.exists(each):
-            raise UserError(f"{place}: the model reads {each}, and a package has room for encoders of transformers alone")
+            raise UserError(
+                f"{place}: the model reads {each}, and a package has room for encoders of transformers alone"
+            )
 
 
 def _copy_encoder(model_name: str, folder: Path, place: str) -> None:
@@ -217,8 +220,8 @@ def _copy_encoder(model_name: str, folder: Path, place: str) -> None:
 
 
 def _relative_data(config: Dict[str, Any]) -> Optional[Path]:
-    """Has the paths of data count from the folder that holds them all, which is returned; `None` where some are no paths,
-    but objects of several."""
+    """Has the paths of data count from the folder that holds them all, which is returned; `None` where some are no
+    paths, but objects of several."""
     keys = [key for key in ("train_data_path", "validation_data_path", "test_data_path") if config.get(key)]
     paths = [
         path for key in keys for path in (config[key].values() if isinstance(config[key], dict) else [config[key]])
@@ -249,7 +252,9 @@ def _measured(
     except (DataError, UserError) as error:
         if measure:
             raise
-        return None, [f"not measured, since test or training data are not at hand ({error}); the model card has no scores"]
+        return None, [
+            f"not measured, since test or training data are not at hand ({error}); the model card has no scores"
+        ]
     finally:
         run.weights.pop(AS_TRAINED, None)
         run.load_weights(str(run.package))

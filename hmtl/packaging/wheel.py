@@ -32,7 +32,10 @@ def write_wheel(folder: Path, record: Dict[str, Any], output: Path) -> Path:
     ]
     files += [
         (f"{about}/METADATA", _metadata(record, (folder / CARD_NAME).read_text(encoding="utf-8")).encode()),
-        (f"{about}/WHEEL", f"Wheel-Version: 1.0\nGenerator: hmtl {VERSION}\nRoot-Is-Purelib: true\nTag: py3-none-any\n".encode()),
+        (
+            f"{about}/WHEEL",
+            f"Wheel-Version: 1.0\nGenerator: hmtl {VERSION}\nRoot-Is-Purelib: true\nTag: py3-none-any\n".encode(),
+        ),
         (f"{about}/entry_points.txt", f"[{ENTRY_POINTS}]\n{name} = {name}\n".encode()),
     ]
     files.append((f"{about}/RECORD", _record(files, f"{about}/RECORD").encode()))

@@ -91,7 +91,7 @@ def test_the_name_of_a_package_is_the_one_that_it_says(tmp_path: Path) -> None:
     assert package_name(write_model(tmp_path / "xx_mine")) == "xx_mine"
     assert package_name(tmp_path) is None
     (tmp_path / "package.json").write_text("[]")
-    with pytest.raises(UserError, match="package.json: expected {\"name\": "):
+    with pytest.raises(UserError, match='package.json: expected {"name": '):
         package_name(tmp_path)
 
 

@@ -96,7 +96,9 @@ def test_a_file_of_fewer_bits_is_smaller_and_ties_stay(bits: int, largest_share:
     load_into(other, tmp_path / "file.safetensors")
     assert other.decoder.weight is other.encoder.weight and other.encoder.weight.dtype == torch.float32
     expected = model.state_dict() if bits == 32 else expanded(reduced(dict(model.state_dict()), bits))
-    assert all(torch.equal(tensor, expected[name]) for name, tensor in load_weights(tmp_path / "file.safetensors").items())
+    assert all(
+        torch.equal(tensor, expected[name]) for name, tensor in load_weights(tmp_path / "file.safetensors").items()
+    )
 
 
 def test_halves_of_other_files_are_left_alone(tmp_path: Path) -> None:

