@@ -137,8 +137,8 @@ def main() -> None:
     lines = [
         f"# What {DEFAULT_MODEL} reads",
         "",
-        "Written by `python docs/results/en_hmtl_mini.py`, unedited. [Models by name](../using/package.md) says what the",
-        "model is.",
+        "Written by `python docs/results/en_hmtl_mini.py`, unedited. [Models by name](../using/package.md) says what",
+        "the model is.",
         "",
         "## Scores",
         "",
