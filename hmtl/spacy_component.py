@@ -18,6 +18,7 @@ from spacy.util import ensure_path, filter_spans, minibatch
 import hmtl_spacy  # noqa: F401  (registers the component, also where hmtl is not installed but on the path)
 from hmtl.common.archives import archive_model
 from hmtl.common.file_names import ARCHIVE_NAME
+from hmtl.common.model_names import find_model
 from hmtl.errors import UserError
 from hmtl.predictors import HMTLPredictor, mark_heads, name_task
 from hmtl.spacy_extensions import (
@@ -60,7 +61,7 @@ class HMTLComponent(Pipe):
 
     name : `str`
     model : `Optional[str]`
-        A `model.tar.gz`, or the directory of a run.
+        A `model.tar.gz`, the directory of a run, or the name of a model, such as `en_hmtl_mini` (see `find_model`).
     ents, mentions, relations, clusters : `Optional[str]`
         The task that each is taken from; `None` leaves it as it is. By default `ner`, `emd`, `relation` and `coref`,
         as far as the model has them.
@@ -100,7 +101,7 @@ class HMTLComponent(Pipe):
         if not model:
             raise UserError(
                 f"the component '{name}' has no model: nlp.add_pipe('hmtl', config={{'model': 'PATH'}}), where PATH is "
-                "a model.tar.gz or the directory of a run"
+                "a model.tar.gz, the directory of a run or the name of a model"
             )
         try:
             set_extensions(relations_attr if relations else None, clusters_attr if clusters else None)
@@ -238,10 +239,11 @@ class HMTLComponent(Pipe):
         )
 
     def _write_archive(self, target: Path) -> None:
-        if self._archive.is_dir():
-            archive_model(self._archive, archive_path=target)
-        elif not (target.exists() and target.samefile(self._archive)):
-            shutil.copyfile(self._archive, target)
+        archive = find_model(self._archive)
+        if archive.is_dir():
+            archive_model(archive, archive_path=target)
+        elif not (target.exists() and target.samefile(archive)):
+            shutil.copyfile(archive, target)
 
     def _annotated(self, docs: List[Doc]) -> Iterator[Doc]:
         try:

@@ -143,7 +143,13 @@ MISTAKES: Dict[str, List[str]] = {
         "--force",
     ],
     "evaluate": ["expected one run, RUN or -s RUN", "found none"],
-    "evaluate gone": ["gone: expected the serialization directory of a run, found nothing"],
+    "evaluate gone": ["gone: no such archive; expected a model.tar.gz or the directory of a run", "name of a model"],
+    "predict en_hmtl_mnii Ada.": [
+        "en_hmtl_mnii: no such archive; expected a model.tar.gz or the directory of a run, or"
+    ],
+    "package RUN --name En-mini": ["--name En-mini: expected a name that Python can import"],
+    "package RUN --version first": ["--version first: expected a release such as 0.1.0"],
+    "package RUN/model.tar.gz": ["model.tar.gz: expected the directory of a trained run"],
     "evaluate DATA": ["no config.json, so this is not the serialization directory of a run"],
     "evaluate RUN/model.tar.gz": ["model.tar.gz: expected the serialization directory of a run, found a file"],
     "evaluate RUN --weights best_nre.safetensors": [

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from allennlp.commands.subcommand import Subcommand
 
@@ -18,6 +19,9 @@ from hmtl.common.arguments import (
 from hmtl.common.characters import visible_lines
 from hmtl.errors import UserError
 
+if TYPE_CHECKING:
+    from hmtl.evaluation.evaluate import Run
+
 DESCRIPTION = """\
 Score a finished run: the best weights of every task on every task's test set, beside simple baselines.
 
@@ -25,11 +29,13 @@ Score a finished run: the best weights of every task on every task's test set, b
   hmtl evaluate runs/quickstart --gold-mentions --device cpu
   hmtl evaluate runs/quickstart --split validation --weights best_ner.safetensors best_emd.safetensors
   hmtl evaluate runs/quickstart --calibrate
+  hmtl evaluate en_hmtl_mini --data my_corpora
 
 The table goes to stdout; all metrics go to evaluation.json in the run's directory. The data are read from where
-config.json says, relative to the working directory. --calibrate chooses thresholds and temperatures on validation data,
-which predictions from the run and its archive are made with from then on; the table is of heads as configured, and what
-calibration changes stands below it.
+config.json says, relative to the working directory, or to --data. Of a model that is a package ('hmtl package') the one
+weights file is scored with its calibration, and all metrics go to NAME.evaluation.json here. --calibrate chooses
+thresholds and temperatures on validation data, which predictions from the run and its archive are made with from then
+on; the table is of heads as configured, and what calibration changes stands below it.
 
 'hmtl allennlp evaluate MODEL FILE' scores a model on another file, in AllenNLP's way."""
 
@@ -41,6 +47,7 @@ class Evaluate(Subcommand):
         subparser = add_command(parser, "evaluate", DESCRIPTION)
         add = subparser.add_argument
         add_run(subparser)
+        add("--data", type=Path, metavar="DIR", help="the folder that relative paths of data count from (default: .)")
         add("--gold-mentions", action="store_true", help="give coreference the gold mentions as its candidates")
         add(
             "--calibrate",
@@ -76,8 +83,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         raise UserError("--calibrate is for predictions, which have no gold mentions; leave out --gold-mentions")
     directory = run_named(arguments)
     device = device_named(arguments.device)
-    run = load_run(directory, arguments.weights)
-    output = _output(directory, arguments)
+    run = load_run(directory, arguments.weights, arguments.data)
+    if arguments.calibrate and run.package is not None:
+        raise UserError(f"{directory}: is a package, which stays as it was made; calibrate its run, and package that")
+    output = _output(run, arguments)
     calibrated = {}
     if arguments.calibrate:
         calibrated = calibrate_run(run, arguments.split, device, arguments.batch_size)
@@ -97,9 +106,12 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     print(f"\nall metrics: {output}")
 
 
-def _output(directory: str, arguments: argparse.Namespace) -> Path:
+def _output(run: "Run", arguments: argparse.Namespace) -> Path:
     from hmtl.runs.run_directory import RunDirectory
 
-    path: Path = arguments.output or RunDirectory(directory).evaluation(arguments.split, arguments.gold_mentions)
+    path = RunDirectory(run.directory).evaluation(arguments.split, arguments.gold_mentions)
+    if run.package is not None:
+        path = Path(f"{run.package}.{path.name}")
+    path = arguments.output or path
     require_folders_of([path])
     return path

@@ -12,6 +12,7 @@ from allennlp.commands.subcommand import Subcommand
 
 from hmtl.common.arguments import add_archive, add_command, add_device, add_spacy_model, add_weights_file, gpu_named
 from hmtl.common.file_names import ARCHIVE_NAME
+from hmtl.common.model_names import DEFAULT_MODEL
 from hmtl.errors import UserError
 from hmtl.server.limits import Limits
 
@@ -24,6 +25,7 @@ it, and /docs, which describes them. Texts of different requests are read togeth
 once what it took is answered; SIGHUP loads the models anew. The log, one JSON object a line on stderr, holds no texts.
 
   hmtl serve runs/quickstart
+  hmtl serve                        the model that comes with a checkout of hmtl
   curl -s localhost:8000/predict -d '{"text": "Ada Lovelace lived in London."}'"""
 
 
@@ -39,7 +41,7 @@ class Serve(Subcommand):
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
         subparser = add_command(parser, self.name, DESCRIPTION)
         add = subparser.add_argument
-        add_archive(subparser)
+        add_archive(subparser, default=DEFAULT_MODEL)
         add("--host", default="127.0.0.1", help="the address to listen at; 0.0.0.0 for all (default: 127.0.0.1)")
         add("--port", type=_port, default=8000, metavar="N", help="the port; 0 for any that is free (default: 8000)")
         add("--title", default="hmtl", help="the heading of the page")

@@ -1,9 +1,10 @@
 """Archives of trained models: written here, and read as data that may come from anybody.
 
 An archive is a tar file with `config.json`, `weights.safetensors`, `vocabulary/` and `meta.json`, and
-`calibration.json` where the run is calibrated. Reading one runs nothing, fetches nothing and writes nowhere but into a
-temporary folder, unless the user trusts whoever made it: by `trust=True` in Python, or by `HMTL_TRUST_ARCHIVE=1` in the
-environment. The directory of a run is read the same way.
+`calibration.json` where the run is calibrated. That of a package (`hmtl package`) has `package.json` and `encoder/`
+beside, as its wheel has in a folder of its name. Reading one runs nothing, fetches nothing and writes nowhere but into
+a temporary folder, unless the user trusts whoever made it: by `trust=True` in Python, or by `HMTL_TRUST_ARCHIVE=1` in
+the environment. The directory of a run is read the same way.
 """
 
 import copy
@@ -15,6 +16,7 @@ import re
 import shutil
 import tarfile
 import tempfile
+import zipfile
 import zlib
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -29,7 +31,9 @@ from hmtl.common.file_names import (
     ARCHIVED,
     CALIBRATION_NAME,
     CONFIG_NAME,
+    ENCODER_NAME,
     META_NAME,
+    PACKAGE_NAME,
     SUFFIX,
     SUFFIXES,
     VOCABULARY_NAME,
@@ -48,14 +52,18 @@ _MAX_JSON_BYTES = 16 * 2**20
 _MAX_HEADER_BYTES = 2**16
 
 _EXPECTED = re.compile(
-    rf"(?:{'|'.join(map(re.escape, (CONFIG_NAME, META_NAME, CALIBRATION_NAME)))}"
+    rf"(?:{'|'.join(map(re.escape, (CONFIG_NAME, META_NAME, CALIBRATION_NAME, PACKAGE_NAME)))}"
     rf"|{ARCHIVED}(?:{'|'.join(map(re.escape, SUFFIXES))})"
-    rf"|{VOCABULARY_NAME}/[^/\\]+)"
+    rf"|(?:{VOCABULARY_NAME}|{ENCODER_NAME}(?:_[0-9]+)?)/[^/\\]+)"
 )
+_ENCODER = re.compile(rf"{ENCODER_NAME}(?:_[0-9]+)?")
 _TRUST_ADVICE = f"if you trust whoever made it, set {TRUST_VARIABLE}=1"
 
 # What `tarfile` and `gzip` make of damaged and of hostile files.
-_DAMAGES = (tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError, ValueError, OverflowError, RecursionError)
+_DAMAGES = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, gzip.BadGzipFile),
+    *(EOFError, ValueError, OverflowError, RecursionError),
+)
 
 _trust: ContextVar[bool] = ContextVar("trust", default=False)
 _is_loading: ContextVar[bool] = ContextVar("is_loading", default=False)
@@ -100,7 +108,8 @@ def refuse_fetching(what: str) -> None:
 
 @contextmanager
 def extracted_archive(path: PathLike, cleanup: bool = True) -> Iterator[str]:
-    """Unpacks an archive into a temporary folder, which is removed afterwards, unless `cleanup` is false.
+    """Unpacks an archive, or the wheel of a package, into a temporary folder, which is removed afterwards, unless
+    `cleanup` is false.
 
     Of an archive that is not trusted only what hmtl reads is unpacked, and no more than `MAX_BYTES` and `MAX_MEMBERS`.
 
@@ -114,7 +123,7 @@ def extracted_archive(path: PathLike, cleanup: bool = True) -> Iterator[str]:
     is_unpacked = False
     try:
         try:
-            _extract(path, Path(folder))
+            (_extract_wheel if _is_zip(path) else _extract)(path, Path(folder))
         except _DAMAGES as error:
             raise UserError(f"{os.fspath(path)}: the archive cannot be unpacked: {error}") from error
         is_unpacked = True
@@ -127,7 +136,7 @@ def extracted_archive(path: PathLike, cleanup: bool = True) -> Iterator[str]:
 def read_config(directory: PathLike, overrides: Union[str, Dict[str, Any]] = "") -> Params:
     """The configuration of an unpacked archive or of a run: plain JSON, whatever its makers write into it.
 
-    `overrides`, which are the user's own, are merged into it.
+    `overrides`, which are the user's own, are merged into it. A package names its encoders by its own folders.
 
     # Raises
 
@@ -143,6 +152,8 @@ def read_config(directory: PathLike, overrides: Union[str, Dict[str, Any]] = "")
     _check_meta(path.with_name(META_NAME))
     if not is_trusted():
         _check_config(config)
+    if (path.parent / PACKAGE_NAME).is_file():
+        config = _with_encoders(config, path.parent)
     return Params(merged(config, parse_overrides(overrides) if isinstance(overrides, str) else overrides))
 
 
@@ -205,7 +216,9 @@ def archive_model(
         archive.add(directory / CONFIG_NAME, arcname=CONFIG_NAME)
         archive.add(chosen, arcname=f"{ARCHIVED}{chosen.suffix if chosen.suffix in SUFFIXES else SUFFIX}")
         archive.add(directory / VOCABULARY_NAME, arcname=VOCABULARY_NAME)
-        for name in (META_NAME, CALIBRATION_NAME):
+        encoders = [path.name for path in directory.iterdir() if _ENCODER.fullmatch(path.name)]
+        of_package = [PACKAGE_NAME, *encoders] if (directory / PACKAGE_NAME).exists() else []
+        for name in (META_NAME, CALIBRATION_NAME, *of_package):
             if (directory / name).exists():
                 archive.add(directory / name, arcname=name)
         for pattern in include_in_archive or []:
@@ -253,6 +266,50 @@ def _extract(path: PathLike, folder: Path) -> None:
                 with open(target, "xb") as file_copy:
                     shutil.copyfileobj(content, file_copy)
             stream.left = _MAX_HEADER_BYTES
+
+
+def _is_zip(path: PathLike) -> bool:
+    with open(path, "rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
+def _extract_wheel(path: PathLike, folder: Path) -> None:
+    """Unpacks the model of a wheel: the folder at its top that has a `package.json`."""
+    with zipfile.ZipFile(path) as wheel:
+        members = [member for member in wheel.infolist() if not member.is_dir()]
+        num_bytes = sum(member.file_size for member in members)  # of which no more is read, whatever it says
+        if not is_trusted() and (len(members) > MAX_MEMBERS or num_bytes > MAX_BYTES):
+            raise zipfile.BadZipFile(
+                f"it holds more than {MAX_MEMBERS:,} files, or {MAX_BYTES:,} bytes when unpacked; {_TRUST_ADVICE}"
+            )
+        tops = [name.partition("/")[0] for name in wheel.namelist() if re.fullmatch(rf"[^/]+/{PACKAGE_NAME}", name)]
+        if len(tops) != 1:
+            raise zipfile.BadZipFile(f"expected the wheel of a model, with one {PACKAGE_NAME}; found {len(tops)}")
+        for member in members:
+            top, _, name = member.filename.partition("/")
+            if top == tops[0] and _EXPECTED.fullmatch(name):
+                target = folder / name
+                if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise zipfile.BadZipFile(f"{member.filename!r} is encrypted, or not compressed as in wheels")
+                if ".." in PurePosixPath(name).parts or target.exists():
+                    raise zipfile.BadZipFile(f"{member.filename!r} lies outside the destination, or stands in it twice")
+                target.parent.mkdir(exist_ok=True)
+                with wheel.open(member) as content, open(target, "xb") as file_copy:
+                    shutil.copyfileobj(content, file_copy)
+
+
+def _with_encoders(value: Any, directory: Path) -> Any:
+    """The configuration of a package, where each `model_name` that is a folder of it is the path of that folder."""
+    if isinstance(value, list):
+        return [_with_encoders(each, directory) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: str(directory / each)
+        if key == "model_name" and isinstance(each, str) and _ENCODER.fullmatch(each)
+        else _with_encoders(each, directory)
+        for key, each in value.items()
+    }
 
 
 def _name(member: tarfile.TarInfo) -> str:

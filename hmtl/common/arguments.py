@@ -40,9 +40,16 @@ def add_command(commands: argparse._SubParsersAction, name: str, description: st
     return commands.add_parser(name, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
-def add_archive(parser: argparse.ArgumentParser, dest: str = "archive", metavar: str = "MODEL") -> None:
-    """Adds the model of a command, a `Path`."""
-    parser.add_argument(dest, metavar=metavar, type=Path, help="a model.tar.gz, or the directory of a run")
+def add_archive(
+    parser: argparse.ArgumentParser, dest: str = "archive", metavar: str = "MODEL", default: Optional[str] = None
+) -> None:
+    """Adds the model of a command, a `Path`, which `find_model` finds; with a default it may be left out."""
+    help = "a model.tar.gz, the directory of a run, or a model's name, such as en_hmtl_mini, or user/model of the hub"
+    if default is None:
+        parser.add_argument(dest, metavar=metavar, type=Path, help=help)
+        return
+    help = f"{help} (default: {default})"
+    parser.add_argument(dest, metavar=metavar, type=Path, nargs="?", default=Path(default), help=help)
 
 
 def add_weights_file(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +108,7 @@ def add_corpus(parser: argparse.ArgumentParser) -> None:
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Adds the directory of a run, by itself or as `-s`; see `run_named`."""
-    parser.add_argument("run", nargs="?", metavar="RUN", help="the directory that 'hmtl train -s' wrote")
+    parser.add_argument("run", nargs="?", metavar="RUN", help="what 'hmtl train -s' or 'hmtl package' wrote")
     parser.add_argument("-s", "--serialization-dir", metavar="RUN", help="the same, as 'hmtl train' has it")
 
 

@@ -13,6 +13,12 @@ CALIBRATION_NAME = "calibration.json"
 # The command that began a run, and the packages that it included.
 COMMAND_NAME = "command.json"
 
+# Of a package: what it says of itself, its model card, and the folders of its encoders' configuration and tokenizer,
+# `encoder`, `encoder_2`, ..., which its configuration names so.
+PACKAGE_NAME = "package.json"
+CARD_NAME = "README.md"
+ENCODER_NAME = "encoder"
+
 # Of a weights file.
 SUFFIX = ".safetensors"
 # In the order in which they are looked for: hmtl wrote `.th`, by `torch.save`, before it wrote safetensors.

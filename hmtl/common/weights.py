@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from hmtl.common.file_names import ARCHIVED, BEST, SUFFIXES
 from hmtl.common.files import PathLike, atomic_path
+from hmtl.common.reduced_weights import BITS, FULL, expanded, reduced
 from hmtl.errors import UserError
 
 # What the names of folders begin with where archives are unpacked.
@@ -43,8 +44,8 @@ def main_weights(directory: PathLike) -> Optional[Path]:
     return find_weights(directory, ARCHIVED) or find_weights(directory, BEST)
 
 
-def save_weights(path: PathLike, weights: Weights) -> None:
-    """Writes tensors as safetensors, whole or not at all.
+def save_weights(path: PathLike, weights: Weights, bits: int = FULL) -> None:
+    """Writes tensors as safetensors, whole or not at all; in fewer `bits` as `hmtl.common.reduced_weights` has it.
 
     Names that stand for the same tensor, as those of tied weights do, are stored once; which stands for which is kept
     as `safetensors.torch.save_model` keeps it.
@@ -67,6 +68,8 @@ def save_weights(path: PathLike, weights: Weights) -> None:
         for name, tensor in kept.items()
     }
     metadata = {name: names[0] for names in same.values() for name in names[1:]}
+    if bits != FULL:
+        kept, metadata = reduced(kept, bits), {**metadata, BITS: str(bits)}
     with atomic_path(path) as partial:
         partial.touch()
         mode = stat.S_IMODE(partial.stat().st_mode)
@@ -150,7 +153,10 @@ def _load_safetensors(path: PathLike, device: str) -> Weights:
     with safe_open(path, "pt", device=device) as file:
         names = file.keys()
         weights = {name: file.get_tensor(name) for name in names}
-        for name, kept in (file.metadata() or {}).items():
+        metadata = file.metadata() or {}
+        if BITS in metadata:
+            weights = expanded(weights)
+        for name, kept in metadata.items():
             if kept in weights and name not in weights:
                 weights[name] = weights[kept]
     return weights

@@ -16,8 +16,9 @@ from allennlp.data.dataset_readers import MultiTaskDatasetReader
 
 from hmtl.common.archives import read_config
 from hmtl.common.figures import FIGURES, STRICT
-from hmtl.common.file_names import BEST, CONFIG_NAME
+from hmtl.common.file_names import ARCHIVED, BEST, CONFIG_NAME, SUFFIX
 from hmtl.common.files import write_json
+from hmtl.common.model_names import find_model, package_name
 from hmtl.common.tables import aligned
 from hmtl.common.terminal import quiet
 from hmtl.common.weights import all_weights, load_into
@@ -52,7 +53,8 @@ class TaskScores:
     seconds : `float`
         The time that it took.
     by_label : `Optional[Dict[str, Dict[str, float]]]`
-        `precision`, `recall`, `f1` and `support` of each label, where the weights are the task's own best.
+        `precision`, `recall`, `f1` and `support` of each label, where the weights are the task's own best, or a
+        package's.
     """
 
     metrics: Metrics
@@ -62,7 +64,7 @@ class TaskScores:
 
 @dataclass
 class Evaluation:
-    """The scores of a run.
+    """The scores of a run, or of a package.
 
     # Attributes
 
@@ -178,7 +180,11 @@ class Evaluation:
 
 @dataclass
 class Run:
-    """A finished run: its model, with the weights of the moment, its readers and its configuration."""
+    """A finished run, or a package: its model, with the weights of the moment, its readers and its configuration.
+
+    `data` is the folder that relative paths of data count from, by default the working directory. A `package` is one
+    weights file, by its name, which is calibrated.
+    """
 
     directory: Path
     model: HMTL
@@ -186,6 +192,8 @@ class Run:
     config: Params
     train_reader: MultiTaskDatasetReader
     reader: MultiTaskDatasetReader
+    data: Optional[Path] = None
+    package: Optional[str] = None
 
     def paths(self, split: str) -> Dict[str, str]:
         """The path of each task's data, split `train`, `validation` or `test`.
@@ -201,7 +209,8 @@ class Run:
                 f"{self.directory / CONFIG_NAME}: no '{split}_data_path'; name each task's {split} data under that key"
             )
         # A single path goes to every reader, as in the data loader.
-        return dict(paths) if isinstance(paths, dict) else dict.fromkeys(self.reader.readers, paths)
+        by_task = dict(paths) if isinstance(paths, dict) else dict.fromkeys(self.reader.readers, paths)
+        return by_task if self.data is None else {task: str(self.data / path) for task, path in by_task.items()}
 
     def data_loader(self, split: str, batch_size: int = None) -> PerTaskDataLoader:
         """The batches of a split, indexed with the run's vocabulary.
@@ -227,12 +236,17 @@ class Run:
         load_into(self.model, self.weights[name])
 
 
-def load_run(directory: Union[str, os.PathLike], weights: Sequence[str] = None) -> Run:
+def load_run(
+    directory: Union[str, os.PathLike], weights: Sequence[str] = None, data: Union[str, os.PathLike] = None
+) -> Run:
     """The run of a serialization directory. Its model is on the CPU and in evaluation mode; no data is read.
 
     # Parameters
 
     directory : `Union[str, os.PathLike]`
+        Or the name of a model that is a package (see `find_model`): its one weights file, with its calibration.
+    data : `Union[str, os.PathLike]`, optional (default = the working directory)
+        The folder that relative paths of data count from.
     weights : `Sequence[str]`, optional
         Weights files: names in the directory, or paths. By default `best_{task}.safetensors` of every task, and
         `best.safetensors`.
@@ -242,29 +256,35 @@ def load_run(directory: Union[str, os.PathLike], weights: Sequence[str] = None) 
     UserError
         Where this is no directory of a run, the run has no best weights yet, or its model is another than `HMTL`.
     """
-    directory = Path(directory)
+    directory = find_model(directory)
     if not directory.is_dir():
-        found = "a file" if directory.exists() else "nothing"
-        raise UserError(f"{directory}: expected the serialization directory of a run, found {found}")
+        raise UserError(f"{directory}: expected the serialization directory of a run, found a file")
     files = RunDirectory(directory)
     for path in (files.config, files.vocabulary):
         if not path.exists():
             raise UserError(f"{directory}: no {path.name}, so this is not the serialization directory of a run")
     config = read_config(directory)
-    chosen = _named_weights(directory, weights) if weights else _best_weights(directory)
+    package = package_name(directory)
+    if package is not None and weights:
+        raise UserError(f"{directory}: a package has no other weights than its own; leave out {', '.join(weights)}")
+    if package is not None:
+        chosen = {package: directory / f"{ARCHIVED}{SUFFIX}"}
+    else:
+        chosen = _named_weights(directory, weights) if weights else _best_weights(directory)
     first = next(iter(chosen.values()))
     archive = load_hmtl_archive(directory, weights_file=str(first))
     model, train_reader, reader = archive.model, archive.dataset_reader, archive.validation_dataset_reader
     assert isinstance(model, HMTL)
-    # All weights are compared as the configuration has the heads.
-    model.calibrate({})
+    if package is None:  # all weights are compared as the configuration has the heads
+        model.calibrate({})
     if not (isinstance(train_reader, MultiTaskDatasetReader) and isinstance(reader, MultiTaskDatasetReader)):
         raise UserError(f"{files.config}: dataset_reader.type must be 'multitask' to evaluate by task")
-    if not weights:
+    if package is None and not weights:
         # The weights come in the order of the tasks, which is known once the model is loaded.
         names = [*map(best_stem, model.tasks), BEST]
         chosen = {name: chosen[name] for name in names if name in chosen}
-    return Run(directory, model.eval(), chosen, config, train_reader, reader)
+    where = None if data is None else Path(data)
+    return Run(directory, model.eval(), chosen, config, train_reader, reader, where, package)
 
 
 def evaluate_run(
@@ -335,7 +355,8 @@ def evaluate_run(
                 evaluation.scores[name] = {}
                 for task in tasks:
                     with observed(name, task):
-                        scores = _task_scores(run.model, loader, task, is_best_for(name, task), bar.update)
+                        by_label = name == run.package or is_best_for(name, task)
+                        scores = _task_scores(run.model, loader, task, by_label, bar.update)
                     evaluation.scores[name][task] = scores
     evaluation.seconds = time.monotonic() - start
     return evaluation
@@ -406,11 +427,11 @@ def _training_documents(reader: DatasetReader, path: str) -> Iterator[Document]:
 
 
 def _task_scores(
-    model: HMTL, loader: PerTaskDataLoader, task: str, is_best: bool, on_batch: Callable[[], Any]
+    model: HMTL, loader: PerTaskDataLoader, task: str, wants_labels: bool, on_batch: Callable[[], Any]
 ) -> TaskScores:
     start = time.monotonic()
     head = cast(TaskHead, model.heads[task])
-    by_label = LabelledF1() if is_best and head.kind.is_labelled else None
+    by_label = LabelledF1() if wants_labels and head.kind.is_labelled else None
     with nullcontext() if by_label is None else counted_by(by_label, head):
         metrics = evaluate_task(model, loader, task, on_batch)
     return TaskScores(metrics, time.monotonic() - start, None if by_label is None else by_label.by_label())

@@ -9,7 +9,8 @@ import torch
 
 from hmtl.common.archives import read_config
 from hmtl.common.arguments import device_named
-from hmtl.common.checks import path_advice
+from hmtl.common.file_names import CARD_NAME
+from hmtl.common.model_names import find_model, package_name
 from hmtl.document import Document
 from hmtl.errors import UserError
 from hmtl.evaluation.error_analysis import analyse_run
@@ -25,12 +26,12 @@ Text = Union[str, Mapping[str, Any], Document]
 
 
 class TrainedRun:
-    """A finished run, or a `model.tar.gz` without one, which predicts and no more.
+    """A finished run, a model that is a package, or a `model.tar.gz`, which predicts and no more.
 
     # Parameters
 
     path : `Union[str, os.PathLike]`
-        The directory that was trained in, or an archive.
+        The directory that was trained in, an archive, or the name of a model: see `find_model`.
     trust : `bool`, optional (default = `False`)
         Vouches for the archive (see `hmtl.common.archives`).
 
@@ -41,11 +42,8 @@ class TrainedRun:
     """
 
     def __init__(self, path: Union[str, os.PathLike], trust: bool = False) -> None:
-        self.path = Path(path)
+        self.path = find_model(path)
         self._trust = trust
-        if not self.path.exists():
-            advice = path_advice(self.path) or "; expected the directory that was trained in, or a model.tar.gz"
-            raise UserError(f"{self.path}: no such run{advice}")
 
     @cached_property
     def config(self) -> Dict[str, Any]:
@@ -72,8 +70,8 @@ class TrainedRun:
 
     @property
     def summary(self) -> RunSummary:
-        """What its files tell of the run: scores, epochs, options."""
-        return summarize(self._directory())
+        """What its files tell of the run: scores, epochs, options; of a package there is none."""
+        return summarize(self._directory(of_training=True))
 
     def predict(self, text: Text) -> Prediction:
         """What the model finds in a text: a raw text, a `Document`, or an input of `HMTLPredictor`.
@@ -97,23 +95,29 @@ class TrainedRun:
         outputs = self.predictor.annotate([text_of(text) for text in texts])
         return [Prediction(output, self.predictor.layers) for output in outputs]
 
-    def evaluate(self, split: str = "test", device: Optional[str] = None) -> Scores:
-        """The scores of the best weights of each task, beside baselines, as `hmtl evaluate` writes them to the run.
+    def evaluate(
+        self, split: str = "test", device: Optional[str] = None, data: Union[None, str, os.PathLike] = None
+    ) -> Scores:
+        """The scores of the best weights of each task, beside baselines, as `hmtl evaluate` writes them to the run; of
+        a package, those of its weights, which are not written.
 
         # Parameters
 
         split : `str`, optional (default = `"test"`)
             Or `"validation"`.
         device : `str`, optional (default = the first GPU, where there is one)
+        data : `Union[str, os.PathLike]`, optional (default = the working directory)
+            The folder that relative paths of data count from.
 
         # Raises
 
         UserError
             Where it is an archive, or data cannot be read.
         """
-        run = load_run(self._directory())
+        run = load_run(self._directory(), data=data)
         evaluation = evaluate_run(run, split=split, device=device_named(device))
-        evaluation.write(RunDirectory(self.path).evaluation(split))
+        if run.package is None:
+            evaluation.write(RunDirectory(self.path).evaluation(split))
         return Scores(evaluation)
 
     def errors(
@@ -141,27 +145,36 @@ class TrainedRun:
         UserError
             Where it is an archive.
         """
-        directory = self._directory()
+        directory = self._directory(of_training=True)
         epochs = metrics_by_epoch(directory)
         return Curves(epochs, {task: validation_metric(directory, task) for task in trained_tasks(epochs)})
 
-    def _directory(self) -> Path:
+    def _directory(self, of_training: bool = False) -> Path:
         if not self.path.is_dir():
             raise UserError(f"{self.path}: an archive has no data and no scores; load the directory of its run")
+        if of_training and not self._tells_of_training:
+            raise UserError(
+                f"{self.path}: a package keeps nothing of its training; its card, {CARD_NAME}, has the scores"
+            )
         return self.path
+
+    @property
+    def _tells_of_training(self) -> bool:
+        return self.path.is_dir() and package_name(self.path) is None
 
     def __repr__(self) -> str:
         return f"TrainedRun({str(self.path)!r})"
 
     def __str__(self) -> str:
-        return "\n".join(closing_lines(self.summary)).strip() if self.path.is_dir() else repr(self)
+        return "\n".join(closing_lines(self.summary)).strip() if self._tells_of_training else repr(self)
 
     def _repr_html_(self) -> str:
-        return self.curves()._repr_html_() if self.path.is_dir() else ""
+        return self.curves()._repr_html_() if self._tells_of_training else ""
 
 
 def load(path: Union[str, os.PathLike], trust: bool = False) -> TrainedRun:
-    """The run of a directory that was trained in, by whatever command, or of a `model.tar.gz`.
+    """The run of a directory that was trained in, by whatever command, of a `model.tar.gz`, or of a model by its name,
+    such as `en_hmtl_mini` (see `find_model`).
 
     `trust` vouches for an archive (see `hmtl.common.archives`).
 

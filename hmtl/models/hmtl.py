@@ -19,8 +19,9 @@ from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
 from hmtl.common.archives import trusting, weights_path
-from hmtl.common.checks import did_you_mean, it_has, path_advice
+from hmtl.common.checks import did_you_mean, it_has
 from hmtl.common.file_names import ARCHIVE_NAME, BEST, SUFFIX, VOCABULARY_NAME
+from hmtl.common.model_names import find_model
 from hmtl.common.packages import include_packages_of_run
 from hmtl.common.weights import all_weights, load_into, main_weights
 from hmtl.document import Span
@@ -192,6 +193,7 @@ class HMTL(Model):
         # Parameters
 
         archive_file : `Union[str, PathLike]`
+            Or the name of a model: see `find_model`.
         vocab : `Vocabulary`, optional
             Extends the vocabulary of the model.
         weights_file : `str`, optional
@@ -717,7 +719,8 @@ def _with_given(layers: Sequence[List[List[Span]]], given: Sequence[GivenSpans])
 def load_hmtl_archive(
     path: Union[str, os.PathLike], weights_file: Optional[str] = None, cuda_device: int = -1, trust: bool = False
 ) -> Archive:
-    """The archive at `path`: a `model.tar.gz`, or the directory of a run, finished or not.
+    """The archive at `path`: a `model.tar.gz`, the directory of a run, finished or not, or the name of a model (see
+    `find_model`).
 
     It may come from anybody: unless `trust` says that you vouch for it, or `HMTL_TRUST_ARCHIVE=1` in the environment,
     nothing is run, fetched or written on its behalf (see `hmtl.common.archives`).
@@ -727,11 +730,8 @@ def load_hmtl_archive(
     UserError
         Where there is no archive, it is damaged, asks for what is refused, or holds another kind of model.
     """
-    name = os.fspath(path)
-    if not os.path.exists(name):
-        expected = "expected a model.tar.gz or the directory of a run"
-        raise UserError(f"{name}: no such archive{path_advice(name) or f'; {expected}'}")
-    archive_file = name
+    path = find_model(path)
+    archive_file = name = os.fspath(path)
     if os.path.isdir(name) and main_weights(name) is None:
         archive_file = os.path.join(name, ARCHIVE_NAME)
         if not os.path.exists(archive_file):

@@ -153,7 +153,8 @@ class HMTLPredictor(Predictor):
         trust: bool = False,
         consistent: bool = False,
     ) -> "HMTLPredictor":
-        """The predictor of an archive (`model.tar.gz`) or of a serialization directory.
+        """The predictor of an archive (`model.tar.gz`), of a serialization directory, or of a model that is named, such
+        as `en_hmtl_mini` (see `find_model`).
 
         `weights_file` names other weights than the best ones, such as a run's `best_ner.safetensors`; `trust`
         vouches for the archive (see `hmtl.common.archives`).

@@ -46,6 +46,15 @@ def test_a_command_has_its_help_line_by_line(capsys: pytest.CaptureFixture) -> N
     assert parser.parse_args(["show", "runs/a"]).device == "cpu"
 
 
+def test_a_model_may_be_left_out_where_there_is_a_default(capsys: pytest.CaptureFixture) -> None:
+    parser = argparse.ArgumentParser()
+    add_archive(parser, default="en_one")
+    assert [parser.parse_args(words).archive for words in ([], ["runs/a"])] == [Path("en_one"), Path("runs/a")]
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--help"])
+    assert "(default: en_one)" in capsys.readouterr().out
+
+
 def test_packages_are_named_one_by_one() -> None:
     parser = argparse.ArgumentParser()
     add_include_package(parser)

@@ -43,7 +43,12 @@ WRITTEN = ("--html", "--output", "--output-file", ">")
 def are_at_hand(words: List[str]) -> bool:
     """Whether a command reads nothing but what the workplace has, and has no `RUN` to fill in."""
     places = [word for before, word in zip(words, words[1:]) if before not in (*WRITTEN, "-o", "--corpus", "--sort")]
-    return all(AT_HAND.fullmatch(word) for word in places if "/" in word or word.isupper() or Path(word).suffix)
+    # Models are named so.
+    return all(
+        AT_HAND.fullmatch(word)
+        for word in places
+        if "/" in word or word.isupper() or word.startswith("en_") or Path(word).suffix
+    )
 
 
 LOOKING_COMMANDS = sorted(

@@ -132,7 +132,7 @@ def test_an_export_of_label_studio_trains_in_python(label_studio: Path) -> None:
     assert archive.predict("Mara Lind.").keys() == prediction.keys()
     with pytest.raises(UserError, match="an archive has no data and no scores"):
         archive.evaluate()
-    with pytest.raises(UserError, match="nowhere: no such run"):
+    with pytest.raises(UserError, match="nowhere: no such archive"):
         hmtl.load("nowhere")
 
 

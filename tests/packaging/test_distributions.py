@@ -87,7 +87,8 @@ def test_the_wheel_holds_the_package_and_what_it_ships(distributions, checkout):
         # The repaired AllenNLP, and the one module that spaCy imports; see there.
         carried = files_below(checkout / "carried", "allennlp")
         assert {"allennlp/LICENSE", "allennlp/NOTICE", "allennlp/commands/train.py"} <= carried
-        assert not any(name.startswith("research/") for name in names)
+        # Nor the model in the box, which is larger than all the rest.
+        assert not any(name.startswith(("research/", "models/")) for name in names)
         # Those of the checkout itself: a folder that the copy lacked would be missed by nobody.
         assert names == files_below(ROOT, "hmtl", "hmtl_spacy.py") | carried | set(shipped)
         assert all(archive.read(name) == original.read_bytes() for name, original in shipped.items())
@@ -179,3 +180,24 @@ def test_the_wheel_alone_makes_a_clean_environment_that_trains(fresh, tmp_path):
     assert done.returncode == 0, done.stderr
     done = subprocess.run([*program, str(raw)], **predict)
     assert done.returncode != 0 and "pip install 'hmtl[text]'" in done.stderr
+
+
+@pytest.mark.timeout(1800)
+def test_a_model_that_pip_installs_beside_the_wheel_is_found_by_its_name(fresh, tmp_path):
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "HMTL_TRANSFORMER")}
+    environment["OMP_NUM_THREADS"] = "1"
+    hmtl, tiny = str(fresh / "hmtl"), str(ROOT / "tests" / "fixtures" / "tiny.jsonnet")
+    subprocess.run([hmtl, "train", tiny, "-s", str(tmp_path / "run")], env=environment, check=True, capture_output=True)
+    package = ["package", str(tmp_path / "run"), "--name", "xx_fresh", "--output", str(tmp_path / "packages")]
+    assert "xx_fresh-0.1.0-py3-none-any.whl: " in run([hmtl, *package], environment)
+    (wheel,) = (tmp_path / "packages").glob("*.whl")
+    install = ["-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check", str(wheel)]
+    run([str(fresh / "python"), *install], environment)
+    assert run([str(fresh / "python"), "-m", "pip", "check"], environment) == "No broken requirements found.\n"
+    tokens = tmp_path / "tokens.jsonl"
+    tokens.write_text('{"sentences": [["Ada", "lived", "in", "London", "."]]}\n')
+    predicted = [
+        run([hmtl, "predict", model, str(tokens), "--json", "--scores"], environment)
+        for model in ("xx_fresh", str(tmp_path / "run"))
+    ]
+    assert predicted[0] == predicted[1] and json.loads(predicted[0])["sentences"]

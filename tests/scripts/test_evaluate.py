@@ -95,7 +95,7 @@ def test_options(run, capsys, tmp_path):
 
 
 def test_a_directory_that_is_no_run(tmp_path, capsys):
-    assert "expected the serialization directory of a run, found nothing" in error_of(
+    assert "no: no such archive; expected a model.tar.gz or the directory of a run" in error_of(
         capsys, "-s", str(tmp_path / "no")
     )
     (tmp_path / "empty").mkdir()

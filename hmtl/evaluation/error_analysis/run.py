@@ -128,7 +128,7 @@ def analyse_run(
 
 
 def _weights_of(run: Run, task: str) -> str:
-    for name in (best_stem(task), BEST):
+    for name in (best_stem(task), BEST, run.package or BEST):
         if name in run.weights:
             return name
     raise UserError(f"{run.directory}: no weights for '{task}'; expected {best_weights_name(task)} or {BEST_OVERALL}")

@@ -34,8 +34,9 @@ class FinetunedHMTL(HMTL):
     # Parameters
 
     pretrained_file : `str`
-        The trained model: a `model.tar.gz`, or the directory of a run. The name is AllenNLP's for what a trained model
-        does without, and it leaves that out when it loads one; without it nothing is taken or frozen.
+        The trained model: a `model.tar.gz`, the directory of a run, or a model's name. `pretrained_file` is AllenNLP's
+        name for what a trained model does without, and it leaves that out when it loads one; without it nothing is
+        taken or frozen.
     freeze : `List[str]`, optional (default = `[]`)
         What is not trained: `embedding`, `shared_encoder`, a level by its name, or `LEVEL.encoder` or `LEVEL.head`
         alone. Parts that had to be reinitialised are trained all the same. A task that has nothing left to train takes

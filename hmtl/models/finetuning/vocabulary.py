@@ -8,6 +8,7 @@ from allennlp.data import Instance, Vocabulary
 from hmtl.common.allennlp_internals import oov_token, padding_token
 from hmtl.common.archives import extracted_archive
 from hmtl.common.file_names import VOCABULARY_NAME
+from hmtl.common.model_names import find_model
 from hmtl.errors import UserError
 
 
@@ -33,7 +34,7 @@ class VocabularyWithArchive(Vocabulary):
 
         instances : `Iterable[Instance]`
         archive_file : `str`
-            A `model.tar.gz`, or the directory of a run.
+            A `model.tar.gz`, the directory of a run, or the name of a model (see `find_model`).
         min_count, tokens_to_add, **kwargs
             As those of AllenNLP's `Vocabulary.from_instances`, for the new data.
 
@@ -50,9 +51,7 @@ class VocabularyWithArchive(Vocabulary):
 
 def _words_of(archive_file: str) -> Dict[str, List[str]]:
     """The entries of each namespace that has one for unknown entries, which a namespace of labels has not."""
-    path = Path(archive_file)
-    if not path.exists():
-        raise UserError(f"{path}: no such archive; expected a model.tar.gz or the directory of a run")
+    path = find_model(archive_file)
     if path.is_dir():
         return _words_in(path)
     with extracted_archive(path) as directory:
