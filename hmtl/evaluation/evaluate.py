@@ -15,6 +15,7 @@ from allennlp.data import DataLoader, DatasetReader
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 
 from hmtl.common.archives import read_config
+from hmtl.common.checks import path_advice
 from hmtl.common.figures import FIGURES, STRICT
 from hmtl.common.file_names import BEST, CONFIG_NAME
 from hmtl.common.files import write_json
@@ -245,7 +246,9 @@ def load_run(directory: Union[str, os.PathLike], weights: Sequence[str] = None) 
     directory = Path(directory)
     if not directory.is_dir():
         found = "a file" if directory.exists() else "nothing"
-        raise UserError(f"{directory}: expected the serialization directory of a run, found {found}")
+        raise UserError(
+            f"{directory}: expected the serialization directory of a run, found {found}{path_advice(directory)}"
+        )
     files = RunDirectory(directory)
     for path in (files.config, files.vocabulary):
         if not path.exists():
