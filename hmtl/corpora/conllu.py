@@ -53,7 +53,7 @@ class Token(NamedTuple):
 
 
 class EmptyNode(NamedTuple):
-    """A node that stands for no word, such as `8.1`: how many words of its sentence stand before it, its last column and
+    """A node that stands for no word, such as `8.1`: how many words of its sentence stand before it, its last column,
     its line."""
 
     num_before: int
