@@ -3,8 +3,8 @@
 An archive is a tar file with `config.json`, `weights.safetensors`, `vocabulary/` and `meta.json`, and
 `calibration.json` where the run is calibrated. That of a package (`hmtl package`) has `package.json` and `encoder/`
 beside, as its wheel has in a folder of its name. Reading one runs nothing, fetches nothing and writes nowhere but into
-a temporary folder, unless the user trusts whoever made it: by `trust=True` in Python, or by `HMTL_TRUST_ARCHIVE=1` in the
-environment. The directory of a run is read the same way.
+a temporary folder, unless the user trusts whoever made it: by `trust=True` in Python, or by `HMTL_TRUST_ARCHIVE=1` in
+the environment. The directory of a run is read the same way.
 """
 
 import copy
