@@ -1,7 +1,6 @@
 """The command `hmtl`: finds what is called, starts quietly, and turns mistakes into one line each."""
 
 import argparse
-import difflib
 import gc
 import importlib
 import json
@@ -10,7 +9,6 @@ import os
 import re
 import sys
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Iterator, List, Optional, Tuple, Type, cast
 
 from allennlp.commands.subcommand import Subcommand
@@ -21,6 +19,7 @@ from hmtl.commands import ALLENNLP, COMMANDS, GROUPS, WITHOUT_TORCH, Command
 from hmtl.commands.command_parser import Commands, GroupedParser
 from hmtl.common.arguments import add_include_package
 from hmtl.common.characters import VisibleFormatter
+from hmtl.common.checks import path_advice
 from hmtl.common.environment import onednn_cache_limited
 from hmtl.common.explain import explain, user_errors
 from hmtl.common.overrides import parse_overrides
@@ -214,7 +213,7 @@ def _overrides_named(parsed: argparse.Namespace) -> Iterator[None]:
         yield
     except (ConfigurationError, UserError) as error:
         message = explain(error) or str(error)
-        place = re.match(r"[\w*-]+(?:\.[\w*-]+)+(?=: )", message)
+        place = re.match(r"[\w*-]+(?:\.[\w*-]+)+(?=:? )", message)
         keys = [key for each in parse_overrides(getattr(parsed, "overrides", "")) for key in each]
         if place is None or not any(f"{place[0]}.".startswith(f"{key}.") for key in keys):
             raise
@@ -249,11 +248,8 @@ def _check_configuration_file(path: str) -> None:
     if os.path.isdir(path):  # jsonnet aborts the whole process
         raise UserError(f"{path}: expected a configuration file, found a directory")
     if not os.path.exists(path) and "://" not in path:
-        there = {other.stem: other for other in Path(path).parent.glob("*.json*")}
-        near = difflib.get_close_matches(Path(path).stem, there, n=1, cutoff=0.75)
-        otherwise = "'hmtl configs' lists the configurations that come with hmtl, and copies them"
-        advice = f"did you mean '{there[near[0]]}'?" if near else otherwise
-        raise UserError(f"{path}: no such configuration file; {advice}")
+        otherwise = "; 'hmtl configs' lists the configurations that come with hmtl, and copies them"
+        raise UserError(f"{path}: no such configuration file{path_advice(path) or otherwise}")
     if path.endswith(".jsonl"):
         raise UserError(f"{path}: expected a configuration (*.jsonnet or *.json); this is a file of documents")
     with suppress(OSError, ValueError, RecursionError), open(path, encoding="utf-8") as file:

@@ -4,14 +4,14 @@ import os
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Type, Union
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Type, Union
 
 import srsly
 import torch
 from allennlp.common.util import JsonDict
-from spacy.pipeline import Pipe, Sentencizer
+from spacy.pipeline import Pipe
 from spacy.scorer import Scorer, get_ner_prf
-from spacy.tokens import Doc, Span, SpanGroup, Token
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_examples
 from spacy.util import ensure_path, filter_spans, minibatch
 
@@ -31,7 +31,9 @@ from hmtl.spacy_extensions import (
     set_extensions,
 )
 from hmtl.tasks.kind import Kind
-from hmtl.text import tokens_by_sentence
+from hmtl.text.graphemes import whole
+from hmtl.text.sentences import in_sentences, sentence_starts
+from hmtl.text.splitter import marked_starts
 
 __all__ = ["DocCluster", "DocItem", "DocRelation", "HMTLComponent", "set_extensions"]
 
@@ -41,11 +43,20 @@ _DEFAULTS = {"ents": "ner", "mentions": "emd", "relations": "relation", "cluster
 _OF_SPANS = ("ents", "mentions")
 
 
+class _Word(NamedTuple):
+    """A word that the model reads, and its first and last token: those of one character, such as a flag, are a word."""
+
+    text: str
+    first: int
+    last: int
+
+
 class HMTLComponent(Pipe):
     """Annotates documents with the tasks of an `HMTL` model, all in one pass.
 
     The tokens are the document's own, and so are the sentences where a component before this one marks them; else they
-    end at punctuation. Whitespace is no token to the model, and a blank line ends a sentence. It sets
+    are those that `SentenceSplitter` finds. White space and characters that nobody sees are no tokens to the model,
+    tokens that are parts of one emoji are one, and a blank line ends a sentence. It sets
 
     - `doc.ents`: spans of one task, of which the longest stay where some overlap. Entities that the document already
       has stay, and spans that overlap them are dropped, as spaCy's own components have it; so are spans that hold a
@@ -120,7 +131,6 @@ class HMTLComponent(Pipe):
         self._attributes: Dict[str, str] = {}
         self._save_model = save_model
         self._cuda_device = cuda_device
-        self._sentencizer = Sentencizer()
         self._predictor: Optional[HMTLPredictor] = None
         # Of a model that came as bytes.
         self._folder: Optional[TemporaryDirectory] = None
@@ -263,13 +273,11 @@ class HMTLComponent(Pipe):
         predictor = self._predictor or self._load()
         names = name_task(predictor.layers)
         sentences_of = [self._sentences(doc) for doc in docs]
-        inputs = [
-            {"sentences": [[token.text for token in sentence] for sentence in sentences]} for sentences in sentences_of
-        ]
+        inputs = [{"sentences": [[word.text for word in words] for words in sentences]} for sentences in sentences_of]
         outputs = list(predictor.predict_many(inputs, batch_size=len(docs)))
         for doc, sentences, output in zip(docs, sentences_of, outputs, strict=True):
             mark_heads(output, predictor.layers, names)
-            self._set(doc, [token for sentence in sentences for token in sentence], output)
+            self._set(doc, [word for words in sentences for word in words], output)
 
     def __reduce__(self) -> Tuple[Any, ...]:
         """What a worker of `nlp.pipe` is sent where processes are not forked: the worker loads the model itself."""
@@ -285,19 +293,24 @@ class HMTLComponent(Pipe):
         torch.set_num_threads(1)
         self._process = os.getpid()
 
-    def _sentences(self, doc: Doc) -> List[List[Token]]:
-        """The tokens that are more than whitespace, sentence by sentence; the document is left as it is."""
-        if doc.has_annotation("SENT_START"):
-            starts = [token.is_sent_start for token in doc]
-        else:
-            starts = self._sentencizer.predict([doc])[0]
-        return tokens_by_sentence(doc, starts)
+    @staticmethod
+    def _sentences(doc: Doc) -> List[List[_Word]]:
+        """The words of each sentence; the document is left as it is."""
+        text = doc.text
+        tokens = [token for token in doc if not token.is_space]
+        places, members = whole(text, [(token.idx, token.idx + len(token)) for token in tokens])
+        words = [
+            _Word(text[start:end], tokens[first].i, tokens[last].i)
+            for (start, end), (first, last) in zip(places, members)
+        ]
+        is_marked = doc.has_annotation("SENT_START")
+        return in_sentences(words, marked_starts(doc, text, places) if is_marked else sentence_starts(text, places))
 
-    def _set(self, doc: Doc, tokens: List[Token], output: JsonDict) -> None:
-        """Writes an output, whose offsets count `tokens`, into the document."""
+    def _set(self, doc: Doc, words: List[_Word], output: JsonDict) -> None:
+        """Writes an output, whose offsets count `words`, into the document."""
 
         def span(row: JsonDict) -> Span:
-            return Span(doc, tokens[row["start"]].i, tokens[row["end"]].i + 1, label=row.get("label", ""))
+            return Span(doc, words[row["start"]].first, words[row["end"]].last + 1, label=row.get("label", ""))
 
         ents, mentions = (self._tasks[option] for option in _OF_SPANS)
         if ents is not None:

@@ -42,6 +42,7 @@ FILES: Dict[str, bytes] = {
         "variable.jsonnet": "{ a: std.extVar('HMTL_TEST_UNSET') }\n",
         "syntax.jsonnet": "{\n  a: 1\n  b: 2\n}\n",
         "configs/quickstart.jsonnet": "{}",
+        "notes.txt": "Ada slept here. Tom did not.\n",
     }.items()
 }
 FILES["image.png"] = b"\x89PNG\r\n\x1a\n\x00\x00\xff\xfe"
@@ -69,6 +70,10 @@ MISTAKES: Dict[str, List[str]] = {
     "train configs/quickstrat.jsonnet -s new": [
         "no such configuration file; did you mean 'configs/quickstart.jsonnet'"
     ],
+    "train configs/quickstart -s new": [
+        "configs/quickstart: no such file or folder of documents; did you mean 'configs/quickstart.jsonnet'?"
+    ],
+    "train confgs/quickstart.json -s new": ["no such configuration file; did you mean 'configs/quickstart.jsonnet'?"],
     "train nowhere/a.jsonnet -s new": ["nowhere/a.jsonnet: no such configuration file; 'hmtl configs'"],
     "find-lr . -s new": [".: expected a configuration file, found a directory"],
     "find-lr good.jsonl -s new": ["good.jsonl: expected a configuration", "this is a file of documents"],
@@ -103,6 +108,14 @@ MISTAKES: Dict[str, List[str]] = {
         "no data for ner; no level for nre; for 'nre', did you mean 'ner'?"
     ],
     f"{TRAIN} -o 'model.levels.ner.head={{type: \"hmtl_coref\"}}'": ["model.levels.ner: its head, ", "must be of one"],
+    f"{TRAIN} -o model.levels.ner.head.dropout=1.5": [
+        "-o model.levels.ner.head.dropout is 1.5; it must be at least 0 and below 1"
+    ],
+    f"{TRAIN} -o model.levels.emd.input_dropout=-1": ["-o model.levels.emd.input_dropout is -1; it must be at least 0"],
+    f"{TRAIN} -o model.levels.relation.head.threshold=2": ["-o model.levels.relation.head.threshold is 2; it must lie"],
+    f"{TRAIN} -o model.levels.relation.head.prior_probability=0.0": ["-o model.levels.relation.head.prior_probability"],
+    f"{TRAIN} -o model.levels.coref.head.max_span_width=0": ["-o model.levels.coref.head.max_span_width is 0; it must"],
+    f"{TRAIN} -o model.levels.coref.head.num_layers=0": ["-o model.levels.coref.head.num_layers is 0; it must be at"],
     # Documents.
     "train gone": ["gone: no such file or folder of documents"],
     "train . -s new": [".: this looks like a folder of files", "name it by --from"],
@@ -110,6 +123,9 @@ MISTAKES: Dict[str, List[str]] = {
     "train good.jsonl -s new": ["good: 1 document; expected 3 at least", "cut into documents"],
     "train DATA --tasks nre": ["no documents for the task 'nre'; did you mean 'ner'?"],
     "train DATA --from brta": ["--from brta: ", "did you mean 'brat'?"],
+    "init DATA -o trainr.num_epochs=3": ["-o trainr.num_epochs: 'trainr' is not there; did you mean 'trainer'?"],
+    "train good -s new": ["good: no such file or folder of documents; did you mean 'good.jsonl'?"],
+    "train DATA -s new -o model.levels.ner.head.dropout=1.5": ["-o model.levels.ner.head.dropout is 1.5; it must be"],
     "train DATA --epochs 0": ["hmtl train: error: argument --epochs: expected a number from 1, got 0"],
     "train DATA --frozen": ["--frozen is of an encoder; name it by --encoder"],
     "train DATA -o trainer.num_epoch=3": ["-o trainer.num_epoch: ", "has no such key; did you mean 'num_epochs'?"],
@@ -147,11 +163,15 @@ MISTAKES: Dict[str, List[str]] = {
     "runs RUN --sort relatoin": ["--sort relatoin: did you mean 'relation'?"],
     # Data.
     "inspect gone.jsonl": ["gone.jsonl: no such file or directory"],
+    "inspect good.json": ["good.json: no such file or directory; did you mean 'good.jsonl'?"],
+    "validate good.json": ["good.json: no such configuration file; did you mean 'good.jsonl'?"],
+    "convert good.json": ["good.json: no such file or directory; did you mean 'good.jsonl'?"],
+    "inspect notes.txt": ["notes.txt: this looks like ", "which is no format that hmtl knows", "name it by --from"],
     "inspect empty.jsonl": ["empty.jsonl: no documents found; is the file empty or of another format?"],
     "inspect outside.jsonl": ["outside.jsonl:1: document 'a': 'ner' span [0, 3] lies outside the text", "inclusive"],
     "inspect key.jsonl": ["key.jsonl:1: document 'a': 'relation' is no layer", "did you mean 'relations'?"],
     "inspect comma.jsonl": ["comma.jsonl:1: not valid JSON"],
-    "inspect image.png": ["image.png:1: not valid UTF-8", "if it is text"],
+    "inspect image.png": ["image.png: this looks like ", "no format that hmtl knows", "name it by --from"],
     "inspect good.jsonl --corpus jsnl": ["--corpus jsnl: no class is registered as 'jsnl'; did you mean 'jsonl'?"],
     "inspect DATA --document tiny_001": ["--document tiny_001: none of the 4 documents", "did you mean 'tiny_0001'?"],
     "prepare gum --dir gone --output out": ["gone: expected GUM's repository, with a directory 'dep'"],
@@ -170,7 +190,10 @@ MISTAKES: Dict[str, List[str]] = {
     "predict RUN gone.txt": ["gone.txt: no such file; expected a text in quotes, a file, or - for standard input"],
     "predict 'Ada slept.' RUN": ["Ada slept.: no such archive; expected a model.tar.gz or the directory of a run"],
     "predict good.jsonl 'Ada slept.'": ["good.jsonl: the archive cannot be unpacked"],
+    "predict RUN Ada. --labels animal": ["labels: the labels of this model are fixed"],
+    "predict RUN Ada. --given-entities ner": ["the key 'ner', which the entities are read from, is missing"],
     "predict RUN - < image.png": ["standard input: not valid UTF-8", "convert it"],
+    "annotate RUN note.txt": ["note.txt: no such file; did you mean 'notes.txt'?"],
     "annotate RUN gone.txt": ["gone.txt: no such file; expected text, JSON lines (*.jsonl), or -"],
     "annotate RUN image.png": ["image.png: not valid UTF-8 at byte 0"],
     "annotate RUN good.jsonl --tasks nre": ["the model has no task 'nre'; it has: ner, emd", "did you mean 'ner'?"],

@@ -7,6 +7,7 @@ from typing import IO, Any, Callable, Iterator, List, Optional, Sequence
 
 from allennlp.common.util import JsonDict
 
+from hmtl.common.checks import path_advice
 from hmtl.common.json_text import parse_json
 from hmtl.errors import DataError, UserError
 
@@ -44,7 +45,8 @@ class Texts:
     ) -> None:
         for path in paths:
             if path != _STDIN and not Path(path).is_file():
-                raise DataError("no such file; expected text, JSON lines (*.jsonl), or - for standard input", path)
+                advice = path_advice(path) or "; expected text, JSON lines (*.jsonl), or - for standard input"
+                raise DataError(f"no such file{advice}", path)
         self._paths = paths
         self._kind = kind
         self._on_error = on_error

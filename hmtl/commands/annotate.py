@@ -14,6 +14,7 @@ from hmtl.annotation.texts import KINDS
 from hmtl.commands.skipping import add_on_error, skipped_texts
 from hmtl.common.arguments import (
     add_archive,
+    add_asked,
     add_command,
     add_device,
     add_spacy_model,
@@ -63,19 +64,9 @@ class Annotate(Subcommand):
         add(
             "--names", metavar="TASK", help="the span task that finds names (default: ner, or that of the lowest level)"
         )
-        add("--labels", metavar="TEXTS", help="those to find, where labels are texts: animal,substance")
+        add_asked(subparser)
         add_spacy_model(subparser)
         add("--batch-size", type=at_least(1), default=64, metavar="N", help="the most texts in a batch")
-        add(
-            "--given-entities",
-            metavar="LAYER",
-            help="the key of JSON lines with entities that are known; relations are found among them alone",
-        )
-        add(
-            "--consistent",
-            action="store_true",
-            help="leave out relations of anything but found spans, and mentions of another type than their cluster",
-        )
         add("--precision", choices=PRECISIONS, default="fp32", help="of the computation")
         add_device(subparser, "cpu")
         add_weights_file(subparser)

@@ -189,11 +189,14 @@ def convert(
     """
     from hmtl.alignment import Changes
     from hmtl.common.files import write_json
-    from hmtl.corpora.formats.reading import read_found, sniff, split_documents, splits_of
+    from hmtl.corpora.formats.reading import format_option, read_found, sniff, split_documents, splits_of
     from hmtl.corpora.formats.writing import SUFFIXES
     from hmtl.corpora.preparation.output import REPORT_FILE, whole_directory
 
-    name, options = _format(source_format, options or {})
+    name, options = None, dict(options or {})
+    if source_format is not None:
+        name, of_format = format_option(source_format, "--from")
+        options = {**of_format, **options}
     to = to or ("conll" if output is not None and output.suffix.lower() in _SUFFIXES_OF_COLUMNS else "dygie")
     is_file = output is not None and to != "brat" and (bool(output.suffix) or output.is_file())
     parts: Dict[str, Any] = {} if shares or is_file else splits_of(source)
@@ -225,19 +228,6 @@ def convert(
                 _write(to, counting, place, changes)
             write_json(folder / REPORT_FILE, report.to_json())
     return report
-
-
-def _format(source_format: Optional[str], options: Dict[str, Any]) -> Tuple[Optional[str], Dict[str, Any]]:
-    """The name of the format, and its options with those in its JSON."""
-    from hmtl.common.json_text import parse_json
-    from hmtl.errors import UserError
-
-    if source_format is None or not source_format.lstrip().startswith("{"):
-        return source_format, options
-    parameters = parse_json(source_format, "a name or an object with 'type'")
-    if not isinstance(parameters.get("type"), str):
-        raise UserError(f"--from {source_format}: the object needs the name of a format, 'type'")
-    return parameters.pop("type"), {**parameters, **options}
 
 
 def _check_output(output: Path, is_file: bool, has_splits: bool, force: bool) -> None:

@@ -5,7 +5,7 @@ import argparse
 from allennlp.commands.subcommand import Subcommand
 
 from hmtl.commands.train import add_recipe, written
-from hmtl.common.arguments import add_command
+from hmtl.common.arguments import add_command, add_overrides
 from hmtl.common.characters import visible_lines
 
 DESCRIPTION = """\
@@ -28,6 +28,7 @@ class Init(Subcommand):
         add("source", metavar="DATA", help="documents: a file or a folder")
         add("-s", "--serialization-dir", metavar="RUN", help="the directory (default: runs/NAME-1, or the next number)")
         add("-f", "--force", action="store_true", help="write over what is there")
+        add_overrides(subparser, "the configuration")
         add_recipe(subparser)
         subparser.set_defaults(func=_init)
         return subparser

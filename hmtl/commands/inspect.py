@@ -9,7 +9,7 @@ from typing import Any, Dict, List
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.common.arguments import add_command, at_least
+from hmtl.common.arguments import add_command, add_corpus, at_least
 from hmtl.common.characters import visible
 from hmtl.common.files import atomic_write
 from hmtl.common.terminal import wants_colours
@@ -23,6 +23,7 @@ from hmtl.inspection import (
     documents_by_key,
     find_splits,
     first_documents,
+    found_format,
     statistics_table,
 )
 
@@ -54,7 +55,7 @@ class Inspect(Subcommand):
             help="a split, or a directory of splits: .jsonl files, or in other formats what it holds by the names "
             "train, dev, test",
         )
-        add("--corpus", metavar="NAME|JSON", default="jsonl", help="the format: its name, or its JSON")
+        add_corpus(subparser)
         add("--document", metavar="ID", action="append", help="show the document of this doc_key; may be repeated")
         add(
             "--limit",
@@ -71,7 +72,7 @@ class Inspect(Subcommand):
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
-    corpus = corpus_format(arguments.corpus)
+    corpus = found_format(arguments.paths) if arguments.corpus is None else corpus_format(arguments.corpus)
     splits = find_splits(arguments.paths, corpus)
     # First: a mistyped key need not wait for the statistics.
     documents = _documents(arguments, splits, corpus)

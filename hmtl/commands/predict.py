@@ -11,10 +11,19 @@ from allennlp.common import Tqdm
 from allennlp.common.util import JsonDict
 
 from hmtl.annotation.texts import Texts
-from hmtl.common.arguments import add_archive, add_command, add_device, add_spacy_model, add_weights_file, gpu_named
+from hmtl.common.arguments import (
+    add_archive,
+    add_asked,
+    add_command,
+    add_device,
+    add_spacy_model,
+    add_weights_file,
+    gpu_named,
+)
 from hmtl.common.terminal import wants_colours
 from hmtl.errors import UserError
 from hmtl.predictors import HMTLPredictor
+from hmtl.predictors.asked_labels import in_one_line
 from hmtl.predictors.hmtl_predictor import PRECISIONS
 from hmtl.predictors.render import render
 
@@ -26,6 +35,7 @@ Show what a trained model finds in a text: every task of the model, in one pass.
   hmtl predict model.tar.gz - < article.txt
   hmtl predict model.tar.gz "Some text." --json --scores
   hmtl predict model.tar.gz texts.txt --lines --json > predictions.jsonl
+  hmtl predict model.tar.gz "The whales ate krill." --labels animal,food
 
 Colours appear on a terminal only, and not where NO_COLOR is set. For many files there is 'hmtl annotate'; 'hmtl
 allennlp predict MODEL FILE' predicts JSON lines in AllenNLP's way."""
@@ -51,6 +61,7 @@ class Predict(Subcommand):
         add("--scores", action="store_true", help="how sure the model is, in the JSON")
         add("--precision", choices=PRECISIONS, default="fp32", help="of the computation")
         add("--json", action="store_true", help="print the prediction as JSON, with all offsets")
+        add_asked(subparser)
         add_spacy_model(subparser)
         add_device(subparser, "cpu")
         add_weights_file(subparser)
@@ -67,11 +78,13 @@ def _predict(arguments: argparse.Namespace) -> None:
         arguments.weights_file,
         with_scores=arguments.scores,
         precision=arguments.precision,
+        consistent=arguments.consistent,
     )
     colour = wants_colours()
     # On a terminal the predictions themselves show the progress.
     quiet = not arguments.lines or sys.stdout.isatty() or not sys.stderr.isatty()
-    outputs = predictor.predict_many(inputs, arguments.batch_size)
+    labels = None if arguments.labels is None else in_one_line(arguments.labels)
+    outputs = predictor.predict_many(inputs, arguments.batch_size, entities=arguments.given_entities, labels=labels)
     for number, output in enumerate(Tqdm.tqdm(outputs, desc="predicting", unit=" texts", disable=quiet)):
         if arguments.json:
             sys.stdout.write(predictor.dump_line(output))

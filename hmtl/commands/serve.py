@@ -2,8 +2,11 @@
 
 import argparse
 import os
+import re
+import sys
 from dataclasses import fields
-from typing import List, Optional, Tuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
 
 from allennlp.commands.subcommand import Subcommand
 
@@ -13,10 +16,13 @@ from hmtl.common.model_names import DEFAULT_MODEL
 from hmtl.errors import UserError
 from hmtl.server.limits import Limits
 
+if TYPE_CHECKING:
+    from hmtl.predictors import HMTLPredictor
+
 DESCRIPTION = """\
 Serve a trained model: a page at /, POST /predict for programs, /health, /ready, /info and /metrics for those who run
 it, and /docs, which describes them. Texts of different requests are read together. SIGTERM and Ctrl-C stop the server
-once what it took is answered. The log, one JSON object a line on stderr, holds no texts.
+once what it took is answered; SIGHUP loads the models anew. The log, one JSON object a line on stderr, holds no texts.
 
   hmtl serve runs/quickstart
   hmtl serve                        the model that comes with a checkout of hmtl
@@ -43,7 +49,30 @@ class Serve(Subcommand):
         add_weights_file(subparser)
         add_spacy_model(subparser)
         add("--no-scores", action="store_true", help="answers without probabilities, in about half the time")
-        add("--metrics-port", type=_port, metavar="N", help="shows /metrics at this port, and not at the other")
+        add(
+            "--model",
+            dest="others",
+            type=_named,
+            action="append",
+            default=[],
+            metavar="NAME=PATH",
+            help='one more model, for requests with "model": NAME and below /models/NAME/; may be repeated',
+        )
+        add("--threads", type=_number, metavar="N", help="of the CPU, by which a batch is computed (default: torch's)")
+        add(
+            "--workers",
+            type=_number,
+            default=1,
+            metavar="N",
+            help="processes, each with the models, limits and counters of its own; the CPU's threads are shared out "
+            "(default: 1)",
+        )
+        add(
+            "--metrics-port",
+            type=_port,
+            metavar="N",
+            help="shows /metrics at this port, and not at the other; with several workers at as many ports from N on",
+        )
         access = subparser.add_argument_group("access").add_argument
         access(
             "--allowed-host",
@@ -85,16 +114,33 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= 1024):
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 1024, got {text}")
+    return int(text)
+
+
+def _named(text: str) -> Tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    # It stands in addresses, and in commands that are shown.
+    if not equals or not path or not re.fullmatch(r"[\w-][\w.-]*", name, re.ASCII):
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=PATH, the name of letters, digits, '-', '_' and '.', got {text}"
+        )
+    return name, Path(path)
+
+
 def _serve(arguments: argparse.Namespace) -> None:
     try:
         from hmtl.server.access import Access
         from hmtl.server.application import create_app
-        from hmtl.server.serving import run
+        from hmtl.server.serving import address_of, listen, run
+        from hmtl.server.workers import Worker, supervise
     except ImportError as error:
         if error.name not in _PACKAGES:
             raise
         raise UserError(f"hmtl serve needs the package {error.name}: pip install 'hmtl[serve]'") from None
-    from hmtl.predictors import HMTLPredictor
+    import torch
 
     limits = Limits(**{limit.name: getattr(arguments, limit.name) for limit in fields(Limits)})
     access = Access(
@@ -103,18 +149,57 @@ def _serve(arguments: argparse.Namespace) -> None:
         arguments.trusted_proxies,
         arguments.frame_ancestors,
     )
-    predictor = HMTLPredictor.load(
-        arguments.archive,
-        arguments.spacy_model,
-        gpu_named(arguments.device),
-        arguments.weights_file,
-        with_scores=not arguments.no_scores,
+    worker = Worker.of_this_process()
+    if arguments.workers > 1 and worker is None:
+        with listen(arguments.host, arguments.port) as listening:
+            if sys.stderr.isatty():
+                print(f"Serving at {address_of(listening)}; Ctrl-C stops the server.", file=sys.stderr)
+            sys.exit(supervise(arguments.workers, listening))
+    threads = arguments.threads or (worker and max(1, len(os.sched_getaffinity(0)) // arguments.workers))
+    if threads and (arguments.threads or "OMP_NUM_THREADS" not in os.environ):
+        torch.set_num_threads(threads)
+    predictors = _load(arguments)
+    name, predictor = next(iter(predictors.items()))
+    others = dict(list(predictors.items())[1:])
+    with_metrics = arguments.metrics_port is None and arguments.workers == 1
+    app = create_app(predictor, limits, arguments.title, access, name, with_metrics, others)
+    behind_proxy = arguments.trusted_proxies > 0
+    # They would stay while the server has others.
+    del predictors, predictor, others
+    run(
+        app,
+        arguments.host,
+        arguments.port,
+        limits,
+        arguments.metrics_port,
+        behind_proxy,
+        reload=lambda: _load(arguments),
+        worker=worker,
     )
+
+
+def _load(arguments: argparse.Namespace) -> "Dict[str, HMTLPredictor]":
+    """The models by their names, first the one without an option."""
+    from hmtl.predictors import HMTLPredictor
+
     archive = arguments.archive.resolve()
     name = archive.parent.name if archive.name == ARCHIVE_NAME else archive.name
-    app = create_app(predictor, limits, arguments.title, access, name, arguments.metrics_port is None)
-    behind_proxy = arguments.trusted_proxies > 0
-    run(app, arguments.host, arguments.port, limits, arguments.metrics_port, behind_proxy)
+    paths = {name: arguments.archive}
+    for other, path in arguments.others:
+        if other in paths:
+            raise UserError(f"two models are called {other}; give one of them another name: --model NAME={path}")
+        paths[other] = path
+    return {
+        name: HMTLPredictor.load(
+            path,
+            arguments.spacy_model,
+            gpu_named(arguments.device),
+            # Other weights are those of the first.
+            arguments.weights_file if path is arguments.archive else None,
+            with_scores=not arguments.no_scores,
+        )
+        for name, path in paths.items()
+    }
 
 
 def _allowed_hosts(given: Optional[List[str]], host: str) -> Tuple[str, ...]:

@@ -1,6 +1,7 @@
 """`hmtl train`: from documents, or by a configuration."""
 
 import argparse
+import json
 import os
 from pathlib import Path
 from typing import Any, List, Optional, Tuple
@@ -9,10 +10,11 @@ from allennlp.commands.subcommand import Subcommand
 
 from hmtl.common.arguments import add_command, add_overrides, at_least
 from hmtl.common.characters import visible, visible_lines
+from hmtl.common.overrides import Overrides, parse_overrides
 from hmtl.corpora.training_data import name_of
 from hmtl.errors import UserError
 from hmtl.experiments.recipe import PLAIN, Recipe
-from hmtl.experiments.train import Prepared, is_configuration, last_directory, prepare
+from hmtl.experiments.train import Prepared, is_configuration, last_directory, prepare, to_go_on_with
 from hmtl.runs.run_directory import RunDirectory
 
 DESCRIPTION = """\
@@ -24,8 +26,8 @@ Train a model, from documents or by a configuration.
 
 Of documents, a folder with train, dev and test files or any other that 'hmtl convert' reads, all layers are learned:
 labelled spans from the lowest level up, relations between them, coreference above. Documents that nobody has split are
-split, 80 % for training. RUN/config.jsonnet, which is written first, is the experiment in a few lines, to edit; 'hmtl
-init' writes it without training. After training the model is scored on the test data.
+split, 80 % for training. RUN/config.jsonnet, which is written first, is the experiment in a few lines, to edit, with
+what -o changes; 'hmtl init' writes it without training. After training the model is scored on the test data.
 
 A configuration, a .jsonnet or .json file, says all that itself.
 
@@ -93,14 +95,18 @@ def written(arguments: argparse.Namespace, command: str) -> Prepared:
         arguments.force,
         written_by=visible(f"hmtl {command} {arguments.source}"),
         format=arguments.format,
+        overrides=parse_overrides(arguments.overrides),
     )
 
 
 def _train(arguments: argparse.Namespace) -> None:
     if arguments.param_path is not None or arguments.recover:
         config, directory = _configuration_of(arguments)
+        overrides = parse_overrides(arguments.overrides)
+        if arguments.param_path is None:
+            overrides = to_go_on_with(RunDirectory(directory), overrides, arguments.epochs)
         print(visible(f"training {config}; the log is {directory}/out.log"), flush=True)
-        _run(arguments, config, directory)
+        _run(arguments, config, directory, overrides)
         if not arguments.dry_run:
             print(visible(f"next: hmtl evaluate {directory}"), flush=True)
         return
@@ -109,7 +115,8 @@ def _train(arguments: argparse.Namespace) -> None:
     lines = [*prepared.notes, f"{prepared.config}:", *_indented(prepared.config)]
     print(visible_lines("\n".join(lines)), "\n", sep="", flush=True)
     with prepared.unless_mistaken():
-        _run(arguments, os.fspath(prepared.config), os.fspath(prepared.directory))
+        # The configuration was written with the overrides.
+        _run(arguments, os.fspath(prepared.config), os.fspath(prepared.directory), [])
     if not arguments.dry_run:
         _evaluate(prepared)
 
@@ -134,7 +141,7 @@ def _indented(config: Path) -> List[str]:
     return [f"  {line}".rstrip() for line in config.read_text(encoding="utf-8").splitlines()]
 
 
-def _run(arguments: argparse.Namespace, config: str, directory: str) -> None:
+def _run(arguments: argparse.Namespace, config: str, directory: str, overrides: List[Overrides]) -> None:
     # Not before: AllenNLP, whose classes a configuration may name, takes seconds.
     from allennlp.common import plugins
 
@@ -144,7 +151,7 @@ def _run(arguments: argparse.Namespace, config: str, directory: str) -> None:
     train_by(
         config,
         directory,
-        arguments.overrides,
+        json.dumps(overrides) if overrides else "",
         recover=arguments.recover,
         force=arguments.force,
         node_rank=arguments.node_rank,

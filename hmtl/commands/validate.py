@@ -6,8 +6,9 @@ from typing import Any, Iterator, Tuple
 
 from allennlp.commands.subcommand import Subcommand
 
-from hmtl.common.arguments import add_command, add_overrides
+from hmtl.common.arguments import add_command, add_corpus, add_overrides
 from hmtl.common.characters import visible
+from hmtl.common.checks import path_advice
 from hmtl.errors import UserError
 from hmtl.experiments.train import is_configuration
 
@@ -37,7 +38,7 @@ class Validate(Subcommand):
             metavar="PATH",
             help="a split; of a JSONL directory, each file is one; or a configuration, *.jsonnet or *.json",
         )
-        add("--corpus", metavar="NAME|JSON", default="jsonl", help="the format: its name, or its JSON")
+        add_corpus(subparser)
         add("--tasks", nargs="+", metavar="TASK", help="tasks whose layers every document must have")
         add("--relation-labels", nargs="+", metavar="LABEL", help="the allowed labels of relations")
         add("--limit", type=int, default=10, metavar="N", help="problems shown of each kind")
@@ -64,11 +65,15 @@ def _validate(arguments: argparse.Namespace) -> None:
 
 def _validate_corpus(arguments: argparse.Namespace) -> None:
     from hmtl.corpora.validation import validate_corpus
-    from hmtl.inspection import corpus_format
+    from hmtl.inspection import corpus_format, find_splits, found_format
 
-    report = validate_corpus(
-        arguments.paths, corpus_format(arguments.corpus), arguments.tasks, arguments.relation_labels
-    )
+    paths = arguments.paths
+    if arguments.corpus is None:
+        corpus = found_format(paths)
+        paths = [split.path for split in find_splits(paths, corpus)]
+    else:
+        corpus = corpus_format(arguments.corpus)
+    report = validate_corpus(paths, corpus, arguments.tasks, arguments.relation_labels)
     print(report.table())
     print()
     for line in report.problem_lines(arguments.limit):
@@ -84,7 +89,7 @@ def _configuration_errors(path: str, overrides: str) -> Iterator[str]:
     from hmtl.training.check import configuration_faults
 
     if not Path(path).is_file():
-        raise UserError(f"{path}: expected a configuration file")
+        raise UserError(f"{path}: no such configuration file{path_advice(path)}")
     plugins.import_plugins()  # what a configuration may name
     params = Params.from_file(path, overrides)
     for fault in configuration_faults(params):

@@ -66,6 +66,22 @@ def add_spacy_model(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_asked(parser: argparse.ArgumentParser) -> None:
+    """Adds what is asked of a model, or known of its texts: `--labels`, `--given-entities` and `--consistent`."""
+    add = parser.add_argument
+    add("--labels", metavar="TEXTS", help="those to find, where labels are texts: animal,substance")
+    add(
+        "--given-entities",
+        metavar="LAYER",
+        help="the key of JSON lines with entities that are known; relations are found among them alone",
+    )
+    add(
+        "--consistent",
+        action="store_true",
+        help="leave out relations of anything but found spans, and mentions of another type than their cluster",
+    )
+
+
 def add_overrides(parser: argparse.ArgumentParser, of: str) -> None:
     """Adds `--overrides` of the configuration of something."""
     from hmtl.common.overrides import OverridesAction
@@ -82,6 +98,12 @@ def add_include_package(parser: argparse.ArgumentParser) -> None:
     """Adds `--include-package`, which may be repeated; see `hmtl.common.packages`."""
     help = "a package that registers classes; may be repeated"
     parser.add_argument("--include-package", action="append", default=[], metavar="NAME", help=help)
+
+
+def add_corpus(parser: argparse.ArgumentParser) -> None:
+    """Adds `--corpus`, which is `--from` as well, as of `hmtl convert`."""
+    help = "the format: its name, or its JSON (default: found by its looks)"
+    parser.add_argument("--corpus", "--from", dest="corpus", metavar="NAME|JSON", help=help)
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:

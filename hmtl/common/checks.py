@@ -3,8 +3,11 @@
 import difflib
 import json
 import math
+import os
 from functools import lru_cache
-from typing import Any, Iterable, List, Optional, Sequence, Tuple
+from itertools import islice
+from pathlib import Path
+from typing import Any, Iterable, List, Optional, Sequence, Tuple, Union
 
 # How deeply metadata may be nested: whoever copies or writes them calls functions within functions.
 MAX_DEPTH = 100
@@ -26,6 +29,8 @@ _OTHER_NAMES = {
 }
 # The least similarity (`difflib`, from 0 to 1) of a misspelt key; `sentence` and `sentences` have 0.94.
 _SIMILARITY = 0.8
+# Of a folder, those that are looked through for a misspelt name.
+_MAX_ENTRIES = 2000
 
 
 def surrogate_fault(text: str) -> Optional[str]:
@@ -104,6 +109,31 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
     """Advice on a name that nobody knows: the known one that is most like it, or else what `otherwise` says."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean '{close[0]}'?" if close else otherwise
+
+
+def path_advice(path: Union[str, os.PathLike]) -> str:
+    """Advice on a path that is not there, to stand behind what is said of it: the one that is meant, or nothing.
+
+    A suffix that was forgotten is found, and folders and files that are misspelt.
+    """
+    parts = Path(path).parts
+    place = Path()
+    for part in parts:
+        if not (place / part).exists():
+            names = [entry.name for entry in islice(os.scandir(place), _MAX_ENTRIES)] if place.is_dir() else []
+            # By what stands before the suffix; where several have it, the one with the same suffix is taken.
+            stem, _, suffix = part.partition(".")
+            by_stem = {
+                name.partition(".")[0]: name
+                for name in sorted(names, key=lambda name: (name.partition(".")[2] == suffix, name))
+                if name[:1] != "."
+            }
+            close = difflib.get_close_matches(stem, by_stem, n=1, cutoff=_SIMILARITY)
+            if not close:
+                return ""
+            part = by_stem[close[0]]
+        place /= part
+    return f"; did you mean '{place}'?" if parts and Path(path) != place else ""
 
 
 def it_has(name: str, known: Iterable[str]) -> str:

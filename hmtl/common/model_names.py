@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Dict, List, Optional
 
-from hmtl.common.checks import did_you_mean
+from hmtl.common.checks import did_you_mean, path_advice
 from hmtl.common.file_names import (
     ARCHIVE_NAME,
     ARCHIVED,
@@ -73,8 +73,9 @@ def find_model(name: PathLike) -> Path:
             expected = f"{expected}, or a model of the Hugging Face hub ({error})"
     elif _NAME.fullmatch(text):
         expected = f"{expected}, or the name of a model; installed: {', '.join(names) or 'none'}"
-    advice = did_you_mean(text, [*names, *_neighbours(text)], "")
-    raise UserError(f"{text}: no such archive; {expected}{advice and '; '}{advice}")
+    meant = did_you_mean(text, names, "")
+    advice = f"; {meant}" if meant else path_advice(text)
+    raise UserError(f"{text}: no such archive; {expected}{advice}")
 
 
 def package_name(directory: PathLike) -> Optional[str]:
@@ -106,15 +107,6 @@ def _folder(point: EntryPoint) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise UserError(f"{point.name}: the package says that it is a model, and has no folder; install it again")
     return Path(spec.submodule_search_locations[0])
-
-
-def _neighbours(text: str) -> List[str]:
-    """The paths beside the one that is missing."""
-    parent = Path(text).parent
-    try:
-        return [str(path) for path in parent.iterdir()] if parent.is_dir() else []
-    except (OSError, ValueError):
-        return []
 
 
 def _is_of_hub(text: str) -> bool:

@@ -98,6 +98,21 @@ def joined(overrides: Sequence[Overrides]) -> Overrides:
     return together
 
 
+def without_removals_made(config: Dict[str, Any], overrides: Overrides) -> Overrides:
+    """Overrides without the removals of what a configuration does not have, as where it was written with them."""
+    left: Overrides = {}
+    for path, value in overrides.items():
+        there: Any = config
+        for part in path.removeprefix(REMOVED).split("."):
+            key = _key(there, part)
+            there = there[key] if isinstance(there, (dict, list)) and _has(there, key) else None
+        if there is not None or not path.startswith(REMOVED):
+            left[path] = (
+                without_removals_made(there, value) if isinstance(there, dict) and isinstance(value, dict) else value
+            )
+    return left
+
+
 def _merge(config: Any, overrides: Overrides, place: str) -> None:
     """Merges overrides into an object or a list at a place of the configuration."""
     ordered = sorted(overrides, key=lambda key: (not key.startswith(REMOVED), key.count(".")))

@@ -1,9 +1,11 @@
 """Sentences of a CoNLL-U file: words, their features and their heads, and comments."""
 
+import re
+from collections import defaultdict
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import DefaultDict, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from hmtl.common.lines import read_lines
 from hmtl.corpora.conll_columns import whole_number
@@ -11,6 +13,10 @@ from hmtl.errors import DataError
 
 _NUM_COLUMNS = 10
 _EMPTY = "_"
+# Of `Entity=`: `(7-person-new...` opens a mention, `(7-person-new...)` is one, `7)` closes one.
+ENTITY_BRACKET = re.compile(r"\([^()]+\)?|[^()]+\)")
+# A part of a discontinuous mention, `7[2/3]`.
+_PART = re.compile(r"(?P<name>.+)\[(?P<part>[0-9]+)/(?P<parts>[0-9]+)\]")
 
 
 class Token(NamedTuple):
@@ -46,12 +52,46 @@ class Token(NamedTuple):
         return self.relation.partition(":")[0]
 
 
+class EmptyNode(NamedTuple):
+    """A node that stands for no word, such as `8.1`: how many words of the sentence stand before it, and its last column
+    and its line as of a word."""
+
+    num_before: int
+    misc: Dict[str, str]
+    line: int
+
+
+class MarkedEntity(NamedTuple):
+    """A mention in the brackets of `Entity=`.
+
+    # Attributes
+
+    name : `str`
+        The entity, or the group of mentions, that it belongs to.
+    values : `Dict[str, str]`
+        The fields of its bracket.
+    tokens : `Tuple[int, ...]`
+        The positions of its words in the sentence; none of a mention of empty nodes.
+    bracket : `str`
+        That which opens it, or its last part.
+    line : `int`
+        That of this bracket.
+    """
+
+    name: str
+    values: Dict[str, str]
+    tokens: Tuple[int, ...]
+    bracket: str
+    line: int
+
+
 @dataclass(frozen=True)
 class DependencySentence:
-    """The words of a sentence, and the comments `# key = value` above them."""
+    """The words of a sentence, the comments `# key = value` above them, and the nodes that stand for no word."""
 
     tokens: Tuple[Token, ...]
     comments: Dict[str, str]
+    empty_nodes: Tuple[EmptyNode, ...] = ()
 
     @property
     def line(self) -> int:
@@ -60,7 +100,7 @@ class DependencySentence:
 
 
 def read_conllu(path: Path) -> List[DependencySentence]:
-    """The sentences of a CoNLL-U file; ranges of multiword tokens and empty nodes are left out.
+    """The sentences of a CoNLL-U file; ranges of multiword tokens are left out.
 
     # Raises
 
@@ -69,6 +109,7 @@ def read_conllu(path: Path) -> List[DependencySentence]:
     """
     sentences: List[DependencySentence] = []
     tokens: List[Token] = []
+    empty_nodes: List[EmptyNode] = []
     comments: Dict[str, str] = {}
     # A sentence may end with the file.
     for number, line in chain(read_lines(path), [(0, "")]):
@@ -78,21 +119,93 @@ def read_conllu(path: Path) -> List[DependencySentence]:
                 comments[key.strip()] = value.strip()
         elif line.strip():
             token = _token(line, len(tokens) + 1, path, number)
-            tokens += [token] if token is not None else []
+            if isinstance(token, Token):
+                tokens.append(token)
+            elif token is not None:
+                empty_nodes.append(token)
         elif tokens:
-            sentences.append(DependencySentence(tuple(tokens), comments))
-            tokens, comments = [], {}
+            sentences.append(DependencySentence(tuple(tokens), comments, tuple(empty_nodes)))
+            tokens, empty_nodes, comments = [], [], {}
     if not sentences:
         raise DataError("no sentences found; expected CoNLL-U", path)
     return sentences
 
 
-def _token(line: str, expected: int, path: Path, number: int) -> Optional[Token]:
+def marked_entities(
+    sentence: DependencySentence, fields: Sequence[str], path: Optional[Path] = None
+) -> Iterator[MarkedEntity]:
+    """The mentions that `Entity=` marks in a sentence, in the order in which they end.
+
+    # Parameters
+
+    sentence : `DependencySentence`
+    fields : `Sequence[str]`
+        The names of the fields of a bracket, by the header `# global.Entity`. The last ones may be left out, and the
+        very last may hold hyphens. The entity is the field `eid`, or else the first.
+    path : `Path`, optional (default = `None`)
+        For messages.
+
+    # Raises
+
+    DataError
+        Where the brackets are none, or unbalanced, or a discontinuous mention lacks a part.
+    """
+    entity = fields.index("eid") if "eid" in fields else 0
+    # What is open, by its name: from where on, its bracket and the line of it. An empty node lies between two words.
+    opened: DefaultDict[str, List[Tuple[float, str, int]]] = defaultdict(list)
+    # The words so far of a discontinuous mention, and the line of its last part.
+    collected: DefaultDict[str, List[int]] = defaultdict(list)
+    lines: Dict[str, int] = {}
+    for bracket, position, line in _brackets(sentence, path):
+        values = bracket.strip("()").split("-", len(fields) - 1)
+        name = values[entity] if bracket.startswith("(") and entity < len(values) else values[0]
+        if bracket.startswith("("):
+            opened[name].append((position, bracket, line))
+        if not bracket.endswith(")"):
+            continue
+        if not opened[name]:
+            raise DataError(f"unbalanced brackets: '{bracket}' closes a mention that is not open", path, line)
+        start, bracket, line = opened[name].pop()
+        tokens = [number for number in range(len(sentence.tokens)) if start <= number <= position]
+        part = _PART.fullmatch(name)
+        if part:
+            name = part["name"]
+            collected[name] += tokens
+            lines[name] = line
+            if part["part"] != part["parts"]:
+                continue
+            tokens = sorted(collected.pop(name))
+        found = dict(zip(fields, bracket.strip("()").split("-", len(fields) - 1)))
+        yield MarkedEntity(name, found, tuple(tokens), bracket, line)
+    for name, left in opened.items():
+        if left:
+            raise DataError(f"unbalanced brackets: '({name}' is not closed in its sentence", path, left[-1][2])
+    for name in collected:
+        raise DataError(f"the discontinuous mention '{name}' lacks its last part in its sentence", path, lines[name])
+
+
+def _brackets(sentence: DependencySentence, path: Optional[Path]) -> Iterator[Tuple[str, float, int]]:
+    """The brackets of `Entity=` in their order, each with its position in the sentence and its line."""
+    nodes: List[Tuple[int, float, Dict[str, str]]] = [
+        (token.line, position, token.misc) for position, token in enumerate(sentence.tokens)
+    ]
+    nodes += [(node.line, node.num_before - 0.5, node.misc) for node in sentence.empty_nodes]
+    for line, position, misc in sorted(nodes, key=lambda node: node[0]):
+        entity = misc.get("Entity", "")
+        brackets = ENTITY_BRACKET.findall(entity)
+        if "".join(brackets) != entity:
+            raise DataError(f"'Entity={entity}' is no sequence of '(...', '(...)' and '...)'", path, line)
+        yield from ((bracket, position, line) for bracket in brackets)
+
+
+def _token(line: str, expected: int, path: Path, number: int) -> Union[Token, EmptyNode, None]:
     cells = line.split("\t")
     if len(cells) != _NUM_COLUMNS:
         raise DataError(f"expected {_NUM_COLUMNS} columns separated by tabs, found {len(cells)}", path, number)
     index, form, lemma, upos, xpos, features, head, relation, _, misc = cells
-    if "-" in index or "." in index:
+    if "." in index:
+        return EmptyNode(expected - 1, _pairs(misc), number)
+    if "-" in index:
         return None
     head_number = whole_number(head)
     if index != str(expected) or head_number is None:

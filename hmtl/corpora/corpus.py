@@ -12,6 +12,7 @@ from typing import Callable, Iterator, List, Optional, Tuple, Union
 
 from allennlp.common import Registrable
 
+from hmtl.common.checks import path_advice
 from hmtl.document import Document, attempt_jsonl
 from hmtl.errors import DataError
 
@@ -74,7 +75,8 @@ class Corpus(Registrable):
         match = _SLICE.fullmatch(str(path))
         location = Path(match["path"] if match else path)
         if not location.exists():
-            raise DataError("no such file or directory; check the path in the configuration", location)
+            advice = path_advice(location) or "; check the path in the configuration"
+            raise DataError(f"no such file or directory{advice}", location)
         start, stop = (int(match[name]) if match and match[name] else None for name in ("start", "stop"))
         found = None
         for found in itertools.islice(self.parse(location), start, stop):
@@ -92,7 +94,7 @@ class Corpus(Registrable):
 
         A format that reads others overrides this, so that `InstanceCache` sees when they change.
         """
-        location = _without_selection(path)
+        location = without_selection(path)
         return [location] if location.is_file() else sorted(file for file in location.rglob("*") if file.is_file())
 
     def parse(self, path: Path) -> Iterator[Attempt]:
@@ -125,7 +127,7 @@ def documents_shared() -> Iterator[None]:
         _shared.reset(token)
 
 
-def _without_selection(path: str) -> Path:
+def without_selection(path: str) -> Path:
     """What a path names before it selects a split or documents by `#`."""
     location = str(path)
     while "#" in location and not os.path.exists(location):

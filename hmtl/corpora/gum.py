@@ -1,24 +1,18 @@
 """GUM, the Georgetown University Multilayer corpus, with the coreference of OntoGUM."""
 
-import re
-from collections import defaultdict
 from functools import partial
 from pathlib import Path
-from typing import DefaultDict, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 from hmtl.common.lines import read_lines
 from hmtl.corpora.conll_columns import Row, coreference_mentions, group_clusters, whole_number
-from hmtl.corpora.conllu import DependencySentence, Token, read_conllu
+from hmtl.corpora.conllu import DependencySentence, Token, marked_entities, read_conllu
 from hmtl.corpora.corpus import Attempt, Corpus, attempted
 from hmtl.document import Bounds, Document, Span
 from hmtl.errors import DataError
 
 _NUM_COREF_COLUMNS = 3
 _METADATA = {"meta::genre": "genre", "meta::title": "title"}
-# `(7-person-new...` opens a mention, `(7-person-new...)` is one, `7)` closes one.
-ENTITY_BRACKET = re.compile(r"\([^()]+\)?|[^()]+\)")
-# A part of a discontinuous mention, `7[2/3]`.
-PART = re.compile(r"(?P<group>.+)\[(?P<part>[0-9]+)/(?P<parts>[0-9]+)\]")
 
 
 class _Mention(NamedTuple):
@@ -92,8 +86,8 @@ def gum_document(name: str, treebank_file: Path, coref_file: Path) -> Document:
     sentences = [sentence.tokens for sentence in treebank]
     layers: Dict[str, List[Span]] = {"ner": [], "emd": [], "mentions": []}
     first = 0
-    for sentence in sentences:
-        for mention in _mentions(sentence, fields, treebank_file):
+    for tree, sentence in zip(treebank, sentences):
+        for mention in _mentions(tree, fields, treebank_file):
             start, end = mention.bounds
             span = Span(first + start, first + end, mention.etype)
             layers["mentions"].append(span)
@@ -131,50 +125,14 @@ def comments_of(sentences: Sequence[DependencySentence]) -> Dict[str, str]:
     return {key: value for sentence in sentences for key, value in sentence.comments.items()}
 
 
-def _mentions(sentence: Sequence[Token], fields: Sequence[str], path: Path) -> List[_Mention]:
+def _mentions(sentence: DependencySentence, fields: Sequence[str], path: Path) -> Iterator[_Mention]:
     """The mentions of a sentence, in the order in which they end."""
-    mentions: List[_Mention] = []
-    # The opened brackets of each group, as their position and fields.
-    opened: DefaultDict[str, List[Tuple[int, Dict[str, str]]]] = defaultdict(list)
-    # The tokens so far of a discontinuous mention.
-    collected: DefaultDict[str, List[int]] = defaultdict(list)
-    for position, token in enumerate(sentence):
-        entity = token.misc.get("Entity", "")
-        brackets = ENTITY_BRACKET.findall(entity)
-        if "".join(brackets) != entity:
-            raise DataError(f"'Entity={entity}' is no sequence of '(...', '(...)' and '...)'", path, token.line)
-        for bracket in brackets:
-            content = bracket.strip("()")
-            # The last fields may be left out, and the very last may hold hyphens.
-            values = dict(zip(fields, content.split("-", len(fields) - 1)))
-            group = values[fields[0]]
-            if bracket.startswith("("):
-                if "etype" not in values or "minspan" not in values:
-                    message = f"'{bracket}' has {len(values)} fields; expected {'-'.join(fields)}"
-                    raise DataError(message, path, token.line)
-                opened[group].append((position, values))
-            if not bracket.endswith(")"):
-                continue
-            if not opened[group]:
-                raise DataError(f"unbalanced brackets: '{bracket}' closes a mention that is not open", path, token.line)
-            start, values = opened[group].pop()
-            tokens = list(range(start, position + 1))
-            part = PART.fullmatch(group)
-            if part:
-                collected[part["group"]] += tokens
-                if part["part"] != part["parts"]:
-                    continue
-                tokens = sorted(collected.pop(part["group"]))
-            minimal = _minimal(values["minspan"], len(tokens), path, token.line)
-            mentions.append(_Mention(tuple(tokens), values["etype"], minimal))
-    for group, brackets_of_group in opened.items():
-        if brackets_of_group:
-            line = sentence[brackets_of_group[-1][0]].line
-            raise DataError(f"unbalanced brackets: '({group}' is not closed in its sentence", path, line)
-    for group, tokens in collected.items():
-        line = sentence[tokens[-1]].line
-        raise DataError(f"the discontinuous mention '{group}' lacks its last part in its sentence", path, line)
-    return mentions
+    for entity in marked_entities(sentence, fields, path):
+        if "etype" not in entity.values or "minspan" not in entity.values:
+            message = f"'{entity.bracket}' has {len(entity.values)} fields; expected {'-'.join(fields)}"
+            raise DataError(message, path, entity.line)
+        minimal = _minimal(entity.values["minspan"], len(entity.tokens), path, entity.line)
+        yield _Mention(entity.tokens, entity.values["etype"], minimal)
 
 
 def _minimal(minspan: str, num_tokens: int, path: Path, line: int) -> Tuple[int, ...]:

@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import DefaultDict, Dict, Iterator, List, Sequence, Tuple
 
-from hmtl.corpora.conllu import Token, read_conllu
+from hmtl.corpora.conllu import ENTITY_BRACKET, Token, read_conllu
 from hmtl.corpora.constituents import chunks_of, read_brackets
 from hmtl.corpora.corpus import Attempt, Corpus, attempted
-from hmtl.corpora.gum import ENTITY_BRACKET, GumCorpus, comments_of, entity_fields
+from hmtl.corpora.gum import GumCorpus, comments_of, entity_fields
 from hmtl.document import Document, Span
 from hmtl.errors import DataError
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 
 from hmtl.alignment import Changes
+from hmtl.common.checks import path_advice
 from hmtl.corpora.formats import sniff, split_documents, splits_of
 from hmtl.corpora.formats.reading import read_found
 from hmtl.document import Document
@@ -120,7 +121,7 @@ def read_training_data(source: Source, seed: int = 13370, format: Optional[str] 
         return _complete(TrainingData("documents", {TRAIN: list(source)}), seed)
     path = Path(source)
     if not path.exists():
-        raise DataError("no such file or folder of documents", path)
+        raise DataError(f"no such file or folder of documents{path_advice(path)}", path)
     data = TrainingData(name_of(path), {})
     files = splits_of(path)
     changes, taken = Changes(), set[str]()

@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
+from allennlp.common.params import evaluate_snippet
+
+from hmtl.common.allennlp_internals import environment_variables
 from hmtl.common.checks import did_you_mean
+from hmtl.common.overrides import Overrides, merged
+from hmtl.common.shipped import shipped_folder
 from hmtl.corpora.training_data import DEV, SPLITS, TEST, TRAIN, TaskData, TrainingData, read_training_data
 from hmtl.document import MENTION_LAYERS, Document
 from hmtl.errors import UserError
@@ -195,6 +200,51 @@ def configuration(tasks: Sequence[Task], recipe: Recipe, about: Sequence[str]) -
     lines += _settings(recipe, tuned)
     lines.append(")")
     return "\n".join(lines) + "\n"
+
+
+def with_overrides(text: str, overrides: Sequence[Overrides], path: Path) -> str:
+    """A configuration in jsonnet that evaluates to what overrides make of it: what they change is added at its end.
+
+    # Parameters
+
+    text : `str`
+        As `configuration` makes it.
+    overrides : `Sequence[Overrides]`
+        One after the other.
+    path : `Path`
+        Where it will stand, from which imports are looked for.
+
+    # Raises
+
+    UserError
+        Where a key has no place in the configuration.
+    """
+
+    def evaluated() -> Dict[str, Any]:
+        folders = [str(shipped_folder() / "configs")]
+        return json.loads(evaluate_snippet(str(path), text, jpathdir=folders, ext_vars=environment_variables()))
+
+    found = evaluated()
+    wanted = merged(found, overrides)
+    # Other keys may be computed from a changed one, and overrides leave them as they are: then there is more to add.
+    while found != wanted:
+        text = f"{text.rstrip()} + " + "\n".join(_object("", _changed(found, wanted), "")) + "\n"
+        found = evaluated()
+    return text
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> List[str]:
+    """The fields in jsonnet that make one object of another, when they are added to it; what is removed is hidden."""
+    fields = [f"{_key(key)}:: null" for key in before if key not in after]
+    for key, value in after.items():
+        if key in before and before[key] == value:
+            continue
+        there = before.get(key)
+        if isinstance(there, dict) and isinstance(value, dict) and there.get("type") == value.get("type"):
+            fields.append(f"{_key(key)}+: {{ {', '.join(_changed(there, value))} }}")
+        else:
+            fields.append(f"{_key(key)}: {json.dumps(value, ensure_ascii=False)}")
+    return fields
 
 
 def _all(data: Union[TrainingData, Mapping[str, TaskData]]) -> Iterable[Document]:

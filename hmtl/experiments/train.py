@@ -3,6 +3,7 @@
 What has to be imported to train is imported late: what was found in the documents is known before.
 """
 
+import json
 import os
 import shutil
 from contextlib import contextmanager, nullcontext, suppress
@@ -24,10 +25,11 @@ from typing import (
 from hmtl.common.explain import explain
 from hmtl.common.files import atomic_write
 from hmtl.common.json_text import parse_json
+from hmtl.common.overrides import Overrides, without_removals_made
 from hmtl.corpora.training_data import TEST, Source, TaskData, read_training_data
 from hmtl.document import write_jsonl
 from hmtl.errors import DataError, UserError
-from hmtl.experiments.recipe import PLAIN, Recipe, Task, configuration, find_tasks, placed
+from hmtl.experiments.recipe import PLAIN, Recipe, Task, configuration, find_tasks, placed, with_overrides
 from hmtl.runs.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -130,6 +132,7 @@ def prepare(
     force: bool = False,
     written_by: str = "hmtl.train",
     format: Optional[str] = None,
+    overrides: Sequence[Overrides] = (),
 ) -> Prepared:
     """Writes an experiment on documents into the directory of a run: its configuration and, unless they lie in the
     project's layout already, the documents. Nothing is trained, and no torch imported.
@@ -148,6 +151,8 @@ def prepare(
         For the comment at the top of the configuration.
     format : `str`, optional (default = `None`)
         The format of files of documents; by default it is found.
+    overrides : `Sequence[Overrides]`, optional
+        Of the configuration, which is written with them.
 
     # Raises
 
@@ -176,7 +181,7 @@ def prepare(
         f"Written by '{written_by}'. Edit it, and train another run by",
         f"  hmtl train {run.editable_config} -s runs/another",
     ]
-    text = configuration(found, recipe, about)
+    text = with_overrides(configuration(found, recipe, about), overrides, run.editable_config)
     run.path.mkdir(parents=True, exist_ok=True)
     for path, documents in to_write.items():
         write_jsonl(documents, path)
@@ -233,7 +238,8 @@ def train(
         By default what the recipe has; `lr` is the encoder's where that is fine-tuned.
     seed : `int`, optional (default = `13370`)
     overrides : `Mapping[str, Any]`, optional
-        Other keys of the configuration, as for `hmtl train -o`: `{"trainer.patience": 5}`.
+        Other keys of the configuration, as for `hmtl train -o`: `{"trainer.patience": 5}`. The configuration that is
+        written has them.
     recover : `bool`, optional (default = `False`)
         Go on with the run in `serialization_dir`.
     force : `bool`, optional (default = `False`)
@@ -247,6 +253,7 @@ def train(
         Where the documents, the options or the directory cannot be used.
     """
     written: ContextManager[None] = nullcontext()
+    changes = [dict(overrides or {})]
     if isinstance(data, (str, os.PathLike)) and is_configuration(data):
         if serialization_dir is None:
             raise UserError("a configuration needs a directory for its run; give serialization_dir")
@@ -256,16 +263,29 @@ def train(
             raise UserError("to recover a run, give its serialization_dir")
         run = RunDirectory(serialization_dir)
         config = os.fspath(run.editable_config)
+        changes = to_go_on_with(run, changes, epochs)
     else:
         recipe = Recipe(encoder, frozen, epochs, batch_size, lr, seed, dict(levels or {}))
-        prepared = prepare(data, tasks, recipe, serialization_dir, force)
+        prepared = prepare(data, tasks, recipe, serialization_dir, force, overrides=changes)
         config, run = os.fspath(prepared.config), RunDirectory(prepared.directory)
-        written = prepared.unless_mistaken()
+        written, changes = prepared.unless_mistaken(), []
     with written:
-        train_by(config, os.fspath(run.path), dict(overrides or {}), recover=recover, force=force, verbose=verbose)
+        train_by(config, os.fspath(run.path), json.dumps(changes), recover=recover, force=force, verbose=verbose)
     from hmtl.experiments.trained_run import load
 
     return load(run.path)
+
+
+def to_go_on_with(run: RunDirectory, overrides: Sequence[Overrides], epochs: Optional[int] = None) -> List[Overrides]:
+    """The overrides by which a run from documents is gone on with, of those that are given and `epochs`. Its
+    configuration was written with those that it was begun with, and these may be given again."""
+    if not run.editable_config.exists():
+        return list(overrides)
+    from allennlp.common import Params
+
+    config = Params.from_file(os.fspath(run.editable_config)).as_dict(quiet=True)
+    given = [{"trainer.num_epochs": epochs}] * (epochs is not None)
+    return [*given, *(without_removals_made(config, each) for each in overrides)]
 
 
 def train_by(

@@ -8,6 +8,7 @@ from hmtl.inspection.splits import (
     documents_by_key,
     find_splits,
     first_documents,
+    found_format,
     training_split,
 )
 from hmtl.inspection.statistics import corpus_statistics

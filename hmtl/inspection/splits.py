@@ -1,16 +1,18 @@
 """The splits of a corpus, and documents chosen from them."""
 
+import sys
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence
+from typing import Dict, Iterator, List, NamedTuple, Sequence
 
 from allennlp.common import Params
 
-from hmtl.common.checks import did_you_mean, shown
+from hmtl.common.characters import visible
+from hmtl.common.checks import did_you_mean, path_advice
 from hmtl.common.explain import explain
-from hmtl.common.json_text import parse_json
 from hmtl.corpora import Corpus, JsonlCorpus
-from hmtl.corpora.corpus import files_below
+from hmtl.corpora.corpus import files_below, without_selection
+from hmtl.corpora.formats.reading import format_option, sniff, splits_of
 from hmtl.corpora.validation import without_common_folder
 from hmtl.document import Document
 from hmtl.errors import ConfigurationError, DataError, UserError
@@ -33,6 +35,31 @@ class ShownDocument(NamedTuple):
     document: Document
 
 
+def found_format(paths: Sequence[str]) -> Corpus:
+    """The format of the first of some paths by its looks, of a directory that of its training data.
+
+    What is called `*.jsonl` and looks like no other format is in the project's own, so that what is wrong with it is
+    told.
+
+    # Raises
+
+    DataError
+        Where it is of no format that is known.
+    """
+    path = without_selection(paths[0])
+    if not path.exists():
+        return JsonlCorpus()
+    try:
+        found = sniff(next(iter(splits_of(path).values()), path))
+    except DataError:
+        if path.suffix == ".jsonl" or (path.is_dir() and any(path.rglob("*.jsonl"))):
+            return JsonlCorpus()
+        raise
+    if found.name != "jsonl":
+        print(visible(f"{path}: read as {found.title}"), file=sys.stderr)
+    return found.corpus
+
+
 def corpus_format(option: str) -> Corpus:
     """The format that `--corpus` names: a registered name, or a JSON object with `type` and its parameters.
 
@@ -41,16 +68,9 @@ def corpus_format(option: str) -> Corpus:
     UserError
         Where it is neither, or nothing has this name.
     """
-    parameters: Any = {"type": option}
-    if option.lstrip().startswith("{"):
-        try:
-            parameters = parse_json(option, "a name or an object with 'type'")
-        except DataError as error:
-            raise UserError(f"--corpus: {error}") from error
-        if not isinstance(parameters.get("type", ""), str):
-            raise UserError(f"--corpus: 'type' is {shown(parameters['type'])}; expected the name of a format in quotes")
+    name, parameters = format_option(option, "--corpus")
     try:
-        return Corpus.from_params(Params(parameters))
+        return Corpus.from_params(Params({"type": name, **parameters}))
     except ConfigurationError as error:
         raise UserError(f"--corpus {option}: {(explain(error) or str(error)).removeprefix('type: ')}") from error
 
@@ -70,7 +90,7 @@ def find_splits(paths: Sequence[str], corpus: Corpus) -> List[Split]:
     for path in paths:
         # `corpus.documents` checks what stands before `#start:stop`.
         if "#" not in path and not Path(path).exists():
-            raise UserError(f"{path}: no such file or directory")
+            raise UserError(f"{path}: no such file or directory{path_advice(path)}")
         found.extend(_splits_of(Path(path), corpus) if Path(path).is_dir() else [path])
     found = list(dict.fromkeys(found))
     return [Split(name, path) for name, path in zip(without_common_folder(found), found)]
@@ -118,7 +138,8 @@ def _splits_of(directory: Path, corpus: Corpus) -> List[str]:
     if isinstance(corpus, JsonlCorpus):
         entries = files_below(directory, "*.jsonl")
     else:
-        entries = sorted(entry for entry in directory.iterdir() if _rank(entry) < len(_SPLIT_ORDER))
+        named = sorted(entry for entry in directory.iterdir() if _rank(entry) < len(_SPLIT_ORDER))
+        entries = list(splits_of(directory).values()) or named
     return [str(entry) for entry in sorted(entries, key=_rank)] or [str(directory)]
 
 

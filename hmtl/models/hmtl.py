@@ -32,7 +32,7 @@ from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, Group
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.token_rows import TokenRows
 from hmtl.tasks import TaskHead
-from hmtl.tasks.task_head import LabelTexts, Scope, span_tasks_for
+from hmtl.tasks.task_head import LabelTexts, Scope, check_dropout, span_tasks_for
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
@@ -61,6 +61,11 @@ class Level(FromParams):
         More levels, of which the head alone reads: the spans that they predict, not their outputs.
     input_dropout : `float`, optional (default = `0.0`)
         Dropout on what the encoder reads; the lexical dropout of coreference.
+
+    # Raises
+
+    OptionError
+        Where `input_dropout` is no such probability.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class Level(FromParams):
         self.head = head
         self.reads = reads or []
         self.reads_labels = reads_labels or []
+        check_dropout(input_dropout=input_dropout)
         self.input_dropout = input_dropout
 
 

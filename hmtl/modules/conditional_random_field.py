@@ -154,6 +154,24 @@ class ConditionalRandomField(torch.nn.Module):
         probabilities = (log_sums - log_partition).exp().clamp(max=1.0)
         return probabilities.masked_fill(log_partition == -torch.inf, 0.0)
 
+    def allowed(self) -> Tuple[List[Optional[float]], List[List[Optional[float]]], List[Optional[float]]]:
+        """The scores of starts, of transitions (from row to column) and of ends, as numbers; `None` where the
+        constraints forbid it."""
+        num_tags = self.num_tags
+        # Shape: (num_tags + 1, num_tags + 1), the start as the last row, the end as the last column
+        scores = torch.zeros(num_tags + 1, num_tags + 1)
+        scores[:-1, :-1] = self.transitions.detach()
+        scores[-1, :-1] = self.start_transitions.detach()
+        scores[:-1, -1] = self.end_transitions.detach()
+        forbidden = torch.zeros_like(scores, dtype=torch.bool)
+        forbidden[:, :-1] = self._forbidden[: num_tags + 1, :num_tags]
+        forbidden[:-1, -1] = self._forbidden[:num_tags, num_tags + 1]
+        rows = [
+            [None if is_forbidden else score for score, is_forbidden in zip(*row)]
+            for row in zip(scores.tolist(), forbidden.tolist())
+        ]
+        return rows[-1][:-1], [row[:-1] for row in rows[:-1]], [row[-1] for row in rows[:-1]]
+
     def _allowed_scores(self, logits: torch.Tensor, mask: torch.Tensor) -> Tuple[torch.Tensor, torch.Tensor]:
         """Emissions, time first, and transitions; -inf where the constraints forbid it."""
         dtype = self._dtype(logits)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional
 
+from hmtl.common.checks import path_advice
 from hmtl.common.figures import figures_of
 from hmtl.errors import UserError
 from hmtl.runs.run_directory import RunDirectory, is_best_for
@@ -141,7 +142,7 @@ def find_runs(directories: Iterable[Path]) -> List[Path]:
         places = [directory] if RunDirectory(directory).is_run() else _entries(directory)
         runs = [path for path in places if RunDirectory(path).is_run()]
         if not runs:
-            what = "no run in this directory" if directory.is_dir() else "no such directory"
+            what = "no run in this directory" if directory.is_dir() else f"no such directory{path_advice(directory)}"
             raise UserError(f"{directory}: {what}; expected what 'hmtl train -s' wrote, or a directory that holds some")
         for run in runs:
             found.setdefault(run.resolve(), run)

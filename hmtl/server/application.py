@@ -1,76 +1,35 @@
-"""The routes of the server, the page that describes them, and what it tells of its model."""
+"""The routes of the server, and the page that describes them."""
 
 import asyncio
-import hashlib
+import re
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from dataclasses import asdict
-from typing import Any, AsyncIterator, Dict, List, Optional
+from typing import Any, AsyncIterator, Dict, List, Mapping, Optional
 
-import torch
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import ClientDisconnect, Request
 
 from hmtl.errors import UserError
-from hmtl.page import document, policy_of, server_page
+from hmtl.page import document, policy_of
 from hmtl.predictors import HMTLPredictor
 from hmtl.server.access import Access
 from hmtl.server.batcher import Closed, QueueFull
 from hmtl.server.limits import Limits
 from hmtl.server.messages import BadRequest, PredictRequest, PredictResponse, Reason, read_body
-from hmtl.server.service import PredictionService, encoded
+from hmtl.server.models import Models, ServedModel
+from hmtl.server.service import encoded
 from hmtl.server.watch import Watch
 from hmtl.version import VERSION
 
 
-def describe(predictor: HMTLPredictor, name: str, limits: Limits) -> Dict[str, Any]:
-    """What `/info` answers: the model's name, its tasks with their labels and, where there is one, their calibration,
-    and whether they take other labels, the digest of its weights, hmtl's version and the limits."""
-    calibration = predictor.model.calibration
-    tasks: Dict[str, Dict[str, Any]] = {
-        task: {
-            "predicts": layer,
-            "labels": predictor.labels[task],
-            **({"calibration": calibration[task]._asdict()} if task in calibration else {}),
-        }
-        for task, layer in sorted(predictor.layers.items())
-    }
-    for task in predictor.tasks_with_label_texts:
-        tasks[task]["takes_labels"] = True
-    return {
-        "model": name,
-        "version": VERSION,
-        "weights_sha256": weights_digest(predictor.model),
-        "tasks": tasks,
-        "limits": asdict(limits),
-    }
+_EXAMPLE = """curl -s {url}predict -H 'Content-Type: application/json' \\
+  -d '{{"text": "Ada Lovelace lived in London."}}'"""
 
 
-def weights_digest(model: torch.nn.Module) -> str:
-    """SHA-256, in hexadecimal, over the names, types, shapes and values of all parameters and buffers, by name.
-
-    Equal weights have equal digests, whatever the file they were read from: a run's directory, its archive or another
-    format.
-    """
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        if not isinstance(value, torch.Tensor):
-            continue
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        # Shape: (num_bytes,)
-        values = value.detach().cpu().contiguous().flatten().view(torch.uint8)
-        digest.update(values.numpy().tobytes())
-    return digest.hexdigest()
-
-
-_EXAMPLE = """curl -s http://127.0.0.1:8000/predict -H 'Content-Type: application/json' \\
-  -d '{"text": "Ada Lovelace lived in London."}'"""
-
-
-def documentation(openapi: Dict[str, Any]) -> str:
-    """An HTML page of an OpenAPI description: each route with its parameters and answers.
+def documentation(openapi: Dict[str, Any], url: str) -> str:
+    """An HTML page of an OpenAPI description: each route with its parameters and answers, and how to ask at an address.
 
     FastAPI's own page loads its scripts from elsewhere.
     """
@@ -81,12 +40,9 @@ def documentation(openapi: Dict[str, Any]) -> str:
         return openapi["components"]["schemas"][name] if name else {}
 
     title = f"{openapi['info']['title']}: the interface"
-    return "".join(document("routes.html", title, openapi=openapi, example=_EXAMPLE, schema_of=schema_of))
+    example = _EXAMPLE.format(url=url)
+    return "".join(document("routes.html", title, openapi=openapi, example=example, schema_of=schema_of))
 
-
-_WARM_UP = "Ada Lovelace lived in London. She wrote programs."
-
-_CLOSE_SECONDS = 1.0
 
 # As web servers log a client that went before its answer.
 _CLIENT_GONE = 499
@@ -103,6 +59,22 @@ _REASONS = {
 }
 
 
+# What stands in an example that people paste into a shell is nothing but a name and a port.
+_ADDRESS = re.compile(r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d+)?", re.ASCII)
+
+
+def _asked_at(request: Request, is_behind_proxy: bool) -> str:
+    """The address of the directory in which the path of a request lies, as its client has it."""
+    scheme = request.url.scheme
+    if is_behind_proxy and request.headers.get("x-forwarded-proto") in ("http", "https"):
+        scheme = request.headers["x-forwarded-proto"]
+    host = request.headers.get("host", "")
+    if not _ADDRESS.fullmatch(host):
+        host = "127.0.0.1:8000"
+    model = request.path_params.get("model")
+    return f"{scheme}://{host}/" + (f"models/{model}/" if model else "")
+
+
 def create_app(
     predictor: HMTLPredictor,
     limits: Optional[Limits] = None,
@@ -110,9 +82,11 @@ def create_app(
     access: Optional[Access] = None,
     name: str = "hmtl",
     with_metrics: bool = True,
+    others: Optional[Mapping[str, HMTLPredictor]] = None,
 ) -> FastAPI:
     """The ASGI application that serves a predictor: the page at `/`, `/predict`, `/health`, `/ready`, `/info`,
-    `/metrics`, `/docs` and `/openapi.json`. Its `state.service` is the `PredictionService`.
+    `/metrics`, `/docs` and `/openapi.json`. The page, `predict`, `info` and `docs` of a model by its name lie below
+    `/models/NAME/`, too. Its `state.models` are the `Models`.
 
     # Parameters
 
@@ -125,19 +99,19 @@ def create_app(
         The name of the model, for `/info`.
     with_metrics : `bool`, optional (default = `True`)
         Whether `/metrics` is one of the routes.
+    others : `Mapping[str, HMTLPredictor]`, optional
+        More models, by their names, which answer where they are named.
     """
     limits = limits or Limits()
     access = access or Access()
-    service = PredictionService(predictor, limits)
-    info = describe(predictor, name, limits)
+    models = Models({name: predictor, **(others or {})}, limits, title)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # A first prediction takes longer than the others.
-        await asyncio.wrap_future(service.submit([{"text": _WARM_UP}])[0])
+        await models.warm_up()
         yield
         # Whoever asked was answered by now.
-        await asyncio.to_thread(service.batcher.close, _CLOSE_SECONDS)
+        await asyncio.to_thread(models.close)
 
     app = FastAPI(
         title=title,
@@ -147,15 +121,19 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.service = service
-    app.add_middleware(Watch, limits=limits, metrics=service.metrics, access=access)
-    # Where several tasks take labels, a list does not say whose they are.
-    asked = [predictor.labels[task] for task in predictor.tasks_with_label_texts]
-    page = server_page(title, predictor.layers, limits.max_characters, labels=asked[0] if len(asked) == 1 else None)
+    app.state.models = models
+    app.add_middleware(Watch, limits=limits, metrics=models.metrics, access=access)
 
     def html(document: str) -> HTMLResponse:
         return HTMLResponse(document, headers=access.headers(policy_of(document)))
 
+    def model_of(request: Request) -> ServedModel:
+        try:
+            return models.of_request(request)
+        except BadRequest as error:
+            raise HTTPException(404, str(error)) from None
+
+    @app.post("/models/{model}/predict", include_in_schema=False)
     @app.post(
         "/predict",
         summary="Annotate one text or many",
@@ -170,9 +148,11 @@ def create_app(
     )
     async def predict(request: Request) -> Response:
         try:
-            records = PredictRequest.read(await read_body(request, limits)).records(limits)
-            request.state.log.update(texts=len(records))
-            futures = service.submit(records, request.state.client)
+            asked = PredictRequest.read(await read_body(request, limits))
+            model = model_of(request) if request.path_params else models.named(asked.model)
+            records = asked.records(limits)
+            request.state.log.update(texts=len(records), model=model.name)
+            futures = model.service.submit(records, request.state.client)
             answers = await _answers(request, futures, limits.answer_seconds)
         except (BadRequest, UserError) as error:
             raise HTTPException(422, str(error)) from None
@@ -187,39 +167,43 @@ def create_app(
         except ClientDisconnect:
             return Response(status_code=_CLIENT_GONE)
         return Response(
-            b'{"layers": %b, "outputs": [%b]}' % (encoded(service.layers), b", ".join(answers)),
+            b'{"layers": %b, "outputs": [%b]}' % (encoded(model.service.layers), b", ".join(answers)),
             media_type="application/json",
         )
 
     @app.get("/health", summary="Whether the process is well", responses={503: {"model": Reason}})
     async def health() -> Any:
-        if not service.batcher.alive:
-            return JSONResponse({"detail": "the thread of the model has ended"}, 503)
+        if not models.alive:
+            return JSONResponse({"detail": "the thread of a model has ended"}, 503)
         return {"status": "ok"}
 
     @app.get("/ready", summary="Whether a text would be taken", responses={503: {"model": Reason}})
     async def ready() -> Any:
-        if not service.batcher.alive or service.batcher.num_waiting >= limits.max_queue:
+        if not (models.alive and models.have_room):
             return JSONResponse({"detail": "the server is busy, or stops"}, 503, {"Retry-After": "1"})
         return {"status": "ready"}
 
-    @app.get("/info", summary="Which model this is, and the limits")
-    async def show_info() -> Any:
-        return info
+    @app.get("/models/{model}/info", include_in_schema=False)
+    @app.get("/info", summary="Which model this is, which others there are, and the limits")
+    async def show_info(request: Request) -> Any:
+        return models.info(model_of(request))
 
     if with_metrics:
 
         @app.get("/metrics", summary="Counters for Prometheus", response_class=Response)
         async def show_metrics() -> Response:
-            return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+            return Response(models.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
+    @app.get("/models/{model}/docs", include_in_schema=False)
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return html(documentation(app.openapi()))
+    async def docs(request: Request) -> HTMLResponse:
+        model_of(request)
+        return html(documentation(app.openapi(), _asked_at(request, access.trusted_proxies > 0)))
 
+    @app.get("/models/{model}/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
-    async def root() -> HTMLResponse:
-        return html(page)
+    async def root(request: Request) -> HTMLResponse:
+        return html(model_of(request).page)
 
     return app
 

@@ -45,6 +45,7 @@ class PredictRequest(BaseModel):
         "each label, or, where several tasks take labels, one of these for each",
     )
     entities: Optional[Union[List[Any], Dict[str, Any]]] = Field(None, description=_ENTITIES)
+    model: Optional[str] = Field(None, description="which of the models that /info names; by default the first")
     consistent: Optional[bool] = Field(
         None, description="whether to leave out what contradicts the spans that are found"
     )
@@ -74,6 +75,8 @@ class PredictRequest(BaseModel):
         # What stands in the list is the predictor's to check.
         if not isinstance(values.get("entities"), (list, dict, type(None))):
             raise BadRequest(f"'entities' is {type(values['entities']).__name__}; expected a list")
+        if not isinstance(values.get("model"), (str, type(None))):
+            raise BadRequest(f"'model' is {type(values['model']).__name__}; expected the name of a model")
         if not isinstance(values.get("consistent"), (bool, type(None))):
             raise BadRequest(f"'consistent' is {type(values['consistent']).__name__}; expected true or false")
         try:

@@ -2,7 +2,7 @@
 
 import json
 from concurrent.futures import Future
-from typing import Any, Callable, Dict, List, Union
+from typing import Any, Callable, Dict, Iterable, List, Union
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -44,6 +44,18 @@ class Metrics:
             "hmtl_batch_seconds", "Prediction of a batch", buckets=_SECONDS, registry=self.registry
         )
         self.tokens = Counter("hmtl_tokens", "Tokens that the model read", registry=self.registry)
+        self._model = Gauge(
+            "hmtl_model",
+            "1 for each model that answers",
+            ["model", "version", "weights_sha256"],
+            registry=self.registry,
+        )
+
+    def tell_models(self, infos: Iterable[Dict[str, Any]]) -> None:
+        """Says which models there are, and no others, by what `/info` tells of each."""
+        self._model.clear()
+        for info in infos:
+            self._model.labels(info["model"], info["version"], info["weights_sha256"]).set(1)
 
     def text(self) -> bytes:
         """The metrics in Prometheus's text format."""
@@ -57,9 +69,12 @@ class PredictionService:
 
     predictor : `HMTLPredictor`
     limits : `Limits`
+    metrics : `Metrics`
+        Of the application.
     """
 
-    def __init__(self, predictor: HMTLPredictor, limits: Limits) -> None:
+    def __init__(self, predictor: HMTLPredictor, limits: Limits, metrics: Metrics) -> None:
+        self.metrics = metrics
         self.layers = predictor.layers
         self._predictor = predictor
         self._limits = limits
@@ -71,7 +86,6 @@ class PredictionService:
             limits.max_batch_characters,
             limits.wait_seconds,
         )
-        self.metrics = Metrics(lambda: self.batcher.num_waiting)
 
     def submit(self, records: List[Dict[str, Any]], client: str = "") -> "List[Future[bytes]]":
         """The predictor's outputs to come, as JSON; their errors are `BadRequest` and the predictor's `UserError`."""

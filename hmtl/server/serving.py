@@ -5,10 +5,11 @@ import json
 import logging
 import math
 import os
+import signal
 import socket
 import sys
 from contextlib import suppress
-from typing import Any, List, Optional
+from typing import Any, Callable, List, Mapping, Optional
 
 import h11
 import uvicorn
@@ -18,9 +19,11 @@ from prometheus_client import start_wsgi_server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from hmtl.errors import UserError
+from hmtl.predictors import HMTLPredictor
 from hmtl.server.limits import Limits
-from hmtl.server.service import PredictionService
+from hmtl.server.models import Models
 from hmtl.server.watch import LOG_CONFIG
+from hmtl.server.workers import Worker
 
 
 class GuardedProtocol(H11Protocol):
@@ -110,6 +113,8 @@ def run(
     limits: Limits,
     metrics_port: Optional[int] = None,
     behind_proxy: bool = False,
+    reload: Optional[Callable[[], Mapping[str, HMTLPredictor]]] = None,
+    worker: Optional[Worker] = None,
 ) -> None:
     """Serves an application of `create_app` until SIGTERM or Ctrl-C, and then finishes what it took.
 
@@ -126,14 +131,18 @@ def run(
         Where the application's counters are shown to Prometheus, at the same host.
     behind_proxy : `bool`, optional (default = `False`)
         Whether all connections come from one address, which is no client's.
+    reload : `Callable[[], Mapping[str, HMTLPredictor]]`, optional (default = `None`)
+        Loads the models anew, for SIGHUP. A server that was started at a terminal ends with it instead.
+    worker : `Worker`, optional (default = `None`)
+        Which of several processes this is. It listens at the socket of all, and has the metrics port of its number.
 
     # Raises
 
     UserError
         Where nobody can listen at this address.
     """
-    service: PredictionService = app.state.service
-    listening = _listen(host, port, "--port")
+    models: Models = app.state.models
+    listening = worker.listening if worker else listen(host, port)
     max_of_address = limits.max_connections if behind_proxy else limits.of_client(limits.max_connections)
     config = uvicorn.Config(
         app,
@@ -148,43 +157,95 @@ def run(
         timeout_graceful_shutdown=math.ceil(limits.stop_seconds + _LAST_SECONDS),
     )
     if metrics_port is not None:
-        _show_metrics(service, host, metrics_port)
-    address, number = listening.getsockname()[:2]
-    url = f"http://[{address}]:{number}" if ":" in address else f"http://{address}:{number}"
-    _LOGGER.info("serving", extra={"fields": {"url": url}})
+        _show_metrics(models, host, metrics_port + worker.number if worker and metrics_port else metrics_port)
+    url = address_of(listening)
+    which = {"worker": worker.number} if worker else {}
+    _LOGGER.info("serving", extra={"fields": {"url": url, "models": models.names, **which}})
     # Uvicorn sends itself the signal once more when it is done.
     with suppress(KeyboardInterrupt, SigTermReceived):
-        _Server(config, service, limits.stop_seconds).run(sockets=[listening])
-    _LOGGER.info("stopped")
-    if not service.batcher.close(0):
+        _Server(config, models, limits.stop_seconds, reload, worker).run(sockets=[listening])
+    _LOGGER.info("stopped", extra={"fields": which})
+    if not models.close(0):
         sys.stdout.flush()
         logging.shutdown()
         os._exit(0)
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, which tells those who wait at the end of the time for stopping."""
+    """Uvicorn, which tells those who wait at the end of the time for stopping, and loads its models anew on SIGHUP."""
 
-    def __init__(self, config: uvicorn.Config, service: PredictionService, stop_seconds: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        models: Models,
+        stop_seconds: float,
+        reload: Optional[Callable[[], Mapping[str, HMTLPredictor]]],
+        worker: Optional[Worker],
+    ) -> None:
         super().__init__(config)
-        self._service = service
+        self._models = models
         self._stop_seconds = stop_seconds
+        self._load = reload
+        self._worker = worker
+
+    async def startup(self, sockets: Optional[List[socket.socket]] = None) -> None:
+        await super().startup(sockets)
+        if self.should_exit:
+            return
+        if self._worker is not None:
+            self._worker.tell_up()
+        elif sys.stderr.isatty():
+            print(f"Open {address_of(sockets[0])} in a browser; Ctrl-C stops the server.", file=sys.stderr)  # type: ignore[index]
+        if self._load is not None and not sys.stderr.isatty() and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            loop, tasks = asyncio.get_running_loop(), set()
+
+            def reload() -> None:
+                task = loop.create_task(self._reload())
+                # The loop itself would forget it.
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+
+            loop.add_signal_handler(signal.SIGHUP, reload)
+
+    async def _reload(self) -> None:
+        assert self._load is not None
+        try:
+            await self._models.replace(self._load)
+        except Exception as error:
+            fields = {"error": type(error).__name__, **({"detail": str(error)} if isinstance(error, UserError) else {})}
+            _LOGGER.error("not reloaded; the models stay as they were", extra={"fields": fields})
+        else:
+            weights = {model.name: model.info["weights_sha256"] for model in self._models}
+            _LOGGER.info("reloaded", extra={"fields": {"weights_sha256": weights}})
 
     async def shutdown(self, sockets: Optional[List[socket.socket]] = None) -> None:
-        abandon = asyncio.get_running_loop().call_later(self._stop_seconds, self._service.batcher.abandon)
+        abandon = asyncio.get_running_loop().call_later(self._stop_seconds, self._models.abandon)
         await super().shutdown(sockets)
         abandon.cancel()
 
 
-def _show_metrics(service: PredictionService, host: str, port: int) -> None:
+def _show_metrics(models: Models, host: str, port: int) -> None:
     # It takes no socket, and says less where it cannot listen.
-    with _listen(host, port, "--metrics-port") as free:
+    with listen(host, port, "--metrics-port") as free:
         address, number = free.getsockname()[:2]
-    start_wsgi_server(number, address, service.metrics.registry)
+    start_wsgi_server(number, address, models.metrics.registry)
     _LOGGER.info("metrics", extra={"fields": {"metrics_port": number}})
 
 
-def _listen(host: str, port: int, option: str) -> socket.socket:
+def address_of(listening: socket.socket) -> str:
+    """The URL of a socket."""
+    address, number = listening.getsockname()[:2]
+    return f"http://[{address}]:{number}" if ":" in address else f"http://{address}:{number}"
+
+
+def listen(host: str, port: int, option: str = "--port") -> socket.socket:
+    """A socket that listens; port 0 is any that is free.
+
+    # Raises
+
+    UserError
+        Where nobody can listen there; it names the option.
+    """
     if not 0 <= port < 65536:
         raise UserError(f"{option} {port}: expected 0 to 65535; 0 is any that is free")
     try:

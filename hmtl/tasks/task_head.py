@@ -186,6 +186,25 @@ class TaskHead(Head):
         """Gets what is gold of the training data, see `DocumentReader.gold_documents`, before a run is evaluated: for
         metrics that tell apart what training has shown. By default nothing comes of it."""
 
+    def exported_scores(self, encoding: torch.Tensor, encoder_input: torch.Tensor) -> torch.Tensor:
+        """What is left of prediction once the levels are computed, up to the choice of items, by operations on tensors
+        that do not depend on what stands in them: a graph of them can be kept apart from this code, see `hmtl.export`.
+
+        Shapes: (batch_size, length, encoding_dim) and (batch_size, length, encoder_input_dim) ->
+        (batch_size, length, ...). At padding they may be any.
+
+        # Raises
+
+        NotImplementedError
+            Where the head has no such form.
+        """
+        raise NotImplementedError
+
+    def decoding(self) -> Dict[str, Any]:
+        """All that has to be known to choose items by the `exported_scores`, as JSON; `hmtl.exported` does so by its
+        entry `decoder`."""
+        raise NotImplementedError
+
     def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
         """Of the gold items in one row's metadata, how many this head could find at all, and how many there are.
 
@@ -245,11 +264,22 @@ def labels_of(vocab: Vocabulary, namespace: str, task: str) -> List[str]:
     return labels
 
 
+class OptionError(ConfigurationError):
+    """An option of a head or a level has a value that it cannot have; the message begins with the option's name."""
+
+
 def check_numbers(least: int, **numbers: float) -> None:
-    """Raises `ConfigurationError` for an option whose number is below the least."""
+    """Raises `OptionError` for an option whose number is below the least."""
     for name, number in numbers.items():
         if number < least:
-            raise ConfigurationError(f"{name} is {number}; it must be at least {least}")
+            raise OptionError(f"{name} is {number}; it must be at least {least}")
+
+
+def check_dropout(**probabilities: float) -> None:
+    """Raises `OptionError` for an option that is no probability of dropping a number: at 1 nothing would be left."""
+    for name, probability in probabilities.items():
+        if not 0 <= probability < 1:
+            raise OptionError(f"{name} is {probability}; it must be at least 0 and below 1")
 
 
 def log_odds(probability: float, name: str) -> float:
@@ -257,9 +287,9 @@ def log_odds(probability: float, name: str) -> float:
 
     # Raises
 
-    ConfigurationError
-        Naming the option, where it does not lie between 0 and 1.
+    OptionError
+        Where it does not lie between 0 and 1.
     """
     if not 0 < probability < 1:
-        raise ConfigurationError(f"{name} is {probability}; it must lie between 0 and 1")
+        raise OptionError(f"{name} is {probability}; it must lie between 0 and 1")
     return math.log(probability / (1 - probability))

@@ -14,7 +14,7 @@ import torch
 from allennlp.commands.train import TrainModel
 from allennlp.common import FromParams, Lazy, Params
 from allennlp.common.from_params import can_construct_from_params, infer_params, remove_optional
-from allennlp.data import DatasetReader
+from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model
 from allennlp.modules import FeedForward, Seq2SeqEncoder, Seq2VecEncoder
 from allennlp.training.learning_rate_schedulers import LearningRateScheduler
@@ -23,7 +23,8 @@ from allennlp.training.optimizers import MultiOptimizer, Optimizer
 from hmtl.common.allennlp_internals import is_registrable
 from hmtl.common.checks import did_you_mean
 from hmtl.errors import ConfigurationError, UserError
-from hmtl.models.hmtl import HMTL, bottom_up
+from hmtl.models.hmtl import HMTL, Level, bottom_up
+from hmtl.tasks.task_head import OptionError, TaskHead
 from hmtl.training.trainable import check_tasks
 
 # Keys of the top level that other code than the trainer's reads, and checks.
@@ -70,7 +71,8 @@ def configuration_faults(params: Params) -> List[Exception]:
 
     Keys and types are compared with the signatures of the classes that are named. Encoders, whose weights take no
     memory here, optimizers and schedules are made with stand-ins for what only the data tell, and what torch says of
-    their values counts. Embedders are not made: they would load their weights.
+    their values counts; of levels and heads of hmtl's what they say of their options does. Embedders are not made: they
+    would load their weights.
     """
     faults: List[Exception] = []
     config = params.duplicate().as_dict(quiet=True)
@@ -201,8 +203,11 @@ def _takes_any_key(cls: Any, constructor: Callable) -> bool:
     kinds = [parameter.kind for parameter in inspect.signature(constructor).parameters.values()]
     if constructor is object.__init__ or inspect.Parameter.VAR_KEYWORD not in kinds:
         return False
-    is_known = issubclass(cls, (Model, DatasetReader)) and cls.__module__.split(".")[0] in ("allennlp", "hmtl")
-    return not is_known
+    return not (issubclass(cls, (Model, DatasetReader)) and (_is_ours(cls) or cls.__module__.startswith("allennlp.")))
+
+
+def _is_ours(cls: type) -> bool:
+    return cls.__module__.startswith("hmtl.")
 
 
 def _advice(key: str, known: List[str]) -> str:
@@ -210,13 +215,18 @@ def _advice(key: str, known: List[str]) -> str:
 
 
 def _try(base: Any, named: Any, value: Dict[str, Any], place: str) -> None:
-    """Builds encoders, optimizers and schedules, which need no data; errors of torch's are raised with the path."""
+    """Builds encoders, optimizers and schedules, which need no data; errors of torch's are raised with the path. So are
+    those of levels and heads of hmtl's, which look at their options before they look at labels."""
     params = Params(json.loads(json.dumps(value)), history=place)
     sizes = {key: _SOME_SIZE for key in ("input_size", "input_dim", "embedding_dim") if key not in value}
     parameter = torch.nn.Parameter(torch.zeros(1))
     if base in (Seq2SeqEncoder, Seq2VecEncoder, FeedForward):
         with torch.device("meta"):
             _raise_torch(lambda: base.from_params(params, **sizes), place)
+    elif base is Level or isinstance(named, type) and issubclass(named, TaskHead) and _is_ours(named):
+        about = {"vocab": Vocabulary.empty(), "task_name": "task", "encoding_dim": 1, "encoder_input_dim": 1}
+        with torch.device("meta"), _option_named(place):
+            base.from_params(params, **({} if base is Level else about))
     elif base is Optimizer and not issubclass(named, MultiOptimizer):
         params.pop("parameter_groups", None)
         _raise_torch(lambda: Optimizer.from_params(params, model_parameters=[["some", parameter]]), place)
@@ -224,6 +234,17 @@ def _try(base: Any, named: Any, value: Dict[str, Any], place: str) -> None:
         optimizer = torch.optim.SGD([parameter], lr=0.1)
         about: Dict[str, Any] = {"optimizer": optimizer, "num_epochs": 1, "num_steps_per_epoch": 1}
         _raise_torch(lambda: LearningRateScheduler.from_params(params, **about), place)
+
+
+@contextmanager
+def _option_named(place: str) -> Iterator[None]:
+    """Raises what is wrong with an option with its path; other errors concern the stand-ins."""
+    try:
+        yield
+    except OptionError as error:
+        raise ConfigurationError(f"{place}{error.message}") from None
+    except Exception:
+        return
 
 
 def _raise_torch(make: Callable[[], Any], place: str) -> None:
@@ -240,7 +261,7 @@ def _raise_torch(make: Callable[[], Any], place: str) -> None:
     except Exception as error:
         frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
         if str(frames[-1].f_globals.get("__name__")).startswith("torch.") and not _names_stand_in(error):
-            raise ConfigurationError(f"{place[:-1]}: {error}") from error
+            raise ConfigurationError(f"{place[:-1]}: {error}") from None
     finally:
         logger.setLevel(level)
 

@@ -6,6 +6,7 @@ from hmtl.common.checks import (
     known_key_like,
     label_fault,
     metadata_fault,
+    path_advice,
     sentence_fault,
     shown,
     surrogate_fault,
@@ -134,3 +135,31 @@ def test_values_in_messages_are_short():
 def test_the_nearest_name_is_meant_and_a_strange_one_gets_the_other_advice() -> None:
     assert did_you_mean("hiden_size", {"input_size": 1, "hidden_size": 2}, "none") == "did you mean 'hidden_size'?"
     assert did_you_mean("xyzzy", ["ner", "coref"], "it has ner, coref") == "it has ner, coref"
+
+
+@pytest.mark.parametrize(
+    "path, meant",
+    [
+        ("configs/quickstart", "configs/quickstart.jsonnet"),
+        ("configs/quickstart.json", "configs/quickstart.jsonnet"),
+        ("configs/quikstart.jsonnet", "configs/quickstart.jsonnet"),
+        ("config/quickstart", "configs/quickstart.jsonnet"),
+        ("data/trian.jsonl", "data/train.jsonl"),
+        ("data/train.conll", "data/train.jsonl"),
+        ("data/best.jsonl", None),
+        ("dta/train.jsonl", "data/train.jsonl"),
+        ("other/train.jsonl", None),
+        ("configs/spans.jsonnet", None),
+        ("configs/quickstart.jsonnet/x", None),
+        ("data", None),
+        ("", None),
+    ],
+)
+def test_a_path_that_is_not_there_is_near_to_one_that_is(path, meant, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("configs/quickstart.jsonnet", "configs/.spans.jsonnet", "data/train.jsonl", "data/test.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert path_advice(path) == ("" if meant is None else f"; did you mean '{meant}'?")
+    if meant is not None:
+        assert path_advice(tmp_path / path) == f"; did you mean '{tmp_path / meant}'?"

@@ -7,7 +7,14 @@ from typing import Any, Dict, List
 import pytest
 from allennlp.common import Params
 
-from hmtl.common.overrides import OverridesAction, joined, merged, parse_overrides, read_overrides
+from hmtl.common.overrides import (
+    OverridesAction,
+    joined,
+    merged,
+    parse_overrides,
+    read_overrides,
+    without_removals_made,
+)
 from hmtl.errors import UserError
 
 CONFIG: Dict[str, Any] = {
@@ -173,3 +180,23 @@ def test_the_option_may_be_given_several_times(tmp_path) -> None:
     # AllenNLP's own way to read a configuration merges, too.
     merged_by_allennlp = Params.from_file(path, {"trainer": {"num_epochs": 3}}).as_dict(quiet=True)["trainer"]
     assert merged_by_allennlp == {**CONFIG["trainer"], "num_epochs": 3}
+
+
+def test_removals_of_what_is_not_there_are_left_out() -> None:
+    overrides = {
+        "~trainer.patience": None,
+        "~trainer.num_epochs": None,
+        "trainer": {"sampler": {"~alpha": None, "~weights": None, "type": "uniform"}, "~grad_norm": None},
+        "~trainer.callbacks.1": None,
+        "~trainer.callbacks.0.project": None,
+        "path": "dev.jsonl",
+    }
+    left = without_removals_made(CONFIG, overrides)
+    assert left == {
+        "~trainer.num_epochs": None,
+        "trainer": {"sampler": {"~weights": None, "type": "uniform"}},
+        "~trainer.callbacks.0.project": None,
+        "path": "dev.jsonl",
+    }
+    once = merged(CONFIG, left)
+    assert merged(once, without_removals_made(once, overrides)) == once

@@ -7,10 +7,11 @@ from typing import Any, Dict, List, Optional
 import pytest
 from allennlp.common import Params
 
+from hmtl.common.overrides import merged
 from hmtl.corpora.training_data import TaskData, TrainingData, ner, relation
 from hmtl.document import Document, Relation, Span
 from hmtl.errors import UserError
-from hmtl.experiments.recipe import PLAIN, Recipe, Task, configuration, find_tasks, placed
+from hmtl.experiments.recipe import PLAIN, Recipe, Task, configuration, find_tasks, placed, with_overrides
 
 
 def documents(
@@ -220,3 +221,29 @@ def test_an_empty_layer_is_no_task_unless_it_is_wanted() -> None:
     assert [task.name for task in find_tasks(data(train=whole, dev=whole))] == ["ner"]
     with pytest.raises(UserError, match="task 'emd': the layer 'emd' is empty in all training documents"):
         find_tasks(data(train=whole, dev=whole), ["emd"])
+
+
+OVERRIDES: List[Dict[str, Any]] = [
+    {"trainer.patience": 5, "~trainer.grad_norm": None},
+    {"trainer.optimizer": {"type": "sgd", "lr": 0.1}},
+    {"trainer": {"callbacks": ["hmtl_tensorboard"], "num_epochs": 3}},
+    {"model.levels.ner.encoder": {"hidden_size": 8}, "model.levels.ner.reads": []},
+    {"data_loader.batch_size.ner": 64},
+    {"dataset_reader.readers.ner.corpus": {"type": "conll2003", "word_column": 1}, "name's": 'a "b"'},
+]
+
+
+@pytest.mark.parametrize("overrides", [[each] for each in OVERRIDES] + [OVERRIDES])
+def test_a_configuration_with_overrides_is_what_they_make_of_it(
+    overrides: List[Dict[str, Any]], tmp_path: Path
+) -> None:
+    whole = documents(3, {"ner": "GPE"})
+    tasks = find_tasks(data(train=whole, dev=whole))
+    plain = evaluated(tasks, folder=tmp_path)
+    path = tmp_path / "config.jsonnet"
+    text = path.read_text()
+
+    path.write_text(with_overrides(text, overrides, path))
+
+    assert Params.from_file(str(path)).as_dict(quiet=True) == merged(plain, overrides) != plain
+    assert path.read_text().startswith(text.rstrip()) and with_overrides(text, [], path) == text

@@ -136,6 +136,30 @@ def test_an_export_of_label_studio_trains_in_python(label_studio: Path) -> None:
         hmtl.load("nowhere")
 
 
+def test_overrides_stand_in_the_configuration_that_is_written(brat: Path, capsys: pytest.CaptureFixture) -> None:
+    overrides = ["-o", SMALL, "-o", "~trainer.grad_norm", "-o", "data_loader.batch_size.ner=64"]
+    command = ["train", "letters", "--tasks", "ner", "-s", "mine", "--epochs", "1", *overrides]
+    main(command)
+
+    config = json.loads(Path("mine/config.json").read_text())
+    assert Params.from_file("mine/config.jsonnet").as_dict(quiet=True) == config
+    assert config["trainer"]["patience"] == 1 and "grad_norm" not in config["trainer"]
+    assert config["data_loader"]["batch_size"] == {"ner": 64}
+    # Overrides leave what the library computes from others, and so does what is written.
+    assert config["validation_data_loader"]["batch_size"] == {"ner": 32}
+    weights = Path("mine/best_ner.safetensors").read_bytes()
+
+    # Each of these goes on with that run, which has nothing left to do.
+    for again in (command, command[:-6], ["train", "mine/config.jsonnet", "-s", "mine"]):
+        main([*again, "--recover"])
+        assert Path("mine/best_ner.safetensors").read_bytes() == weights
+        assert json.loads(Path("mine/config.json").read_text()) == config
+    main(["train", "letters", "-s", "mine", "--recover", "--epochs", "2"])
+    assert json.loads(Path("mine/config.json").read_text())["trainer"]["num_epochs"] == 2
+    assert Path("mine/metrics_epoch_1.json").exists() and not Path("mine/metrics_epoch_2.json").exists()
+    capsys.readouterr()
+
+
 def test_init_writes_what_train_then_trains_by(brat: Path, capsys: pytest.CaptureFixture) -> None:
     main(["init", "letters", "--tasks", "ner", "-s", "mine", "--epochs", "1", "--seed", "7"])
 

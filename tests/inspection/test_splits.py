@@ -3,7 +3,15 @@ from worked_corpus import write_corpus, write_records
 
 from hmtl.corpora import Corpus, JsonlCorpus, OntonotesCorpus
 from hmtl.errors import DataError, UserError
-from hmtl.inspection import Split, corpus_format, documents_by_key, find_splits, first_documents, training_split
+from hmtl.inspection import (
+    Split,
+    corpus_format,
+    documents_by_key,
+    find_splits,
+    first_documents,
+    found_format,
+    training_split,
+)
 
 
 class Any(Corpus):
@@ -103,3 +111,29 @@ def test_an_unknown_key_names_the_nearest(tmp_path, key, advice):
     with pytest.raises(UserError) as raised:
         documents_by_key(splits, JsonlCorpus(), [key])
     assert str(raised.value) == f"--document {key}: none of the 2 documents has this key; {advice}"
+
+
+def test_the_format_is_found(corpus, tmp_path, capsys):
+    folder = tmp_path / "tags"
+    folder.mkdir()
+    for split in ("train", "dev", "test"):
+        (folder / f"letters-{split}.conll").write_text("Ada B-PER\nslept O\n\nTom B-PER\nsang O\n")
+    columns = found_format([str(folder)])
+    assert type(columns) is Corpus.by_name("columns")
+    assert [split.name for split in find_splits([str(folder)], columns)] == [
+        "letters-train.conll",
+        "letters-dev.conll",
+        "letters-test.conll",
+    ]
+    assert capsys.readouterr().err == f"{folder}: read as {columns.title}\n"
+
+    assert type(found_format([str(corpus)])) is JsonlCorpus
+    assert type(found_format([f"{corpus / 'train.jsonl'}#0:1"])) is JsonlCorpus
+    # What is wrong with these, their own format tells.
+    (tmp_path / "broken.jsonl").write_text("{")
+    for path in ("broken.jsonl", "nowhere.jsonl"):
+        assert type(found_format([str(tmp_path / path)])) is JsonlCorpus
+    assert capsys.readouterr().err == ""
+    (tmp_path / "letter.txt").write_text("Ada slept here. Tom did not.\n")
+    with pytest.raises(DataError, match="letter.txt: this looks like"):
+        found_format([str(tmp_path / "letter.txt")])

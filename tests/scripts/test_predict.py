@@ -110,6 +110,24 @@ def test_a_file_is_a_text_or_json_lines(script, tiny_run, capsys, tmp_path):
     assert [json.loads(line)["doc_key"] for line in capsys.readouterr().out.splitlines()] == ["b_1", "b_2"]
 
 
+def test_what_is_asked_and_what_is_known(script, tiny_run, text_label_run, capsys, tmp_path):
+    script.main([str(text_label_run), TEXT, "--labels", "person, bread,dog", "--json"])
+    asked = HMTLPredictor.load(text_label_run).predict(TEXT, labels=["person", "bread", "dog"])
+    assert json.loads(capsys.readouterr().out) == asked
+
+    entities = [
+        {"char_start": 0, "char_end": 9, "label": "PERSON"},
+        {"char_start": 14, "char_end": 17, "label": "PERSON"},
+    ]
+    (tmp_path / "known.jsonl").write_text(json.dumps({"text": TEXT, "doc_key": "a", "names": entities}))
+    script.main([str(tiny_run), str(tmp_path / "known.jsonl"), "--given-entities", "names", "--consistent", "--json"])
+    predictor = HMTLPredictor.load(tiny_run, consistent=True)
+    output = json.loads(capsys.readouterr().out)
+    assert (
+        output == {**predictor.predict(TEXT, entities), "doc_key": "a"} != {**predictor.predict(TEXT), "doc_key": "a"}
+    )
+
+
 def test_sixteen_bits(script, tiny_run, capsys):
     script.main([str(tiny_run), TEXT, "--json", "--precision", "bf16"])
     assert json.loads(capsys.readouterr().out)["text"] == TEXT

@@ -18,8 +18,9 @@ from hmtl.models.calibration import TaskCalibration
 from hmtl.predictors import HMTLPredictor
 from hmtl.server import Limits
 from hmtl.server.access import Access
-from hmtl.server.application import create_app, describe, weights_digest
+from hmtl.server.application import create_app
 from hmtl.server.messages import BadRequest, PredictRequest
+from hmtl.server.models import describe, weights_digest
 from hmtl.version import VERSION
 
 TEXTS = [
@@ -365,9 +366,10 @@ def test_a_fault_of_the_model_costs_one_answer(held_up, caplog):
 def waits_for(client: TestClient, number: int) -> bool:
     """Whether so many texts wait for the model within half a minute."""
     deadline = time.monotonic() + 30
-    while client.app.state.service.batcher.num_waiting != number and time.monotonic() < deadline:
+    batcher = client.app.state.models.first.service.batcher
+    while batcher.num_waiting != number and time.monotonic() < deadline:
         time.sleep(0.01)
-    return client.app.state.service.batcher.num_waiting == number
+    return batcher.num_waiting == number
 
 
 def test_the_limits_of_one_address(held_up):

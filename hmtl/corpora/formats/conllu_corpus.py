@@ -1,19 +1,16 @@
 """CoNLL-U treebanks, with entities and coreference in the last column."""
 
-from bisect import bisect_left
 from collections import defaultdict
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, DefaultDict, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, DefaultDict, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from hmtl.alignment import Annotations, Bounds, Changes, LabelledBounds
-from hmtl.common.lines import read_lines
-from hmtl.corpora.conllu import DependencySentence, Token, read_conllu
+from hmtl.corpora.conllu import DependencySentence, MarkedEntity, Token, marked_entities, read_conllu
 from hmtl.corpora.corpus import Attempt, Corpus, files_below
 from hmtl.corpora.formats.sample import Sample
 from hmtl.corpora.formats.tags import scheme_of, spans_by_scheme
 from hmtl.corpora.formats.text_corpus import ToolCorpus, label_of
-from hmtl.corpora.gum import ENTITY_BRACKET, PART
 from hmtl.errors import DataError
 
 _NUM_COLUMNS = 10
@@ -21,21 +18,6 @@ _NUM_COLUMNS = 10
 _DEFAULT_FIELDS = ("eid", "etype", "head", "other")
 _TAG_KEYS = ("NER", "ner", "NE")
 _NO_TYPE = "mention"
-
-
-class _Bracket(NamedTuple):
-    """A bracket of `Entity=`, at the position of a word in its sentence; of an empty node at that between two words."""
-
-    text: str
-    position: float
-    line: int
-
-
-class _Mention(NamedTuple):
-    entity: str
-    label: str
-    tokens: Tuple[int, ...]
-    line: int
 
 
 @Corpus.register("conllu")
@@ -69,18 +51,18 @@ class ConlluCorpus(ToolCorpus):
         for file in files_below(path, "*.conllu"):
             try:
                 sentences = read_conllu(file)
-                empty = _empty_nodes(file)
             except DataError as error:
                 yield error
                 continue
             documents = _documents(sentences, file.stem)
             misc = {key for sentence in sentences for token in sentence.tokens for key in token.misc}
-            has_entities = "Entity" in misc or any("Entity" in node for _, node in empty)
+            in_empty = {key for sentence in sentences for node in sentence.empty_nodes for key in node.misc}
+            has_entities = "Entity" in misc | in_empty
             tag_key = next((key for key in _TAG_KEYS if key in misc), None)
             fields = _fields(sentences) if has_entities else None
             for key, found in documents:
                 try:
-                    yield from self._document(key, found, fields, empty, tag_key, changes, file)
+                    yield from self._document(key, found, fields, tag_key, changes, file)
                 except DataError as error:
                     yield DataError(error.message, file, error.line)
 
@@ -89,7 +71,6 @@ class ConlluCorpus(ToolCorpus):
         key: str,
         sentences: Sequence[DependencySentence],
         fields: Optional[Sequence[str]],
-        empty: List[Tuple[int, Dict[str, str]]],
         tag_key: Optional[str],
         changes: Changes,
         path: Path,
@@ -101,7 +82,7 @@ class ConlluCorpus(ToolCorpus):
         if tag_key is not None:
             layers["ner"] = []
         firsts = [0, *accumulate(len(sentence.tokens) for sentence in sentences)]
-        for number, (first, sentence) in enumerate(zip(firsts, sentences)):
+        for first, sentence in zip(firsts, sentences):
             tokens = sentence.tokens
             for position, token in enumerate(tokens, start=first):
                 for layer, label in (("pos", token.upos), ("deprel", token.universal_relation)):
@@ -115,13 +96,13 @@ class ConlluCorpus(ToolCorpus):
                 ]
             if fields is None:
                 continue
-            last = sentences[number + 1].line if number + 1 < len(sentences) else None
-            for mention in _mentions(tokens, _brackets(tokens, empty, last), fields, key, changes):
-                bounds = self._mention_bounds(mention, tokens, key, changes)
+            for entity in marked_entities(sentence, fields):
+                label = entity.values.get("etype", "").strip() or _NO_TYPE
+                bounds = self._mention_bounds(entity, label, tokens, key, changes)
                 if bounds is not None:
                     placed = first + bounds[0], first + bounds[1]
-                    layers["mentions"].append((*placed, mention.label))
-                    clusters[mention.entity].append(placed)
+                    layers["mentions"].append((*placed, label))
+                    clusters[entity.name].append(placed)
         words = [[token.form for token in sentence.tokens] for sentence in sentences]
         metadata: Dict[str, Any] = {"heads": [[token.head for token in sentence.tokens] for sentence in sentences]}
         metadata.update(_raw_text(sentences))
@@ -129,16 +110,19 @@ class ConlluCorpus(ToolCorpus):
         yield from self._from_tokens(key, words, annotations, changes, path, sentences[0].line, metadata)
 
     def _mention_bounds(
-        self, mention: _Mention, tokens: Sequence[Token], key: str, changes: Changes
+        self, mention: MarkedEntity, label: str, tokens: Sequence[Token], key: str, changes: Changes
     ) -> Optional[Bounds]:
         """By the policy of mentions in several pieces; both ends are included."""
+        if not mention.tokens:
+            changes.drop("mention", "of an empty node alone", f"{key}: {mention.name}")
+            return None
         pieces: List[Bounds] = []
         for token in mention.tokens:
             if pieces and pieces[-1][1] == token:
                 pieces[-1] = (pieces[-1][0], token + 1)
             else:
                 pieces.append((token, token + 1))
-        example = f"{key}: {mention.label} '{' '.join(tokens[t].form for t in mention.tokens)[:60]}'"
+        example = f"{key}: {label} '{' '.join(tokens[t].form for t in mention.tokens)[:60]}'"
         whole = self._one_piece(pieces, lambda start, end: "x" * (end - start), changes, example)
         return None if whole is None else (whole[0], whole[1] - 1)
 
@@ -159,73 +143,6 @@ def _fields(sentences: Sequence[DependencySentence]) -> Sequence[str]:
         if "global.Entity" in sentence.comments:
             return [field.strip() for field in sentence.comments["global.Entity"].split("-")]
     return _DEFAULT_FIELDS
-
-
-def _empty_nodes(path: Path) -> List[Tuple[int, Dict[str, str]]]:
-    """The line and the last column of each empty node, `8.1`."""
-    found = []
-    for number, line in read_lines(path):
-        cells = line.split("\t")
-        if len(cells) == _NUM_COLUMNS and "." in cells[0]:
-            found.append((number, dict(item.partition("=")[::2] for item in cells[9].split("|"))))
-    return found
-
-
-def _brackets(tokens: Sequence[Token], empty: List[Tuple[int, Dict[str, str]]], last: Optional[int]) -> List[_Bracket]:
-    """Those of a sentence in their order; `last` is the line of the next sentence's first word."""
-    entries = [(token.line, float(position), token.misc.get("Entity", "")) for position, token in enumerate(tokens)]
-    # An empty node before the first word belongs to the sentence, too.
-    lines = [token.line for token in tokens]
-    begins = tokens[0].line - 1
-    for line, misc in empty:
-        if begins <= line and (last is None or line < last - 1):
-            entries.append((line, bisect_left(lines, line) - 0.5, misc.get("Entity", "")))
-    found = []
-    for line, position, entity in sorted(entries):
-        brackets = ENTITY_BRACKET.findall(entity)
-        if "".join(brackets) != entity:
-            raise DataError(f"'Entity={entity}' is no sequence of '(...', '(...)' and '...)'", None, line)
-        found += [_Bracket(bracket, position, line) for bracket in brackets]
-    return found
-
-
-def _mentions(
-    tokens: Sequence[Token], brackets: Sequence[_Bracket], fields: Sequence[str], key: str, changes: Changes
-) -> Iterator[_Mention]:
-    """The mentions of a sentence, in the order in which they end."""
-    eid = fields.index("eid") if "eid" in fields else 0
-    etype = fields.index("etype") if "etype" in fields else None
-    opened: DefaultDict[str, List[Tuple[float, str, int]]] = defaultdict(list)
-    parts: DefaultDict[str, List[int]] = defaultdict(list)
-    for text, position, line in brackets:
-        values = text.strip("()").split("-", len(fields) - 1)
-        name = values[eid] if text.startswith("(") and eid < len(values) else values[0]
-        if text.startswith("("):
-            label = values[etype].strip() if etype is not None and etype < len(values) else ""
-            opened[name].append((position, label or _NO_TYPE, line))
-        if not text.endswith(")"):
-            continue
-        if not opened[name]:
-            raise DataError(f"unbalanced brackets: '{text}' closes a mention that is not open", None, line)
-        start, label, line = opened[name].pop()
-        covered = [number for number in range(len(tokens)) if start <= number <= position]
-        part = PART.fullmatch(name)
-        entity = name
-        if part:
-            entity = part["group"]
-            parts[entity] += covered
-            if part["part"] != part["parts"]:
-                continue
-            covered = sorted(parts.pop(entity))
-        if covered:
-            yield _Mention(entity, label, tuple(covered), line)
-        else:
-            changes.drop("mention", "of an empty node alone", f"{key}: {entity}")
-    for name, left in opened.items():
-        if left:
-            raise DataError(f"unbalanced brackets: '({name}' is not closed in its sentence", None, left[-1][2])
-    for name in parts:
-        raise DataError(f"the discontinuous mention '{name}' lacks its last part in its sentence", None, tokens[0].line)
 
 
 def _raw_text(sentences: Sequence[DependencySentence]) -> Dict[str, Any]:

@@ -17,12 +17,14 @@ from typing import (
     Optional,
     Sequence,
     Set,
+    Tuple,
     Type,
     cast,
 )
 
 from hmtl.alignment import Changes
-from hmtl.common.checks import did_you_mean
+from hmtl.common.checks import did_you_mean, path_advice, shown
+from hmtl.common.json_text import parse_json
 from hmtl.corpora.corpus import Attempt, Corpus
 from hmtl.corpora.formats.annotated import AnnotatedCorpus
 from hmtl.corpora.formats.brat import BratCorpus
@@ -127,7 +129,7 @@ def sniff(path: Any, name: Optional[str] = None, options: Optional[Mapping[str, 
     """
     path = Path(path)
     if not path.exists():
-        raise DataError("no such file or directory", path)
+        raise DataError(f"no such file or directory{path_advice(path)}", path)
     options = {key: value for key, value in (options or {}).items() if value is not None}
     if name is not None:
         return _named(name, options)
@@ -143,6 +145,27 @@ def sniff(path: Any, name: Optional[str] = None, options: Optional[Mapping[str, 
             path,
         )
     return _named(found, options)
+
+
+def format_option(option: str, name: str) -> Tuple[str, Dict[str, Any]]:
+    """The name of a format and its options, by an option of a command, which `name` is called: `NAME`, or a JSON object
+    with `type`.
+
+    # Raises
+
+    UserError
+        Where it is an object, but not such a one.
+    """
+    if not option.lstrip().startswith("{"):
+        return option, {}
+    try:
+        parameters = parse_json(option, "a name or an object with 'type'")
+    except DataError as error:
+        raise UserError(f"{name}: {error}") from error
+    if not isinstance(parameters.get("type"), str):
+        found = f"'type' is {shown(parameters['type'])}" if "type" in parameters else f"{option} has no 'type'"
+        raise UserError(f"{name}: {found}; expected the name of a format in quotes")
+    return parameters.pop("type"), parameters
 
 
 def format_names() -> List[str]:

@@ -5,7 +5,6 @@ from itertools import accumulate
 from typing import Any, Dict, Iterator, List, Literal, NamedTuple, Optional, Tuple, cast
 
 import torch
-from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from allennlp.nn.util import bucket_values
@@ -24,7 +23,7 @@ from hmtl.tasks.clusters.coref_links import (
     of_antecedents,
 )
 from hmtl.tasks.clusters.coref_spans import SpanTable, cluster_labels, sorted_unique_spans, span_tables
-from hmtl.tasks.task_head import TaskHead
+from hmtl.tasks.task_head import OptionError, TaskHead, check_dropout, check_numbers
 
 Cluster = List[Tuple[int, int]]
 GoldMentionsRule = Literal["all", "as_2018"]
@@ -107,8 +106,8 @@ class CorefHead(TaskHead):
 
     # Raises
 
-    ConfigurationError
-        Where `gold_mentions_rule` or `singletons` has none of its values.
+    OptionError
+        Where an option has none of its values.
     """
 
     scope = "document"
@@ -134,7 +133,11 @@ class CorefHead(TaskHead):
     ) -> None:
         super().__init__(vocab)
         if gold_mentions_rule not in ("all", "as_2018"):
-            raise ConfigurationError(f"gold_mentions_rule: '{gold_mentions_rule}' is neither 'all' nor 'as_2018'")
+            raise OptionError(f"gold_mentions_rule: '{gold_mentions_rule}' is neither 'all' nor 'as_2018'")
+        check_numbers(1, max_span_width=max_span_width, max_antecedents=max_antecedents)
+        check_numbers(1, hidden_dim=hidden_dim, num_layers=num_layers)
+        check_numbers(0, spans_per_word=spans_per_word, feature_size=feature_size)
+        check_dropout(dropout=dropout)
         self.gold_mentions = gold_mentions
         self.singletons = singletons
         self._gold_mentions_rule = gold_mentions_rule

@@ -1,11 +1,9 @@
 """Relations between tokens by multi-head selection."""
 
-import math
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
 import torch.nn.functional as F
-from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 
@@ -14,7 +12,7 @@ from hmtl.metrics import RelationScores
 from hmtl.metrics.relation_scores import LastTokens, TypedRelation, last_tokens
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.float32 import at_least_float32
-from hmtl.tasks.task_head import TaskHead, labels_of
+from hmtl.tasks.task_head import OptionError, TaskHead, check_dropout, check_numbers, labels_of, log_odds
 
 FROM_DATA = "data"
 # The probability that stands there until the data are known.
@@ -89,19 +87,22 @@ class RelationHead(TaskHead):
     ) -> None:
         super().__init__(vocab)
         if loss_reduction not in ("mean", "sum", "as_2018"):
-            raise ConfigurationError(f"loss_reduction must be 'mean', 'sum' or 'as_2018', not '{loss_reduction}'")
+            raise OptionError(f"loss_reduction must be 'mean', 'sum' or 'as_2018', not '{loss_reduction}'")
+        check_numbers(1, hidden_dim=hidden_dim)
+        check_dropout(dropout=dropout)
+        self.starts_from_data = prior_probability == FROM_DATA
+        if isinstance(prior_probability, str) and not self.starts_from_data:
+            raise OptionError(f"prior_probability must be a number or '{FROM_DATA}', not '{prior_probability}'")
+        prior = PRIOR_BEFORE_DATA if isinstance(prior_probability, str) else prior_probability
+        prior_log_odds = None if prior is None else log_odds(prior, "prior_probability")
+        self._threshold_logit = log_odds(threshold, "threshold")
         self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self._arg1_projection = torch.nn.Linear(encoding_dim, hidden_dim)
         self._arg2_projection = torch.nn.Linear(encoding_dim, hidden_dim, bias=False)
         self._type_projection = torch.nn.Linear(hidden_dim, len(self.labels), bias=prior_probability is not None)
-        self.starts_from_data = prior_probability == FROM_DATA
-        if isinstance(prior_probability, str) and not self.starts_from_data:
-            raise ConfigurationError(f"prior_probability must be a number or '{FROM_DATA}', not '{prior_probability}'")
-        if prior_probability is not None:
-            prior = PRIOR_BEFORE_DATA if isinstance(prior_probability, str) else prior_probability
-            torch.nn.init.constant_(self._type_projection.bias, _logit(prior))
+        if prior_log_odds is not None:
+            torch.nn.init.constant_(self._type_projection.bias, prior_log_odds)
         self._dropout = Dropout(dropout)
-        self._threshold_logit = _logit(threshold)
         self._allow_self_relations = allow_self_relations
         self._loss_reduction = loss_reduction
         self._f1 = RelationScores()
@@ -151,6 +152,18 @@ class RelationHead(TaskHead):
         hidden = (arg1.unsqueeze(2) + arg2.unsqueeze(1)).relu_()
         return at_least_float32(self._type_projection(hidden))
 
+    def exported_scores(self, encoding: torch.Tensor, encoder_input: torch.Tensor) -> torch.Tensor:
+        """Shape: (batch_size, length, length, num_types)"""
+        return self.scores(encoding)
+
+    def decoding(self) -> Dict[str, Any]:
+        return {
+            "decoder": "last_tokens",
+            "labels": self.labels,
+            "threshold_logit": self._threshold_logit,
+            "allow_self_relations": self._allow_self_relations,
+        }
+
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return self._f1.get_metric(reset)
 
@@ -166,7 +179,7 @@ class RelationHead(TaskHead):
                     counts[label] += 1
         shares = [min(max(count, 0.5) / max(num_pairs, 1), 0.5) for count in counts.values()]
         with torch.no_grad():
-            self._type_projection.bias.copy_(torch.tensor([_logit(share) for share in shares]))
+            self._type_projection.bias.copy_(torch.tensor([log_odds(share, "share") for share in shares]))
 
     def _load_from_state_dict(self, *arguments: Any) -> None:
         # What a trained head knows of its data is in its weights.
@@ -289,9 +302,3 @@ def _bounds(spans: Dict[int, Span], token: int) -> Bounds:
 
 def _type(spans: Dict[int, Span], token: int) -> Optional[str]:
     return spans[token].label if token in spans else None
-
-
-def _logit(probability: float) -> float:
-    if not 0 < probability < 1:
-        raise ConfigurationError(f"a probability of the relation head is {probability}; it must lie between 0 and 1")
-    return math.log(probability / (1 - probability))

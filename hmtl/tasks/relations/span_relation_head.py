@@ -18,7 +18,7 @@ from hmtl.modules.float32 import in_float32
 from hmtl.modules.spans import RangeMaximum, in_blocks
 from hmtl.tasks.relations.pairs import Candidates, Pairs, candidates, drawn_spans, pairs_of, rows_of_spans
 from hmtl.tasks.relations.span_relation_reader import in_text_order, signature
-from hmtl.tasks.task_head import Scope, TaskHead, check_numbers, labels_of, log_odds
+from hmtl.tasks.task_head import OptionError, Scope, TaskHead, check_dropout, check_numbers, labels_of, log_odds
 
 logger = logging.getLogger(__name__)
 
@@ -140,16 +140,19 @@ class SpanRelationHead(TaskHead):
     ) -> None:
         super().__init__(vocab)
         if loss_reduction not in ("sum", "mean"):
-            raise ConfigurationError(f"loss_reduction must be 'sum' or 'mean', not '{loss_reduction}'")
+            raise OptionError(f"loss_reduction must be 'sum' or 'mean', not '{loss_reduction}'")
         if scope not in get_args(Scope):
-            raise ConfigurationError(f"scope must be 'sentence' or 'document', not '{scope}'")
+            raise OptionError(f"scope must be 'sentence' or 'document', not '{scope}'")
         if max_sentence_distance is not None and max_sentence_distance < 0:
-            raise ConfigurationError(f"max_sentence_distance must be at least 0, not {max_sentence_distance}")
+            raise OptionError(f"max_sentence_distance must be at least 0, not {max_sentence_distance}")
         check_numbers(1, hidden_dim=hidden_dim, max_drawn_width=max_drawn_width)
         check_numbers(0, feature_size=feature_size, label_size=label_size, num_drawn_spans=num_drawn_spans)
+        check_dropout(dropout=dropout)
+        self._threshold_logit = log_odds(threshold, "threshold")
+        log_odds(prior_probability, "prior_probability")
         for option, names in (("symmetric", symmetric), ("candidate_levels", candidate_levels)):
             if isinstance(names, str):
-                raise ConfigurationError(f"{option} must be a list of names, such as ['{names}'], not '{names}'")
+                raise OptionError(f"{option} must be a list of names, such as ['{names}'], not '{names}'")
         if not span_layers and not gold_mentions:
             raise ConfigurationError(
                 f"level '{task_name}' reads no level that finds spans, which 'hmtl_span_relations' could relate; name "
@@ -172,7 +175,6 @@ class SpanRelationHead(TaskHead):
         first_of = {label: number for number, label in reversed(list(enumerate(self.read_labels)))}
         number_of = torch.tensor([first_of.get(label, -1) for label in mention_labels] or [-1])
         self.register_buffer("_label_of_mention", number_of, persistent=False)
-        self._threshold_logit = log_odds(threshold, "threshold")
         self._num_drawn_spans = num_drawn_spans
         self._max_drawn_width = max_drawn_width
         self._symmetric = set(symmetric)

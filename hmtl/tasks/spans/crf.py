@@ -3,7 +3,6 @@
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
-from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from allennlp.modules.conditional_random_field.conditional_random_field import allowed_transitions
@@ -13,7 +12,7 @@ from hmtl.metrics import SpanF1
 from hmtl.modules import ConditionalRandomField
 from hmtl.modules.dropout import Dropout
 from hmtl.tasks.spans.tagging_reader import flat_spans_of
-from hmtl.tasks.task_head import TaskHead, labels_of
+from hmtl.tasks.task_head import OptionError, TaskHead, check_dropout, labels_of
 
 OUTSIDE = 0
 BEGIN, INSIDE, LAST, UNIT = 1, 2, 3, 4
@@ -54,7 +53,8 @@ class CrfHead(TaskHead):
     ) -> None:
         super().__init__(vocab)
         if loss_reduction not in ("sum", "mean"):
-            raise ConfigurationError(f"loss_reduction must be 'sum' or 'mean', not '{loss_reduction}'")
+            raise OptionError(f"loss_reduction must be 'sum' or 'mean', not '{loss_reduction}'")
+        check_dropout(dropout=dropout)
         self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         tags = {OUTSIDE: "O"}
         for number, label in enumerate(self.labels):
@@ -93,6 +93,15 @@ class CrfHead(TaskHead):
                 gold, flat_gold = [row["spans"] for row in metadata], [flat_spans_of(row) for row in metadata]
                 self._f1(output["predictions"], gold, flat_gold)
         return output
+
+    def exported_scores(self, encoding: torch.Tensor, encoder_input: torch.Tensor) -> torch.Tensor:
+        """The scores of the tags at each token, without those of transitions. Shape: (batch_size, length, num_tags)"""
+        return self._projection(encoding)
+
+    def decoding(self) -> Dict[str, Any]:
+        """`start`, `transitions` and `end` are `None` where the constraints forbid it."""
+        start, transitions, end = self._crf.allowed()
+        return {"decoder": "bioul", "labels": self.labels, "start": start, "transitions": transitions, "end": end}
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return self._f1.get_metric(reset)

@@ -10,6 +10,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 
+from hmtl.common.standing_spans import Overlaps, Selection, standing_together
 from hmtl.document import Span
 from hmtl.metrics import SpanF1
 from hmtl.modules.dropout import Dropout
@@ -26,8 +27,8 @@ from hmtl.modules.spans import (
     spans_of,
     sums_by_width,
 )
-from hmtl.tasks.spans.overlaps import Overlaps, Selection, standing_greedily, standing_together
-from hmtl.tasks.task_head import LabelTexts, TaskHead, check_numbers, labels_of, log_odds
+from hmtl.tasks.spans.overlaps import standing_greedily
+from hmtl.tasks.task_head import LabelTexts, OptionError, TaskHead, check_dropout, check_numbers, labels_of, log_odds
 
 Content = Literal["attention", "maximum"]
 
@@ -151,11 +152,14 @@ class SpanHead(TaskHead):
             ("loss_reduction", loss_reduction, ("sum", "mean")),
         ):
             if value not in choices:
-                raise ConfigurationError(f"{name} must be {' or '.join(map(repr, choices))}, not '{value}'")
+                raise OptionError(f"{name} must be {' or '.join(map(repr, choices))}, not '{value}'")
         if not 0 < negative_share <= 1:
-            raise ConfigurationError(f"negative_share must be above 0 and at most 1, not {negative_share}")
+            raise OptionError(f"negative_share must be above 0 and at most 1, not {negative_share}")
         check_numbers(1, max_span_width=max_span_width, hidden_dim=hidden_dim, num_layers=num_layers)
         check_numbers(0, feature_size=feature_size)
+        check_dropout(dropout=dropout)
+        self._threshold_logit = log_odds(threshold, "threshold")
+        prior = log_odds(prior_probability, "prior_probability")
         self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self.why_not_findable = "are wider than max_span_width, or have a label that training never saw"
         if not several_labels:
@@ -168,7 +172,6 @@ class SpanHead(TaskHead):
         self._overlaps: Overlaps = overlaps
         self._selection: Selection = selection
         self._content = content
-        self._threshold_logit = log_odds(threshold, "threshold")
         self._negative_share = negative_share
         self._loss_reduction = loss_reduction
         # The parts of a span representation, in the order in which they stand.
@@ -182,7 +185,6 @@ class SpanHead(TaskHead):
             self._parts.append(hidden_dim)
         self._feedforward = feedforward(sum(self._parts), num_layers, hidden_dim, dropout)
         self._scorer = torch.nn.Linear(hidden_dim, len(self.labels))
-        prior = log_odds(prior_probability, "prior_probability")
         torch.nn.init.constant_(self._scorer.bias, prior - math.log(len(self.labels)))
         self._dropout = Dropout(dropout)
         self._f1 = SpanF1()
@@ -220,6 +222,50 @@ class SpanHead(TaskHead):
                 gold = [row["spans"] for row in metadata]
                 self._f1(output["predictions"], gold, gold)
         return output
+
+    def exported_scores(self, encoding: torch.Tensor, encoder_input: torch.Tensor) -> torch.Tensor:
+        """The scores of the spans of each width that start at each token, those that reach beyond the sentence
+        included. Shape: (batch_size, length, max_span_width, num_labels)"""
+        if self.reads_label_texts:
+            raise NotImplementedError
+        width, length = self._max_span_width, encoding.size(1)
+        layer = first_layer(self._feedforward)
+        at_start, at_end, of_width, of_content = layer.weight.split(self._parts, dim=1)
+        # Shape: (length, max_width)
+        positions = torch.arange(length).unsqueeze(1) + torch.arange(width)
+
+        def from_each(vectors: torch.Tensor) -> torch.Tensor:
+            """(batch_size, length, dim) -> (batch_size, length, max_width, dim): those of the tokens from each on."""
+            return F.pad(vectors, (0, 0, 0, width - 1))[:, positions]
+
+        if self._content == "attention":
+            # Shape: (batch_size, length, max_width)
+            logits = from_each(self._attention(encoder_input)).squeeze(-1)
+            # Shape: (max_width, max_width), by the width of the span and the token in it
+            inside = torch.ones(width, width).tril().bool()
+            # Shape: (batch_size, length, max_width, max_width)
+            weights = logits.unsqueeze(2).masked_fill(~inside, -math.inf).softmax(-1)
+            content = weights @ from_each(F.linear(encoder_input, of_content))
+        else:
+            tokens = from_each(self._projection(encoding))
+            largest = [tokens[:, :, 0]]
+            for further in range(1, width):
+                largest.append(torch.maximum(largest[-1], tokens[:, :, further]))
+            content = F.linear(torch.stack(largest, dim=2), of_content)
+        # Shape: (batch_size, length, max_width, hidden_dim)
+        hidden = content + F.linear(encoding, at_start, layer.bias).unsqueeze(2) + from_each(F.linear(encoding, at_end))
+        hidden = hidden + F.linear(self._width_embedding.weight, of_width)
+        return self._scorer(after_first_layer(self._feedforward, hidden))
+
+    def decoding(self) -> Dict[str, Any]:
+        return {
+            "decoder": "spans",
+            "labels": self.labels,
+            "threshold_logit": self._threshold_logit,
+            "several_labels": self._several_labels,
+            "overlaps": self._overlaps,
+            "selection": self._selection,
+        }
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return self._f1.get_metric(reset)

@@ -7,12 +7,12 @@ import torch.nn.functional as F
 from allennlp.data import TextFieldTensors, TokenIndexer, Vocabulary
 from allennlp.models.heads import Head
 
+from hmtl.common.standing_spans import Overlaps, Selection
 from hmtl.data.fields import WordsField
 from hmtl.metrics import SpanF1
 from hmtl.modules.feedforward import after_first_layer
 from hmtl.modules.float32 import at_least_float32, in_float32
 from hmtl.modules.spans import Spans, attended, in_blocks
-from hmtl.tasks.spans.overlaps import Overlaps, Selection
 from hmtl.tasks.spans.span_head import SpanHead
 from hmtl.tasks.spans.text_label_reader import LABEL_NAMESPACE, SEPARATOR, namespace_of_sets
 from hmtl.tasks.task_head import LabelTexts, labels_of

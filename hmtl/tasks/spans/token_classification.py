@@ -11,7 +11,7 @@ from hmtl.document import Span
 from hmtl.metrics import SpanF1
 from hmtl.modules.dropout import Dropout
 from hmtl.tasks.spans.tagging_reader import flat_spans_of
-from hmtl.tasks.task_head import TaskHead, labels_of
+from hmtl.tasks.task_head import TaskHead, check_dropout, labels_of
 
 _IGNORED = -1
 
@@ -48,6 +48,7 @@ class TokenClassificationHead(TaskHead):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(vocab)
+        check_dropout(dropout=dropout)
         self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self._negative_label = negative_label
         self._projection = torch.nn.Linear(encoding_dim, len(self.labels))
@@ -84,6 +85,13 @@ class TokenClassificationHead(TaskHead):
                 flat_gold = [self._counted(flat_spans_of(row)) for row in metadata]
                 self._f1(output["predictions"], gold, flat_gold)
         return output
+
+    def exported_scores(self, encoding: torch.Tensor, encoder_input: torch.Tensor) -> torch.Tensor:
+        """Shape: (batch_size, length, num_labels)"""
+        return self._projection(encoding).float()
+
+    def decoding(self) -> Dict[str, Any]:
+        return {"decoder": "tokens", "labels": self.labels, "negative_label": self._negative_label}
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         return self._f1.get_metric(reset)

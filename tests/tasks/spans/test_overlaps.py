@@ -7,7 +7,8 @@ from typing import List, Sequence, Tuple
 import pytest
 import torch
 
-from hmtl.tasks.spans.overlaps import layers_without_crossing, standing_greedily, standing_together
+from hmtl.common.standing_spans import standing_together
+from hmtl.tasks.spans.overlaps import layers_without_crossing, standing_greedily
 
 Bounds = Tuple[int, int]
 

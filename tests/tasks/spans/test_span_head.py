@@ -10,10 +10,10 @@ from allennlp.data import Vocabulary
 from torch.utils._python_dispatch import TorchDispatchMode
 from workers import run_workers
 
+from hmtl.common.standing_spans import standing_together
 from hmtl.document import Span
 from hmtl.modules import spans as spans_module
 from hmtl.tasks import CrfHead, SpanHead, TokenClassificationHead
-from hmtl.tasks.spans.overlaps import standing_together
 
 LABELS = ["PER", "ORG", "LOC"]
 DIM, INPUT_DIM, WIDTH = 5, 3, 3

@@ -1,20 +1,22 @@
-"""Raw text as sentences of tokens that know their places in it."""
+"""Raw text as sentences of tokens."""
 
 import re
 import threading
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, ContextManager, Dict, Iterable, List, Optional, Sequence, Tuple
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ContextManager, List, Optional, Set
 
 from hmtl.errors import UserError
+from hmtl.text.graphemes import Places, blanked, emoji_of, unseen_of, whole
+from hmtl.text.sentences import in_sentences, sentence_starts, starts_behind_blank_lines
+from hmtl.text.tokenized_text import TokenizedText
 
 if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokenizer import Tokenizer
-    from spacy.tokens import Doc, Token
+    from spacy.tokens import Doc
 
 _NO_SPACY = (
     "spaCy, which splits raw text, is not installed: pip install 'hmtl[text]'; sentences that are lists of tokens need "
@@ -22,15 +24,17 @@ _NO_SPACY = (
 )
 _MARK_SENTENCES = ("parser", "senter", "sentencizer")
 
-# The longest token of a raw text, in characters, and the longest sentence, in tokens. What is longer is no language,
-# and the work of a model grows with the square of a sentence.
-MAX_TOKEN, MAX_SENTENCE = 512, 5_000
+# The longest token of a raw text, in characters.
+MAX_TOKEN = 512
 # SpaCy reads the rest of a run of characters without white space again for each of the affixes that it splits off,
 # so that its work grows with the square of the run. After so many of them a run is cut, between two affixes.
 _MAX_AFFIXES = 16
 # The characters that are enough to find an affix; shorter runs are never cut.
 _WINDOW = 32
 _LONG_RUN = re.compile(rf"\S{{{_WINDOW + 1},}}")
+# Marks of scripts without spaces, each a token, and footnotes behind a mark: "1971.[1]". SpaCy leaves them in a word.
+_WIDE_MARK = re.compile("[、。「」『』【】〈〉《》！（），：；？｡]")
+_FOOTNOTE = re.compile(r"[.!?,;:\"'”’)](\[)\d")
 # Strings that a splitter's pipeline learns for good. Later ones it forgets after each text: a server would fill the
 # memory with the words of its clients.
 _MAX_STRINGS = 2**15
@@ -40,79 +44,13 @@ _MAX_WORDS = 2**18
 _SPLITTING = threading.Lock()
 
 
-@dataclass(frozen=True)
-class TokenizedText:
-    """A text, its sentences as lists of tokens, and `(char_start, char_end)` of each token, the end excluded."""
-
-    text: str
-    sentences: List[List[str]]
-    token_offsets: List[Tuple[int, int]]
-
-    @classmethod
-    def from_sentences(cls, sentences: List[List[str]]) -> "TokenizedText":
-        """The text of given tokens: all of them, joined by single spaces."""
-        tokens = [token for sentence in sentences for token in sentence]
-        starts = [0, *accumulate(len(token) + 1 for token in tokens)]
-        offsets = [(start, start + len(token)) for start, token in zip(starts, tokens)]
-        return cls(" ".join(tokens), sentences, offsets)
-
-    def __len__(self) -> int:
-        """The number of tokens."""
-        return len(self.token_offsets)
-
-    @property
-    def sentence_starts(self) -> List[int]:
-        """The offset, in tokens, of each sentence's first token."""
-        return [0, *accumulate(len(sentence) for sentence in self.sentences)][:-1]
-
-    def fitted(self, mentions: Sequence[Tuple[int, int]]) -> "TokenizedText":
-        """The same text, fitted to mentions that are known, `(char_start, char_end)` each: a token that a boundary cuts
-        becomes two, and sentences that a mention goes across become one."""
-        by_start = sorted(mentions)
-        cuts = sorted({boundary for mention in mentions for boundary in mention})
-        sentence_starts = set(self.sentence_starts)
-        sentences: List[List[str]] = []
-        offsets: List[Tuple[int, int]] = []
-        # How many mentions begin before the end of the last token, and how far they reach.
-        num_before, reach = 0, 0
-        for number, (start, end) in enumerate(self.token_offsets):
-            if number in sentence_starts and reach <= start:
-                sentences.append([])
-            while num_before < len(by_start) and by_start[num_before][0] < end:
-                reach = max(reach, by_start[num_before][1])
-                num_before += 1
-            inside = cuts[bisect_right(cuts, start) : bisect_left(cuts, end)]
-            for left, right in pairwise([start, *inside, end]):
-                sentences[-1].append(self.text[left:right])
-                offsets.append((left, right))
-        return TokenizedText(self.text, sentences, offsets)
-
-    def mention(self, start: int, end: int) -> Dict[str, Any]:
-        """The tokens `start` to `end`, both included, as JSON: their offsets in tokens and characters, and the text."""
-        char_start, char_end = self.token_offsets[start][0], self.token_offsets[end][1]
-        return {
-            "start": start,
-            "end": end,
-            "text": self.text[char_start:char_end],
-            "char_start": char_start,
-            "char_end": char_end,
-        }
-
-
-def split_at_white_space(text: str) -> TokenizedText:
-    """A text whose lines are its sentences, and whose tokens stand between white space; empty lines are none."""
-    sentences: List[List[str]] = []
-    offsets: List[Tuple[int, int]] = []
-    for line in re.finditer(r"[^\n]+", text):
-        found = [(match.start() + line.start(), match.end() + line.start()) for match in re.finditer(r"\S+", line[0])]
-        if found:
-            sentences.append([text[start:end] for start, end in found])
-            offsets += found
-    return TokenizedText(text, sentences, offsets)
-
-
 class SentenceSplitter:
-    """Splits raw text into sentences and tokens by spaCy. Whitespace is no token, and a blank line ends a sentence.
+    """Splits raw text into sentences and tokens. Tokens are spaCy's, and without a pipeline hmtl's rules find sentences.
+
+    An emoji of several characters, a flag, or a letter with its accents is never cut: a token holds whole grapheme
+    clusters. White space is no token, and neither are characters that nobody sees, such as zero-width spaces. A blank
+    line ends a sentence; a single line break does, unless the line goes on: it is as long as those of a filled text, or
+    what follows begins small. See `sentence_starts`.
 
     The work grows with the length of the text and no faster, whatever it holds: a run of characters without white
     space is cut where spaCy has split off 16 affixes, and a token where it has `MAX_TOKEN` characters; a sentence
@@ -123,8 +61,8 @@ class SentenceSplitter:
     # Parameters
 
     spacy_model : `str`, optional (default = `None`)
-        The name or the folder of an installed pipeline. The default needs no download: spaCy's rules for English
-        tokens, and sentences that end at punctuation.
+        The name or the folder of an installed pipeline. One that marks sentences has its own. The default needs no
+        download: spaCy's rules for English tokens.
 
     # Raises
 
@@ -154,8 +92,7 @@ class SentenceSplitter:
                     f"spaCy finds no pipeline '{spacy_model}'; install it (python -m spacy download {spacy_model}), "
                     "name another, or name none for the built-in rules"
                 ) from error
-        if not any(name in self._nlp.pipe_names for name in _MARK_SENTENCES):
-            self._nlp.add_pipe("sentencizer")
+        self._marks_sentences = any(name in self._nlp.pipe_names for name in _MARK_SENTENCES)
         self._max_strings = len(self._nlp.vocab.strings) + _MAX_STRINGS
 
     def __call__(self, text: str) -> TokenizedText:
@@ -175,13 +112,13 @@ class SentenceSplitter:
 
     def _split(self, text: str) -> TokenizedText:
         # Within a zone: nothing of spaCy's may be returned.
-        doc = self._nlp(self._unsplit(text))
-        sentences = tokens_by_sentence(doc, (token.is_sent_start for token in doc))
-        return TokenizedText(
-            text,
-            [[token.text for token in sentence] for sentence in sentences],
-            [(token.idx, token.idx + len(token)) for sentence in sentences for token in sentence],
-        )
+        emoji = emoji_of(text)
+        doc = self._nlp(self._unsplit(blanked(text, sorted([*emoji, *unseen_of(text)]))))
+        found = [(token.idx, token.idx + len(token)) for token in doc if not token.is_space]
+        tokens, _ = whole(text, sorted([*found, *emoji]) if emoji else found)
+        starts = marked_starts(doc, text, tokens) if self._marks_sentences else sentence_starts(text, tokens)
+        words = [text[start:end] for start, end in tokens]
+        return TokenizedText(text, in_sentences(words, starts), tokens)
 
     def _unsplit(self, text: str) -> "Doc":
         """The tokens of a text, without sentences."""
@@ -206,7 +143,11 @@ class SentenceSplitter:
         # Others, such as those for Chinese, are not known to be slow, and know words in what looks like a run.
         if not isinstance(tokenizer, Tokenizer):
             return []
-        return [cut for run in _LONG_RUN.finditer(text) for cut in _cuts_of_run(tokenizer, text, *run.span())]
+        cuts = {cut for run in _LONG_RUN.finditer(text) for cut in _cuts_of_run(tokenizer, text, *run.span())}
+        cuts.update(match.start(1) for match in _FOOTNOTE.finditer(text))
+        if not text.isascii():
+            cuts.update(place for mark in _WIDE_MARK.finditer(text) for place in mark.span())
+        return sorted(cuts - {0, len(text)})
 
 
 @lru_cache(maxsize=8)
@@ -215,12 +156,18 @@ def shared_splitter(spacy_model: Optional[str] = None) -> SentenceSplitter:
     return SentenceSplitter(spacy_model)
 
 
+def marked_starts(doc: "Doc", text: str, tokens: Places) -> Set[int]:
+    """The numbers of the tokens of a text that begin a sentence which is marked in a document of its characters, or stand
+    behind a blank line."""
+    ends = [end for _, end in tokens]
+    marked = {bisect_right(ends, token.idx) for token in doc if token.is_sent_start}
+    return marked | starts_behind_blank_lines(text, tokens)
+
+
 def _blank() -> "Language":
     import spacy
 
-    nlp = spacy.blank("en")
-    nlp.add_pipe("sentencizer")
-    return nlp
+    return spacy.blank("en")
 
 
 def _cuts_of_run(tokenizer: "Tokenizer", text: str, start: int, end: int) -> List[int]:
@@ -243,15 +190,3 @@ def _cuts_of_run(tokenizer: "Tokenizer", text: str, start: int, end: int) -> Lis
             inside = _cuts_of_run(tokenizer, text, first, min(first + MAX_TOKEN, end))
             between += inside if first == start else [first, *inside]
     return [*before, *between, *reversed(behind)]
-
-
-def tokens_by_sentence(tokens: Iterable["Token"], starts: Iterable[Optional[bool]]) -> List[List["Token"]]:
-    """The tokens that are more than whitespace, in sentences that begin where `starts` says, behind a blank line, or
-    after `MAX_SENTENCE` tokens."""
-    sentences: List[List["Token"]] = [[]]
-    for token, is_start in zip(tokens, starts):
-        if is_start or len(sentences[-1]) == MAX_SENTENCE or (token.is_space and token.text.count("\n") > 1):
-            sentences.append([])
-        if not token.is_space:
-            sentences[-1].append(token)
-    return [sentence for sentence in sentences if sentence]
