@@ -1,6 +1,7 @@
 """`hmtl package`: a trained run becomes a model that pip installs."""
 
 import argparse
+import re
 from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
@@ -63,7 +64,7 @@ def _package(arguments: argparse.Namespace) -> None:
     from hmtl.packaging.wheel import write_wheel
 
     run = run_named(arguments)
-    name = arguments.name or f"en_{Path(run).resolve().name.lower().replace('-', '_')}"
+    name = arguments.name or "en_" + re.sub(r"[^a-z0-9]+", "_", Path(run).resolve().name.lower())
     options = {
         key: getattr(arguments, key)
         for key in ("description", "license", "language", "base_model")
