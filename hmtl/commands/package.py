@@ -1,6 +1,7 @@
 """`hmtl package`: a trained run becomes a model that pip installs."""
 
 import argparse
+import json
 import re
 from pathlib import Path
 
@@ -55,8 +56,6 @@ class PackageRun(Subcommand):
 
 
 def _package(arguments: argparse.Namespace) -> None:
-    import json
-
     from hmtl.common.file_names import PACKAGE_NAME
     from hmtl.packaging.card import Card
     from hmtl.packaging.hub import push

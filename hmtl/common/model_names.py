@@ -7,7 +7,7 @@ import re
 import textwrap
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Dict, List, Optional
+from typing import Dict, Optional
 
 from hmtl.common.checks import did_you_mean, path_advice
 from hmtl.common.file_names import (
