@@ -32,6 +32,7 @@ Annotate texts with a trained model: every task in one pass. Files are plain tex
 (*.jsonl) with {"text": "..."} or {"sentences": [["a", "token", ...], ...]}; - is standard input.
 
   hmtl annotate runs/quickstart article.txt
+  hmtl annotate en_hmtl_mini article.txt --html article.html
   hmtl annotate runs/quickstart texts/*.txt --format brat --output annotated
   hmtl annotate runs/quickstart - --input lines --output out.jsonl --html out.html < texts
   hmtl annotate runs/quickstart corpus.jsonl --given-entities ner

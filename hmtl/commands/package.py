@@ -1,6 +1,8 @@
 """`hmtl package`: a trained run becomes a model that pip installs."""
 
 import argparse
+import json
+import re
 from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
@@ -54,8 +56,6 @@ class PackageRun(Subcommand):
 
 
 def _package(arguments: argparse.Namespace) -> None:
-    import json
-
     from hmtl.common.file_names import PACKAGE_NAME
     from hmtl.packaging.card import Card
     from hmtl.packaging.hub import push
@@ -63,7 +63,7 @@ def _package(arguments: argparse.Namespace) -> None:
     from hmtl.packaging.wheel import write_wheel
 
     run = run_named(arguments)
-    name = arguments.name or f"en_{Path(run).resolve().name.lower().replace('-', '_')}"
+    name = arguments.name or "en_" + re.sub(r"[^a-z0-9]+", "_", Path(run).resolve().name.lower())
     options = {
         key: getattr(arguments, key)
         for key in ("description", "license", "language", "base_model")

@@ -31,6 +31,7 @@ DESCRIPTION = """\
 Show what a trained model finds in a text: every task of the model, in one pass.
 
   hmtl predict runs/quickstart "Mara Lind, a baker from Oslo, met her brother Tom."
+  hmtl predict en_hmtl_mini "Mara Lind, a baker from Oslo, met her brother Tom."
   hmtl predict runs/quickstart article.txt
   hmtl predict model.tar.gz - < article.txt
   hmtl predict model.tar.gz "Some text." --json --scores

@@ -289,11 +289,11 @@ def _scores(evaluation: Optional[Evaluation], bits: int) -> Iterator[str]:
         )
     for task in evaluation.tasks:
         metrics_of = {weights: by_task[task].metrics}
-        figures = {
+        shown = {
             name: evaluation.kinds[task].figures[name]
             for name in figures_of(by_task[task].metrics, evaluation.kinds[task].figures)
         }
-        yield from (f"- {note}" for note in evaluation.kinds[task].notes(task, figures, metrics_of, [weights]))
+        yield from (f"- {note}" for note in evaluation.kinds[task].notes(task, shown, metrics_of, [weights]))
     yield from (f"- baseline of {task}: {each.description}" for task, each in evaluation.baselines.items())
     yield (
         f"\nThe same by `hmtl evaluate {weights} --data DIR`, where *DIR* holds the data above; all metrics are in "

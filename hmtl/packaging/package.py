@@ -24,6 +24,7 @@ from hmtl.common.file_names import (
 )
 from hmtl.common.files import write_json
 from hmtl.common.model_names import find_model, package_name
+from hmtl.common.packages import packages_of_run
 from hmtl.common.reduced_weights import FULL
 from hmtl.common.weights import load_weights, main_weights, save_weights
 from hmtl.errors import DataError, UserError
@@ -108,14 +109,14 @@ def write_package(
         Where the name or the version is none, this is no trained run, its model reads files that are no encoder's, the
         folder is there already, or data cannot be read that are to be.
     """
-    if not _NAME.fullmatch(name):
-        raise UserError(f"--name {name}: expected a name that Python can import: small letters, digits and _")
-    if not _VERSION.fullmatch(version):
-        raise UserError(f"--version {version}: expected a release such as 0.1.0")
     directory = RunDirectory(find_model(run))
     weights = main_weights(directory.path) if directory.path.is_dir() else None
     if weights is None or not directory.config.is_file() or package_name(directory.path) is not None:
         raise UserError(f"{directory.path}: expected the directory of a trained run; an archive, or a package, is none")
+    if not _NAME.fullmatch(name):
+        raise UserError(f"--name {name}: expected a name that Python can import: small letters, digits and _")
+    if not _VERSION.fullmatch(version):
+        raise UserError(f"--version {version}: expected a release such as 0.1.0")
     target = output / name
     if target.exists() and not force:
         raise UserError(f"{target}: is there already; --force replaces it, and --output names another folder")
@@ -137,6 +138,9 @@ def write_package(
             f'"""A model of hmtl: `hmtl.load("{name}")` loads it."""\n', encoding="utf-8"
         )
         num_bytes = _size(folder)
+    needed = " ".join(f"--include-package {package}" for package in packages_of_run(directory.path))
+    if needed:
+        notes.append(f"it holds no code: whoever uses it needs {needed}, as its training did")
     return Package(target, num_bytes, evaluation, notes)
 
 

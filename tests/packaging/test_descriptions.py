@@ -1,8 +1,11 @@
 """What the files beside the code say of it."""
 
 import re
+import subprocess
 from pathlib import Path
+from typing import Dict, List
 
+import pytest
 import yaml
 
 from hmtl.common.requirements import EXTRAS
@@ -49,3 +52,43 @@ def test_nothing_that_is_shipped_needs_the_studies():
     assert ROOT / "scripts" / "evaluate.py" in paths
     need = [path for path in paths if re.search(r"^\s*(?:from|import) research\b", path.read_text(), re.MULTILINE)]
     assert not need
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Calls a target with programs that print what they are called with, in the place of installed ones."""
+    program = tmp_path / "bin" / "hmtl"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nfor word in "$@"; do printf "<%s>" "$word"; done\necho\n')
+    program.chmod(0o755)
+
+    def called(target: str, box: Path, **variables: str) -> List[str]:
+        given: Dict[str, str] = {"BIN": str(program.parent), "BOX": str(box), **variables}
+        words = [f"{name}={value}" for name, value in given.items()]
+        command = ["make", "--silent", "--old-file=install", target, *words]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    return called
+
+
+def test_the_quickstart_has_the_model_in_the_box_read_the_text_where_there_is_one(make, tmp_path):
+    text = 'It costs $5, "he" said.'
+    (tmp_path / "box").mkdir()
+    without = make("quickstart", tmp_path / "box", TEXT=text)
+    trained = ["<evaluate><runs/quickstart>", "<predict><runs/quickstart><" + text + ">"]
+    assert [line for line in without if line.startswith("<")][1:] == trained
+    assert without[-1].startswith(f"{tmp_path}/box is not here: a checkout has this larger model")
+    (tmp_path / "box" / "weights.safetensors").touch()
+    beside = make("quickstart", tmp_path / "box", TEXT=text)
+    assert [line for line in beside if line.startswith("<")][1:] == [*trained, f"<predict><en_hmtl_mini><{text}>"]
+    assert f"The model in the box, {tmp_path}/box" in "\n".join(beside)
+
+
+def test_make_predict_reads_with_the_model_in_the_box_or_the_one_that_was_trained(make, tmp_path):
+    (tmp_path / "box").mkdir()
+    assert make("predict", tmp_path / "box", TEXT="Ada.") == ["<predict><runs/quickstart><Ada.>"]
+    (tmp_path / "box" / "weights.safetensors").touch()
+    assert make("predict", tmp_path / "box", TEXT="Ada.") == ["<predict><en_hmtl_mini><Ada.>"]
+    assert make("predict", tmp_path / "box", TEXT="Ada.", MODEL="runs/mine") == ["<predict><runs/mine><Ada.>"]
