@@ -36,6 +36,7 @@ GROUPS: Dict[str, Dict[str, Command]] = {
         "predict": Command("hmtl.commands.predict", "Show what a trained model finds in a text."),
         "annotate": Command("hmtl.commands.annotate", "Annotate files with a trained model."),
         "serve": Command("hmtl.commands.serve", "Serve a trained model over HTTP, with a page."),
+        "export": Command("hmtl.commands.export", "Export a trained model as a graph, by ONNX or torch.export."),
     },
     "Studying it": {
         "probe": Command("hmtl.commands.probe", "Probe what the levels of a model know."),

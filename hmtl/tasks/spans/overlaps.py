@@ -11,6 +11,7 @@ from hmtl.document import Bounds
 # in the way of the next, whose scores fall.
 _NUM_ROUNDS = 4
 
+
 def standing_greedily(
     starts: torch.Tensor, ends: torch.Tensor, is_span: torch.Tensor, overlaps: Overlaps
 ) -> torch.Tensor:
