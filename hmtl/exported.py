@@ -1,12 +1,11 @@
 """Models that `hmtl export` has written, read and run without AllenNLP, transformers and hmtl's own models.
 
-Beside this module that takes numpy, and onnxruntime or, for graphs of `torch.export`, torch; tokenizers for models on an
-encoder of the transformers library, and spaCy for raw text.
+Beside this module that takes numpy, and onnxruntime or, for graphs of `torch.export`, torch; tokenizers for models on
+an encoder of the transformers library, and spaCy for raw text.
 """
 
 import json
 import os
-from itertools import accumulate
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -319,8 +318,8 @@ def _spans(described: Dict[str, Any], scores: np.ndarray, found: _Found) -> List
 
 
 def _last_tokens(described: Dict[str, Any], scores: np.ndarray, found: _Found) -> List[_Relation]:
-    """Relations of the last tokens of their arguments, each of which stands for the longest span that ends there, of the
-    first task that has one; without one for itself."""
+    """Relations of the last tokens of their arguments, each of which stands for the longest span that ends there, of
+    the first task that has one; without one for itself."""
     first_of: Dict[int, int] = {}
     for task in described["span_tasks"]:
         for first, last, _ in sorted(found[task]):

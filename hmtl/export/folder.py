@@ -44,10 +44,10 @@ def export(model: HMTL, folder: Path, format: str = "onnx", int8: bool = False) 
     """Writes a model's embedding, levels and scores into a new folder, and returns its manifest.
 
     The folder has `model.onnx` or `model.pt2`, `model.json`, the manifest, and, for an encoder of the transformers
-    library, its `tokenizer.json`. `hmtl.exported.ExportedModel` reads it. The manifest's `left_out` says which tasks are
-    not in the graph, and why; `compared` how the graph does on the test sentences of the bundled sample, beside the
-    model itself: the largest difference of a score, and for each task the F1 of what is found against what the model
-    finds.
+    library, its `tokenizer.json`. `hmtl.exported.ExportedModel` reads it. The manifest's `left_out` says which tasks
+    are not in the graph, and why; `compared` how the graph does on the test sentences of the bundled sample, beside
+    the model itself: the largest difference of a score, and for each task the F1 of what is found against what the
+    model finds.
 
     # Parameters
 

@@ -73,7 +73,7 @@ def _example(inputs: List[Input]) -> Any:
 
 
 def _dynamic(inputs: List[Input]) -> Any:
-    return tuple({number: torch.export.Dim.DYNAMIC for number in range(len(described.dims))} for described in inputs)
+    return tuple(dict.fromkeys(range(len(described.dims)), torch.export.Dim.DYNAMIC) for described in inputs)
 
 
 @contextmanager

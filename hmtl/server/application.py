@@ -23,7 +23,6 @@ from hmtl.server.service import encoded
 from hmtl.server.watch import Watch
 from hmtl.version import VERSION
 
-
 _EXAMPLE = """curl -s {url}predict -H 'Content-Type: application/json' \\
   -d '{{"text": "Ada Lovelace lived in London."}}'"""
 
