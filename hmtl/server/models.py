@@ -179,4 +179,5 @@ async def _warmed(models: Iterable[ServedModel]) -> None:
 
 
 def _close(models: Iterable[ServedModel], seconds: Optional[float]) -> bool:
-    return all([model.service.batcher.close(seconds) for model in models])
+    ended = [model.service.batcher.close(seconds) for model in models]
+    return all(ended)
