@@ -85,6 +85,7 @@ def _port(text: str) -> int:
 
 def _serve(arguments: argparse.Namespace) -> None:
     try:
+        from hmtl.server.about import ModelRecord
         from hmtl.server.access import Access
         from hmtl.server.application import create_app
         from hmtl.server.serving import run
@@ -110,7 +111,8 @@ def _serve(arguments: argparse.Namespace) -> None:
     )
     archive = arguments.archive.resolve()
     name = archive.parent.name if archive.name == ARCHIVE_NAME else archive.name
-    app = create_app(predictor, limits, arguments.title, access, name, arguments.metrics_port is None)
+    record = ModelRecord.read(archive, predictor.kinds, arguments.weights_file)
+    app = create_app(predictor, limits, arguments.title, access, name, arguments.metrics_port is None, record)
     behind_proxy = arguments.trusted_proxies > 0
     run(app, arguments.host, arguments.port, limits, arguments.metrics_port, behind_proxy)
 

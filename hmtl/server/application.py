@@ -5,7 +5,8 @@ import hashlib
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import Any, AsyncIterator, Dict, List, Optional
+from html import escape
+from typing import Any, AsyncIterator, Dict, List, Mapping, Optional
 
 import torch
 from fastapi import FastAPI, HTTPException
@@ -14,26 +15,33 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import ClientDisconnect, Request
 
 from hmtl.errors import UserError
-from hmtl.page import document, policy_of, server_page
+from hmtl.page import document, picture, policy_of, server_page, themed
 from hmtl.predictors import HMTLPredictor
+from hmtl.server.about import ModelRecord
 from hmtl.server.access import Access
 from hmtl.server.batcher import Closed, QueueFull
 from hmtl.server.limits import Limits
 from hmtl.server.messages import BadRequest, PredictRequest, PredictResponse, Reason, read_body
 from hmtl.server.service import PredictionService, encoded
 from hmtl.server.watch import Watch
+from hmtl.tasks.kind import kinds_of
 from hmtl.version import VERSION
 
 
-def describe(predictor: HMTLPredictor, name: str, limits: Limits) -> Dict[str, Any]:
-    """What `/info` answers: the model's name, its tasks with their labels and, where there is one, their calibration,
-    and whether they take other labels, the digest of its weights, hmtl's version and the limits."""
-    calibration = predictor.model.calibration
+def describe(
+    predictor: HMTLPredictor, name: str, limits: Limits, record: ModelRecord = ModelRecord()
+) -> Dict[str, Any]:
+    """What `/info` answers: the model's name, its tasks with the levels that they read, their labels and, where there
+    is one, their calibration and score, and whether they take other labels, the digest of its weights, hmtl's version
+    and the limits."""
+    model = predictor.model
     tasks: Dict[str, Dict[str, Any]] = {
         task: {
             "predicts": layer,
             "labels": predictor.labels[task],
-            **({"calibration": calibration[task]._asdict()} if task in calibration else {}),
+            "reads": sorted({*model.reads[task], *model.reads_labels[task]}),
+            **({"calibration": model.calibration[task]._asdict()} if task in model.calibration else {}),
+            **({"score": record.scores[task]} if task in record.scores else {}),
         }
         for task, layer in sorted(predictor.layers.items())
     }
@@ -65,12 +73,12 @@ def weights_digest(model: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-_EXAMPLE = """curl -s http://127.0.0.1:8000/predict -H 'Content-Type: application/json' \\
-  -d '{"text": "Ada Lovelace lived in London."}'"""
+_EXAMPLE = """curl -s {address}predict -H 'Content-Type: application/json' \\
+  -d '{{"text": "Ada Lovelace lived in London."}}'"""
 
 
-def documentation(openapi: Dict[str, Any]) -> str:
-    """An HTML page of an OpenAPI description: each route with its parameters and answers.
+def documentation(openapi: Dict[str, Any], address: str = "http://127.0.0.1:8000/") -> str:
+    """An HTML page of an OpenAPI description: each route with its parameters and answers, and a request to `address`.
 
     FastAPI's own page loads its scripts from elsewhere.
     """
@@ -81,8 +89,18 @@ def documentation(openapi: Dict[str, Any]) -> str:
         return openapi["components"]["schemas"][name] if name else {}
 
     title = f"{openapi['info']['title']}: the interface"
-    return "".join(document("routes.html", title, openapi=openapi, example=_EXAMPLE, schema_of=schema_of))
+    example = _EXAMPLE.format(address=address)
+    return "".join(document("routes.html", title, themed(), openapi=openapi, example=example, schema_of=schema_of))
 
+
+def model_page(info: Dict[str, Any], layers: Mapping[str, str], card: str) -> str:
+    """An HTML page of what `/info` answers, and of the model's card; `layers` has the tasks from the lowest up."""
+    kinds = kinds_of(layers)
+    return "".join(document("model.html", info["model"], themed(), info=info, kinds=kinds, card=card))
+
+
+# Stands for the address of the server, which those who ask know alone.
+_ADDRESS = "https://address.invalid/"
 
 _WARM_UP = "Ada Lovelace lived in London. She wrote programs."
 
@@ -110,9 +128,11 @@ def create_app(
     access: Optional[Access] = None,
     name: str = "hmtl",
     with_metrics: bool = True,
+    record: ModelRecord = ModelRecord(),
 ) -> FastAPI:
-    """The ASGI application that serves a predictor: the page at `/`, `/predict`, `/health`, `/ready`, `/info`,
-    `/metrics`, `/docs` and `/openapi.json`. Its `state.service` is the `PredictionService`.
+    """The ASGI application that serves a predictor: the page at `/`, `/predict`, `/health`, `/ready`, `/info`, which
+    `/model` shows people, `/metrics`, `/docs`, `/openapi.json`, and `/preview.png`, the picture of links to the page.
+    Its `state.service` is the `PredictionService`.
 
     # Parameters
 
@@ -125,11 +145,13 @@ def create_app(
         The name of the model, for `/info`.
     with_metrics : `bool`, optional (default = `True`)
         Whether `/metrics` is one of the routes.
+    record : `ModelRecord`, optional
+        What is known of the model's scores, and its card.
     """
     limits = limits or Limits()
     access = access or Access()
     service = PredictionService(predictor, limits)
-    info = describe(predictor, name, limits)
+    info = describe(predictor, name, limits, record)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -151,7 +173,16 @@ def create_app(
     app.add_middleware(Watch, limits=limits, metrics=service.metrics, access=access)
     # Where several tasks take labels, a list does not say whose they are.
     asked = [predictor.labels[task] for task in predictor.tasks_with_label_texts]
-    page = server_page(title, predictor.layers, limits.max_characters, labels=asked[0] if len(asked) == 1 else None)
+    page = server_page(
+        title,
+        predictor.layers,
+        limits.max_characters,
+        labels=asked[0] if len(asked) == 1 else None,
+        about={**info, "tasks": {task: info["tasks"][task] for task in predictor.layers}, "card": "model"},
+        preview=f"{_ADDRESS}preview.png",
+    )
+    model = model_page(info, predictor.layers, record.card)
+    preview = picture("preview.png")
 
     def html(document: str) -> HTMLResponse:
         return HTMLResponse(document, headers=access.headers(policy_of(document)))
@@ -214,12 +245,21 @@ def create_app(
             return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return html(documentation(app.openapi()))
+    async def docs(request: Request) -> HTMLResponse:
+        return html(documentation(app.openapi(), str(request.base_url)))
+
+    @app.get("/model", include_in_schema=False)
+    async def show_model() -> HTMLResponse:
+        return html(model)
+
+    @app.get("/preview.png", include_in_schema=False)
+    async def show_preview() -> Response:
+        return Response(preview, media_type="image/png", headers={"Cache-Control": "public, max-age=86400"})
 
     @app.get("/", include_in_schema=False)
-    async def root() -> HTMLResponse:
-        return html(page)
+    async def root(request: Request) -> HTMLResponse:
+        # Those who show previews of links take whole addresses alone.
+        return html(page.replace(_ADDRESS, escape(str(request.base_url))))
 
     return app
 
