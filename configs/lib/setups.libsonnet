@@ -159,7 +159,7 @@ local small_corpora(name, corpora) =
         encoder_lr=0.0001,
         lr=0.003,
         precision='bf16',
-        num_epochs=3,
+        num_epochs=6,
         min_count={ tokens: 2 },
         initializer=embedders.learned_words_initializer,
       ),
