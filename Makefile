@@ -44,7 +44,7 @@ ADD := $(BIN)/python -m pip install -qq --disable-pip-version-check
 REMOVE := $(BIN)/python -m pip uninstall -qq --yes
 endif
 
-.PHONY: help install develop quickstart predict model test slow torture fuzz lint docs audit check clean
+.PHONY: help install develop quickstart predict model test slow torture fuzz lint docs screens audit check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -119,6 +119,9 @@ lint: develop ## style, types, and which package may import which
 docs: develop ## build the documentation into docs/_build/html; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo docs/_build/html/index.html
+
+screens: develop ## run the commands whose screens the documentation shows, and draw these
+	$(BIN)/python docs/images/screens.py
 
 audit: develop ## look for known vulnerabilities in every package of .venv
 	$(BIN)/python .ci/audit.py

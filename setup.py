@@ -77,6 +77,7 @@ DOCS = [
     "myst-parser>=4,<6",
     "nbclient>=0.10",
     "nbformat>=5.10",
+    "pyte>=0.8.2",  # terminals, for pictures of their screens
     "sphinx>=8.1,<10",
     "wheel>=0.43",
 ]

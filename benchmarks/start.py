@@ -5,7 +5,8 @@
 
 Costs are CPU seconds of a fresh Python, that of an empty one included, and multiples of `import torch` in the same run;
 each is the median of the rounds, in which all take turns. With --before, another checkout takes turns, too; what it
-does not have is left out. A run to look at, the smallest that is one, is written into a temporary folder.
+does not have is left out. A run to look at, the smallest that is one, is written into a temporary folder, as is what is
+converted: tokens, which stay as they are, and text, which is split.
 """
 
 import argparse
@@ -39,6 +40,9 @@ STARTS: Dict[str, List[str]] = {
     "hmtl inspect data/sample": ["-m", "hmtl", "inspect", "data/sample"],
     "hmtl validate data/sample": ["-m", "hmtl", "validate", "data/sample"],
     "hmtl runs RUN": ["-m", "hmtl", "runs", "RUN"],
+    "hmtl convert --help": ["-m", "hmtl", "convert", "--help"],
+    "hmtl convert CONLL OUT": ["-m", "hmtl", "convert", "tests/fixtures/formats/conll2003.conll", "OUT", "--force"],
+    "hmtl convert BRAT OUT": ["-m", "hmtl", "convert", "tests/fixtures/formats/brat", "OUT", "--force"],
     "hmtl prepare --help": ["-m", "hmtl", "prepare", "--help"],
     "hmtl train --help": ["-m", "hmtl", "train", "--help"],
     "hmtl train DATA, to its first line": ["-c", _TO_FIRST_LINE],
@@ -81,8 +85,8 @@ def main() -> None:
     arguments = parser.parse_args()
     checkouts = {"now": ROOT} if arguments.before is None else {"before": arguments.before.resolve(), "now": ROOT}
     with tempfile.TemporaryDirectory() as folder:
-        run = str(smallest_run(Path(folder)))
-        starts = {name: [run if word == "RUN" else word for word in words] for name, words in STARTS.items()}
+        places = {"RUN": str(smallest_run(Path(folder))), "OUT": str(Path(folder) / "converted.jsonl")}
+        starts = {name: [places.get(word, word) for word in words] for name, words in STARTS.items()}
         # Files are read and compiled in the first round, which does not count.
         rounds = [
             {

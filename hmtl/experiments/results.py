@@ -3,17 +3,23 @@
 import base64
 import html
 import io
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence
 
+from hmtl.common.checks import it_has
 from hmtl.common.tables import aligned
 from hmtl.document import Document
+from hmtl.errors import UserError
 from hmtl.evaluation.error_analysis import RunErrors, errors_as_page, errors_as_text
 from hmtl.evaluation.evaluate import Evaluation
+from hmtl.evaluation.figures import TaskFigure, confusion_figure, scores_figure
 from hmtl.page import page
 from hmtl.predictors.render import render
 from hmtl.runs.curves import make_figure
 from hmtl.runs.run_directory import best_stem
 from hmtl.runs.summaries import Metrics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Of the frame that a page of its own has in a notebook, in pixels.
 _HEIGHT_OF_TEXT, _HEIGHT_OF_PAGE = 420, 640
@@ -59,21 +65,33 @@ class Scores(Dict[str, Metrics]):
             own = evaluation.scores.get(best_stem(task)) or next(iter(evaluation.scores.values()))
             self[task] = own[task].metrics
 
+    def figure(self) -> "Figure":
+        """The scores as bars beside those of the baselines.
+
+        # Raises
+
+        ImportError
+            Where matplotlib is missing (`pip install 'hmtl[plots]'`).
+        """
+        return scores_figure(self._figures(), self.evaluation.split)
+
     def __str__(self) -> str:
         return self.evaluation.table()
 
     def _repr_html_(self) -> str:
-        rows: List[List[str]] = []
-        for task, metrics in self.items():
-            baseline = self.evaluation.baselines.get(task)
-            names = self.evaluation.kinds[task].figures
-            for name, title in names.items():
-                if name in metrics:
-                    below = None if baseline is None else baseline.metrics.get(name)
-                    shown = ["-" if value is None else f"{100 * value:.2f}" for value in (metrics[name], below)]
-                    rows.append([task, title, *shown])
+        rows = [[each.task, each.title, _percent(each.score), _percent(each.baseline)] for each in self._figures()]
         caption = f"{self.evaluation.run}: {self.evaluation.split} data, scores x 100"
         return _table(caption, ["task", "", "score", "baseline"], rows)
+
+    def _figures(self) -> List[TaskFigure]:
+        found = []
+        for task, metrics in self.items():
+            baseline = self.evaluation.baselines.get(task)
+            below = {} if baseline is None else baseline.metrics
+            for name, title in self.evaluation.kinds[task].figures.items():
+                if name in metrics:
+                    found.append(TaskFigure(task, title, metrics[name], below.get(name)))
+        return found
 
 
 class Errors(Dict[str, Any]):
@@ -82,6 +100,24 @@ class Errors(Dict[str, Any]):
     def __init__(self, errors: RunErrors) -> None:
         super().__init__(errors.to_json())
         self.errors = errors
+
+    def confusion(self, task: str) -> "Figure":
+        """Which labels of a task are taken for which: the first of its confusion matrices, drawn.
+
+        # Raises
+
+        UserError
+            Where there is no such task, or nothing with labels that could be confused: clusters have none.
+        ImportError
+            Where matplotlib is missing (`pip install 'hmtl[plots]'`).
+        """
+        found = self.errors.tasks.get(task)
+        if found is None:
+            raise UserError(f"{self.errors.run}: no errors of a task '{task}'; {it_has(task, list(self.errors.tasks))}")
+        section = next((section for section in found.sections if section.has_confusion), None)
+        if section is None or not section.confusion:
+            raise UserError(f"{task}: there is nothing with labels that could be taken for one another")
+        return confusion_figure(section, f"{task}: {section.title} of the {self.errors.split} data")
 
     def __str__(self) -> str:
         return errors_as_text(self.errors)
@@ -101,6 +137,16 @@ class Curves(Dict[str, List[Any]]):
         super().__init__({key: [metrics.get(key) for metrics in epochs] for key in columns})
         self._epochs = list(epochs)
         self._metric_names = dict(metric_names)
+
+    def figure(self) -> "Figure":
+        """A panel for each task: its training loss, and its score in validation with the best one marked.
+
+        # Raises
+
+        ImportError
+            Where matplotlib is missing (`pip install 'hmtl[plots]'`).
+        """
+        return make_figure(self._epochs, self._metric_names)
 
     def __str__(self) -> str:
         return aligned(self._rows(), numbers=True)
@@ -124,7 +170,7 @@ class Curves(Dict[str, List[Any]]):
         if not self._epochs or not self._metric_names:
             return None
         try:
-            figure = make_figure(self._epochs, self._metric_names)
+            figure = self.figure()
         except ImportError:
             return None
         buffer = io.BytesIO()
@@ -135,6 +181,10 @@ class Curves(Dict[str, List[Any]]):
 def text_of(text: Any) -> Any:
     """What a predictor reads: a raw text, a `Document`, or its own input."""
     return {"doc_key": text.doc_key, "sentences": text.sentences} if isinstance(text, Document) else text
+
+
+def _percent(value: Optional[float]) -> str:
+    return "-" if value is None else f"{100 * value:.2f}"
 
 
 def _is_number(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """From annotated documents to a table of scores, with no configuration written by hand."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -124,9 +125,16 @@ def test_an_export_of_label_studio_trains_in_python(label_studio: Path) -> None:
     assert [each["doc_key"] for each in run.predict_many([document, "Tom."])] == ["mine", "document"]
     errors = run.errors(tasks=["ner"])
     assert list(errors["tasks"]) == ["ner"] and str(errors).startswith("first: errors on test data")
+    with pytest.raises(UserError, match="first: no errors of a task 'nerr'; it has: ner; did you mean 'ner'"):
+        errors.confusion("nerr")
     curves = run.curves()
     assert curves["validation_ner_f1"] == [run.summary.tasks["ner"].best_score]
     assert "epoch" in str(curves) and ("<img" in curves._repr_html_() or "<table>" in curves._repr_html_())
+    if importlib.util.find_spec("matplotlib") is not None:
+        assert [axes.get_title().split(":")[0] for axes in curves.figure().axes[::2]] == ["ner", "relation"]
+        assert "test data" in errors.confusion("ner").axes[0].get_title()
+        heights = [round(bar.get_height(), 2) for bar in scores.figure().axes[0].patches]
+        assert round(100 * scores["ner"]["f1"], 2) == heights[0]
 
     archive = hmtl.load("first/model.tar.gz")
     assert archive.predict("Mara Lind.").keys() == prediction.keys()
