@@ -39,9 +39,10 @@ from hmtl.common.file_names import (
     VOCABULARY_NAME,
 )
 from hmtl.common.files import PathLike
+from hmtl.common.json_text import parse_json
 from hmtl.common.overrides import merged, parse_overrides
 from hmtl.common.weights import UNPACKED, main_weights, place
-from hmtl.errors import UserError
+from hmtl.errors import DataError, UserError
 
 TRUST_VARIABLE = "HMTL_TRUST_ARCHIVE"
 # What an archive may hold that nobody vouches for. A model of a billion weights takes 4 GB.
@@ -170,11 +171,9 @@ def read_json_object(path: Path) -> Dict[str, Any]:
     if path.stat().st_size > _MAX_JSON_BYTES:
         raise UserError(f"{place(path)}: {path.stat().st_size:,} bytes; expected at most {_MAX_JSON_BYTES:,}")
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except RecursionError:
-        raise UserError(f"{place(path)}: not valid JSON: nested too deeply") from None
-    except ValueError as error:
-        raise UserError(f"{place(path)}: not valid JSON: {error}") from error
+        value = parse_json(path.read_bytes(), "a JSON object")
+    except DataError as error:
+        raise UserError(f"{place(path)}: {error}") from error
     if not isinstance(value, dict):
         raise UserError(f"{place(path)}: expected a JSON object, found {_kind(value)}")
     return value

@@ -25,6 +25,8 @@ TASK_NAMES = {"relations": "relation", "clusters": "coref"}
 _LOWEST, _HIGHEST = ("pos", "chunks", "ner", "entities"), ("emd", "mentions")
 # Below so many sentences in training, words are learned in small batches.
 FEW_SENTENCES = 2000
+# Of additions to a configuration, until it is what overrides make of it.
+_MAX_ROUNDS = 5
 _LIBRARY = ("corpora", "embedders", "experiment", "levels")
 # Words of jsonnet that are no names of fields, but in quotes.
 _KEYWORDS = {"assert", "else", "error", "false", "for", "function", "if", "import", "importstr", "importbin", "in"}
@@ -217,7 +219,7 @@ def with_overrides(text: str, overrides: Sequence[Overrides], path: Path) -> str
     # Raises
 
     UserError
-        Where a key has no place in the configuration.
+        Where a key has no place in the configuration, or a value has none in jsonnet.
     """
 
     def evaluated() -> Dict[str, Any]:
@@ -227,10 +229,13 @@ def with_overrides(text: str, overrides: Sequence[Overrides], path: Path) -> str
     found = evaluated()
     wanted = merged(found, overrides)
     # Other keys may be computed from a changed one, and overrides leave them as they are: then there is more to add.
-    while found != wanted:
+    for _ in range(_MAX_ROUNDS):
+        if found == wanted:
+            return text
         text = f"{text.rstrip()} + " + "\n".join(_object("", _changed(found, wanted), "")) + "\n"
         found = evaluated()
-    return text
+    refused = ", ".join(_changed(found, wanted))
+    raise UserError(f"-o: a configuration in jsonnet cannot hold {refused}; its numbers are exact up to 2^53")
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> List[str]:

@@ -311,9 +311,10 @@ NO_CONFIGURATIONS = {
     "no model": ('{"dataset_reader": {}, "model": "hmtl"}', "expected an object at 'model', found text"),
     "a program that never ends": ("local f(x) = f(x + 1) tailstrict; f(0)", "not valid JSON"),
     "an error": ('error importstr "/etc/hosts"', "not valid JSON"),
-    "brackets": ("[" * 200_000, "not valid JSON: nested too deeply"),
+    "brackets": ("[" * 200_000, "not valid JSON (brackets within brackets, too many)"),
     "digits": ('{"a": ' + "9" * 10_000 + "}", "not valid JSON"),
-    "no text": ("\udcff", "not valid JSON"),
+    "no text": ("\udcff", "not valid UTF-8"),
+    "a key twice": ('{"model": {}, "model": {}}', "not valid JSON (the key 'model' stands twice in one object)"),
 }
 
 

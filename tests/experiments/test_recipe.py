@@ -247,3 +247,10 @@ def test_a_configuration_with_overrides_is_what_they_make_of_it(
 
     assert Params.from_file(str(path)).as_dict(quiet=True) == merged(plain, overrides) != plain
     assert path.read_text().startswith(text.rstrip()) and with_overrides(text, [], path) == text
+
+
+def test_what_jsonnet_cannot_hold_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.jsonnet"
+    with pytest.raises(UserError, match="-o: a configuration in jsonnet cannot hold seed: 9007199254740993;"):
+        with_overrides("{ seed: 1 }", [{"seed": 2**53 + 1}], path)
+    assert with_overrides("{ seed: 1 }", [{"seed": 2**53}], path) == "{ seed: 1 } + { seed: 9007199254740992 }\n"
