@@ -59,6 +59,7 @@ EXTRAS = {
     "cluster": ["ray>=2.40,<3"],  # --executor ray of hmtl search and of research/
     "conflicts": ["torchjd[cagrad,quadprog-projector]>=0.18,<0.19"],  # gradient aggregators
     "elmo": ["h5py>=3.10"],  # ELMo's weights
+    "export": ["onnx>=1.17", "onnxruntime>=1.20", "onnxscript>=0.5"],  # hmtl export --format onnx
     "parquet": ["pyarrow>=15"],  # hmtl convert: tables of Parquet and Arrow
     "plots": ["matplotlib>=3.7"],  # learning curves as images
     "remote": ["cached_path>=1.6,<2"],  # files named by https, s3, gs and hf addresses

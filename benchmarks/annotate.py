@@ -37,7 +37,8 @@ TEXTS_IN_ROUND = 20
 
 def texts_of(words: int) -> Iterator[str]:
     """Texts of so many words, each of which begins one word later in a circle of example sentences."""
-    circle = " ".join(EXAMPLES).replace(".", " .").replace(",", " ,").split()
+    text = " ".join(EXAMPLES[name] for name in ("Portrait", "Business", "Story"))
+    circle = text.replace(".", " .").replace(",", " ,").split()
     number = 0
     while True:
         yield " ".join(circle[(number + offset) % len(circle)] for offset in range(words))

@@ -8,7 +8,7 @@
 The Dockerfile is read, not repeated: every RUN, COPY, ENV and ARG of its stages is carried out in its order, with the
 files alone that .dockerignore leaves, no variables of this shell's but those of pip and of proxies, and no compiler.
 With a model, the ENTRYPOINT is started, the HEALTHCHECK tried until it succeeds, and the server left to run until
-SIGTERM or Ctrl-C. Root starts it as the USER of the Dockerfile.
+SIGTERM or Ctrl-C. Root starts it as the USER of the Dockerfile, unless this Python is root's alone.
 
 What it does not show: that the base image has what it needs from it, which is Python and its venv.
 """
@@ -140,7 +140,7 @@ class Container:
         if not mounted.exists():
             shutil.copytree(model, mounted) if model.is_dir() else _copied(model, mounted / "model.tar.gz")
         user: Dict[str, int] = {}
-        if os.geteuid() == 0:
+        if os.geteuid() == 0 and _is_for_all(Path(os.path.realpath(sys.executable))):
             number, _, group = self._lines["USER"].partition(":")
             user = {"user": int(number), "group": int(group)}
         command = [*self.command(), "--port", str(port), *options]
@@ -220,6 +220,11 @@ def _stages_needed(dockerfile: List[Instruction], target: Optional[str]) -> List
     for stage in wanted:
         wanted += [other for other in needs[stage] if other in needs and other not in wanted]
     return wanted
+
+
+def _is_for_all(path: Path) -> bool:
+    """Whether every user may run it. An interpreter in a folder of root's is root's alone."""
+    return all(folder.stat().st_mode & 0o001 for folder in (path, *path.parents))
 
 
 def _expanded(text: str, variables: Dict[str, str]) -> str:

@@ -211,6 +211,10 @@ MISTAKES: Dict[str, List[str]] = {
 REPORTS = {
     "validate exclusive.jsonl": (0, ["exclusive.jsonl: warning: exclusive ends", "all ends look one too far"]),
     "validate good.jsonl --tasks relation": (1, ["good.jsonl:1: error: missing layer: document 'a' has no layer"]),
+    """validate CONFIG -o 'train_data_path.ner="{\\"a\\": \\"gone.jsonl\\", \\"b\\": \\"good.jsonl\\"}"'""": (
+        1,
+        ["error: train_data_path.ner.a: gone.jsonl: no such file or directory", "1 errors"],
+    ),
     "validate CONFIG -o trainer.num_epoch=3 -o model.levels.ner.encoder.type=lstmm -o train_data_path.ner=gone.jsonl": (
         1,
         [

@@ -37,6 +37,7 @@ GROUPS: Dict[str, Dict[str, Command]] = {
         "annotate": Command("hmtl.commands.annotate", "Annotate files with a trained model."),
         "package": Command("hmtl.commands.package", "Make a package of a run, that pip installs."),
         "serve": Command("hmtl.commands.serve", "Serve a trained model over HTTP, with a page."),
+        "export": Command("hmtl.commands.export", "Export a trained model as a graph, by ONNX or torch.export."),
     },
     "Studying it": {
         "probe": Command("hmtl.commands.probe", "Probe what the levels of a model know."),

@@ -12,7 +12,7 @@ from allennlp.commands.subcommand import Subcommand
 
 from hmtl.common.arguments import add_archive, add_command, add_device, add_spacy_model, add_weights_file, gpu_named
 from hmtl.common.file_names import ARCHIVE_NAME
-from hmtl.common.model_names import DEFAULT_MODEL
+from hmtl.common.model_names import DEFAULT_MODEL, find_model
 from hmtl.errors import UserError
 from hmtl.server.limits import Limits
 
@@ -132,6 +132,7 @@ def _named(text: str) -> Tuple[str, Path]:
 
 def _serve(arguments: argparse.Namespace) -> None:
     try:
+        from hmtl.server.about import ModelRecord
         from hmtl.server.access import Access
         from hmtl.server.application import create_app
         from hmtl.server.serving import address_of, listen, run
@@ -158,11 +159,16 @@ def _serve(arguments: argparse.Namespace) -> None:
     threads = arguments.threads or (worker and max(1, len(os.sched_getaffinity(0)) // arguments.workers))
     if threads and (arguments.threads or "OMP_NUM_THREADS" not in os.environ):
         torch.set_num_threads(threads)
-    predictors = _load(arguments)
+    paths = _paths(arguments)
+    predictors = _load(arguments, paths)
     name, predictor = next(iter(predictors.items()))
     others = dict(list(predictors.items())[1:])
     with_metrics = arguments.metrics_port is None and arguments.workers == 1
-    app = create_app(predictor, limits, arguments.title, access, name, with_metrics, others)
+
+    def record_of(name: str, predictor: "HMTLPredictor") -> ModelRecord:
+        return ModelRecord.read(paths[name], predictor.kinds, _weights_file(arguments, paths, name))
+
+    app = create_app(predictor, limits, arguments.title, access, name, with_metrics, record_of, others)
     behind_proxy = arguments.trusted_proxies > 0
     # They would stay while the server has others.
     del predictors, predictor, others
@@ -173,29 +179,37 @@ def _serve(arguments: argparse.Namespace) -> None:
         limits,
         arguments.metrics_port,
         behind_proxy,
-        reload=lambda: _load(arguments),
+        reload=lambda: _load(arguments, paths),
         worker=worker,
     )
 
 
-def _load(arguments: argparse.Namespace) -> "Dict[str, HMTLPredictor]":
-    """The models by their names, first the one without an option."""
-    from hmtl.predictors import HMTLPredictor
-
-    archive = arguments.archive.resolve()
+def _paths(arguments: argparse.Namespace) -> Dict[str, Path]:
+    """Where the models are, by their names, first the one without an option."""
+    archive = find_model(arguments.archive).resolve()
     name = archive.parent.name if archive.name == ARCHIVE_NAME else archive.name
-    paths = {name: arguments.archive}
+    paths = {name: archive}
     for other, path in arguments.others:
         if other in paths:
             raise UserError(f"two models are called {other}; give one of them another name: --model NAME={path}")
-        paths[other] = path
+        paths[other] = find_model(path)
+    return paths
+
+
+def _weights_file(arguments: argparse.Namespace, paths: Dict[str, Path], name: str) -> Optional[str]:
+    """Other weights than the best, which are those of the first model."""
+    return arguments.weights_file if name == next(iter(paths)) else None
+
+
+def _load(arguments: argparse.Namespace, paths: Dict[str, Path]) -> "Dict[str, HMTLPredictor]":
+    from hmtl.predictors import HMTLPredictor
+
     return {
         name: HMTLPredictor.load(
             path,
             arguments.spacy_model,
             gpu_named(arguments.device),
-            # Other weights are those of the first.
-            arguments.weights_file if path is arguments.archive else None,
+            _weights_file(arguments, paths, name),
             with_scores=not arguments.no_scores,
         )
         for name, path in paths.items()

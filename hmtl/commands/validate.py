@@ -1,6 +1,8 @@
 """`hmtl validate`: what is wrong in a corpus, or in a configuration."""
 
 import argparse
+import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Iterator, Tuple
 
@@ -103,5 +105,8 @@ def _configuration_errors(path: str, overrides: str) -> Iterator[str]:
 def _missing_files(key: str, value: Any) -> Iterator[Tuple[str, str]]:
     """The paths of a key of data that are not there, and the keys that they stand under."""
     for place, path in value.items() if isinstance(value, dict) else [("", value)]:
-        if isinstance(path, str) and "://" not in path and not Path(path.partition("#")[0]).exists():
+        if isinstance(path, str) and path.startswith("{"):  # of several corpora, each with its own
+            with suppress(ValueError):
+                yield from _missing_files(f"{key}.{place}", json.loads(path))
+        elif isinstance(path, str) and "://" not in path and not Path(path.partition("#")[0]).exists():
             yield f"{key}.{place}" if place else key, path

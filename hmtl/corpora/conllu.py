@@ -53,8 +53,8 @@ class Token(NamedTuple):
 
 
 class EmptyNode(NamedTuple):
-    """A node that stands for no word, such as `8.1`: how many words of the sentence stand before it, and its last column
-    and its line as of a word."""
+    """A node that stands for no word, such as `8.1`: how many words of its sentence stand before it, its last column,
+    its line."""
 
     num_before: int
     misc: Dict[str, str]

@@ -6,6 +6,7 @@ and `word_ids`.
 
 from functools import partial
 from itertools import repeat
+from pathlib import Path
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -14,6 +15,8 @@ from allennlp.common.util import pad_sequence_to_length
 from allennlp.data import Token, TokenIndexer, Vocabulary
 from allennlp.data.token_indexers.token_indexer import IndexedTokenList
 from transformers import AutoTokenizer
+
+from hmtl.errors import UserError
 
 # A word that tokenizers know, or cut in the same way wherever it stands.
 _PROBES = ("a", "1", "the")
@@ -83,6 +86,23 @@ class WordCutter:
         """The pieces of each text."""
         spaced = [[self._space + word if word else word for word in text] for text in texts]
         return self._cut_quickly(spaced) if self._tokenizer.is_fast else self._cut_word_by_word(spaced)
+
+    def write(self, path: Path) -> Dict[str, Any]:
+        """Writes the tokenizer as the library tokenizers reads it, and returns what has to be known beside it.
+
+        # Raises
+
+        UserError
+            Where it is no such tokenizer, or its pieces have types.
+        """
+        start_types, type_id, end_types = self.type_ids
+        if not self._tokenizer.is_fast or any([*start_types, type_id, *end_types]):
+            raise UserError(
+                f"the tokenizer {type(self._tokenizer).__name__} cannot be exported: it is none of the library "
+                "tokenizers, or its pieces have types"
+            )
+        self._tokenizer.backend_tokenizer.save(str(path))
+        return {"start": self.start, "end": self.end, "pad": self.pad_id, "space": self._space}
 
     def _cut_quickly(self, texts: List[List[str]]) -> List[Pieces]:
         filled = [text for text in texts if text]
@@ -216,6 +236,13 @@ class TransformerIndexer(TokenIndexer):
         if stride and not (self._room is not None and 0 < stride < self._room):
             expected = "a max_length beside it" if self._room is None else f"0 to {self._room - 1}"
             raise ConfigurationError(f"hmtl_transformer: stride is {stride}; expected {expected}")
+
+    def export_pieces(self, path: Path) -> Dict[str, Any]:
+        """Writes the tokenizer, and returns what has to be known to make `token_ids` without this class; a text is not
+        cut into parts then, but at most `max_length` pieces long."""
+        described = self._cutter.write(path)
+        num_special = len(self._cutter.start) + len(self._cutter.end)
+        return {**described, "max_length": None if self._room is None else self._room + num_special}
 
     def count_vocab_items(self, token: Token, counter: Dict[str, Dict[str, int]]) -> None:
         """Word pieces have a vocabulary of their own."""

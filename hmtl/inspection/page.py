@@ -8,11 +8,9 @@ from hmtl.inspection.layers import sentence_of, text_of
 from hmtl.inspection.plain_text import cluster_mentions, counted
 from hmtl.inspection.sections import notes, sections
 from hmtl.inspection.splits import ShownDocument
-from hmtl.page import asset, document
+from hmtl.page import document, themed
+from hmtl.page.labels import hue_of, hue_of_cluster
 from hmtl.page.marks import Annotated, Event, nested_marks
-
-# Multiples of this angle, in degrees, stay apart from one another around the circle of hues.
-_GOLDEN_ANGLE = 137.508
 
 # Without a check mark the marks of a layer become plain text. Browsers that do not know `:has` show all layers.
 _HIDE_LAYER = """
@@ -29,11 +27,10 @@ def write_page(report: Dict[str, Any], documents: Sequence[ShownDocument]) -> It
     mentions of a cluster together. Each text shows all layers at once, as nested marks, and each layer can be hidden.
     """
     layers = ordered_union(split["layers"] for split in report["splits"].values())
-    hues = _hues(report)
     return document(
         "corpus.html",
         "Corpus: " + ", ".join(report["splits"]),
-        asset("report.js"),
+        themed("report.js"),
         "".join(map(_HIDE_LAYER.format, range(len(layers)))),
         style_attributes=True,
         splits=list(report["splits"]),
@@ -45,19 +42,8 @@ def write_page(report: Dict[str, Any], documents: Sequence[ShownDocument]) -> It
         # At first one span layer is shown: several tend to mark the same words.
         hidden=[layer for layer in layers if layer not in ("relations", "clusters")][1:],
         keys=[shown.document.doc_key for shown in documents],
-        articles=(_Article(f"d{number}", shown, layers, hues) for number, shown in enumerate(documents)),
+        articles=(_Article(f"d{number}", shown, layers) for number, shown in enumerate(documents)),
     )
-
-
-def _hues(report: Dict[str, Any]) -> Dict[str, int]:
-    """A hue for each label of the corpus, the most frequent labels of a layer furthest apart."""
-    figures = [layer for split in report["splits"].values() for layer in split["layers"].values()]
-    labels = ordered_union(layer["labels"] for layer in figures if "labels" in layer)
-    return {label: _hue(rank) for rank, label in enumerate(labels)}
-
-
-def _hue(rank: int) -> int:
-    return round(rank * _GOLDEN_ANGLE % 360)
 
 
 class _Mark(NamedTuple):
@@ -72,19 +58,18 @@ class _Mark(NamedTuple):
 class _Article:
     """A document of the page; the ids of its elements begin with `name`."""
 
-    def __init__(self, name: str, shown: ShownDocument, layers: Sequence[str], hues: Dict[str, int]) -> None:
+    def __init__(self, name: str, shown: ShownDocument, layers: Sequence[str]) -> None:
         self.name = name
         self.split = shown.split
         self._document = shown.document
         self._layers = layers
-        self._hues = hues
         # The annotations that become marks: spans of all layers, then the mentions.
         spans = [(layer, span) for layer, spans in self._document.spans.items() for span in spans]
         mentions = cluster_mentions(self._document)
         self._first_mention = len(spans)
         self._spans: List[Span] = [*(span for _, span in spans), *mentions]
-        self.marks = [_Mark(layer, span.label, hues[span.label]) for layer, span in spans]
-        self.marks += [_Mark("clusters", span.label, _hue(int(span.label)), span.label) for span in mentions]
+        self.marks = [_Mark(layer, span.label, hue_of(span.label)) for layer, span in spans]
+        self.marks += [_Mark("clusters", span.label, hue_of_cluster(int(span.label) - 1), span.label) for span in mentions]
 
     @property
     def key(self) -> str:
@@ -119,7 +104,7 @@ class _Article:
             relations[sentence_of(starts, relation.arg1[0])].append(relation)
         for number, words in enumerate(self._document.sentences):
             described = [
-                (text_of(tokens, arg1), text_of(tokens, arg2), label, self._hues[label])
+                (text_of(tokens, arg1), text_of(tokens, arg2), label, hue_of(label))
                 for arg1, arg2, label in relations[number]
             ]
             yield words, nested_marks(marked[number], len(words)), described
@@ -142,4 +127,4 @@ class _Article:
         members: Dict[str, List[Tuple[int, str]]] = {}
         for number, mention in enumerate(self._spans[self._first_mention :]):
             members.setdefault(mention.label, []).append((number, text_of(self._document.tokens, mention.bounds)))
-        return [(label, _hue(int(label)), members[label]) for label in sorted(members, key=int)]
+        return [(label, hue_of_cluster(int(label) - 1), members[label]) for label in sorted(members, key=int)]

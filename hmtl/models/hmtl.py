@@ -357,7 +357,9 @@ class HMTL(Model):
                 self._evaluated.add(task_name)
             # These heads get no targets, so that their metrics count nothing.
             of_spans = {
-                task: self._candidates(task, encodings) if self.training else self._run_head(task, encodings, {})
+                task: self._candidates(task, encodings)
+                if self.training
+                else self._run_head(task, encodings, {}, **self._label_options(task))
                 for task in span_tasks
             }
             options.update(self._label_options(task_name))

@@ -1,6 +1,6 @@
 """A bidirectional LSTM that never packs its batch."""
 
-from typing import Any, List, Optional, Tuple
+from typing import Any, Iterator, List, Optional, Tuple, cast
 
 import torch
 from allennlp.modules import Seq2SeqEncoder
@@ -65,6 +65,11 @@ class PaddedLstmEncoder(Seq2SeqEncoder):
         if is_full:
             return inputs.transpose(0, 1)
         return inputs.masked_fill(~mask.unsqueeze(-1), 0.0).transpose(0, 1)
+
+    def layers(self) -> Iterator[Tuple[torch.nn.LSTM, torch.nn.LSTM]]:
+        """The forward and the backward direction of each layer."""
+        for both in zip(self._forward_layers, self._backward_layers):
+            yield cast(Tuple[torch.nn.LSTM, torch.nn.LSTM], both)
 
     def get_input_dim(self) -> int:
         return self._input_size

@@ -4,7 +4,8 @@ import asyncio
 import re
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from typing import Any, AsyncIterator, Dict, List, Mapping, Optional
+from html import escape
+from typing import Any, AsyncIterator, Callable, Dict, List, Mapping, Optional
 
 from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -12,24 +13,24 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import ClientDisconnect, Request
 
 from hmtl.errors import UserError
-from hmtl.page import document, policy_of
+from hmtl.page import document, picture, policy_of, themed
 from hmtl.predictors import HMTLPredictor
+from hmtl.server.about import ModelRecord
 from hmtl.server.access import Access
 from hmtl.server.batcher import Closed, QueueFull
 from hmtl.server.limits import Limits
 from hmtl.server.messages import BadRequest, PredictRequest, PredictResponse, Reason, read_body
-from hmtl.server.models import Models, ServedModel
+from hmtl.server.models import ADDRESS, Models, ServedModel, no_record
 from hmtl.server.service import encoded
 from hmtl.server.watch import Watch
 from hmtl.version import VERSION
 
-
-_EXAMPLE = """curl -s {url}predict -H 'Content-Type: application/json' \\
+_EXAMPLE = """curl -s {address}predict -H 'Content-Type: application/json' \\
   -d '{{"text": "Ada Lovelace lived in London."}}'"""
 
 
-def documentation(openapi: Dict[str, Any], url: str) -> str:
-    """An HTML page of an OpenAPI description: each route with its parameters and answers, and how to ask at an address.
+def documentation(openapi: Dict[str, Any], address: str) -> str:
+    """An HTML page of an OpenAPI description: each route with its parameters and answers, and a request to `address`.
 
     FastAPI's own page loads its scripts from elsewhere.
     """
@@ -40,8 +41,8 @@ def documentation(openapi: Dict[str, Any], url: str) -> str:
         return openapi["components"]["schemas"][name] if name else {}
 
     title = f"{openapi['info']['title']}: the interface"
-    example = _EXAMPLE.format(url=url)
-    return "".join(document("routes.html", title, openapi=openapi, example=example, schema_of=schema_of))
+    example = _EXAMPLE.format(address=address)
+    return "".join(document("routes.html", title, themed(), openapi=openapi, example=example, schema_of=schema_of))
 
 
 # As web servers log a client that went before its answer.
@@ -82,11 +83,13 @@ def create_app(
     access: Optional[Access] = None,
     name: str = "hmtl",
     with_metrics: bool = True,
+    record_of: Callable[[str, HMTLPredictor], ModelRecord] = no_record,
     others: Optional[Mapping[str, HMTLPredictor]] = None,
 ) -> FastAPI:
-    """The ASGI application that serves a predictor: the page at `/`, `/predict`, `/health`, `/ready`, `/info`,
-    `/metrics`, `/docs` and `/openapi.json`. The page, `predict`, `info` and `docs` of a model by its name lie below
-    `/models/NAME/`, too. Its `state.models` are the `Models`.
+    """The ASGI application that serves a predictor: the page at `/`, `/predict`, `/health`, `/ready`, `/info`, which
+    `/model` shows people, `/metrics`, `/docs`, `/openapi.json`, and `/preview.png`, the picture of links to the page.
+    The page, `predict`, `info`, `model` and `docs` of a model by its name lie below `/models/NAME/`, too. Its
+    `state.models` are the `Models`.
 
     # Parameters
 
@@ -99,12 +102,15 @@ def create_app(
         The name of the model, for `/info`.
     with_metrics : `bool`, optional (default = `True`)
         Whether `/metrics` is one of the routes.
+    record_of : `Callable[[str, HMTLPredictor], ModelRecord]`, optional
+        What is known of a model's scores, and its card, by its name.
     others : `Mapping[str, HMTLPredictor]`, optional
         More models, by their names, which answer where they are named.
     """
     limits = limits or Limits()
     access = access or Access()
-    models = Models({name: predictor, **(others or {})}, limits, title)
+    models = Models({name: predictor, **(others or {})}, limits, title, record_of)
+    preview = picture("preview.png")
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -126,6 +132,9 @@ def create_app(
 
     def html(document: str) -> HTMLResponse:
         return HTMLResponse(document, headers=access.headers(policy_of(document)))
+
+    def address_of(request: Request) -> str:
+        return _asked_at(request, access.trusted_proxies > 0)
 
     def model_of(request: Request) -> ServedModel:
         try:
@@ -198,12 +207,23 @@ def create_app(
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
         model_of(request)
-        return html(documentation(app.openapi(), _asked_at(request, access.trusted_proxies > 0)))
+        return html(documentation(app.openapi(), address_of(request)))
+
+    @app.get("/models/{model}/model", include_in_schema=False)
+    @app.get("/model", include_in_schema=False)
+    async def show_model(request: Request) -> HTMLResponse:
+        return html(model_of(request).card_page)
+
+    @app.get("/models/{model}/preview.png", include_in_schema=False)
+    @app.get("/preview.png", include_in_schema=False)
+    async def show_preview() -> Response:
+        return Response(preview, media_type="image/png", headers={"Cache-Control": "public, max-age=86400"})
 
     @app.get("/models/{model}/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     async def root(request: Request) -> HTMLResponse:
-        return html(model_of(request).page)
+        # Those who show previews of links take whole addresses alone.
+        return html(model_of(request).page.replace(ADDRESS, escape(address_of(request))))
 
     return app
 

@@ -9,26 +9,39 @@ import torch
 from starlette.requests import Request
 
 from hmtl.common.checks import did_you_mean
-from hmtl.page import server_page
+from hmtl.page import document, server_page, themed
 from hmtl.predictors import HMTLPredictor
+from hmtl.server.about import ModelRecord
 from hmtl.server.limits import Limits
 from hmtl.server.messages import BadRequest
 from hmtl.server.service import Metrics, PredictionService
+from hmtl.tasks.kind import kinds_of
 from hmtl.version import VERSION
+
+# Stands for the address of the server, which those who ask know alone.
+ADDRESS = "https://address.invalid/"
 
 _WARM_UP = "Ada Lovelace lived in London. She wrote programs."
 _CLOSE_SECONDS = 1.0
 
 
-def describe(predictor: HMTLPredictor, name: str, limits: Limits) -> Dict[str, Any]:
-    """What `/info` answers: the model's name, its tasks with their labels and, where there is one, their calibration,
-    and whether they take other labels, the digest of its weights, hmtl's version and the limits."""
-    calibration = predictor.model.calibration
+def no_record(name: str, predictor: HMTLPredictor) -> ModelRecord:
+    """The record of a model of which nothing is known beside its weights."""
+    return ModelRecord()
+
+
+def describe(predictor: HMTLPredictor, name: str, limits: Limits, record: ModelRecord) -> Dict[str, Any]:
+    """What `/info` answers: the model's name, its tasks with the levels that they read, their labels and, where there
+    is one, their calibration and score, and whether they take other labels, the digest of its weights, hmtl's version
+    and the limits."""
+    model = predictor.model
     tasks: Dict[str, Dict[str, Any]] = {
         task: {
             "predicts": layer,
             "labels": predictor.labels[task],
-            **({"calibration": calibration[task]._asdict()} if task in calibration else {}),
+            "reads": sorted({*model.reads[task], *model.reads_labels[task]}),
+            **({"calibration": model.calibration[task]._asdict()} if task in model.calibration else {}),
+            **({"score": record.scores[task]} if task in record.scores else {}),
         }
         for task, layer in sorted(predictor.layers.items())
     }
@@ -60,16 +73,40 @@ def weights_digest(model: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-class ServedModel:
-    """One model with its queue, its page and what `/info` tells of it."""
+def _card_page(info: Dict[str, Any], layers: Mapping[str, str], card: str) -> str:
+    """An HTML page of what `/info` answers, and of the model's card; `layers` has the tasks from the lowest up."""
+    return "".join(document("model.html", info["model"], themed(), info=info, kinds=kinds_of(layers), card=card))
 
-    def __init__(self, name: str, predictor: HMTLPredictor, limits: Limits, title: str, metrics: Metrics) -> None:
+
+class ServedModel:
+    """One model with its queue, its pages, in which `ADDRESS` stands for the server's, and what `/info` tells of it."""
+
+    def __init__(
+        self,
+        name: str,
+        predictor: HMTLPredictor,
+        limits: Limits,
+        title: str,
+        metrics: Metrics,
+        record: ModelRecord,
+    ) -> None:
         self.name = name
-        self.info = describe(predictor, name, limits)
+        self.info = describe(predictor, name, limits, record)
         # Where several tasks take labels, a list does not say whose they are.
         asked = [predictor.labels[task] for task in predictor.tasks_with_label_texts]
-        labels = asked[0] if len(asked) == 1 else None
-        self.page = server_page(title, predictor.layers, limits.max_characters, labels=labels)
+        self.page = server_page(
+            title,
+            predictor.layers,
+            limits.max_characters,
+            labels=asked[0] if len(asked) == 1 else None,
+            about={
+                **self.info,
+                "tasks": {task: self.info["tasks"][task] for task in predictor.layers},
+                "card": "model",
+            },
+            preview=f"{ADDRESS}preview.png",
+        )
+        self.card_page = _card_page(self.info, predictor.layers, record.card)
         self.service = PredictionService(predictor, limits, metrics)
 
 
@@ -84,12 +121,21 @@ class Models:
         The queue is that of each model.
     title : `str`
         The heading of their pages.
+    record_of : `Callable[[str, HMTLPredictor], ModelRecord]`, optional
+        What is known of a model beside its weights, by its name; asked again when models are replaced.
     """
 
-    def __init__(self, predictors: Mapping[str, HMTLPredictor], limits: Limits, title: str) -> None:
+    def __init__(
+        self,
+        predictors: Mapping[str, HMTLPredictor],
+        limits: Limits,
+        title: str,
+        record_of: Callable[[str, HMTLPredictor], ModelRecord] = no_record,
+    ) -> None:
         self.metrics = Metrics(lambda: sum(model.service.batcher.num_waiting for model in list(self)))
         self._limits = limits
         self._title = title
+        self._record_of = record_of
         self._one_at_a_time = asyncio.Lock()
         self._by_name = self._served(predictors)
         self.metrics.tell_models(model.info for model in self)
@@ -168,7 +214,9 @@ class Models:
 
     def _served(self, predictors: Mapping[str, HMTLPredictor]) -> Dict[str, ServedModel]:
         return {
-            name: ServedModel(name, predictor, self._limits, self._title, self.metrics)
+            name: ServedModel(
+                name, predictor, self._limits, self._title, self.metrics, self._record_of(name, predictor)
+            )
             for name, predictor in predictors.items()
         }
 
@@ -179,4 +227,5 @@ async def _warmed(models: Iterable[ServedModel]) -> None:
 
 
 def _close(models: Iterable[ServedModel], seconds: Optional[float]) -> bool:
-    return all([model.service.batcher.close(seconds) for model in models])
+    ended = [model.service.batcher.close(seconds) for model in models]
+    return all(ended)

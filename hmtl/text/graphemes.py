@@ -5,14 +5,17 @@ Places in a text are `(start, end)`, in characters, the end excluded.
 
 import re
 import unicodedata
-from typing import Iterable, List, Set, Tuple
+from typing import Iterable, List, Tuple
 
 import regex
 
 Places = List[Tuple[int, int]]
 
 # A flag, a key, or a cluster that is shown as a picture, by itself or because the text says so.
-_EMOJI = regex.compile(r"\p{RI}\p{RI}?|[0-9#*]\ufe0f?\u20e3|(?=\p{Emoji_Presentation}|\p{Emoji}\ufe0f)\X")
+_EMOJI = regex.compile(
+    r"(?:\p{RI}\p{RI}?|[0-9#*]\ufe0f?\u20e3)[\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=ZWJ}]*"
+    r"|(?=\p{Emoji_Presentation}|\p{Emoji}\ufe0f)(?!\p{GCB=Extend})\X"
+)
 # Where emoji may be: all of them but the first character lies in such a run.
 _BEYOND_LATIN = re.compile("[^\x00-\u02ff]+")
 _CLUSTER = regex.compile(r"\X")
@@ -100,11 +103,11 @@ def whole(text: str, tokens: Places) -> Tuple[Places, List[Tuple[int, int]]]:
     numbers = [(number, number) for number in range(len(tokens))]
     if text.isascii():
         return tokens, numbers
-    pictures = {place for start, end in emoji_of(text) for place in range(start + 1, end)}
+    inner = {place for start, end in emoji_of(text) for place in range(start + 1, end)}
     words: Places = []
     members: List[Tuple[int, int]] = []
     for (start, end), (number, _) in zip(tokens, numbers):
-        if words and words[-1][1] == start and _is_inside(text, start, pictures):
+        if words and words[-1][1] == start and (start in inner or _joins(text, start)):
             words[-1], members[-1] = (words[-1][0], end), (members[-1][0], number)
         else:
             words.append((start, end))
@@ -120,8 +123,16 @@ def _trimmed(text: str, start: int, end: int) -> Tuple[int, int]:
     return end - len(word.lstrip(_FORMAT_CHARACTERS)), start + len(word.rstrip(_FORMAT_CHARACTERS))
 
 
-def _is_inside(text: str, place: int, pictures: Set[int]) -> bool:
-    """Whether a place that parts two tokens lies between two characters of a cluster."""
-    if text[place] < _FIRST_EXTENDING and text[place - 1] < _FIRST_PREPENDED:
+def _joins(text: str, place: int) -> bool:
+    """Whether a place that parts two tokens lies between two characters of a cluster, which is no flag."""
+    before, behind = text[place - 1], text[place]
+    if behind < _FIRST_EXTENDING and before < _FIRST_PREPENDED:
         return False
-    return place in pictures or _CLUSTER.match(text, place - 1, place + 1).end() > place
+    # Of letters of flags it would count all that stand before.
+    if _is_of_flag(before) and _is_of_flag(behind):
+        return False
+    return bool(_CLUSTER.match(text, place - 1, place + 1).end() > place)
+
+
+def _is_of_flag(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"

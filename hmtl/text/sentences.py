@@ -64,7 +64,7 @@ _BEGINNERS = frozenset(
     "the a an this that these those it he she they we i you there here in on at by for from of to with as and but or so "
     "if when while after before because although though however since until his her its their our my your what who how "
     "why where which all some many most no not then thus one two another each both during under over let do does did is "
-    "are was were has have had can could will would may".split()
+    "are was were has have had can could would".split()
 )
 # A line that ends with one of these goes on, whatever its length.
 _GOES_ON = frozenset(

@@ -34,6 +34,7 @@ _WINDOW = 32
 _LONG_RUN = re.compile(rf"\S{{{_WINDOW + 1},}}")
 # Marks of scripts without spaces, each a token, and footnotes behind a mark: "1971.[1]". SpaCy leaves them in a word.
 _WIDE_MARK = re.compile("[、。「」『』【】〈〉《》！（），：；？｡]")
+_WITHIN_RUN = re.compile(r"(?<=\S)(?=\S)")
 _FOOTNOTE = re.compile(r"[.!?,;:\"'”’)](\[)\d")
 # Strings that a splitter's pipeline learns for good. Later ones it forgets after each text: a server would fill the
 # memory with the words of its clients.
@@ -147,7 +148,8 @@ class SentenceSplitter:
         cuts.update(match.start(1) for match in _FOOTNOTE.finditer(text))
         if not text.isascii():
             cuts.update(place for mark in _WIDE_MARK.finditer(text) for place in mark.span())
-        return sorted(cuts - {0, len(text)})
+        # Beside white space a token ends anyhow.
+        return sorted(cut for cut in cuts if _WITHIN_RUN.match(text, cut))
 
 
 @lru_cache(maxsize=8)

@@ -220,11 +220,15 @@ def _try(base: Any, named: Any, value: Dict[str, Any], place: str) -> None:
     params = Params(json.loads(json.dumps(value)), history=place)
     sizes = {key: _SOME_SIZE for key in ("input_size", "input_dim", "embedding_dim") if key not in value}
     parameter = torch.nn.Parameter(torch.zeros(1))
+    about: Dict[str, Any]
     if base in (Seq2SeqEncoder, Seq2VecEncoder, FeedForward):
         with torch.device("meta"):
             _raise_torch(lambda: base.from_params(params, **sizes), place)
     elif base is Level or isinstance(named, type) and issubclass(named, TaskHead) and _is_ours(named):
-        about = {"vocab": Vocabulary.empty(), "task_name": "task", "encoding_dim": 1, "encoder_input_dim": 1}
+        # Indexers would load their tokenizers.
+        params.pop("token_indexers", None)
+        about = dict.fromkeys(("encoding_dim", "encoder_input_dim", "embedding_dim"), 1)
+        about.update(vocab=Vocabulary.empty(), task_name="task", token_indexers={})
         with torch.device("meta"), _option_named(place):
             base.from_params(params, **({} if base is Level else about))
     elif base is Optimizer and not issubclass(named, MultiOptimizer):
@@ -232,7 +236,7 @@ def _try(base: Any, named: Any, value: Dict[str, Any], place: str) -> None:
         _raise_torch(lambda: Optimizer.from_params(params, model_parameters=[["some", parameter]]), place)
     elif base is LearningRateScheduler:
         optimizer = torch.optim.SGD([parameter], lr=0.1)
-        about: Dict[str, Any] = {"optimizer": optimizer, "num_epochs": 1, "num_steps_per_epoch": 1}
+        about = {"optimizer": optimizer, "num_epochs": 1, "num_steps_per_epoch": 1}
         _raise_torch(lambda: LearningRateScheduler.from_params(params, **about), place)
 
 

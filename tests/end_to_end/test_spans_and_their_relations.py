@@ -264,3 +264,42 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(data: Path, tmp_path: Path
     for name in whole:
         if "duration" not in name:
             assert stopped[name] == whole[name], name
+
+
+TEXT_LABELS = """
+local corpora = import 'lib/corpora.libsonnet';
+local embedders = import 'lib/embedders.libsonnet';
+local experiment = import 'lib/experiment.libsonnet';
+local heads = import 'lib/heads.libsonnet';
+local levels = import 'lib/levels.libsonnet';
+local tasks = corpora.jsonl('%(fixtures)s/jsonl');
+experiment.new(
+  tasks={ mentions: corpora.text_labels({ emd: tasks.emd }) { batch_size: 4 }, relation: tasks.relation },
+  embedding=embedders.combine([embedders.words(dim=8)]),
+  levels={
+    mentions: { encoder: levels.lstm(1, 8), head: heads.text_label_spans(options={ hidden_dim: 8, threshold: 0.001 }) },
+    relation: {
+      encoder: levels.lstm(1, 8),
+      head: heads.span_relations(threshold=0.0001, options={ hidden_dim: 8 }),
+      reads: ['mentions'],
+    },
+  },
+  num_epochs=1,
+)
+"""
+
+
+def test_spans_whose_labels_are_texts_are_related(fixtures: Path, tmp_path: Path) -> None:
+    """Also those of labels that training never had."""
+    snippet = TEXT_LABELS % {"fixtures": fixtures}
+    (tmp_path / "config.json").write_text(evaluate_snippet(str(ROOT / "configs" / "snippet.jsonnet"), snippet))
+    main(["train", str(tmp_path / "config.json"), "-s", str(tmp_path / "run")])
+    evaluation = evaluate_run(load_run(tmp_path / "run"))
+    assert {"mentions", "relation"} == evaluation.scores["best"].keys()
+    predictor = HMTLPredictor.load(tmp_path / "run")
+    for labels in (None, ["a dog", "bread"]):
+        output = predictor.predict([["Mara", "met", "a", "dog", "."]], labels=labels)
+        found = {(span["start"], span["end"]) for span in output["mentions"]}
+        joined = {(row[arg]["start"], row[arg]["end"]) for row in output["relation"] for arg in ("arg1", "arg2")}
+        assert joined and joined <= found
+        assert labels is None or {span["label"] for span in output["mentions"]} <= set(labels)

@@ -74,7 +74,7 @@ def test_each_layer_can_be_hidden(open_outputs):
         assert page.locator(selector).count() == 0
         assert {name: page.locator(other).count() for name, other in shown.items()} == {**before, layer: 0}
         assert plain_sentences(page) == [" ".join(sentence) for sentence in ADA["sentences"]]
-    assert page.locator("details").count() == 0
+    assert page.locator("article details").count() == 0
     assert page.evaluate("location.hash") == "#hide=ner&hide=emd&hide=coref&hide=relation"
     for layer in shown:
         toggle(page, layer)
@@ -95,7 +95,8 @@ def test_a_cluster_lights_up_together(open_outputs):
     page = open_outputs([ADA], LAYERS)
     page.locator("mark.mention", has_text="She").hover()
     assert texts(page, "mark.mention.lit") == ["Ada Lovelace", "writer", "She"]
-    assert "She · mentions: PER · coreference: cluster 1" in page.inner_text("#status")
+    said = page.locator("#status .line").all_inner_texts()
+    assert said == ["She", "mentions: PER, a person or group of people", "coreference: cluster 1"]
     page.hover("h1")
     assert page.locator(".lit").count() == 0
     # An arc lights up its ends.
@@ -120,13 +121,13 @@ def test_by_keyboard_alone(open_outputs):
         seen.append(
             page.evaluate("document.activeElement.id || document.activeElement.name || document.activeElement.tagName")
         )
-    assert seen[:8] == ["copy-link", "copy-json", "theme", "ner", "emd", "coref", "relation", "MARK"]
+    assert seen[:8] == ["SUMMARY", "theme", "view-overlay", "ner", "emd", "coref", "relation", "MARK"]
     # One stop for the text; in it the arrow keys go from mark to mark.
     assert seen[8] == "SUMMARY"
     page.locator("mark[tabindex='0']").focus()
     page.keyboard.press("End")
     assert "engine" in page.inner_text("#status")
-    page.keyboard.press("ArrowLeft")
+    # One box for all that marked a word: one step.
     page.keyboard.press("ArrowLeft")
     assert "his" in page.inner_text("#status")
     assert texts(page, "mark.mention.lit") == ["Charles Babbage", "his"]
@@ -185,7 +186,9 @@ CONTRASTS = """() => {
     if (!node.checkVisibility()) continue;
     const style = getComputedStyle(node);
     const drawn = node instanceof SVGElement;
-    const background = drawn ? style.stroke : backgroundOf(node);
+    // Words of a drawing stand on a seam of their own, or in a box.
+    const box = drawn && style.stroke === "none" ? node.parentElement.querySelector("rect") : null;
+    const background = box ? getComputedStyle(box).fill : drawn ? style.stroke : backgroundOf(node);
     const a = luminance(rgb(drawn ? style.fill : style.color, background));
     const b = luminance(rgb(background, "#fff"));
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
@@ -356,12 +359,12 @@ def long_output(num_sentences: int) -> Dict[str, Any]:
 
 def test_two_thousand_tokens(open_outputs):
     page = open_outputs([long_output(100)], LAYERS)
-    assert page.locator("mark").count() > 1500
-    assert page.locator("svg .arc").count() == 300
-    # The layout is read once for all arcs: as many elements again cost no more passes over it.
+    assert page.locator("mark").count() > 1000
+    assert page.locator("svg .arc").count() + page.locator(".found li:visible").count() >= 300
+    # The layout is read before anything is drawn: as many elements again cost no more passes over it.
     reads = page.evaluate(
         """() => {
-          const view = document.querySelector("article").view;
+          const view = document.querySelector("article").view.text;
           let writes = 0, mixed = 0;
           const replace = SVGElement.prototype.replaceChildren, read = Element.prototype.getClientRects;
           SVGElement.prototype.replaceChildren = function (...nodes) {
@@ -400,10 +403,12 @@ def test_narrow_windows(open_outputs, width):
 
 def test_copying(open_outputs):
     page = open_outputs([ADA], LAYERS, permissions=["clipboard-read", "clipboard-write"])
+    page.click("#share summary")
     page.click("#copy-json")
     page.locator("#announcement", has_text="Copied.").wait_for(state="attached")
     assert json.loads(page.evaluate("navigator.clipboard.readText()")) == {"layers": LAYERS, "outputs": [ADA]}
     toggle(page, "ner")
+    page.click("#share summary")
     page.click("#copy-link")
     page.locator("#copy-link", has_text="Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == page.url

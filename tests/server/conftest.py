@@ -66,8 +66,8 @@ def start(tiny_run: Path) -> Iterator[Any]:
     """Starts a server with options, and ends it after the test."""
     servers: List[Server] = []
 
-    def started(*options: str) -> Server:
-        servers.append(Server(tiny_run, *options))
+    def started(*options: str, run: Path = tiny_run) -> Server:
+        servers.append(Server(run, *options))
         return servers[-1]
 
     yield started

@@ -17,6 +17,7 @@ from hmtl.errors import UserError
 from hmtl.models.calibration import TaskCalibration
 from hmtl.predictors import HMTLPredictor
 from hmtl.server import Limits
+from hmtl.server.about import ModelRecord
 from hmtl.server.access import Access
 from hmtl.server.application import create_app
 from hmtl.server.messages import BadRequest, PredictRequest
@@ -273,7 +274,8 @@ def test_pages_load_nothing_from_elsewhere(client):
         assert page.headers["content-type"].startswith("text/html")
         assert "<h1>A &lt;title&gt;" in page.text
         outside = [part for part in page.text.split('"') if part.startswith(("http:", "https:", "//"))]
-        assert set(outside) <= {"http://www.w3.org/2000/svg"}  # a name, which nobody loads
+        # A name, which nobody loads, and the server's own picture of links, which has to be named whole.
+        assert set(outside) <= {"http://www.w3.org/2000/svg", "http://testserver/preview.png"}
     for path in ("/predict", "/health", "/ready", "/metrics"):
         assert path in client.get("/docs").text
     schema = client.get("/openapi.json").json()
@@ -459,7 +461,7 @@ def test_each_request_gets_the_labels_that_it_asks_for(text_label_run):
 def test_info(client, predictor):
     info = client.get("/info").json()
     assert (info["model"], info["version"]) == ("hmtl", VERSION)
-    assert info["tasks"]["ner"] == {"predicts": "spans", "labels": predictor.labels["ner"]}
+    assert info["tasks"]["ner"] == {"predicts": "spans", "labels": predictor.labels["ner"], "reads": []}
     assert {task: entry["predicts"] for task, entry in info["tasks"].items()} == predictor.layers
     found = {row["label"] for text in TEXTS for row in predictor.predict(text)["ner"]}
     assert found <= set(info["tasks"]["ner"]["labels"])
@@ -471,7 +473,7 @@ def test_info(client, predictor):
 def test_the_calibration_of_the_model_is_told(talkative):
     talkative.model.calibrate({"relation": TaskCalibration(1.5, 0.999)})
     try:
-        tasks = describe(talkative, "hmtl", LIMITS)["tasks"]
+        tasks = describe(talkative, "hmtl", LIMITS, ModelRecord())["tasks"]
         assert tasks["relation"]["calibration"] == {"temperature": 1.5, "threshold": 0.999}
         assert "calibration" not in tasks["ner"]
     finally:

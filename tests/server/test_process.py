@@ -3,8 +3,11 @@
 import json
 import os
 import random
+import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -359,3 +362,119 @@ def test_memory_is_flat_over_ten_thousand_requests(start):
     first, last = memory_over(server, 10_000)
     print(f"memory of the server: {first:,.0f} MB after 2,000 requests, {last:,.0f} MB after 10,000")
     assert last < first + 40, (first, last)
+
+
+def events(server: Any, event: str) -> List[Dict[str, Any]]:
+    return [line for line in server.lines() if line["event"] == event]
+
+
+def awaited(server: Any, event: str, number: int) -> List[Dict[str, Any]]:
+    """The log's lines of an event, once there are so many."""
+    deadline = time.monotonic() + 120
+    while len(found := events(server, event)) < number and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(found) >= number, server.log
+    return found
+
+
+def test_models_are_loaded_anew_on_sighup(start, tiny_run: Path, talkative_run: Path, tmp_path: Path):
+    # Like a folder whose model is exchanged by whoever deploys it.
+    model = tmp_path / "model"
+    model.symlink_to(tiny_run)
+    server = start("--model", f"other={tiny_run}", "--threads", "1", run=model)
+    before = httpx.get(server.url + "/info").json()
+    assert before["models"] == [tiny_run.name, "other"]
+    model.unlink()
+    server.process.send_signal(signal.SIGHUP)
+    failed = awaited(server, "not reloaded; the models stay as they were", 1)[0]
+    assert "no such archive" in failed["detail"]
+    assert httpx.get(server.url + "/info").json() == before
+    model.symlink_to(talkative_run)
+    server.process.send_signal(signal.SIGHUP)
+    awaited(server, "reloaded", 1)
+    after = httpx.get(server.url + "/info").json()
+    assert after["weights_sha256"] != before["weights_sha256"]
+    assert httpx.post(server.url + "/predict", json={"text": SECRET}).status_code == 200
+    assert server.stop() == 0
+
+
+@pytest.mark.slow
+def test_workers_share_a_port_and_are_started_anew(start):
+    server = start("--workers", "2", "--metrics-port", "0")
+    serving = awaited(server, "serving", 2)
+    awaited(server, "Application startup complete.", 2)
+    assert [line["worker"] for line in serving] == [0, 1]
+    assert len({line["url"] for line in serving}) == 1
+    ports = [line["metrics_port"] for line in awaited(server, "metrics", 2)]
+    for _ in range(20):
+        assert httpx.post(server.url + "/predict", json={"text": SECRET}).status_code == 200
+    assert httpx.get(server.url + "/metrics").status_code == 404
+    pids = worker_pids(server)
+    assert len(pids) == 2 and len(set(ports)) == 2
+    os.kill(pids[0], signal.SIGKILL)
+    assert awaited(server, "a worker has ended", 1)[0]["exit_code"] == -signal.SIGKILL
+    for _ in range(5):
+        assert httpx.post(server.url + "/predict", json={"text": SECRET}, timeout=30).status_code == 200
+    awaited(server, "Application startup complete.", 3)
+    assert len(worker_pids(server)) == 2
+    server.process.send_signal(signal.SIGHUP)
+    awaited(server, "reloaded", 2)
+    assert server.stop() == 0
+    assert len(events(server, "stopped")) == 2
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(server.url + "/health")
+
+
+@pytest.mark.slow
+def test_workers_end_with_the_process_that_started_them(start):
+    server = start("--workers", "2")
+    awaited(server, "Application startup complete.", 2)
+    pids = worker_pids(server)
+    server.process.kill()
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def worker_pids(server: Any) -> List[int]:
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
+    return [int(pid) for pid in children.split()]
+
+
+def test_workers_that_cannot_start_say_so_once(tmp_path: Path):
+    command = [sys.executable, "-m", "hmtl", "serve", str(tmp_path / "none"), "--workers", "2", "--port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.count("no such archive") == 1
+
+
+def test_options_of_models_and_processes(tiny_run: Path, capsys):
+    for option, value, reason in [
+        ("--model", "runs/a", "expected NAME=PATH"),
+        ("--model", "a/b=runs/a", "expected NAME=PATH"),
+        ("--model", f"{tiny_run.name}=runs/a", "two models are called"),
+        ("--workers", "0", "expected a number from 1"),
+        ("--threads", "many", "expected a number from 1"),
+    ]:
+        assert reason in error_of(capsys, ["serve", str(tiny_run), option, value])
+
+
+def test_a_terminal_is_told_where_to_look(tiny_run: Path):
+    command = [sys.executable, "-m", "hmtl", "serve", str(tiny_run), "--port", "0"]
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(command, stderr=theirs, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    os.close(theirs)
+    shown = b""
+    try:
+        while b"Ctrl-C stops the server" not in shown:
+            shown += os.read(ours, 4096)
+        assert re.search(rb"Open http://127\.0\.0\.1:\d+ in a browser", shown)
+        process.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert process.poll() == 0
+    finally:
+        process.kill()
+        os.close(ours)

@@ -1,92 +1,203 @@
 // Relations as arcs above the text, in one drawing.
 
-const ARC = { rise: 15, clearance: 9, radius: 5, head: 4 };
+// In pixels: from arc to arc, from the lowest to the text, what is left above the highest, a letter of a label.
+const ARC = { rise: 15, clearance: 9, room: 10, radius: 5, head: 4, letter: 6.2, apart: 7 };
 
-// The height of each arc: above all that it spans, below what spans it. An arc is at least as wide as its label.
-function assignHeights(arcs) {
-  const reserved = [];
-  const width = (arc) => arc.last - arc.first;
-  for (const arc of [...arcs].sort((a, b) => width(a) - width(b) || a.first - b.first)) {
-    const missing = Math.max(0, Math.ceil((arc.label.length / 6 - width(arc)) / 2));
-    const [first, last] = [arc.first - missing, arc.last + missing];
-    let height = 1;
-    while ((reserved[height] || []).some(([from, to]) => first < to && from < last)) height += 1;
-    // Not below a shorter one inside, though that one may have risen.
-    for (let higher = height + 1; higher < reserved.length; higher++)
-      if (reserved[higher].some(([from, to]) => from >= first && to <= last)) height = higher + 1;
-    (reserved[height] ||= []).push([first, last]);
-    arc.height = height;
+// All arcs of a sentence are drawn where they are few, it is on few lines, and they make it not much taller. Of the
+// other sentences a list tells them, and the arcs of a mention are drawn when it is chosen.
+const FEW = { arcs: 4, lines: 2, rise: 0.6, sentences: 3, width: 480 };
+
+// Gives each line the room that its own arcs need, and returns the arcs that are drawn, measured. All is read from the
+// layout at once, twice: before there is room, and after.
+function layOutArcs(arcs, container, numSentences) {
+  const sentences = new Map();
+  for (const arc of arcs) {
+    if (!sentences.has(arc.paragraph)) sentences.set(arc.paragraph, []);
+    sentences.get(arc.paragraph).push(arc);
   }
-  return arcs.reduce((highest, arc) => Math.max(highest, arc.height), 0);
-}
-
-// Where everything stands: all that the drawing has to read from the layout, read at once.
-function measureArcs(arcs, container) {
-  const origin = container.getBoundingClientRect();
-  const paragraphs = new Map();
-  const box = (paragraph) => {
-    if (!paragraphs.has(paragraph)) {
-      const rect = paragraph.getBoundingClientRect();
-      const style = getComputedStyle(paragraph);
-      paragraphs.set(paragraph, {
-        left: rect.left - origin.left + parseFloat(style.paddingLeft),
-        right: rect.right - origin.left - parseFloat(style.paddingRight),
-        line: parseFloat(style.lineHeight),
-        rightToLeft: style.direction === "rtl",
-      });
+  for (const [paragraph] of sentences) {
+    paragraph.classList.remove("listed");
+    for (const rise of paragraph.querySelectorAll(".rise")) rise.style.removeProperty("--rise");
+  }
+  const isNarrow = container.clientWidth < FEW.width;
+  const plans = [...sentences].map(([paragraph, own]) => {
+    const box = boxOf(paragraph, container);
+    const numLines = Math.round(box.height / box.line);
+    if (isNarrow || own.length > FEW.arcs || numLines > FEW.lines) return { paragraph, listed: true };
+    const measured = measureArcs(own, container, box);
+    const heights = assignHeights(measured);
+    const rises = new Map([...heights].map(([line, height]) => [line, height * ARC.rise + ARC.room]));
+    const total = [...rises.values()].reduce((sum, rise) => sum + rise, 0);
+    return { paragraph, measured, rises, listed: numSentences > FEW.sentences && total > FEW.rise * box.height };
+  });
+  for (const { paragraph, listed, measured, rises } of plans) {
+    paragraph.classList.toggle("listed", listed);
+    if (listed) continue;
+    for (const { arc, from, to } of measured) {
+      arc.from.firstChild.style.setProperty("--rise", `${rises.get(from.line)}px`);
+      arc.to.firstChild.style.setProperty("--rise", `${rises.get(to.line)}px`);
     }
-    return paragraphs.get(paragraph);
-  };
-  const place = (anchor) => {
-    const rect = anchor.getClientRects()[0];
-    let outermost = anchor;
-    for (let up = anchor; up.tagName !== "P"; up = up.parentElement) outermost = up;
-    const middle = (rect.left + rect.right) / 2;
-    const around = [...outermost.getClientRects()].find(
-      (part) => part.top <= rect.bottom && part.bottom >= rect.top && part.left <= middle && part.right >= middle,
-    );
-    return { x: middle - origin.left, top: rect.top - origin.top, roof: (around || rect).top - origin.top - 1 };
-  };
-  return arcs.map((arc) => ({ arc, from: place(arc.from), to: place(arc.to), box: box(arc.paragraph) }));
-}
-
-function drawArcs(svg, measured) {
-  svg.replaceChildren(...measured.map(drawArc));
-}
-
-function drawArc({ arc, from, to, box }) {
-  const lines = Math.round((to.top - from.top) / box.line);
-  const level = (line) => from.top + line * box.line - arc.depth * 3 - ARC.clearance - (arc.height - 1) * ARC.rise;
-  const down = Math.sign(lines);
-  const [start, finish] = box.rightToLeft ? [box.right, box.left] : [box.left, box.right];
-  const forwards = lines > 0 || (lines === 0 && from.x < to.x) ? 1 : -1;
-  const side = (box.rightToLeft && lines !== 0 ? -forwards : forwards) * 3;
-  const [x1, x2] = [from.x + side, to.x - side];
-  const segments = [];
-  for (let line = 0; ; line += down) {
-    segments.push({
-      y: level(line),
-      left: line === 0 ? x1 : down > 0 ? start : finish,
-      right: line === lines ? x2 : down > 0 ? finish : start,
-    });
-    if (line === lines) break;
   }
-  const last = segments[segments.length - 1];
-  const path = segments.map((segment, number) => {
-    const bend = Math.min(ARC.radius, Math.abs(segment.right - segment.left) / 2) * Math.sign(segment.right - segment.left);
-    const rise = number === 0 ? `M${x1} ${from.roof}V${segment.y + ARC.radius}q0 ${-ARC.radius} ${bend} ${-ARC.radius}` : `M${segment.left} ${segment.y}`;
-    const fall = segment === last ? `H${x2 - bend}q${bend} 0 ${bend} ${ARC.radius}V${to.roof - 2}` : `H${segment.right}`;
+  const drawn = plans.filter(({ listed }) => !listed).flatMap(({ measured }) => measured.map(({ arc }) => arc));
+  return measureAll(drawn, container);
+}
+
+// Arcs where their sentences have no room for them: those of one mention, above whatever stands there.
+function measureAll(arcs, container) {
+  const boxes = new Map();
+  for (const { paragraph } of arcs) if (!boxes.has(paragraph)) boxes.set(paragraph, boxOf(paragraph, container));
+  const measured = [...boxes].flatMap(([paragraph, box]) =>
+    measureArcs(arcs.filter((arc) => arc.paragraph === paragraph), container, box),
+  );
+  assignHeights(measured);
+  return measured;
+}
+
+function boxOf(paragraph, container) {
+  const origin = container.getBoundingClientRect();
+  const rect = paragraph.getBoundingClientRect();
+  const style = getComputedStyle(paragraph);
+  return {
+    origin,
+    left: rect.left - origin.left + parseFloat(style.paddingLeft),
+    right: rect.right - origin.left - parseFloat(style.paddingRight),
+    height: rect.height,
+    line: parseFloat(style.lineHeight),
+    rightToLeft: style.direction === "rtl",
+  };
+}
+
+// Where the arcs of a sentence begin and end, and on which lines, counted from the first that has any.
+function measureArcs(arcs, container, box) {
+  const places = new Map();
+  const place = (anchor) => {
+    if (!places.has(anchor)) places.set(anchor, { ...placeOf(anchor, box.origin), ends: [] });
+    return places.get(anchor);
+  };
+  const measured = arcs.map((arc) => {
+    const [from, to] = [{ ...place(arc.from) }, { ...place(arc.to) }];
+    place(arc.from).ends.push({ end: from, other: to });
+    place(arc.to).ends.push({ end: to, other: from });
+    return { arc, from, to, box };
+  });
+  // Several ends on one word stand beside one another, in the order of the words that they come from.
+  for (const { ends, width } of places.values()) {
+    ends.sort((a, b) => a.other.top - b.other.top || a.other.x - b.other.x);
+    const apart = Math.min(ARC.apart, width / ends.length);
+    ends.forEach(({ end }, number) => (end.shift = (number - (ends.length - 1) / 2) * apart));
+  }
+  for (const { from, to } of measured) for (const end of [from, to]) end.x += end.shift;
+  const tops = [...new Set(measured.flatMap(({ from, to }) => [from.top, to.top]))].sort((a, b) => a - b);
+  const lines = [];
+  for (const top of tops) if (!lines.length || top - lines[lines.length - 1] > box.line / 2) lines.push(top);
+  for (const { from, to } of measured)
+    for (const end of [from, to]) end.line = lines.findLastIndex((top) => top <= end.top + box.line / 2);
+  return measured;
+}
+
+function placeOf(anchor, origin) {
+  const rect = [...anchor.getClientRects()].find((part) => part.width > 0) || anchor.getBoundingClientRect();
+  let outermost = anchor;
+  for (let up = anchor; up.tagName !== "P"; up = up.parentElement) outermost = up;
+  const middle = (rect.left + rect.right) / 2;
+  const around = [...outermost.getClientRects()].find(
+    (part) => part.top <= rect.bottom && part.bottom >= rect.top && part.left <= middle && part.right >= middle,
+  );
+  return {
+    x: middle - origin.left,
+    top: rect.top - origin.top,
+    width: rect.width,
+    roof: Math.min((around || rect).top, rect.top) - origin.top - 1,
+  };
+}
+
+// What an arc has of each line: from where to where it runs there.
+function* partsOf({ from, to, box }) {
+  if (from.line === to.line) return yield { line: from.line, start: from.x, end: to.x, top: from.top };
+  const forwards = to.line > from.line;
+  const [leave, arrive] = forwards !== box.rightToLeft ? [box.right, box.left] : [box.left, box.right];
+  yield { line: from.line, start: from.x, end: leave, top: from.top };
+  yield { line: to.line, start: arrive, end: to.x, top: to.top };
+}
+
+// The height of each arc on each of its lines: above all that it spans, below what spans it. An arc is at least as wide
+// as its label. Returns the highest of each line.
+function assignHeights(measured) {
+  const parts = measured.flatMap((each) => {
+    each.heights = new Map();
+    return [...partsOf(each)].map((part) => {
+      const [left, right] = [Math.min(part.start, part.end), Math.max(part.start, part.end)];
+      const missing = Math.max(0, (nameOfLabel(each.arc.label).length * ARC.letter - (right - left)) / 2);
+      return { each, line: part.line, width: right - left, left: left - missing, right: right + missing };
+    });
+  });
+  const reserved = new Map();
+  const highest = new Map();
+  for (const { each, line, left, right } of parts.sort((a, b) => a.width - b.width || a.left - b.left)) {
+    if (!reserved.has(line)) reserved.set(line, []);
+    const rows = reserved.get(line);
+    let height = 1;
+    while ((rows[height] || []).some(([from, to]) => left < to && from < right)) height += 1;
+    // Not below a shorter one inside, though that one may have risen.
+    for (let higher = height + 1; higher < rows.length; higher++)
+      if ((rows[higher] || []).some(([from, to]) => from >= left && to <= right)) height = higher + 1;
+    (rows[height] ||= []).push([left, right]);
+    each.heights.set(line, height);
+    highest.set(line, Math.max(highest.get(line) || 0, height));
+  }
+  return highest;
+}
+
+function drawArc(each) {
+  const { arc, from, to, heights } = each;
+  const parts = [...partsOf(each)].map((part) => ({
+    ...part,
+    y: part.top - arc.depth * 3 - ARC.clearance - (heights.get(part.line) - 1) * ARC.rise,
+  }));
+  const last = parts[parts.length - 1];
+  const path = parts.map((part) => {
+    const bend = Math.min(ARC.radius, Math.abs(part.end - part.start) / 2) * Math.sign(part.end - part.start);
+    const rise =
+      part === parts[0] ? `M${from.x} ${from.roof}V${part.y + ARC.radius}q0 ${-ARC.radius} ${bend} ${-ARC.radius}` : `M${part.start} ${part.y}`;
+    const fall = part === last ? `H${to.x - bend}q${bend} 0 ${bend} ${ARC.radius}V${to.roof - 2}` : `H${part.end}`;
     return rise + fall;
   });
-  const widest = segments.reduce((a, b) => (Math.abs(b.right - b.left) > Math.abs(a.right - a.left) ? b : a));
+  const widest = parts.reduce((a, b) => (Math.abs(b.end - b.start) > Math.abs(a.end - a.start) ? b : a));
   const line = path.join("");
-  const head = `M${x2} ${to.roof}l${-ARC.head} ${-ARC.head - 2}h${2 * ARC.head}z`;
+  const head = `M${to.x} ${to.roof}l${-ARC.head} ${-ARC.head - 2}h${2 * ARC.head}z`;
   return drawing(
     "g",
     { class: "arc", "data-relation": arc.id, hue: hueOf(arc.label) },
     drawing("path", { class: "reach", d: line }),
     drawing("path", { class: "line", d: line }),
     drawing("path", { class: "head", d: head }),
-    drawing("text", { x: (widest.left + widest.right) / 2, y: widest.y + 3.5 }, arc.label),
+    drawing("text", { x: (widest.start + widest.end) / 2, y: widest.y + 3.5 }, nameOfLabel(arc.label)),
   );
+}
+
+// The arcs of a sentence in words, for where they are not drawn; the first of them, and the others on request.
+const LISTED = 4;
+
+function relationList(arcs) {
+  const items = arcs.map((arc, number) =>
+    element(
+      "li",
+      { "data-relation": arc.id, hidden: number >= LISTED },
+      element("bdi", {}, oneLine(arc.row.arg1.text)),
+      element("span", { class: "dash", "aria-hidden": "true" }, " – "),
+      tagOf(arc.label),
+      element("span", { class: "dash", "aria-hidden": "true" }, " → "),
+      element("bdi", {}, oneLine(arc.row.arg2.text)),
+    ),
+  );
+  const list = element("ul", { class: "found" }, ...items);
+  if (arcs.length > LISTED) {
+    const more = element("button", { type: "button", class: "mention-link" }, `${arcs.length - LISTED} more`);
+    more.addEventListener("click", () => {
+      for (const item of items) item.hidden = false;
+      more.parentElement.remove();
+    });
+    list.append(element("li", {}, more));
+  }
+  return list;
 }

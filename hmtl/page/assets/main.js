@@ -1,43 +1,94 @@
 // The page.
 
-const TITLES = { ner: "Named entities", emd: "Mentions", relation: "Relations", coref: "Coreference" };
+const TITLES = { ner: "Named entities", emd: "Mentions", entities: "Entities", relation: "Relations", coref: "Coreference" };
 const LOOKS = ["filled", "outlined", "underlined"];
-const TYPING_PAUSE = 500;
 
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId("data").textContent);
 const state = readState();
-const views = [];
+const articles = [];
 let outputs = data.outputs;
 
-// Of each kind the data say what one and several of its rows are called, and what draws them.
-const layers = Object.entries(data.layers).map(([name, kind]) => ({ name, title: TITLES[name] || name, ...data.kinds[kind] }));
+// Of each kind the data say what one and several of its rows are called, and what draws them; of the model what it is.
+const about = data.about || {};
+const layers = Object.entries(data.layers).map(([name, kind]) => ({ name, title: TITLES[name] || name, ...data.kinds[kind], ...about.tasks?.[name] }));
 for (const layer of layers) layer.draws = DRAWINGS[layer.drawing] || DRAWINGS.labels;
 layers.filter((layer) => layer.drawing === "spans").forEach((layer, number) => (layer.look = LOOKS[number % LOOKS.length]));
 
-const say = (text) => (byId("status").textContent = text);
 const announce = (text) => (byId("announcement").textContent = text);
 const complain = (text) => (byId("message").textContent = text);
+const keepState = (isNewEntry) => writeState(state, isNewEntry);
+const linkTo = (level) => location.pathname + location.search + fragmentOf({ ...state, view: "levels", level });
 
-function keepState() {
-  const labels = data.server ? byId("labels").value.trim() : "";
-  writeState(data.server ? byId("text").value : "", labels, byId("consistent").checked, state.hidden);
+// One text in the view that was chosen.
+class Article {
+  constructor(output, number, isAlone) {
+    this.output = output;
+    this.isAlone = isAlone;
+    this.content = element("div", { class: "content" });
+    this.tables = element("div", { class: "tables" });
+    this.node = element("article", {}, this.content, this.tables);
+    this.node.view = this;
+    this.entered = false;
+    if (isAlone) return;
+    const name = output.doc_key && output.doc_key !== "document" ? output.doc_key : `Text ${number + 1}`;
+    this.node.prepend(element("h2", {}, name));
+    this.content.append(element("div", { class: "text" }, element("p", { dir: "auto" }, output.text)));
+  }
+
+  enter() {
+    nearby.unobserve(this.node);
+    const isNew = !this.entered;
+    this.entered = true;
+    if (isNew) this.render(Boolean(data.server));
+  }
+
+  render(isNew) {
+    if (!this.entered) return;
+    const output = leastProbable(this.output, state.least / 100);
+    const visible = layers.filter((layer) => !state.hidden.has(layer.name));
+    const goTo = (mention) => this.goTo(mention);
+    if (state.view === "levels") {
+      this.panels = visible.map((layer) => new LevelPanel(layer, layers, linkTo, this.isAlone ? "h2" : "h3"));
+      this.content.replaceChildren(...this.panels.map((panel) => panel.node));
+      for (const panel of this.panels) panel.render(output);
+    } else if (state.view === "graph") {
+      this.graph ||= new GraphView((mention) => (setView("overlay"), this.goTo(mention)));
+      this.content.replaceChildren(this.graph.node);
+      this.graph.render(output, visible);
+    } else {
+      this.text ||= new TextView(say);
+      this.content.replaceChildren(this.text.node);
+      this.text.render(output, visible, isNew);
+    }
+    this.tables.hidden = state.view === "graph";
+    this.tables.replaceChildren(...(this.tables.hidden ? [] : visible.map((layer) => tableOf(layer, output[layer.name], goTo))));
+  }
+
+  goTo(mention) {
+    const views = state.view === "levels" ? this.panels.map((panel) => panel.view) : [this.text];
+    if (!views.some((view) => view.goTo(mention))) say(["Not marked in the text: its layer is hidden."], document.activeElement);
+  }
 }
 
-function showLayers() {
+// The rows that are at least so probable; those without a score stay. Clusters keep their numbers.
+function leastProbable(output, least) {
+  if (!least) return output;
+  const stays = (row) => row.score === undefined || row.score >= least;
+  const kept = (rows) => rows.map((row) => (Array.isArray(row) ? row.filter(stays) : row)).filter((row) => Array.isArray(row) || stays(row));
+  return { ...output, ...Object.fromEntries(layers.map(({ name }) => [name, kept(output[name])])) };
+}
+
+function renderAll() {
+  for (const article of articles) article.render();
+  countRows();
+}
+
+function countRows() {
+  const shown = outputs.map((output) => leastProbable(output, state.least / 100));
   for (const layer of layers) {
-    const box = element("input", { type: "checkbox", name: layer.name, autocomplete: "off" });
-    box.checked = !state.hidden.has(layer.name);
-    box.addEventListener("change", () => {
-      if (box.checked) state.hidden.delete(layer.name);
-      else state.hidden.add(layer.name);
-      keepState();
-      for (const view of views) view.renderSoon();
-    });
-    layer.count = element("span", { class: "count" });
-    layer.box = box;
-    const swatch = element("span", { class: `swatch ${layer.look || layer.drawing}`, "aria-hidden": "true" });
-    byId("layers").append(element("label", {}, box, swatch, layer.title, layer.count));
+    const total = shown.reduce((sum, output) => sum + numberOf(output[layer.name]), 0);
+    layer.count.textContent = total.toLocaleString("en");
   }
 }
 
@@ -49,164 +100,97 @@ const nearby = new IntersectionObserver(
   { rootMargin: "1000px" },
 );
 
-function makeView(output, number) {
-  const view = new TextView(output, layers, say);
-  let entered = false;
-  view.renderSoon = () => entered && view.render(state.hidden);
-  view.enter = () => {
-    nearby.unobserve(view.node);
-    if (!entered) view.render(state.hidden, Boolean(data.server));
-    entered = true;
-  };
-  view.node.view = view;
-  if (outputs.length > 1) {
-    const name = output.doc_key && output.doc_key !== "document" ? output.doc_key : `Text ${number + 1}`;
-    view.node.prepend(element("h2", {}, name));
-    view.sentences.append(element("p", { dir: "auto" }, output.text));
-    nearby.observe(view.node);
-  }
-  return view;
-}
-
-function show(newOutputs) {
+function show(newOutputs, isAnnounced) {
   outputs = newOutputs;
   nearby.disconnect();
-  views.splice(0, Infinity, ...outputs.map(makeView));
-  byId("texts").replaceChildren(...views.map((view) => view.node));
-  if (views.length === 1) views[0].enter();
+  articles.splice(0, Infinity, ...outputs.map((output, number) => new Article(output, number, outputs.length === 1)));
+  const nothing = element("p", { class: "empty" }, data.server ? "Type or paste a text, drop a file, or choose an example." : "There are no texts.");
+  byId("texts").replaceChildren(...(articles.length ? articles.map((article) => article.node) : [nothing]));
+  if (articles.length === 1) articles[0].enter();
+  else for (const { node } of articles) nearby.observe(node);
+  countRows();
+  byId("confidence").hidden = !layers.some((layer) => outputs.some((output) => output[layer.name].flat().some((row) => row.score !== undefined)));
+  busy(false);
+  allowSharing(byId("share"), outputs.length > 0);
+  goToLevel();
+  if (isAnnounced) announce(layers.map((layer) => `${layer.title}: ${layer.count.textContent}`).join(", "));
+}
+
+function busy(isBusy) {
+  byId("texts").classList.toggle("stale", isBusy);
+  byId("texts").setAttribute("aria-busy", isBusy);
+  byId("reading").hidden = !isBusy;
+}
+
+function wait() {
+  if (!outputs.length) byId("texts").replaceChildren(element("p", { class: "empty" }, "Reading the text…"));
+  busy(true);
+  allowSharing(byId("share"), false);
+}
+
+function goToLevel() {
+  if (state.view !== "levels" || !state.level) return;
+  document.querySelector(`[data-level="${CSS.escape(state.level)}"]`)?.scrollIntoView();
+}
+
+function setView(view) {
+  state.view = view;
+  state.level = null;
+  byId(`view-${view}`).checked = true;
+  keepState();
+  renderAll();
+}
+
+function controls() {
   for (const layer of layers) {
-    const total = outputs.reduce((sum, output) => sum + output[layer.name].length, 0);
-    layer.count.textContent = total.toLocaleString("en");
+    const box = element("input", { type: "checkbox", name: layer.name, autocomplete: "off" });
+    box.addEventListener("change", () => {
+      if (box.checked) state.hidden.delete(layer.name);
+      else state.hidden.add(layer.name);
+      keepState();
+      renderAll();
+    });
+    layer.count = element("span", { class: "count" });
+    layer.box = box;
+    const swatch = element("span", { class: `swatch ${layer.look || layer.drawing}`, "aria-hidden": "true" });
+    byId("layers").append(element("label", {}, box, swatch, layer.title, layer.count));
   }
-  byId("copy-json").disabled = !outputs.length;
+  for (const view of VIEWS) byId(`view-${view}`).addEventListener("change", () => setView(view));
+  let frame = 0;
+  byId("least").addEventListener("input", ({ target }) => {
+    state.least = Number(target.value);
+    byId("least-shown").textContent = `${state.least} %`;
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => {
+      keepState();
+      renderAll();
+    });
+  });
+  showState();
 }
 
-async function copied(text, button) {
-  await copy(text);
-  announce("Copied.");
-  const name = button.textContent;
-  button.textContent = "Copied";
-  setTimeout(() => (button.textContent = name), 1500);
+function showState() {
+  for (const layer of layers) layer.box.checked = !state.hidden.has(layer.name);
+  byId(`view-${state.view}`).checked = true;
+  byId("least").value = state.least;
+  byId("least-shown").textContent = `${state.least} %`;
 }
 
-function tools() {
-  byId("copy-json").addEventListener("click", (event) =>
-    copied(JSON.stringify({ layers: data.layers, outputs }, null, 2), event.currentTarget),
-  );
-  byId("copy-link").addEventListener("click", (event) => {
-    keepState();
-    copied(location.href, event.currentTarget);
-  });
-  setTheme(storedTheme(), byId("theme"));
-  byId("theme").addEventListener("click", (event) => {
-    const now = THEMES.indexOf(document.documentElement.dataset.theme);
-    setTheme(THEMES[(now + 1) % THEMES.length], event.currentTarget);
-  });
-}
-
-// The text box, where a server answers.
-function form({ predict, max_characters: limit, examples, docs, labels }) {
-  const box = byId("text");
-  const asked = byId("labels");
-  let request = null;
-  let timer = null;
-
-  const count = () => {
-    const length = [...box.value].length;
-    byId("hint").textContent = length > limit * 0.8 ? `${length.toLocaleString("en")} of ${limit.toLocaleString("en")} characters` : "";
-  };
-
-  // From the first key on what is shown belongs to an older text.
-  const busy = (value) => {
-    byId("texts").classList.toggle("stale", value);
-    byId("texts").setAttribute("aria-busy", value);
-  };
-
-  const question = () => {
-    const found = asked.value.split(",").map((label) => label.trim()).filter(Boolean);
-    return {
-      text: box.value.toWellFormed ? box.value.toWellFormed() : box.value,
-      ...(found.length && { labels: found }),
-      ...(byId("consistent").checked && { consistent: true }),
-    };
-  };
-
-  async function annotate() {
-    clearTimeout(timer);
-    request?.abort();
-    keepState();
-    complain("");
-    if (!box.value.trim()) {
-      show([]);
-      return busy(false);
-    }
-    busy(true);
-    request = new AbortController();
-    try {
-      const response = await fetch(predict, {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(question()),
-        signal: request.signal,
-      });
-      const answer = await response.json();
-      if (!response.ok) throw new Error(answer.detail);
-      show(answer.outputs);
-      announce(layers.map((layer) => `${layer.title}: ${layer.count.textContent}`).join(", "));
-    } catch (error) {
-      if (error.name === "AbortError") return; // a newer text is on its way
-      complain(error instanceof TypeError ? "The server does not answer." : error.message);
-    }
-    busy(false);
-  }
-
-  const setText = (text) => {
-    box.value = text;
-    count();
-    return annotate();
-  };
-
-  byId("form").hidden = false;
-  byId("form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    annotate();
-  });
-  box.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) annotate();
-  });
-  const annotateSoon = () => {
-    count();
-    busy(true);
-    request?.abort();
-    clearTimeout(timer);
-    timer = setTimeout(annotate, TYPING_PAUSE);
-  };
-  box.addEventListener("input", annotateSoon);
-  asked.addEventListener("input", annotateSoon);
-  // Those of training, where a task's labels are texts.
-  byId("asked").hidden = !labels;
-  asked.placeholder = (labels || []).join(", ");
-  byId("consistent").checked = state.consistent;
-  byId("consistent").addEventListener("change", annotate);
-  examples.forEach((text, number) => {
-    const button = element("button", { type: "button", title: text }, `Example ${number + 1}`);
-    button.addEventListener("click", () => setText(text));
-    byId("examples").append(button);
-  });
-  addEventListener("hashchange", () => {
-    const linked = readState();
-    state.hidden = linked.hidden;
-    byId("consistent").checked = linked.consistent;
-    for (const layer of layers) layer.box.checked = !state.hidden.has(layer.name);
-    asked.value = linked.labels || "";
-    setText(linked.text || "");
-  });
-  document.querySelector("footer").append(element("p", { class: "hint" }, "For programs: ", element("a", { href: docs }, "the interface")));
-  asked.value = (labels && state.labels) || "";
-  setText(state.text ?? examples[0]);
-}
-
-tools();
-showLayers();
+controls();
+let form = null;
+shareMenu(byId("share"), () => ({
+  outputs,
+  node: byId("texts"),
+  question: form?.question(),
+  link: location.href.split("#")[0] + fragmentOf(state),
+}));
 show(outputs);
-if (data.server) form(data.server);
+if (data.server) form = textForm(data.server, { state, keepState, show, wait, complain });
+addEventListener("hashchange", () => {
+  const before = { ...state };
+  Object.assign(state, readState());
+  showState();
+  if (form && ["text", "labels", "consistent"].some((name) => (before[name] || "") !== (state[name] || ""))) return form.follow(state);
+  renderAll();
+  goToLevel();
+});

@@ -42,8 +42,8 @@ function appendTokens(parent, nodes, first, last, slice) {
     if (inside || token < start) parent.append(slice.gap(start));
     const made = node.mark.make(!node.mark.cut);
     made.style.setProperty("--depth", node.depth);
-    appendTokens(made.inner || made, node.children, start, end, slice);
-    if (made.label) made.append(made.label);
+    appendTokens(made, node.children, start, end, slice);
+    if (made.labels) made.append(...made.labels);
     parent.append(made);
     token = end + 1;
     inside = true;
@@ -51,7 +51,8 @@ function appendTokens(parent, nodes, first, last, slice) {
   if (token <= last) parent.append(slice(token, last, inside));
 }
 
-// Reads tokens off a text whose offsets count characters, as Python does, not the halves of surrogate pairs.
+// Reads tokens off a text whose offsets count characters, as Python does, not the halves of surrogate pairs. What people
+// see as one character, such as a flag, stays whole: it belongs to the token that it begins in.
 function slicer(text, offsets) {
   const places = new Uint32Array(text.length + 1);
   let number = 0;
@@ -61,9 +62,28 @@ function slicer(text, offsets) {
     place += character.length;
   }
   places[number] = place;
-  const between = (start, end) => text.slice(places[start], places[end]);
+  const begins = graphemeBegins(text);
+  const whole = (place) => {
+    while (begins && place < text.length && !begins[place]) place += 1;
+    return place;
+  };
+  const bounds = offsets.map(([start, end]) => [whole(places[start]), whole(places[end])]);
   const slice = (first, last, withGap) =>
-    between(withGap && first ? offsets[first - 1][1] : offsets[first][0], offsets[last][1]);
-  slice.gap = (token) => (token ? between(offsets[token - 1][1], offsets[token][0]) : "");
+    text.slice(withGap && first ? bounds[first - 1][1] : bounds[first][0], bounds[last][1]);
+  slice.gap = (token) => (token ? text.slice(bounds[token - 1][1], bounds[token][0]) : "");
+  // The token that a mark begins with, where it is not to begin inside of what people see as one character.
+  slice.firstOf = (token) => {
+    while (begins && token > 0 && !begins[places[offsets[token][0]]]) token -= 1;
+    return token;
+  };
   return slice;
+}
+
+// Where in a text characters begin, as people count them; nothing where each is one.
+function graphemeBegins(text) {
+  if (!Intl.Segmenter || /^[\u0000-\u02ff\u2010-\u2027]*$/.test(text)) return null;
+  const begins = new Uint8Array(text.length + 1);
+  for (const { index } of new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text)) begins[index] = 1;
+  begins[text.length] = 1;
+  return begins;
 }

@@ -1,58 +1,44 @@
-// What a link to this page keeps: the text, the labels to find, whether its layers agree, and the hidden ones, in the
-// fragment, which no browser sends anywhere.
+// What a link to this page keeps, in the fragment, which no browser sends anywhere: the text, the labels to find,
+// whether its layers agree, the hidden ones, the view, the least probability in percent, and the level to show.
+
+const VIEWS = ["overlay", "levels", "graph"];
 
 function readState() {
   const values = new URLSearchParams(location.hash.slice(1));
+  const least = Number(values.get("least"));
   return {
     text: values.get("text"),
     labels: values.get("labels"),
     consistent: values.has("consistent"),
     hidden: new Set(values.getAll("hide")),
+    view: VIEWS.includes(values.get("view")) ? values.get("view") : VIEWS[0],
+    least: least > 0 && least <= 100 ? Math.round(least) : 0,
+    level: values.get("level"),
   };
 }
 
-function writeState(text, labels, consistent, hidden) {
+function fragmentOf({ text, labels, consistent, hidden, view, least, level }) {
   const values = new URLSearchParams();
   if (text) values.set("text", text);
   if (labels) values.set("labels", labels);
   if (consistent) values.set("consistent", "");
   for (const name of hidden) values.append("hide", name);
+  if (view !== VIEWS[0]) values.set("view", view);
+  if (least) values.set("least", least);
+  if (level) values.set("level", level);
   const fragment = values.toString();
-  history.replaceState(null, "", fragment ? `#${fragment}` : location.pathname + location.search);
+  return fragment ? `#${fragment}` : "";
 }
 
-async function copy(text) {
+// With a new entry in the history the browser's button goes back to what was shown before.
+function writeState(state, isNewEntry = false) {
+  const fragment = fragmentOf(state);
+  if (fragment === location.hash) return;
+  const address = fragment || location.pathname + location.search;
   try {
-    await navigator.clipboard.writeText(text);
+    if (isNewEntry) history.pushState(null, "", address);
+    else history.replaceState(null, "", address);
   } catch {
-    // Without a secure connection there is no clipboard, but the old way.
-    const box = element("textarea", { class: "hidden" });
-    box.value = text;
-    const before = document.activeElement;
-    document.body.append(box);
-    box.select();
-    document.execCommand("copy");
-    box.remove();
-    before?.focus();
-  }
-}
-
-const THEMES = ["auto", "light", "dark"];
-
-function storedTheme() {
-  try {
-    return THEMES.includes(localStorage.getItem("hmtl-theme")) ? localStorage.getItem("hmtl-theme") : "auto";
-  } catch {
-    return "auto"; // storage may be forbidden
-  }
-}
-
-function setTheme(theme, button) {
-  document.documentElement.dataset.theme = theme;
-  button.textContent = `Theme: ${theme}`;
-  try {
-    localStorage.setItem("hmtl-theme", theme);
-  } catch {
-    // for this time only, then
+    // in a frame without an address of its own
   }
 }

@@ -4,12 +4,14 @@ const OPEN_ROWS = 12;
 
 function tableOf(layer, rows, goTo) {
   const details = element("details", { class: "annotations" });
-  const count = counted(rows.length, layer.singular, layer.plural);
+  const number = numberOf(rows);
+  const count = counted(number, layer.singular, layer.plural);
   details.append(element("summary", {}, layer.title, element("span", { class: "count" }, ` ${count}`)));
   // Long ones are made when somebody opens them.
-  const fillIn = () => details.childElementCount === 1 && details.append(layer.draws.table(layer, rows, goTo));
+  const content = () => (number ? layer.draws.table(layer, rows, goTo) : element("p", { class: "hint" }, `No ${layer.plural} found.`));
+  const fillIn = () => details.childElementCount === 1 && details.append(content());
   details.addEventListener("toggle", fillIn);
-  if (layer.drawing !== "spans" && rows.length && rows.length <= OPEN_ROWS) {
+  if (layer.drawing !== "spans" && number && number <= OPEN_ROWS) {
     details.open = true;
     fillIn();
   }
@@ -30,19 +32,18 @@ const withScores = (rows) => rows.some((row) => row.score !== undefined);
 
 function mentionButton(mention, goTo) {
   const button = element("button", { type: "button", class: "mention-link", dir: "auto" }, oneLine(mention.text));
-  button.addEventListener("click", () => goTo(mention.start, mention.end));
+  button.addEventListener("click", () => goTo(mention));
   return button;
 }
 
-const oneLine = (text) => text.split(/\s+/).join(" ");
+// Rows may be clusters of which no mention is left.
+const numberOf = (rows) => rows.filter((row) => !Array.isArray(row) || row.length).length;
 
-function labelOf(row) {
-  return element("span", { class: "tag", hue: hueOf(row.label) }, row.label);
-}
+const oneLine = (text) => text.split(/\s+/).join(" ");
 
 function spanTable(layer, rows, goTo) {
   const scores = withScores(rows);
-  const cells = rows.map((row) => [mentionButton(row, goTo), labelOf(row), ...(scores ? [percent(row.score)] : [])]);
+  const cells = rows.map((row) => [mentionButton(row, goTo), tagOf(row.label), ...(scores ? [percent(row.score)] : [])]);
   return table(layer.title, ["Text", "Type", ...(scores ? ["Probability"] : [])], cells);
 }
 
@@ -50,7 +51,7 @@ function relationTable(layer, rows, goTo) {
   const scores = withScores(rows);
   const cells = rows.map((row) => [
     mentionButton(row.arg1, goTo),
-    labelOf(row),
+    tagOf(row.label),
     mentionButton(row.arg2, goTo),
     ...(scores ? [percent(row.score)] : []),
   ]);
@@ -58,7 +59,8 @@ function relationTable(layer, rows, goTo) {
 }
 
 function clusterList(layer, rows, goTo) {
-  const items = rows.map((cluster, number) => {
+  const items = rows.flatMap((cluster, number) => {
+    if (!cluster.length) return [];
     const chip = element("span", { class: "chip", hue: hueOfCluster(number) }, String(number + 1));
     const mentions = cluster.map((mention) => mentionButton(mention, goTo));
     return element("li", {}, chip, ...mentions.flatMap((button, place) => (place ? [", ", button] : [button])));
@@ -71,7 +73,7 @@ function labelTable(layer, rows, goTo) {
   const scores = withScores(rows);
   const cells = rows.map((row) => [
     element("span", {}, ...mentionsOf(row).flatMap((mention, place) => [...(place ? [", "] : []), mentionButton(mention, goTo)])),
-    row.label === undefined ? "" : labelOf({ label: String(row.label) }),
+    row.label === undefined ? "" : tagOf(String(row.label)),
     ...(scores ? [percent(row.score)] : []),
   ]);
   return table(layer.title, ["Text", "Label", ...(scores ? ["Probability"] : [])], cells);

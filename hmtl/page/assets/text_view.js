@@ -1,119 +1,137 @@
-// One text with its annotations.
+// A text with the annotations of some layers.
 
 // More marks than these appear at once, without a transition.
 const MOVING_MARKS = 300;
 
 class TextView {
-  // `output` is one of the predictor's, `layers` are {name, title, singular, plural, drawing, draws, look}, `say`
-  // announces what was chosen.
-  constructor(output, layers, say) {
-    this.output = output;
-    this.layers = layers;
+  // `say` tells what was chosen, and where it stands.
+  constructor(say) {
     this.say = say;
     this.arcs = [];
     this.svg = drawing("svg", { class: "arcs", "aria-hidden": "true", focusable: "false" });
     this.sentences = element("div", { class: "sentences", role: "group", "aria-label": "text with annotations; arrow keys go from one to the next" });
-    this.text = element("div", { class: "text" }, this.sentences, this.svg);
-    this.tables = element("div", { class: "tables" });
-    this.node = element("article", {}, this.text, this.tables);
+    this.node = element("div", { class: "text" }, this.sentences, this.svg);
     this.listen();
     // Also tells the first size. The drawing has no part in the size of the text.
-    new ResizeObserver(() => this.draw()).observe(this.text);
+    new ResizeObserver(() => this.size !== sizeOf(this.node) && this.draw()).observe(this.node);
   }
 
-  render(hidden, isNew) {
-    const { output } = this;
-    const visible = this.layers.filter((layer) => !hidden.has(layer.name));
+  // `output` is one of the predictor's, `layers` are {name, title, singular, plural, drawing, draws, look}.
+  render(output, layers, isNew) {
+    this.output = output;
     const slice = slicer(output.text, output.token_offsets);
-    const marks = this.marksBySentence(visible);
+    this.collect(output, layers, slice);
     let first = 0;
-    const paragraphs = output.sentences.map((tokens, number) => {
+    const nodes = output.sentences.flatMap((tokens, number) => {
       const paragraph = element("p", { dir: "auto" });
-      const nodes = nested(marks[number]);
+      // An empty line before it in the text.
+      if (/\n\s*\n/.test(slice.gap(first))) paragraph.className = "begins";
+      const nodes = nested([...this.boxes[number].values(), ...this.arguments[number]]);
       const depth = Math.max(0, ...nodes.map((node) => node.depth));
-      const arcs = this.arcs.filter((arc) => arc.sentence === number);
-      const height = assignHeights(arcs);
-      for (const arc of arcs) Object.assign(arc, { paragraph, depth });
       paragraph.style.setProperty("--depth", depth);
-      paragraph.style.setProperty("--arcs", height);
       appendTokens(paragraph, nodes, first, first + tokens.length - 1, slice);
+      paragraph.prepend(...this.badges[number]);
       first += tokens.length;
-      return paragraph;
+      const arcs = this.arcsOf[number];
+      for (const arc of arcs) {
+        arc.from = this.anchors.get(keyOf(arc.row.arg1));
+        arc.to = this.anchors.get(keyOf(arc.row.arg2));
+        Object.assign(arc, { paragraph, depth });
+      }
+      return arcs.length ? [paragraph, relationList(arcs)] : [paragraph];
     });
-    for (const arc of this.arcs) {
-      arc.from = this.anchors.get(`${arc.row.arg1.start} ${arc.row.arg1.end}`);
-      arc.to = this.anchors.get(`${arc.row.arg2.start} ${arc.row.arg2.end}`);
-    }
-    paragraphs.forEach((paragraph, number) => paragraph.prepend(...this.badges[number]));
-    this.sentences.replaceChildren(...paragraphs);
+    this.sentences.replaceChildren(...nodes);
     this.marks = [...this.sentences.querySelectorAll("mark")];
     if (this.marks.length) this.marks[0].tabIndex = 0;
-    this.text.classList.toggle("fresh", Boolean(isNew) && this.marks.length <= MOVING_MARKS);
-    this.tables.replaceChildren(
-      ...visible.map((layer) => tableOf(layer, output[layer.name], (start, end) => this.goTo(start, end))),
-    );
+    this.node.classList.toggle("fresh", Boolean(isNew) && this.marks.length <= MOVING_MARKS);
     this.draw();
   }
 
   draw() {
-    // Reads the layout once, then writes.
-    if (this.node.isConnected) drawArcs(this.svg, measureArcs(this.arcs, this.text));
+    if (!this.node.isConnected || !this.output) return;
+    const measured = layOutArcs(this.arcs, this.node, this.output.sentences.length);
+    this.size = sizeOf(this.node);
+    this.drawn = new Set(measured.map(({ arc }) => arc.id));
+    this.svg.replaceChildren(...measured.map(drawArc));
   }
 
-  marksBySentence(visible) {
-    const bySentence = this.output.sentences.map(() => []);
-    const sentenceOf = this.output.sentences.flatMap((tokens, number) => tokens.map(() => number));
+  // All that the layers have of each sentence.
+  collect(output, layers, slice) {
+    this.slice = slice;
+    this.sentenceOf = output.sentences.flatMap((tokens, number) => tokens.map(() => number));
+    this.ends = [];
+    for (const tokens of output.sentences) this.ends.push((this.ends[this.ends.length - 1] ?? -1) + tokens.length);
+    this.boxes = output.sentences.map(() => new Map());
+    this.arguments = output.sentences.map(() => []);
+    this.arcsOf = output.sentences.map(() => []);
+    this.badges = output.sentences.map(() => []);
     this.anchors = new Map();
-    this.arcs = [];
-    this.badges = this.output.sentences.map(() => []);
-    for (const layer of visible) {
-      const order = this.layers.indexOf(layer);
-      const add = (row, boxed, make) => {
-        // What crosses a sentence's end is marked in each.
-        for (let number = sentenceOf[row.start], start = row.start; start <= row.end; number++) {
-          const end = Math.min(row.end, sentenceOf.lastIndexOf(number));
-          bySentence[number].push({ start, end, order, boxed, cut: end < row.end, make });
-          start = end + 1;
-        }
-      };
-      layer.draws.add(this, layer, order, this.output[layer.name], sentenceOf, add);
+    layers.forEach((layer, order) => layer.draws.add(this, layer, order, output[layer.name]));
+    this.arcs = this.arcsOf.flat();
+  }
+
+  // The stretches of each sentence that tokens reach into; what crosses a sentence's end is marked in each.
+  *stretches({ start, end }) {
+    const first = this.slice.firstOf(start);
+    for (let number = this.sentenceOf[first], from = first; from <= end; number++) {
+      const to = Math.min(end, this.ends[number]);
+      yield { number, start: from, end: to, cut: to < end };
+      from = to + 1;
     }
-    return bySentence;
+  }
+
+  addBox(row, part) {
+    for (const { number, start, end, cut } of this.stretches(row)) {
+      let key = `${start} ${end} ${cut}`;
+      const isTaken = (box) => part.cluster !== undefined && box?.parts.some((other) => other.cluster !== undefined);
+      while (isTaken(this.boxes[number].get(key))) key += " again";
+      const box = this.boxes[number].get(key);
+      if (box) {
+        box.parts.push(part);
+        continue;
+      }
+      const parts = [part];
+      this.boxes[number].set(key, { start, end, order: part.order, boxed: true, cut, parts, make: (isEnd) => boxMark(parts, isEnd) });
+    }
   }
 
   // A label of whole sentences stands before the first of them; of other stretches it is a mark.
-  addLabel(layer, order, row, sentenceOf, add) {
+  addLabel(layer, order, row) {
     const mentions = mentionsOf(row);
     if (!mentions.length) this.badges[0]?.push(badgeOf(layer, row));
     for (const mention of mentions) {
       const { start, end } = mention;
-      const isWhole = sentenceOf[start - 1] !== sentenceOf[start] && sentenceOf[end + 1] !== sentenceOf[end];
-      if (isWhole) this.badges[sentenceOf[start]].push(badgeOf(layer, row, mention));
-      else add(mention, true, (isEnd) => spanMark({ ...layer, look: "outlined" }, order, { ...row, ...mention, label: nameOf(layer, row) }, isEnd));
+      const isWhole = this.sentenceOf[start - 1] !== this.sentenceOf[start] && this.sentenceOf[end + 1] !== this.sentenceOf[end];
+      if (isWhole) this.badges[this.sentenceOf[start]].push(badgeOf(layer, row, mention));
+      else this.addBox(mention, { ...spanPart(layer, order, row, "outlined"), row: { ...row, ...mention } });
     }
   }
 
   // An arc and its ends. One between sentences stands in the table alone.
-  addRelation(layer, row, number, sentenceOf, add) {
-    const sentence = sentenceOf[row.arg1.start];
-    if (sentence !== sentenceOf[row.arg2.start]) return;
-    for (const { start, end } of [row.arg1, row.arg2]) {
-      const key = `${start} ${end}`;
+  addRelation(layer, row, number) {
+    const sentence = this.sentenceOf[row.arg1.start];
+    if (sentence !== this.sentenceOf[row.arg2.start]) return;
+    for (const mention of [row.arg1, row.arg2]) {
+      const key = keyOf(mention);
       if (this.anchors.has(key)) continue;
       this.anchors.set(key, null);
-      add({ start, end }, false, () => {
-        const anchor = element("span", { class: "argument" });
+      const make = () => {
+        const anchor = element("span", { class: "argument" }, element("span", { class: "rise" }));
         if (!this.anchors.get(key)) this.anchors.set(key, anchor);
         return anchor;
-      });
+      };
+      for (const stretch of this.stretches(mention)) this.arguments[stretch.number].push({ ...stretch, order: -1, boxed: false, make });
     }
-    const [first, last] = [row.arg1.start, row.arg2.start].sort((a, b) => a - b);
-    this.arcs.push({ id: `${layer.name} ${number}`, label: row.label, row, sentence, first, last });
+    this.arcsOf[sentence].push({ id: `${layer.name} ${number}`, label: row.label, row });
   }
 
   listen() {
     const { sentences } = this;
-    const chosen = (event) => this.choose(event.target.closest("mark"));
+    const chosen = (event) => {
+      const relation = event.target.closest("li[data-relation]");
+      if (relation) this.chooseArc(relation.dataset.relation, relation);
+      else this.choose(event.target.closest("mark, .badge"));
+    };
     sentences.addEventListener("pointerover", chosen);
     sentences.addEventListener("focusin", chosen);
     sentences.addEventListener("pointerleave", () => this.choose(null));
@@ -121,12 +139,13 @@ class TextView {
     sentences.addEventListener("keydown", (event) => this.step(event));
     this.svg.addEventListener("pointerover", (event) => {
       const arc = event.target.closest(".arc");
-      if (arc) this.chooseArc(arc.dataset.relation);
+      if (arc) this.chooseArc(arc.dataset.relation, arc);
     });
     this.svg.addEventListener("pointerout", () => this.choose(null));
   }
 
   step(event) {
+    if (event.key === "Escape") return this.choose(null);
     const steps = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -Infinity, End: Infinity };
     const step = steps[event.key];
     if (step === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -142,118 +161,60 @@ class TextView {
     mark.focus();
   }
 
-  goTo(start, end) {
-    const isThere = ({ row }) => row.start === start && row.end === end;
-    const found = this.marks.find(isThere);
-    const badge = found ? undefined : this.badges.flat().find(isThere);
-    if (found) this.focus(found);
-    else if (badge) badge.focus();
-    else this.say("Not marked in the text: its layer is hidden.");
+  // Whether there is a mark of these very tokens, which then has the focus.
+  goTo(bounds) {
+    const found = this.marks.find(({ row }) => same(row, bounds)) || this.badges.flat().find(({ row }) => same(row, bounds));
+    if (found?.tagName === "MARK") this.focus(found);
+    else found?.focus();
+    return Boolean(found);
   }
 
   choose(mark) {
-    for (const lit of this.text.querySelectorAll(".lit")) lit.classList.remove("lit");
-    if (!mark) return this.say("");
-    const { start, end } = mark.row;
-    const same = (row) => row.start === start && row.end === end;
-    // Several layers may have marked the same tokens.
-    const mention = mark.closest("mark[data-cluster]") || this.marks.find((other) => other.dataset.cluster && same(other.row));
+    this.unlight();
+    if (!mark) return this.say();
+    if (!mark.parts) return this.say([mark.title], mark);
+    // The chain may have marked the same tokens in a mark of its own, or others around them.
+    const mention = mark.closest("mark[data-cluster]") || this.marks.find((other) => other.dataset.cluster && same(other.row, mark.row));
     if (mention)
       for (const other of this.marks) if (other.dataset.cluster === mention.dataset.cluster) other.classList.add("lit");
     mark.classList.add("lit");
-    const touching = this.arcs.filter(({ row }) => same(row.arg1) || same(row.arg2));
+    const touching = this.arcs.filter(({ row }) => mark.parts.some((part) => same(part.row, row.arg1) || same(part.row, row.arg2)));
     this.light(touching);
-    const relations = touching.map(({ row }) => `${oneLine(row.arg1.text)} ${row.label} ${oneLine(row.arg2.text)}`);
-    this.say([oneLine(mark.row.text), ...this.namesOf(mark.row), ...relations].join(" · "));
+    const layers = this.marks.filter((other) => same(other.row, mark.row) && other.labels).flatMap((other) => other.parts);
+    const lines = [...(layers.length ? layers : mark.parts).map(describePart), ...touching.map(({ row }) => relationInWords(row))];
+    this.say([oneLine(mark.row.text), ...lines], mark);
   }
 
-  chooseArc(id) {
+  chooseArc(id, near) {
+    this.unlight();
     const arc = this.arcs.find((other) => other.id === id);
     if (!arc) return;
     this.light([arc]);
     arc.from.classList.add("lit");
     arc.to.classList.add("lit");
-    const { row } = arc;
-    this.say([`${oneLine(row.arg1.text)} ${row.label} ${oneLine(row.arg2.text)}`, percent(row.score)].filter(Boolean).join(" · "));
+    this.say([relationInWords(arc.row), meaningOf(arc.label)].filter(Boolean), near);
   }
 
+  unlight() {
+    for (const lit of this.node.querySelectorAll(".lit")) lit.classList.remove("lit");
+    for (const arc of this.svg.querySelectorAll(".passing")) arc.remove();
+  }
+
+  // Arcs that are there for as long as somebody looks at them lie above the text.
   light(arcs) {
+    const passing = measureAll(arcs.filter((arc) => !this.drawn.has(arc.id)), this.node).map(drawArc);
+    for (const group of passing) group.classList.add("passing");
+    this.svg.append(...passing);
     const ids = new Set(arcs.map((arc) => arc.id));
-    for (const group of this.svg.children) if (ids.has(group.dataset.relation)) group.classList.add("lit");
-  }
-
-  // What all visible layers say of these very tokens.
-  namesOf({ start, end }) {
-    return this.marks
-      .filter((mark) => mark.row.start === start && mark.row.end === end && mark.label)
-      .map((mark) => [mark.description, percent(mark.row.score)].filter(Boolean).join(" "));
+    for (const group of this.node.querySelectorAll("[data-relation]")) if (ids.has(group.dataset.relation)) group.classList.add("lit");
   }
 }
 
-function spanMark(layer, order, row, isEnd) {
-  const uncertain = row.score !== undefined && row.score < 0.5;
-  const mark = element("mark", {
-    class: `${layer.look} level-${order % 6}${uncertain ? " uncertain" : ""}`,
-    tabindex: -1,
-    hue: hueOf(row.label),
-  });
-  mark.row = row;
-  mark.description = `${layer.title.toLowerCase()}: ${row.label}`;
-  if (isEnd) mark.label = element("span", { class: "label" }, row.label);
-  return mark;
-}
+const sizeOf = (node) => `${node.clientWidth} ${node.clientHeight}`;
 
-function mentionMark(layer, order, row, number, isEnd) {
-  const mark = element("mark", {
-    class: `mention level-${order % 6}`,
-    tabindex: -1,
-    "data-cluster": `${layer.name} ${number}`,
-    hue: hueOfCluster(number),
-  });
-  mark.row = row;
-  mark.description = `${layer.title.toLowerCase()}: cluster ${number + 1}`;
-  if (isEnd) mark.label = element("span", { class: "label chip" }, String(number + 1));
-  return mark;
-}
+const keyOf = ({ start, end }) => `${start} ${end}`;
 
-const nameOf = (layer, row) => (row.label === undefined ? layer.title : String(row.label));
+const same = (one, other) => one.start === other.start && one.end === other.end;
 
-// The label of what is too long to be marked.
-function badgeOf(layer, row, mention = {}) {
-  const name = nameOf(layer, row);
-  const title = [`${layer.title.toLowerCase()}: ${name}`, percent(row.score)].filter(Boolean).join(" ");
-  const badge = element("span", { class: "label badge", tabindex: -1, title, hue: hueOf(name) }, name);
-  badge.row = mention;
-  return badge;
-}
-
-// What draws the rows of a kind: `add` puts them into the text of a view, `table` lists them. A kind names its own; the
-// last takes rows of any form.
-const DRAWINGS = {
-  spans: {
-    add(view, layer, order, rows, sentenceOf, add) {
-      for (const row of rows) add(row, true, (isEnd) => spanMark(layer, order, row, isEnd));
-    },
-    table: spanTable,
-  },
-  relations: {
-    add(view, layer, order, rows, sentenceOf, add) {
-      rows.forEach((row, number) => view.addRelation(layer, row, number, sentenceOf, add));
-    },
-    table: relationTable,
-  },
-  clusters: {
-    add(view, layer, order, rows, sentenceOf, add) {
-      rows.forEach((cluster, number) => {
-        for (const row of cluster) add(row, true, (isEnd) => mentionMark(layer, order, row, number, isEnd));
-      });
-    },
-    table: clusterList,
-  },
-  labels: {
-    add(view, layer, order, rows, sentenceOf, add) {
-      for (const row of rows) view.addLabel(layer, order, row, sentenceOf, add);
-    },
-    table: labelTable,
-  },
-};
+const relationInWords = (row) =>
+  [`${oneLine(row.arg1.text)} ${nameOfLabel(row.label)} ${oneLine(row.arg2.text)}`, percent(row.score)].filter(Boolean).join(" · ");
