@@ -16,6 +16,7 @@ from hmtl.common.figures import STRICT
 from hmtl.common.model_names import DEFAULT_MODEL
 from hmtl.common.tables import markdown
 from hmtl.experiments.trained_run import TrainedRun
+from hmtl.page.labels import name_of
 from hmtl.runs.run_directory import best_stem
 
 PAGE = Path(__file__).with_suffix(".md")
@@ -67,24 +68,13 @@ SENTENCES: List[Tuple[str, List[str]]] = [
 ]
 
 
-def label_name(label: str) -> str:
-    """What is shown in the place of a label, such as of one that is a number of Wikidata's."""
-    try:
-        from hmtl.page.labels import name_of
-    except ImportError:
-        return label
-    return name_of(label)
-
-
 def shown(kind: str, rows: List[Any]) -> str:
     """What a task has found, on one line."""
     if kind == "clusters":
         return "; ".join(" = ".join(row["text"] for row in cluster) for cluster in rows)
     if kind == "relations":
-        return "; ".join(
-            f"{row['arg1']['text']} – *{label_name(row['label'])}* – {row['arg2']['text']}" for row in rows
-        )
-    return "; ".join(f"{row['text']} (*{label_name(row['label'])}*)" for row in rows)
+        return "; ".join(f"{row['arg1']['text']} – *{name_of(row['label'])}* – {row['arg2']['text']}" for row in rows)
+    return "; ".join(f"{row['text']} (*{name_of(row['label'])}*)" for row in rows)
 
 
 def sentences(run: TrainedRun) -> Iterator[str]:

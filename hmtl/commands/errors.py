@@ -7,6 +7,7 @@ from allennlp.commands.subcommand import Subcommand
 
 from hmtl.common.arguments import (
     add_command,
+    add_data,
     add_device,
     add_run,
     add_split,
@@ -26,7 +27,7 @@ Show what a finished run gets wrong: each task, with its own best weights, by ki
   hmtl errors runs/quickstart --html errors.html --output errors.json
 
 A summary with examples goes to stdout, the most frequent errors first; the JSON and the page hold all patterns of
-errors. The data are read from where config.json says, relative to the working directory."""
+errors. The data are read from where config.json says, relative to the working directory, or to --data."""
 
 
 @Subcommand.register("errors")
@@ -35,6 +36,7 @@ class Errors(Subcommand):
         subparser = add_command(parser, self.name, DESCRIPTION)
         add = subparser.add_argument
         add_run(subparser)
+        add_data(subparser)
         add_split(subparser)
         add_device(subparser)
         add("--tasks", nargs="+", metavar="TASK", help="(default: all)")
@@ -50,7 +52,7 @@ def _show_errors(arguments: argparse.Namespace) -> None:
     from hmtl.evaluation.evaluate import load_run
 
     require_folders_of([arguments.html, arguments.output])
-    run = load_run(run_named(arguments))
+    run = load_run(run_named(arguments), data=arguments.data)
     device = device_named(arguments.device)
     errors = analyse_run(run, arguments.split, arguments.tasks, arguments.examples, device)
     if arguments.output is not None:

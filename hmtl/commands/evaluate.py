@@ -8,6 +8,7 @@ from allennlp.commands.subcommand import Subcommand
 
 from hmtl.common.arguments import (
     add_command,
+    add_data,
     add_device,
     add_run,
     add_split,
@@ -47,7 +48,7 @@ class Evaluate(Subcommand):
         subparser = add_command(parser, "evaluate", DESCRIPTION)
         add = subparser.add_argument
         add_run(subparser)
-        add("--data", type=Path, metavar="DIR", help="the folder that relative paths of data count from (default: .)")
+        add_data(subparser)
         add("--gold-mentions", action="store_true", help="give coreference the gold mentions as its candidates")
         add(
             "--calibrate",

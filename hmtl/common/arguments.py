@@ -94,6 +94,12 @@ def add_split(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", choices=["test", "validation"], default="test", help="(default: %(default)s)")
 
 
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Adds `--data`, for a run or a package whose data are somewhere else than where they were."""
+    help = "the folder that relative paths of data count from (default: .)"
+    parser.add_argument("--data", type=Path, metavar="DIR", help=help)
+
+
 def add_include_package(parser: argparse.ArgumentParser) -> None:
     """Adds `--include-package`, which may be repeated; see `hmtl.common.packages`."""
     help = "a package that registers classes; may be repeated"

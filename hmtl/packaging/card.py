@@ -14,6 +14,7 @@ from hmtl.common.tables import markdown
 from hmtl.errors import UserError
 from hmtl.evaluation.evaluate import Evaluation
 from hmtl.models.hmtl import HMTL
+from hmtl.page.labels import name_of
 from hmtl.runs.run_directory import RunDirectory
 from hmtl.runs.summaries import summarize
 
@@ -100,6 +101,11 @@ class Card:
     notes : `str`, optional
         Sections in Markdown, each from its line `## Title` on; one of the card's own titles takes its place.
 
+    # Attributes
+
+    sections : `Dict[str, str]`
+        Those of the notes, by their titles.
+
     # Raises
 
     UserError
@@ -114,7 +120,7 @@ class Card:
     notes: str = ""
 
     def __post_init__(self) -> None:
-        self._sections = _sections(self.notes)
+        self.sections = _sections(self.notes)
 
     def record(self, model: HMTL, evaluation: Optional[Evaluation]) -> Dict[str, Any]:
         """What `package.json` says beside the name: of each task, its kind, its labels, what it reads and its score."""
@@ -155,7 +161,7 @@ class Card:
             "Limits": "\n".join([_LIMITS, *_findable(evaluation)]),
             "Licence of the weights": self.license if self.license != _UNKNOWN_LICENCE else "Not stated.",
         }
-        sections.update(self._sections)
+        sections.update(self.sections)
         front = yaml.safe_dump(self._front_matter(name, config, evaluation), sort_keys=False, allow_unicode=True)
         body = "\n\n".join(f"## {title}\n\n{text.strip()}" for title, text in sections.items())
         return f"---\n{front}---\n\n# {name}\n\n{about}\n\n{body}\n"
@@ -192,7 +198,7 @@ def _levels(model: HMTL) -> Iterator[str]:
     for task in model.tasks:
         head = model.head(task)
         labels = sorted(head.labels or [])
-        shown = ", ".join(labels) if len(labels) <= _MANY_LABELS else f"{len(labels)} labels, below"
+        shown = ", ".join(labels) if len(labels) <= _MANY_LABELS else f"{len(labels)} labels, in `package.json`"
         rows.append([task, head.kind.plural, shown or "-", ", ".join(model.reads[task]) or "the embedding alone"])
     yield "The levels, from the lowest up; every one also reads the shared embedding.\n"
     yield from markdown(["task", "finds", "labels", "reads"], rows)
@@ -318,11 +324,16 @@ def _by_label(task: str, by_label: Optional[Mapping[str, Mapping[str, float]]]) 
         return
     yield f"\n<details><summary>{task}, by label</summary>\n"
     rows = [
-        [label, *(_percent(each[key]) for key in ("precision", "recall", "f1")), f"{each['support']:.0f}"]
+        [_named(label), *(_percent(each[key]) for key in ("precision", "recall", "f1")), f"{each['support']:.0f}"]
         for label, each in sorted(by_label.items(), key=lambda item: (-item[1]["support"], item[0]))
     ]
     yield from markdown(["label", "precision", "recall", "F1", "gold"], rows)
     yield "\n</details>"
+
+
+def _named(label: str) -> str:
+    name = name_of(label)
+    return label if name == label else f"{label} ({name})"
 
 
 def _findable(evaluation: Optional[Evaluation]) -> Iterator[str]:

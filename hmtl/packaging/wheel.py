@@ -56,7 +56,7 @@ def _metadata(record: Dict[str, Any], card: str) -> str:
         "Metadata-Version: 2.1",
         f"Name: {record['name']}",
         f"Version: {record['version']}",
-        f"Summary: {record['description']}",
+        f"Summary: {' '.join(record['description'].split())}",
         f"License: {record['license']}",
         f"Requires-Dist: hmtl>={needed}",
         "Description-Content-Type: text/markdown",

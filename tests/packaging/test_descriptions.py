@@ -1,5 +1,7 @@
 """What the files beside the code say of it."""
 
+import argparse
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -8,8 +10,10 @@ from typing import Dict, List
 import pytest
 import yaml
 
+from hmtl.commands.package import PackageRun
 from hmtl.common.requirements import EXTRAS
 from hmtl.common.shipped import PARTS
+from hmtl.packaging.card import Card
 from hmtl.version import VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,12 +59,18 @@ def test_nothing_that_is_shipped_needs_the_studies():
 
 
 @pytest.fixture
-def make(tmp_path):
-    """Calls a target with programs that print what they are called with, in the place of installed ones."""
+def program(tmp_path):
+    """A program that prints what it is called with, in the place of hmtl."""
     program = tmp_path / "bin" / "hmtl"
     program.parent.mkdir()
     program.write_text('#!/bin/sh\nfor word in "$@"; do printf "<%s>" "$word"; done\necho\n')
     program.chmod(0o755)
+    return program
+
+
+@pytest.fixture
+def make(program):
+    """Calls a target with that program."""
 
     def called(target: str, box: Path, **variables: str) -> List[str]:
         given: Dict[str, str] = {"BIN": str(program.parent), "BOX": str(box), **variables}
@@ -92,3 +102,35 @@ def test_make_predict_reads_with_the_model_in_the_box_or_the_one_that_was_traine
     (tmp_path / "box" / "weights.safetensors").touch()
     assert make("predict", tmp_path / "box", TEXT="Ada.") == ["<predict><en_hmtl_mini><Ada.>"]
     assert make("predict", tmp_path / "box", TEXT="Ada.", MODEL="runs/mine") == ["<predict><runs/mine><Ada.>"]
+
+
+def test_the_model_in_the_box_is_made_from_where_it_was_interrupted(program, tmp_path):
+    run = tmp_path / "run"
+
+    def commands() -> List[str]:
+        environment = {
+            "HMTL": str(program),
+            "RUN": str(run),
+            "DATA": "corpora",
+            "ENCODER": "",
+            "PATH": os.environ["PATH"],
+        }
+        done = subprocess.run(["models/make.sh"], cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    whole = commands()
+    assert [re.match("<([a-z]+)>", line)[1] for line in whole] == ["train", "evaluate", "package"]
+    assert whole[0].endswith(f"<-s><{run}><-o><trainer.num_epochs=6>")
+    run.mkdir()
+    assert commands() == [whole[0] + "<--recover>", *whole[1:]]
+    (run / "metrics.json").touch()
+    assert commands() == whole[1:]
+    (run / "calibration.json").touch()
+    assert commands() == whole[2:]
+    # What it is given is what the command takes, and the notes are sections.
+    options = re.findall("<([^>]*)>", whole[2])
+    parsed = PackageRun().add_subparser(argparse.ArgumentParser().add_subparsers()).parse_args(options[1:])
+    assert (parsed.run, parsed.precision, parsed.license) == (str(run), 8, "cc-by-sa-4.0")
+    notes = (ROOT / parsed.notes).read_text(encoding="utf-8")
+    assert {"Data and licences", "Limits", "Licence of the weights"} <= set(Card(notes=notes).sections)

@@ -274,6 +274,17 @@ def test_a_package_is_made_of_a_run_alone_and_only_once(packages: Path, moved_ru
         Card(notes="Some words.\n## Title\n")
 
 
+def test_the_errors_of_a_package_are_those_of_its_one_weights_file(
+    packages: Path, capsys: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    data = ["--data", str(FIXTURES / "jsonl"), "--device", "cpu"]
+    main(["errors", str(packages / NAME), "--tasks", "ner", *data, "--output", str(tmp_path / "errors.json")])
+    found = json.loads((tmp_path / "errors.json").read_text())["tasks"]["ner"]
+    kept = json.loads((packages / NAME / "evaluation.json").read_text())["scores"][NAME]["ner"]["metrics"]
+    assert found["weights"] == "weights.safetensors" and found["metrics"]["f1"] == kept["f1"]
+    assert "errors on test data" in capsys.readouterr().out
+
+
 def test_a_package_is_neither_calibrated_nor_asked_for_its_training(
     packages: Path, tmp_path: Path, monkeypatch
 ) -> None:

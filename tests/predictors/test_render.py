@@ -52,6 +52,13 @@ def test_spans_that_cross_stand_on_lines_of_their_own():
     ]
 
 
+def test_a_number_of_wikidata_is_shown_by_its_name():
+    output = output_with(links=[((0, 0), (2, 3), "P19"), ((0, 0), (2, 3), "P19x")])
+    assert render(output, {"links": "relations"}) == (
+        "links: 2 relations\n  Tom --born in--> New York\n  Tom --P19x--> New York"
+    )
+
+
 def test_colour_only_adds_escape_codes():
     output = output_with([(0, 0, "PER")], [((0, 0), (2, 3), "IN")], [[(0, 0), (2, 3)]])
     coloured = render(output, LAYERS, colour=True)
