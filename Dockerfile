@@ -1,7 +1,7 @@
 # hmtl serve, in a container: docs/using/deploy.md says how to build and run it.
 #
-#   docker build -t hmtl .                                                              # for CPUs
-#   docker build -t hmtl:gpu --build-arg TORCH_INDEX=https://pypi.org/simple .          # for NVIDIA's GPUs
+#   docker build -t hmtl-server .                                                              # for CPUs
+#   docker build -t hmtl-server:gpu --build-arg TORCH_INDEX=https://pypi.org/simple .          # for NVIDIA's GPUs
 #   docker build -t ner --target with-model --build-arg MODEL=runs/quickstart/model.tar.gz .
 #
 # scripts/container_steps.py runs the steps of this file where there is no container engine.

@@ -1,6 +1,6 @@
-"""Models that `hmtl export` has written, read and run without AllenNLP, transformers and hmtl's own models.
+"""Models that `hmtl export` has written, read and run without transformers, hmtl's own models and those of AllenNLP.
 
-Beside this module that takes numpy, and onnxruntime or, for graphs of `torch.export`, torch; tokenizers for models on
+Beside hmtl, jsonnet and tqdm that takes numpy, and onnxruntime or, for graphs of `torch.export`, torch; tokenizers for models on
 an encoder of the transformers library, and spaCy for raw text.
 """
 

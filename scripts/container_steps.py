@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
 ROOT = Path(__file__).resolve().parents[1]
 # Folders of the container that the Dockerfile names; each lies below the folder that stands for the root.
@@ -139,7 +139,7 @@ class Container:
         mounted = self.folder / "model"
         if not mounted.exists():
             shutil.copytree(model, mounted) if model.is_dir() else _copied(model, mounted / "model.tar.gz")
-        user: Dict[str, int] = {}
+        user: Dict[str, Any] = {}
         if os.geteuid() == 0 and _is_for_all(Path(os.path.realpath(sys.executable))):
             number, _, group = self._lines["USER"].partition(":")
             user = {"user": int(number), "group": int(group)}

@@ -169,7 +169,9 @@ def _input(indexer: TokenIndexer, key: str, folder: Path) -> Dict[str, Any]:
         refused = "looks up something else than words"
     elif isinstance(indexer, TokenCharactersIndexer):
         if vars(character_tokenizer(indexer)) == vars(CharacterTokenizer()):
-            least = min_num_characters(indexer)
+            # One more than the indexer pads to, so that a convolution always has several windows: torch takes a number
+            # of one for a constant.
+            least = min_num_characters(indexer) + 1
             return {"kind": "characters", "vocabulary": character_namespace(indexer), "min_length": least}
         refused = "has a tokenizer with options"
     elif isinstance(indexer, TransformerIndexer):

@@ -25,7 +25,7 @@ def write_torch(levels: ExportedLevels, path: Path) -> None:
 
 def write_onnx(levels: ExportedLevels, path: Path, int8: bool = False) -> None:
     """Writes the graph as ONNX; with `int8` the weights of its matrix products, LSTMs and embeddings are 8-bit integers
-    with one scale each, and what they are multiplied by is rounded as it comes (dynamic quantisation)."""
+    with a scale for each output, and what they are multiplied by is rounded as it comes (dynamic quantisation)."""
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
@@ -59,6 +59,7 @@ def _quantise(path: Path) -> None:
             path,
             op_types_to_quantize=["MatMul", "LSTM", "Gather"],
             weight_type=QuantType.QInt8,
+            per_channel=True,
             extra_options={"DefaultTensorType": 1, "MatMulConstBOnly": True},
         )
 

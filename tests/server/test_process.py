@@ -444,7 +444,7 @@ def worker_pids(server: Any) -> List[int]:
 
 def test_workers_that_cannot_start_say_so_once(tmp_path: Path):
     command = [sys.executable, "-m", "hmtl", "serve", str(tmp_path / "none"), "--workers", "2", "--port", "0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert done.returncode == 2
     assert done.stderr.count("no such archive") == 1
 
