@@ -41,7 +41,11 @@ class Evaluate(Subcommand):
         subparser = add_command(parser, "evaluate", DESCRIPTION)
         add = subparser.add_argument
         add_run(subparser)
-        add("--gold-mentions", action="store_true", help="give coreference the gold mentions as its candidates")
+        add(
+            "--gold-mentions",
+            action="store_true",
+            help="give coreference, and relations between spans, the gold mentions as candidates",
+        )
         add(
             "--calibrate",
             action="store_true",

@@ -15,6 +15,7 @@ from hmtl.common.arguments import add_archive, add_command, add_device, add_spac
 from hmtl.common.terminal import wants_colours
 from hmtl.errors import UserError
 from hmtl.predictors import HMTLPredictor
+from hmtl.predictors.asked_labels import in_one_line
 from hmtl.predictors.hmtl_predictor import PRECISIONS
 from hmtl.predictors.render import render
 
@@ -26,6 +27,7 @@ Show what a trained model finds in a text: every task of the model, in one pass.
   hmtl predict model.tar.gz - < article.txt
   hmtl predict model.tar.gz "Some text." --json --scores
   hmtl predict model.tar.gz texts.txt --lines --json > predictions.jsonl
+  hmtl predict runs/text_labels "The whales ate krill." --labels animal,food
 
 Colours appear on a terminal only, and not where NO_COLOR is set. For many files there is 'hmtl annotate'; 'hmtl
 allennlp predict MODEL FILE' predicts JSON lines in AllenNLP's way."""
@@ -49,6 +51,12 @@ class Predict(Subcommand):
         add("--lines", action="store_true", help="TEXT is a file, or -, each line of which is a text")
         add("--batch-size", type=int, default=64, metavar="N", help="texts")
         add("--scores", action="store_true", help="how sure the model is, in the JSON")
+        add("--labels", metavar="TEXTS", help="those to find, where labels are texts: animal,substance")
+        add(
+            "--consistent",
+            action="store_true",
+            help="leave out relations of anything but found spans, and mentions of another type than their cluster",
+        )
         add("--precision", choices=PRECISIONS, default="fp32", help="of the computation")
         add("--json", action="store_true", help="print the prediction as JSON, with all offsets")
         add_spacy_model(subparser)
@@ -67,11 +75,13 @@ def _predict(arguments: argparse.Namespace) -> None:
         arguments.weights_file,
         with_scores=arguments.scores,
         precision=arguments.precision,
+        consistent=arguments.consistent,
     )
+    labels = None if arguments.labels is None else in_one_line(arguments.labels)
     colour = wants_colours()
     # On a terminal the predictions themselves show the progress.
     quiet = not arguments.lines or sys.stdout.isatty() or not sys.stderr.isatty()
-    outputs = predictor.predict_many(inputs, arguments.batch_size)
+    outputs = predictor.predict_many(inputs, arguments.batch_size, labels=labels)
     for number, output in enumerate(Tqdm.tqdm(outputs, desc="predicting", unit=" texts", disable=quiet)):
         if arguments.json:
             sys.stdout.write(predictor.dump_line(output))
