@@ -61,7 +61,10 @@ class Annotate(Subcommand):
         add("--html", type=Path, metavar="FILE", help="a page, beside the other output")
         add("--tasks", nargs="+", metavar="TASK", help="those to write (default: all of the model)")
         add(
-            "--names", metavar="TASK", help="the span task that finds names (default: ner, or that of the lowest level)"
+            "--names",
+            metavar="TASK",
+            help="the span task that finds names, and the types of --consistent (default: ner, or that of the lowest "
+            "level)",
         )
         add("--labels", metavar="TEXTS", help="those to find, where labels are texts: animal,substance")
         add_spacy_model(subparser)
