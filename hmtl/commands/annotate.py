@@ -63,7 +63,10 @@ class Annotate(Subcommand):
         add("--html", type=Path, metavar="FILE", help="a page, beside the other output")
         add("--tasks", nargs="+", metavar="TASK", help="those to write (default: all of the model)")
         add(
-            "--names", metavar="TASK", help="the span task that finds names (default: ner, or that of the lowest level)"
+            "--names",
+            metavar="TASK",
+            help="the span task that finds names, and the types of --consistent (default: ner, or that of the lowest "
+            "level)",
         )
         add_asked(subparser)
         add_spacy_model(subparser)

@@ -49,7 +49,11 @@ class Evaluate(Subcommand):
         add = subparser.add_argument
         add_run(subparser)
         add_data(subparser)
-        add("--gold-mentions", action="store_true", help="give coreference the gold mentions as its candidates")
+        add(
+            "--gold-mentions",
+            action="store_true",
+            help="give coreference, and relations between spans, the gold mentions as candidates",
+        )
         add(
             "--calibrate",
             action="store_true",

@@ -269,6 +269,7 @@ class HMTLPredictor(Predictor):
         on_error: Optional[OnError] = None,
         entities: Optional[str] = None,
         labels: Optional[Labels] = None,
+        names: Optional[str] = None,
     ) -> Iterator[JsonDict]:
         """The predictions for any number of texts, also an endless stream, in their order.
 
@@ -293,6 +294,9 @@ class HMTLPredictor(Predictor):
             The labels to find, where a task's labels are texts (head `hmtl_text_label_spans`), in the place of those of
             training: a list of texts, a mapping from labels to their texts, or, where there are several such tasks, a
             mapping from tasks to these; see `asked_labels`.
+        names : `str`, optional (default = `None`)
+            The span task whose types the mentions of a cluster agree in, where layers are to be consistent; by default
+            that of `name_task`.
 
         # Raises
 
@@ -301,19 +305,21 @@ class HMTLPredictor(Predictor):
             for whatever `texts` or `on_error` raise. Where the model has no task whose labels are texts.
         """
         asked = asked_labels(labels, self.tasks_with_label_texts)
+        names = name_task(self.layers, names)
         if batch_size < 1 or max_tokens < 1:
             raise UserError(f"a batch of {batch_size} texts and {max_tokens} tokens; expected at least 1 of each")
         read = self._tokenized_texts(texts, on_error, entities)
         for window in _windows(read, WINDOW * batch_size, WINDOW * max_tokens):
             outputs: List[Optional[JsonDict]] = [
-                None if len(text) else self._output(doc_key, text, {task: [] for task in self.layers})
+                None if len(text) else self._output(doc_key, text, {task: [] for task in self.layers}, names)
                 for doc_key, text in window
             ]
             with_tokens = [number for number, (_, text) in enumerate(window) if len(text)]
             lengths = [len(window[number][1]) for number in with_tokens]
             for batch in length_batches(lengths, batch_size, max_tokens):
                 numbers = [with_tokens[position] for position in batch]
-                for number, output in zip(numbers, self._predict_batch([window[number] for number in numbers], asked)):
+                found = self._predict_batch([window[number] for number in numbers], asked, names)
+                for number, output in zip(numbers, found):
                     outputs[number] = output
             yield from outputs  # type: ignore[misc]
 
@@ -336,7 +342,8 @@ class HMTLPredictor(Predictor):
         tasks : `Iterable[str]`, optional (default = `None`)
             Those to keep. By default all.
         names : `str`, optional (default = `None`)
-            The span task that finds names, which the head mentions are chosen by; see `name_task` and `mark_heads`.
+            The span task that finds names, which the head mentions are chosen by, and whose types clusters agree in
+            where layers are to be consistent; see `name_task` and `mark_heads`.
         batch_size : `int`, optional (default = `64`)
             The most texts in a batch.
         on_error : `Callable[[int, UserError], None]`, optional (default = `None`)
@@ -354,7 +361,8 @@ class HMTLPredictor(Predictor):
         left_out = self.layers.keys() - self.annotated_layers(tasks).keys()
         # Names help to choose the heads though they may not be wanted themselves.
         names = name_task(self.layers, names)
-        for output in self.predict_many(texts, batch_size, on_error=on_error, entities=entities, labels=labels):
+        outputs = self.predict_many(texts, batch_size, on_error=on_error, entities=entities, labels=labels, names=names)
+        for output in outputs:
             mark_heads(output, self.layers, names)
             yield {key: value for key, value in output.items() if key not in left_out}
 
@@ -448,7 +456,9 @@ class HMTLPredictor(Predictor):
         is_task = key in self.kinds and self.kinds[key].gives_spans
         return {key: record[key]} if is_task else record[key]
 
-    def _predict_batch(self, texts: List[KeyedText], labels: Optional[AskedLabels]) -> List[JsonDict]:
+    def _predict_batch(
+        self, texts: List[KeyedText], labels: Optional[AskedLabels], names: Optional[str]
+    ) -> List[JsonDict]:
         """One pass of the model over all sentences of all texts."""
         sentences = [sentence for _, text in texts for sentence in text.sentences]
         lengths = list(map(len, sentences))
@@ -480,6 +490,7 @@ class HMTLPredictor(Predictor):
                     doc_key,
                     text,
                     {task: self._rows_of_text(task, text, predicted[task], of_text) for task in predicted},
+                    names,
                 )
             )
         return outputs
@@ -487,7 +498,7 @@ class HMTLPredictor(Predictor):
     def _is_consistent(self, text: TextInput) -> bool:
         return self._consistent if text.consistent is None else text.consistent
 
-    def _output(self, doc_key: str, text: TextInput, rows: Dict[str, List[Any]]) -> JsonDict:
+    def _output(self, doc_key: str, text: TextInput, rows: Dict[str, List[Any]], names: Optional[str]) -> JsonDict:
         output: JsonDict = {
             "doc_key": doc_key,
             "text": text.text,
@@ -498,7 +509,7 @@ class HMTLPredictor(Predictor):
         if text.entities is not None:
             self._give(output, text)
         if self._is_consistent(text):
-            make_consistent(output, self.layers, name_task(self.layers))
+            make_consistent(output, self.layers, names)
             if not self._with_scores:
                 for span in (span for task, kind in self.kinds.items() if kind.gives_spans for span in output[task]):
                     span.pop("score", None)

@@ -71,3 +71,19 @@ def test_a_predictor_makes_its_layers_consistent_where_asked(tiny_run: Path, wit
     assert expected != as_found
     outputs = HMTLPredictor.load(tiny_run, with_scores=with_scores, consistent=True).predict_batch_json(texts)
     assert outputs == (expected if with_scores else [without_scores(output) for output in expected])
+
+
+def test_the_types_of_clusters_may_be_those_of_mentions(tiny_run: Path):
+    texts = random_texts(12)
+    as_found = HMTLPredictor.load(tiny_run, with_scores=True).predict_batch_json(texts)
+    expected = copy.deepcopy(as_found)
+    for output in expected:
+        make_consistent(output, LAYERS, "emd")
+    predictor = HMTLPredictor.load(tiny_run, with_scores=True, consistent=True)
+    assert list(predictor.predict_many(texts, names="emd")) == expected
+    assert [output["coref"] for output in expected] != [output["coref"] for output in predictor.predict_many(texts)]
+    by_annotate = list(predictor.annotate(texts, names="emd"))
+    for output in by_annotate:
+        for mention in (mention for cluster in output["coref"] for mention in cluster):
+            mention.pop("head", None)
+    assert by_annotate == expected

@@ -1,7 +1,8 @@
 """Relations between the spans that lower levels find."""
 
 import logging
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union, get_args
+from collections import Counter
+from typing import Any, Collection, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union, get_args
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from hmtl.modules.dropout import Dropout, rectified_dropout
 from hmtl.modules.float32 import in_float32
 from hmtl.modules.spans import RangeMaximum, in_blocks
 from hmtl.tasks.relations.pairs import Candidates, Pairs, candidates, drawn_spans, pairs_of, rows_of_spans
+from hmtl.tasks.relations.relation import FROM_DATA, PRIOR_BEFORE_DATA
 from hmtl.tasks.relations.span_relation_reader import in_text_order, signature
 from hmtl.tasks.task_head import OptionError, Scope, TaskHead, check_dropout, check_numbers, labels_of, log_odds
 
@@ -75,8 +77,9 @@ class SpanRelationHead(TaskHead):
         Dropout on the encoder's output and on the hidden layer.
     threshold : `float`, optional (default = `0.5`)
         The probability from which on a relation is predicted.
-    prior_probability : `float`, optional (default = `0.01`)
-        The probability with which every pair starts to have a relation.
+    prior_probability : `Union[float, str]`, optional (default = `0.01`)
+        The probability with which every pair starts to have a relation; with `"data"` each type starts with its share
+        in the pairs of gold mentions and arguments of the training data.
     num_drawn_spans, max_drawn_width : `int`, optional (default = `5`, `4`)
         Of each sentence, in training: how many spans are drawn, and of how many tokens at most.
     symmetric : `List[str]`, optional (default = none)
@@ -127,7 +130,7 @@ class SpanRelationHead(TaskHead):
         label_size: int = 25,
         dropout: float = 0.2,
         threshold: float = 0.5,
-        prior_probability: float = 0.01,
+        prior_probability: Union[float, str] = 0.01,
         num_drawn_spans: int = 5,
         max_drawn_width: int = 4,
         symmetric: Sequence[str] = (),
@@ -197,7 +200,10 @@ class SpanRelationHead(TaskHead):
         self._arg2_projection = torch.nn.Linear(span_dim, hidden_dim, bias=False)
         self._between = torch.nn.Linear(encoding_dim, hidden_dim, bias=False)
         self._type_projection = torch.nn.Linear(hidden_dim, len(self.labels))
-        of_type = prior_probability / len(self.labels)
+        self.starts_from_data = prior_probability == FROM_DATA
+        if isinstance(prior_probability, str) and not self.starts_from_data:
+            raise ConfigurationError(f"prior_probability must be a number or '{FROM_DATA}', not '{prior_probability}'")
+        of_type = (PRIOR_BEFORE_DATA if isinstance(prior_probability, str) else prior_probability) / len(self.labels)
         torch.nn.init.constant_(self._type_projection.bias, log_odds(of_type, "prior_probability / number of types"))
         self._dropout = Dropout(dropout)
         self._f1 = RelationScores()
@@ -257,24 +263,57 @@ class SpanRelationHead(TaskHead):
         if self.scope == "document":
             self._entity_f1.learn_facts(documents)
 
+    def start_from_data(self, rows: Sequence[Dict[str, Any]]) -> None:
+        """The bias of each type becomes the log-odds of its share in the pairs of gold mentions and arguments that are
+        scored for it: that of at least half a relation, and of at most half of the pairs."""
+        num_pairs, counts = 0, dict.fromkeys(self.labels, 0)
+        for row in rows:
+            spans = {span.bounds for span in row["mentions"] or []}
+            spans.update(argument for relation in row["relations"] for argument in relation[:2])
+            num_pairs += self._num_pairs(spans, row)
+            for relation in self._findable(row):
+                counts[relation.label] += 1
+        # Of a type without direction the half of all pairs is scored.
+        num_scored = {label: num_pairs / (2 if label in self._symmetric else 1) for label in self.labels}
+        shares = [min(max(count, 0.5) / max(num_scored[label], 1), 0.5) for label, count in counts.items()]
+        with torch.no_grad():
+            self._type_projection.bias.copy_(torch.tensor([log_odds(share, "share") for share in shares]))
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        # What a trained head knows of its data is in its weights.
+        self.starts_from_data = False
+        super()._load_from_state_dict(*arguments)
+
     def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
         """Every span counts as one that the levels below may find."""
-        gold = set(metadata["relations"])
+        return len(self._findable(metadata)), len(set(metadata["relations"]))
+
+    def _findable(self, metadata: Dict[str, Any]) -> List[Relation]:
         found = [
             relation
-            for relation in gold
+            for relation in set(metadata["relations"])
             if relation.label in self.labels
             and relation.arg1 != relation.arg2
             and relation == in_text_order(relation, self._symmetric)
         ]
-        if self.scope == "document" and self._max_sentence_distance is not None:
-            sentence_of = [number for number, tokens in enumerate(metadata["sentences"]) for _ in tokens]
-            found = [
-                (arg1, arg2, label)
-                for arg1, arg2, label in found
-                if abs(sentence_of[arg1[0]] - sentence_of[arg2[0]]) <= self._max_sentence_distance
-            ]
-        return len(found), len(gold)
+        if self.scope == "sentence" or self._max_sentence_distance is None:
+            return found
+        sentence_of = _sentence_numbers(metadata)
+        return [
+            relation
+            for relation in found
+            if abs(sentence_of[relation.arg1[0]] - sentence_of[relation.arg2[0]]) <= self._max_sentence_distance
+        ]
+
+    def _num_pairs(self, spans: Collection[Bounds], metadata: Dict[str, Any]) -> int:
+        """How many ordered pairs there are of the spans of a row that are not too far apart."""
+        distance = self._max_sentence_distance
+        if self.scope == "sentence" or distance is None:
+            return len(spans) * (len(spans) - 1)
+        sentence_of = _sentence_numbers(metadata)
+        counts = Counter(sentence_of[start] for start, _ in spans)
+        near = (range(number - distance, number + distance + 1) for number in counts)
+        return sum(counts[one] * counts[other] for one, others in zip(counts, near) for other in others) - len(spans)
 
     def reordered(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
         of_types = ("_type_projection.weight", "_type_projection.bias")
@@ -530,6 +569,11 @@ def _entries(vocab: Vocabulary, namespace: str) -> List[str]:
     if namespace not in vocab.get_namespaces():
         return []
     return [label for _, label in sorted(vocab.get_index_to_token_vocabulary(namespace).items())]
+
+
+def _sentence_numbers(metadata: Dict[str, Any]) -> List[int]:
+    """The sentence of each token of a document."""
+    return [number for number, tokens in enumerate(metadata["sentences"]) for _ in tokens]
 
 
 def _gold_document(metadata: Dict[str, Any]) -> Document:

@@ -96,6 +96,12 @@ def test_the_window_is_counted_in_sentences(distance: int) -> None:
     output = head(**batch_of())
     assert output["predictions"] == expected and any(expected)
     assert output["loss"].item() == pytest.approx(loss, rel=1e-9)
+    # As probable as from the data they have no gradient.
+    head.start_from_data(batch_of()["metadata"])
+    with torch.no_grad():
+        head._type_projection.weight.zero_()
+    head(**batch_of())["loss"].backward()
+    assert torch.allclose(head._type_projection.bias.grad, torch.zeros(2).double(), atol=1e-5) or distance == 0
     # Of four gold relations one each is so many sentences further.
     found = [head.findable(row) for row in batch_of()["metadata"]]
     assert found == [(min(1 + (distance > 0) + (distance > 2), 3), 3), (int(distance > 0), 1)]

@@ -403,6 +403,7 @@ def test_another_reader_is_refused() -> None:
     [
         ({"type_constraints": "seen"}, "type_constraints must be 'learned' or name pairs of types, not seen"),
         ({"loss_reduction": "as_2018"}, "loss_reduction must be"),
+        ({"prior_probability": "date"}, "prior_probability must be a number or 'data', not 'date'"),
         ({"candidate_levels": ["emd", "coref"]}, r"level 're': candidate_levels is \['emd', 'coref'\]; .*: emd, ner$"),
         ({"candidate_levels": ["emd", "emd"]}, "must name, each once, levels"),
         ({"candidate_levels": []}, r"candidate_levels is \[\]"),
@@ -438,6 +439,31 @@ def test_every_pair_starts_with_the_prior_probability() -> None:
     num_pairs = sum(len(candidates_of(row)) * (len(candidates_of(row)) - 1) for row in range(3))
     expected = -(num_pairs * 3 - 4) * math.log(0.99) - 4 * math.log(0.01)
     assert head(**batch)["loss"].item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("symmetric", [[], ["ART"]])
+def test_relations_start_as_probable_as_they_are_between_gold_spans(symmetric: List[str]) -> None:
+    """With no other weights the bias has no gradient then: the loss of all data is as small as it can be."""
+    head, batch = head_of(prior_probability="data", symmetric=symmetric, num_drawn_spans=0), batch_of()
+    assert head.starts_from_data
+    head.start_from_data(batch["metadata"])
+    # 4 * 3 + 2 * 1 pairs; of the two ART one is the wrong way round, and so are half of the pairs.
+    of_art = 1 / 7 if symmetric else 2 / 14
+    assert torch.allclose(head._type_projection.bias.sigmoid(), torch.tensor([1 / 14, 1 / 14, of_art]))
+    with torch.no_grad():
+        head._type_projection.weight.zero_()
+    batch["predicted_spans"] = ()
+    head.train()(**batch)["loss"].backward()
+    assert torch.allclose(head._type_projection.bias.grad, torch.zeros(3), atol=1e-6)
+    head.load_state_dict(head_of().state_dict())
+    assert not head.starts_from_data and not head_of().starts_from_data
+
+
+def test_a_type_without_a_pair_that_could_have_it_starts_below_all_others() -> None:
+    head = head_of(prior_probability="data")
+    relations = [Relation((0, 0), (1, 1), "PHYS"), Relation((1, 1), (1, 1), "ART")]
+    head.start_from_data([{"relations": relations, "mentions": None}])
+    assert torch.allclose(head._type_projection.bias.sigmoid(), torch.tensor([0.5, 0.25, 0.25]))
 
 
 def test_weights_with_the_types_in_another_order() -> None:
