@@ -8,7 +8,7 @@ import stat
 import textwrap
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -128,6 +128,13 @@ def load_into(model: torch.nn.Module, path: PathLike, device: str = "cpu") -> No
     if missing or unexpected:
         kinds = {"missing": missing, "unexpected": unexpected}
         raise _damaged(path, "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names))
+
+
+def add_to_digest(digest: Any, weights: Mapping[str, torch.Tensor]) -> None:
+    """Updates a digest of hashlib's by tensors: their names, types, shapes and bits, in the order of the names."""
+    for name, tensor in sorted(weights.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
 
 
 def is_safetensors(path: PathLike) -> bool:

@@ -1,6 +1,7 @@
 """The calibration of a finished run on validation data: thresholds for F1, temperatures for honest scores."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 import torch
@@ -18,7 +19,8 @@ from hmtl.metrics.calibration import expected_calibration_error, fitted_temperat
 from hmtl.models.calibration import TaskCalibration, write_calibration
 from hmtl.models.hmtl import HMTL
 from hmtl.runs.run_directory import RunDirectory
-from hmtl.training.evaluate_task import evaluate_task
+from hmtl.tasks.task_head import TaskHead
+from hmtl.training.evaluate_task import TaskEvaluation, evaluated
 
 if TYPE_CHECKING:
     from hmtl.evaluation.evaluate import Run
@@ -95,9 +97,11 @@ def calibrate_run(
     judged: Dict[str, List[Tuple[float, float, int]]] = {}
     for calibration in ({}, chosen):
         model.calibrate(calibration)
+        found = judged_by_threshold(model, loaders[split], {task: [model.head(task).threshold] for task in chosen})
         for task, of_task in chosen.items():
             temperature = of_task.temperature if calibration else None
-            judged.setdefault(task, []).append(_outcome(model, loaders[split], task, temperature))
+            (outcome,) = found[task].values()
+            judged.setdefault(task, []).append(_outcome(outcome, temperature))
     model.calibrate({})
     write_calibration(run.directory, weights, chosen)
     if directory.archive.exists():
@@ -118,43 +122,60 @@ def calibrated(model: HMTL, loader: PerTaskDataLoader) -> Dict[str, TaskCalibrat
     model.calibrate({})
     chosen: Dict[str, TaskCalibration] = {}
     tasks = [task for task in model.tasks if task in loader.tasks and model.head(task).kind.is_labelled]
-    for task in sorted(tasks, key=lambda task: model.head(task).reads_spans):
-        own = model.head(task).threshold
-        nearest_first = [] if own is None else sorted(THRESHOLDS, key=lambda each: abs(each - own))
-        thresholds: List[Optional[float]] = [own, *nearest_first]
-        found = judged_by_threshold(model, loader, task, thresholds)
-        # `max` takes the first of equals.
-        best = max(found, key=lambda threshold: found[threshold].f1.get_metric()["f1"])
-        chosen[task] = TaskCalibration(fitted_temperature(found[best].scores, found[best].are_right), best)
+    for reads_spans in (False, True):
+        thresholds: Dict[str, List[Optional[float]]] = {}
+        for task in tasks:
+            own = model.head(task).threshold
+            if model.head(task).reads_spans == reads_spans:
+                nearest_first = [] if own is None else sorted(THRESHOLDS, key=lambda each: abs(each - own))
+                thresholds[task] = [own, *nearest_first]
+        for task, found in judged_by_threshold(model, loader, thresholds).items():
+            # `max` takes the first of equals.
+            best = max(found, key=lambda threshold: found[threshold].f1.get_metric()["f1"])
+            chosen[task] = TaskCalibration(fitted_temperature(found[best].scores, found[best].are_right), best)
         model.calibrate(chosen)
     return chosen
 
 
 def judged_by_threshold(
-    model: HMTL, loader: PerTaskDataLoader, task: str, thresholds: List[Optional[float]]
-) -> Dict[Optional[float], Judged]:
-    """What a task's head finds with each of the thresholds, and its own scores of it: the data is encoded once, and the
-    head run once for each. `[None]` for a head without a threshold."""
-    head, kind = model.head(task), model.head(task).kind
-    own = head.threshold
-    found: Dict[Optional[float], Judged] = {threshold: Judged() for threshold in thresholds}
-
-    def judge(_: torch.nn.Module, args: Tuple[Any, ...], fields: Dict[str, Any], output: Dict[str, Any]) -> None:
-        gold = [set(kind.gold(row)) for row in fields["metadata"]]
-        for threshold, judged in found.items():
-            if threshold is not None:
-                head.threshold = threshold
-            decoded = head.forward(**{**fields, "with_scores": True})
-            judged.add(decoded["predictions"], decoded["scores"], gold)
-
-    hook = head.register_forward_hook(judge, with_kwargs=True)
+    model: HMTL, loader: PerTaskDataLoader, thresholds: Dict[str, List[Optional[float]]]
+) -> Dict[str, Dict[Optional[float], Judged]]:
+    """What the heads of some tasks find with each of their thresholds, and their own scores of it: the data is encoded
+    once, and a head run once for each. `[None]` for a head without a threshold."""
+    found = {task: {threshold: Judged() for threshold in each} for task, each in thresholds.items()}
+    own = {task: model.head(task).threshold for task in thresholds}
+    hooks = [
+        model.head(task).register_forward_hook(partial(_judge, judged), with_kwargs=True)
+        for task, judged in found.items()
+    ]
     try:
-        evaluate_task(model, loader, task)
+        for _ in evaluated([TaskEvaluation(model, loader, task) for task in thresholds], loader):
+            pass
     finally:
-        hook.remove()
-        if own is not None:
-            head.threshold = own
+        for hook in hooks:
+            hook.remove()
+        for task, threshold in own.items():
+            if threshold is not None:
+                model.head(task).threshold = threshold
     return found
+
+
+def _judge(
+    found: Dict[Optional[float], Judged],
+    head: TaskHead,
+    args: Tuple[Any, ...],
+    fields: Dict[str, Any],
+    output: Dict[str, Any],
+) -> None:
+    """Judges what a head finds in a batch, once it has been run."""
+    if "metadata" not in fields:  # run for the spans that another head reads
+        return
+    gold = [set(head.kind.gold(row)) for row in fields["metadata"]]
+    for threshold, judged in found.items():
+        if threshold is not None:
+            head.threshold = threshold
+        decoded = head.forward(**{**fields, "with_scores": True})
+        judged.add(decoded["predictions"], decoded["scores"], gold)
 
 
 def calibration_notes(scores: Dict[str, CalibratedScores], split: str) -> Iterator[str]:
@@ -169,12 +190,8 @@ def calibration_notes(scores: Dict[str, CalibratedScores], split: str) -> Iterat
     yield f"kept in {CALIBRATION_NAME} and in the archive, if any: all that predicts with these weights goes by it"
 
 
-def _outcome(
-    model: HMTL, loader: PerTaskDataLoader, task: str, temperature: Optional[float]
-) -> Tuple[float, float, int]:
+def _outcome(judged: Judged, temperature: Optional[float]) -> Tuple[float, float, int]:
     """F1, calibration error and number of predictions of a task, with its scores at a temperature, or as they are."""
-    threshold = model.head(task).threshold
-    judged = judged_by_threshold(model, loader, task, [threshold])[threshold]
     scores = judged.scores
     if temperature is not None:
         scores = [tempered(score, temperature) for score in scores]

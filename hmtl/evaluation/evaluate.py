@@ -1,12 +1,15 @@
 """The evaluation of a finished run: all its best weights on every task, beside simple baselines."""
 
+import copy
+import hashlib
 import os
 import platform
 import time
-from contextlib import contextmanager, nullcontext
+from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Callable, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple, Union, cast
+from typing import Any, Callable, DefaultDict, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import allennlp.version
 import torch
@@ -21,7 +24,7 @@ from hmtl.common.files import write_json
 from hmtl.common.model_names import find_model, package_name
 from hmtl.common.tables import aligned
 from hmtl.common.terminal import quiet
-from hmtl.common.weights import all_weights, load_into
+from hmtl.common.weights import add_to_digest, all_weights, load_into
 from hmtl.corpora.corpus import documents_shared
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.document import Document
@@ -29,17 +32,19 @@ from hmtl.errors import DataError, UserError
 from hmtl.evaluation.calibration import CalibratedScores, calibration_notes
 from hmtl.metrics import LabelledF1
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
+from hmtl.modules.frozen import frozen_encoders, is_stateful
 from hmtl.runs.run_directory import BEST_OVERALL, RunDirectory, best_stem, best_weights_name, is_best_for
 from hmtl.runs.summaries import validation_metric
 from hmtl.tasks.baselines import Baseline
 from hmtl.tasks.kind import Kind
-from hmtl.tasks.task_head import TaskHead
 from hmtl.training.baselines import baseline_of, gold_documents
-from hmtl.training.evaluate_task import evaluate_task
+from hmtl.training.evaluate_task import TaskEvaluation, evaluated
 from hmtl.training.findable_gold import FindableGold, findable_gold
 from hmtl.version import VERSION
 
 Metrics = Dict[str, float]
+# Gets the name of the weights, the task, the metadata of some rows and what is predicted of these.
+Observer = Callable[[str, str, List[Dict[str, Any]], List[Any]], None]
 
 
 @dataclass
@@ -51,7 +56,8 @@ class TaskScores:
     metrics : `Dict[str, float]`
         The metrics of the task's head, from 0 to 1, and the mean `loss` a batch.
     seconds : `float`
-        The time that it took.
+        The time that it took beyond what others had computed of the same text before; 0 where the weights are those of
+        another file, which are evaluated once.
     by_label : `Optional[Dict[str, Dict[str, float]]]`
         `precision`, `recall`, `f1` and `support` of each label, where the weights are the task's own best, or a
         package's.
@@ -235,6 +241,46 @@ class Run:
         """Gives the model the weights that `name` stands for in `weights`."""
         load_into(self.model, self.weights[name])
 
+    def has_label_scores(self, name: str, task: str) -> bool:
+        """Whether weights are scored by label: a task's own best, and those of a package."""
+        return name == self.package or is_best_for(name, task)
+
+    def models(self, names: Optional[Iterable[str]] = None) -> Iterator[List[Tuple[HMTL, List[str]]]]:
+        """Models with the weights of all names, or of some: each with the names of which it has the weights, one where
+        several files hold the same.
+
+        Models come together where they share frozen encoders with the same weights: what those compute of a text is the
+        same for all of them, and beside them a model is small. Others come one by one, in place of one another.
+        """
+        # By the weights of frozen encoders, then by all others: the names.
+        found: DefaultDict[Any, DefaultDict[Any, List[str]]] = defaultdict(lambda: defaultdict(list))
+        for name in self.weights if names is None else names:
+            frozen, others = self._digests(name)
+            found[frozen][others].append(name)
+        shared = [*frozen_encoders(self.model), self.model.vocab]
+        for by_weights in found.values():
+            models: List[Tuple[HMTL, List[str]]] = []
+            for same in by_weights.values():
+                model = copy.deepcopy(self.model, {id(part): part for part in shared}) if models else self.model
+                load_into(model, self.weights[same[0]])
+                models.append((model, same))
+            yield models
+
+    def _digests(self, name: str) -> Tuple[Any, Any]:
+        """What stands for the weights of frozen encoders, and for all others, of some weights."""
+        self.load_weights(name)
+        if is_stateful(self.model):  # an evaluation that is left out would change those after it
+            return name, name
+        encoders = frozen_encoders(self.model)
+        prefixes = tuple(f"{path}." for path, module in self.model.named_modules() if module in encoders)
+        parts: Tuple[Dict[str, torch.Tensor], Dict[str, torch.Tensor]] = {}, {}
+        for key, tensor in self.model.state_dict().items():
+            parts[not key.startswith(prefixes)][key] = tensor
+        frozen, others = hashlib.blake2b(), hashlib.blake2b()
+        add_to_digest(frozen, parts[0])
+        add_to_digest(others, parts[1])
+        return frozen.digest() if encoders else others.digest(), others.digest()
+
 
 def load_run(
     directory: Union[str, os.PathLike], weights: Sequence[str] = None, data: Union[str, os.PathLike] = None
@@ -294,9 +340,10 @@ def evaluate_run(
     device: torch.device = None,
     batch_size: int = None,
     with_baselines: bool = True,
-    observed: Callable[[str, str], ContextManager[Any]] = lambda weights, task: nullcontext(),
+    observed: Observer = lambda weights, task, metadata, predictions: None,
 ) -> Evaluation:
-    """Evaluates all weights of a run on every task's data of a split, which is read and indexed once.
+    """Evaluates all weights of a run on every task's data of a split, which is read and indexed once. Weights that are
+    equal are evaluated once.
 
     # Parameters
 
@@ -311,8 +358,8 @@ def evaluate_run(
     with_baselines : `bool`, optional (default = `True`)
         Whether to fit and score baselines as well. Figures that need to know the training data, such as Ign F1 of
         relations, are there with them alone.
-    observed : `Callable[[str, str], ContextManager]`, optional
-        What is open while weights, by their name, are evaluated on a task.
+    observed : `Callable[[str, str, List[Dict[str, Any]], List[Any]], None]`, optional
+        Is called for each batch: with the name of the weights, the task, the rows' metadata and their predictions.
 
     # Raises
 
@@ -349,15 +396,11 @@ def evaluate_run(
             evaluation.baselines = _baselines(run, evaluation)
         run.model.to(device)
         total = len(run.weights) * sum(loader.num_batches[task] for task in tasks)
+        found: Dict[str, Dict[str, TaskScores]] = {}
         with Tqdm.tqdm(total=total, desc=f"evaluating {run.directory}", unit="batch") as bar:
-            for name in run.weights:
-                run.load_weights(name)
-                evaluation.scores[name] = {}
-                for task in tasks:
-                    with observed(name, task):
-                        by_label = name == run.package or is_best_for(name, task)
-                        scores = _task_scores(run.model, loader, task, by_label, bar.update)
-                    evaluation.scores[name][task] = scores
+            for models in run.models():
+                found.update(_scores(models, loader, tasks, run.has_label_scores, observed, bar.update))
+        evaluation.scores = {name: found[name] for name in run.weights}
     evaluation.seconds = time.monotonic() - start
     return evaluation
 
@@ -389,22 +432,6 @@ def given_gold_mentions(model: HMTL, enabled: bool = True) -> Iterator[List[str]
             head.gold_mentions = before[task]
 
 
-@contextmanager
-def counted_by(metric: LabelledF1, head: TaskHead) -> Iterator[None]:
-    """For as long as it is open, `metric` counts what the head predicts, labelled items, against the gold ones."""
-
-    kind = head.kind
-
-    def count(_: torch.nn.Module, args: Tuple[Any, ...], fields: Dict[str, Any], output: Dict[str, Any]) -> None:
-        metric(output["predictions"], [kind.gold(row) for row in fields["metadata"]])
-
-    hook = head.register_forward_hook(count, with_kwargs=True)
-    try:
-        yield
-    finally:
-        hook.remove()
-
-
 def _baselines(run: Run, evaluation: Evaluation) -> Dict[str, Baseline]:
     found = {}
     with documents_shared():
@@ -426,15 +453,37 @@ def _training_documents(reader: DatasetReader, path: str) -> Iterator[Document]:
         raise UserError(f"{error} (training data, for the baselines: --no-baselines does without)") from error
 
 
-def _task_scores(
-    model: HMTL, loader: PerTaskDataLoader, task: str, wants_labels: bool, on_batch: Callable[[], Any]
-) -> TaskScores:
-    start = time.monotonic()
-    head = cast(TaskHead, model.heads[task])
-    by_label = LabelledF1() if wants_labels and head.kind.is_labelled else None
-    with nullcontext() if by_label is None else counted_by(by_label, head):
-        metrics = evaluate_task(model, loader, task, on_batch)
-    return TaskScores(metrics, time.monotonic() - start, None if by_label is None else by_label.by_label())
+def _scores(
+    models: List[Tuple[HMTL, List[str]]],
+    loader: PerTaskDataLoader,
+    tasks: List[str],
+    has_label_scores: Callable[[str, str], bool],
+    observed: Observer,
+    on_batches: Callable[[int], Any],
+) -> Dict[str, Dict[str, TaskScores]]:
+    """By the names of weights, then by task. `has_label_scores` says of which there are scores by label, and
+    `on_batches` gets how many are done."""
+    names_of = {TaskEvaluation(model, loader, task): names for model, names in models for task in tasks}
+    by_label = {
+        evaluation: LabelledF1()
+        for evaluation, names in names_of.items()
+        if any(has_label_scores(name, evaluation.task) for name in names) and evaluation.kind.is_labelled
+    }
+    for evaluation, batch, output in evaluated(list(names_of), loader, has_bar=False):
+        metadata, predictions = batch["metadata"], output["predictions"]
+        if evaluation in by_label:
+            by_label[evaluation](predictions, list(map(evaluation.kind.gold, metadata)))
+        for name in names_of[evaluation]:
+            observed(name, evaluation.task, metadata, predictions)
+        on_batches(len(names_of[evaluation]))
+    scores: DefaultDict[str, Dict[str, TaskScores]] = defaultdict(dict)
+    for evaluation, names in names_of.items():
+        metrics, labels = evaluation.metrics(), by_label.get(evaluation)
+        for name in names:
+            of_labels = labels.by_label() if labels is not None and has_label_scores(name, evaluation.task) else None
+            seconds = evaluation.seconds if name == names[0] else 0.0
+            scores[name][evaluation.task] = TaskScores(dict(metrics), seconds, of_labels)
+    return scores
 
 
 def _best_weights(directory: Path) -> Dict[str, Path]:

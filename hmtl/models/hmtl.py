@@ -1,6 +1,7 @@
 """The hierarchy of levels; nothing here knows about any one task."""
 
 import os
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union, cast
 
@@ -30,6 +31,7 @@ from hmtl.metrics.calibration import tempered
 from hmtl.models.calibration import TaskCalibration, read_calibration
 from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, GroupedEncodings, Layout, TextLayout
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
+from hmtl.modules.frozen import are_equal
 from hmtl.modules.token_rows import TokenRows
 from hmtl.tasks import TaskHead
 from hmtl.tasks.task_head import LabelTexts, Scope, check_dropout, span_tasks_for
@@ -175,6 +177,8 @@ class HMTL(Model):
         self.calibration: Dict[str, TaskCalibration] = {}
         # The vectors of labels' texts, by task and texts, as long as no weight can change.
         self._known_texts: Dict[Tuple[str, ...], torch.Tensor] = {}
+        # Of the latest rows, what was computed of them; `None` while nothing is kept.
+        self._latest: Optional[List[Tuple[Any, GroupedEncodings]]] = None
         self._configured_thresholds = {task: head.threshold for task, head in heads.items()}
         if initializer is not None:
             initializer(self)
@@ -435,6 +439,18 @@ class HMTL(Model):
         levels = self.tasks if levels is None else levels
         return self._encode(text, TextLayout(sentences, documents, sentence_of), levels)
 
+    @contextmanager
+    def rows_shared(self) -> Iterator[None]:
+        """For as long as it is open, a batch goes on with what the one before computed, where both have the same text:
+        the embedding and the levels below are then computed once for several tasks. For evaluation, in which no weight
+        changes. With a shared encoder nothing is kept: the last bits of what that computes for a task depend on which
+        other tasks it computes at once."""
+        self._latest = [] if self.shared_encoder is None else None
+        try:
+            yield
+        finally:
+            self._latest = None
+
     def encoder(self, task: str) -> Seq2SeqEncoder:
         """The encoder of a level that has one of its own."""
         return cast(Seq2SeqEncoder, self.encoders[task])
@@ -526,21 +542,33 @@ class HMTL(Model):
         self, text: TextFieldTensors, levels: Iterable[str], sentence_ids: Optional[torch.Tensor]
     ) -> GroupedEncodings:
         """Encodes a batch whose rows are all padded to the same length."""
+        rows = text, sentence_ids
+        for latest, encodings in self._latest or []:
+            if are_equal(latest, rows):
+                self._encode_levels(levels, encodings)
+                return encodings
         document_of, num_documents = None, None
         if _num_wrapping_dims(text) == 1:
             text, document_of, num_documents = _flatten_documents(text)
         layout = DocumentLayout(_token_mask(text), document_of, num_documents, sentence_ids)
-        return self._encode([text], BatchLayout(layout), levels)
+        encodings = self._encode([text], BatchLayout(layout), levels)
+        if self._latest is not None:
+            self._latest = [(rows, encodings)]
+        return encodings
 
     def _encode(self, text: List[TextFieldTensors], layout: Layout, levels: Iterable[str]) -> GroupedEncodings:
         """Computes the named levels and those below them; `text` has an entry for each group of sentences."""
         encodings = GroupedEncodings(partial(self._embed, text), layout)
-        needed = {name for task in levels for name in self._levels_below(task)}
+        self._encode_levels(levels, encodings)
+        return encodings
+
+    def _encode_levels(self, levels: Iterable[str], encodings: GroupedEncodings) -> None:
+        """Adds the named levels and those below them, but for what is there."""
+        needed = {name for task in levels for name in self._levels_below(task)} - encodings.levels.keys()
         self._encode_sharing(self._sharing(needed), encodings)
         for task in self.tasks:
             if task in needed and task in self.encoders:
                 self._encode_level(task, encodings)
-        return encodings
 
     def _embed(self, text: List[TextFieldTensors], task: Optional[str]) -> List[torch.Tensor]:
         """The shared embedding of each group of sentences, with the adapters of a task."""

@@ -15,6 +15,7 @@ from allennlp.modules.token_embedders import Embedding
 from allennlp.nn.util import move_to_device
 
 from hmtl.common.checks import it_has
+from hmtl.common.weights import add_to_digest
 from hmtl.errors import UserError
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.modules.token_rows import TokenRows
@@ -297,9 +298,7 @@ def _word_vectors(model: HMTL, text: TextFieldTensors) -> torch.Tensor:
 def _fingerprint(model: HMTL) -> str:
     digest = hashlib.blake2b(digest_size=10)
     digest.update(json.dumps([model.reads, _words_of(model.vocab)], sort_keys=True).encode())
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    add_to_digest(digest, model.state_dict())
     return digest.hexdigest()
 
 

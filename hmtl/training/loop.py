@@ -13,7 +13,7 @@ import torch
 
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.models.hmtl import HMTL
-from hmtl.training.evaluate_task import TaskEvaluation
+from hmtl.training.evaluate_task import TaskEvaluation, evaluated
 from hmtl.training.training_state import SHARED, TrainingState, seed_of_update
 from hmtl.training.update import Batch, Update
 
@@ -136,11 +136,14 @@ class TrainingLoop:
     def _validate(self, loader: PerTaskDataLoader) -> Generator[Event, None, Dict[str, Dict[str, float]]]:
         """Validates every task, those included that have nothing to train; returns the metrics of each."""
         metrics: Dict[str, Dict[str, float]] = {}
-        for task in self.state.tasks:
+        autocast = self.state.updater.precision.autocast
+        for tasks in loader.tasks_in_step(self.state.tasks):
             self.model.eval()
-            evaluation = TaskEvaluation(self.model, loader, task, self.state.updater.precision.autocast)
-            for _ in evaluation:
-                yield BatchValidated(task)
-            metrics[task] = evaluation.metrics()
-            yield TaskValidated(task)
-        return metrics
+            evaluations = [TaskEvaluation(self.model, loader, task, autocast) for task in tasks]
+            for made in evaluated(evaluations, loader):
+                yield BatchValidated(made.evaluation.task)
+            for evaluation in evaluations:
+                metrics[evaluation.task] = evaluation.metrics()
+                yield TaskValidated(evaluation.task)
+        # Scores are summed in the order of the tasks.
+        return {task: metrics[task] for task in self.state.tasks}

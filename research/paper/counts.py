@@ -1,13 +1,12 @@
 """What a model gets right on each sentence or document of a test set: what significance tests need."""
 
 import json
-from contextlib import contextmanager
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple, cast
+from typing import Any, DefaultDict, Dict, List, Tuple, cast
 
 import numpy as np
-import torch
 
 from hmtl.common.figures import LAST_TOKENS, STRICT
 from hmtl.common.files import atomic_write
@@ -105,33 +104,29 @@ class Counting:
 
     def __init__(self, model: HMTL) -> None:
         self._model = model
-        self.counts: Dict[Tuple[str, str], Counts] = {}
+        self._rows: DefaultDict[Tuple[str, str], List[Tuple[Unit, np.ndarray]]] = defaultdict(list)
 
-    @contextmanager
-    def observed(self, weights: str, task: str) -> Iterator[None]:
+    def observed(self, weights: str, task: str, metadata: List[Dict[str, Any]], predictions: List[Any]) -> None:
+        """Counts a batch."""
         if not is_best_for(weights, task):
-            yield
             return
-        head = cast(TaskHead, self._model.heads[task])
+        head = self._model.head(task)
         compared = {STRICT: lambda items: items}
         if head.predicts == "relations":
             compared[LAST_TOKENS] = last_tokens
-        rows: Dict[str, List[Tuple[Unit, np.ndarray]]] = {figure: [] for figure in compared}
+        for predicted, row in zip(predictions, metadata, strict=True):
+            unit = row["doc_key"], row.get("sentence", WHOLE_DOCUMENT)
+            for figure, part in compared.items():
+                counts = _counts(part(predicted), part(row[head.predicts]), head)
+                self._rows[task, figure].append((unit, counts))
 
-        def count(_: torch.nn.Module, args: Tuple[Any, ...], fields: Dict[str, Any], output: Dict[str, Any]) -> None:
-            for predicted, metadata in zip(output["predictions"], fields["metadata"], strict=True):
-                unit = metadata["doc_key"], metadata.get("sentence", WHOLE_DOCUMENT)
-                for figure, part in compared.items():
-                    counts = _counts(part(predicted), part(metadata[head.predicts]), head)
-                    rows[figure].append((unit, counts))
-
-        hook = head.register_forward_hook(count, with_kwargs=True)
-        try:
-            yield
-        finally:
-            hook.remove()
-        kind = COREFERENCE if head.predicts == "clusters" else LABELLED
-        self.counts.update({(task, figure): _of_rows(kind, found) for figure, found in rows.items()})
+    @property
+    def counts(self) -> Dict[Tuple[str, str], Counts]:
+        """By task and figure."""
+        return {
+            (task, figure): _of_rows(COREFERENCE if self._model.head(task).predicts == "clusters" else LABELLED, rows)
+            for (task, figure), rows in self._rows.items()
+        }
 
 
 def _counts(predicted: Any, gold: Any, head: TaskHead) -> np.ndarray:

@@ -71,7 +71,7 @@ def test_the_threshold_has_the_highest_f1_and_the_temperature_fits_what_it_finds
     best = min((t for t in f1 if f1[t] == pytest.approx(max(f1.values()))), key=lambda t: abs(t - 0.5))
     assert chosen["relation"].threshold == pytest.approx(best)
     head.threshold = best
-    judged = judged_by_threshold(run.model, loader, "relation", [best])[best]
+    judged = judged_by_threshold(run.model, loader, {"relation": [best]})["relation"][best]
     assert chosen["relation"].temperature == pytest.approx(fitted_temperature(judged.scores, judged.are_right))
 
 

@@ -36,8 +36,9 @@ def test_the_events_of_a_run_come_in_this_order(fixtures, tmp_path):
     expected = []
     for epoch in range(2):
         expected += [(EpochStarted, epoch)] + [(UpdateMade, epoch)] * num_updates + [(UpdatesEnded, epoch)]
-        for task in trainer.tasks:
-            expected += [(BatchValidated, task)] * loader.num_batches[task] + [(TaskValidated, task)]
+        for tasks in loader.tasks_in_step(trainer.tasks):
+            expected += [(BatchValidated, task) for _ in range(loader.num_batches[tasks[0]]) for task in tasks]
+            expected += [(TaskValidated, task) for task in tasks]
         expected += [(EpochEnded, epoch)]
     events = list(trainer.loop.run())
     assert [(type(event), event[0]) for event in events] == expected

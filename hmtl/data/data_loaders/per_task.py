@@ -198,6 +198,15 @@ class PerTaskDataLoader(DataLoader):
         for indices in batches:
             yield from self._parts(task, indices, num_parts=1)
 
+    def tasks_in_step(self, tasks: Sequence[str]) -> List[List[str]]:
+        """The tasks in groups whose `batches_of` have rows of the same lengths, batch by batch: those that read the
+        same sentences in batches of one size are in one group."""
+        groups: DefaultDict[Any, List[str]] = defaultdict(list)
+        for task in tasks:
+            is_sorted = self._padding_noises[task] is not None
+            groups[tuple(self._lengths[task]), self._batch_sizes[task], is_sorted].append(task)
+        return list(groups.values())
+
     def metadata_of(self, task: str) -> List[Dict[str, Any]]:
         """The metadata of every instance of the task, of all workers', once they are indexed; empty without any."""
         return self._indexed[task].metadata(range(len(self._lengths[task])))

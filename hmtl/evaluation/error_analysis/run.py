@@ -1,9 +1,8 @@
 """The errors of a finished run, each task with its own best weights."""
 
 import os
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 import torch
 
@@ -15,9 +14,8 @@ from hmtl.common.terminal import quiet
 from hmtl.errors import UserError
 from hmtl.evaluation.evaluate import Run
 from hmtl.runs.run_directory import BEST_OVERALL, best_stem, best_weights_name
-from hmtl.tasks.errors.section import Analyser, Section
-from hmtl.tasks.task_head import TaskHead
-from hmtl.training.evaluate_task import evaluate_task
+from hmtl.tasks.errors.section import Section
+from hmtl.training.evaluate_task import TaskEvaluation, evaluated
 from hmtl.training.findable_gold import FindableGold, findable_gold
 
 
@@ -114,17 +112,27 @@ def analyse_run(
     loader.set_target_device(device)
     run.model.to(device)
     found = {}
-    for task in chosen:
-        run.load_weights(weights[task])
-        head = run.model.head(task)
-        analyser = head.kind.errors(num_examples)
-        with _analysed_by(analyser, head):
-            metrics = evaluate_task(run.model, loader, task)
-        findable = findable_gold(run.model, loader, task)
-        found[task] = TaskErrors(
-            run.weights[weights[task]].name, paths[task], metrics, analyser.sections, findable, head.kind.figures
-        )
-    return RunErrors(str(run.directory), split, found)
+    for models in run.models(dict.fromkeys(weights.values())):
+        analysers = {
+            TaskEvaluation(model, loader, task): model.head(task).kind.errors(num_examples)
+            for model, names in models
+            for task in chosen
+            if weights[task] in names
+        }
+        for evaluation, batch, output in evaluated(list(analysers), loader):
+            for metadata, predicted in zip(batch["metadata"], output["predictions"], strict=True):
+                analysers[evaluation].add(metadata, predicted)
+        for evaluation, analyser in analysers.items():
+            task = evaluation.task
+            found[task] = TaskErrors(
+                run.weights[weights[task]].name,
+                paths[task],
+                evaluation.metrics(),
+                analyser.sections,
+                findable_gold(evaluation.model, loader, task),
+                evaluation.kind.figures,
+            )
+    return RunErrors(str(run.directory), split, {task: found[task] for task in chosen})
 
 
 def _weights_of(run: Run, task: str) -> str:
@@ -132,18 +140,3 @@ def _weights_of(run: Run, task: str) -> str:
         if name in run.weights:
             return name
     raise UserError(f"{run.directory}: no weights for '{task}'; expected {best_weights_name(task)} or {BEST_OVERALL}")
-
-
-@contextmanager
-def _analysed_by(analyser: Analyser, head: TaskHead) -> Iterator[None]:
-    """For as long as it is open, the analyser gets all that the head predicts."""
-
-    def analyse(_: torch.nn.Module, args: Tuple[Any, ...], fields: Dict[str, Any], output: Dict[str, Any]) -> None:
-        for metadata, predicted in zip(fields["metadata"], output["predictions"], strict=True):
-            analyser.add(metadata, predicted)
-
-    hook = head.register_forward_hook(analyse, with_kwargs=True)
-    try:
-        yield
-    finally:
-        hook.remove()

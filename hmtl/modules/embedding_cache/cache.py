@@ -11,6 +11,7 @@ from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.scalar_mix import ScalarMix
 
+from hmtl.common.weights import add_to_digest
 from hmtl.modules.embedding_cache.folder import DiskStore, MemoryStore, Rows, VectorStore, default_directory
 
 Tensors = Dict[str, torch.Tensor]
@@ -182,9 +183,7 @@ class EmbeddingCache:
         digest = hashlib.blake2b(digest_size=10)
         about = {"format": _FORMAT, "dtype": self._dtype, **encoder.identity()}
         digest.update(json.dumps(about, sort_keys=True, default=str).encode())
-        for name, tensor in sorted(encoder.frozen_module().state_dict().items()):
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        add_to_digest(digest, encoder.frozen_module().state_dict())
         return digest.hexdigest()
 
     def _missing(self, store: VectorStore, keys: List[bytes], sentences: List[Sentence]) -> Dict[bytes, Sentence]:
