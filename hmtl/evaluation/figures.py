@@ -1,5 +1,6 @@
 """Scores beside baselines, and what is taken for what, drawn by matplotlib."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple, Optional, Sequence
 
 from hmtl.tasks.errors.section import NONE, Section
@@ -42,9 +43,9 @@ def scores_figure(scores: Sequence[TaskFigure], split: str) -> "Figure":
         ("model", SCORE_COLOR, -_BAR / 2, [each.score for each in scores]),
         ("baseline", BASELINE_COLOR, _BAR / 2, [each.baseline for each in scores]),
     ):
-        drawn = [(place + shift, 100 * value) for place, value in enumerate(values) if value is not None]
+        drawn = {place + shift: 100 * value for place, value in enumerate(values) if value is not None}
         if drawn:
-            bars = axes.bar(*zip(*drawn), _BAR, color=color, label=label)
+            bars = axes.bar(list(drawn), list(drawn.values()), _BAR, color=color, label=label)
             axes.bar_label(bars, fmt="%.1f", fontsize=8)
     axes.set_xticks(range(len(titles)), titles)
     axes.set_ylim(0, 118)
@@ -68,7 +69,9 @@ def confusion_figure(section: Section, title: str) -> "Figure":
 
     found = {*section.confusion, *(label for row in section.confusion.values() for label in row)}
     labels = sorted(found, key=lambda label: (label == NONE, label))
-    counts = [[section.confusion.get(gold, {}).get(predicted, 0) for predicted in labels] for gold in labels]
+    # Of what is only predicted there is no gold.
+    rows = [section.confusion.get(gold, Counter[str]()) for gold in labels]
+    counts = [[row[predicted] for predicted in labels] for row in rows]
     shares = [[count / max(1, sum(row)) for count in row] for row in counts]
     figure = Figure(figsize=(2.2 + 0.42 * len(labels), 1.6 + 0.34 * len(labels)), layout="constrained")
     axes = figure.add_subplot()
