@@ -42,6 +42,7 @@ _DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]$")
 _INITIAL = re.compile(r"[^\W\d_]\.")
 _LIST_MARK = re.compile(r"(?:\d{1,3}(?:\.\d{1,3})*|[a-zA-Z]|[ivxIVX]{1,5})$")
 _BULLET = re.compile(r"(?:[-–—*•·‣◦▪●○■□➢✓✔]|\(?(?:\d{1,3}|[a-z])[.)]|\[\d{1,3}\])\s")
+_ADDRESS = re.compile(r"\S+@\w|\w+://")
 # The lines of a text that is filled are at most so long; longer ones are paragraphs, shorter ones verses or items.
 _MIN_COLUMNS, _MAX_COLUMNS = 40, 120
 
@@ -152,8 +153,8 @@ def begins_sentence(gap: Gap) -> bool:
     if gap.num_breaks and not gap.tail:
         if _BULLET.match(gap.following):
             return not gap.is_full
-        goes_on = word[:1].islower() or gap.word.endswith(",") or gap.word.lower() in _GOES_ON
-        return not gap.is_full and not goes_on
+        is_small = word[:1].islower() and not _ADDRESS.match(gap.following)
+        return not (gap.is_full or is_small or gap.word.endswith(",") or gap.word.lower() in _GOES_ON)
     if gap.num_breaks and not gap.is_full:
         return True
     if word[:1].islower():

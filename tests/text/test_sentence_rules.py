@@ -50,6 +50,7 @@ LINES = [
     "To buy:\n|- bread\n|- butter\n|1. one, Two\n|2. two\n|• dot",
     "A heading\n\n|the text\r\n\r\n|more\u2029|end",
     "He\nleft with the\nMayor of\nYork, Anna,\nBerg and\rTom.\n|he slept.\n|Bye",
+    "Ada Lind\n|ada@lind.org\n|https://lind.org\n|Dublin\nand York",
     "1. Introduction\n|1.1. Aims. |We aim.\n|II. Methods",
     # Filled lines of seventy columns, of which the last one of a paragraph is shorter.
     "The quick brown fox jumps over the lazy dog and runs to the house of\nAnna Berg, who lives near the river. |She "
