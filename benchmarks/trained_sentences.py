@@ -4,10 +4,10 @@
     python benchmarks/trained_sentences.py GUM [--folds 4] [--seed 13370] [--l2 3]
 
 GUM as for `benchmarks/sentences.py`. A logistic regression decides at the places that the rules are asked about (behind
-stops, and where lines end), where no rule is certain, such as behind a blank line. Its features are the stop, what closes
-behind it, the kinds of the words about it, these words, line breaks, and pairs of them. It learns from training documents
-in all layouts. Printed are precision, recall and F1 of boundaries: of the documents for training in a cross-validation,
-and of those for development by weights of all training documents. Documents for tests are not read.
+stops, and where lines end), but where a rule is certain, such as behind a blank line. Its features are the stop, what
+closes behind it, the kinds of the words about it, these words, line breaks, and pairs of them. It learns from training
+documents in all layouts. Printed are precision, recall and F1 of boundaries: of the documents for training in a
+cross-validation, and of those for development by weights of all training documents. Documents for tests are not read.
 """
 
 import argparse
@@ -52,8 +52,8 @@ def kind_of_word(word: str) -> str:
 def kind_of_next(gap: Gap) -> str:
     """What opens behind a gap, and the kind of what follows."""
     word = gap.next_word
-    kind = "upper" if word[:1].isupper() else "lower" if word[:1].islower() else "digit" if word[:1].isdigit() else "mark"
-    return f"{gap.opening}{kind}"
+    kinds = {"upper": word[:1].isupper(), "lower": word[:1].islower(), "digit": word[:1].isdigit()}
+    return gap.opening + next((kind for kind, holds in kinds.items() if holds), "mark")
 
 
 def features(gap: Gap) -> List[str]:
@@ -139,7 +139,9 @@ def main(arguments: Optional[List[str]] = None) -> None:
     training, development = (read_split(parsed.gum, split) for split in ("train", "dev"))
     random.Random(parsed.seed).shuffle(training)
     folds = [training[number :: parsed.folds] for number in range(parsed.folds)]
-    tests = [("train", fold, [document for other in folds if other is not fold for document in other]) for fold in folds]
+    tests = []
+    for fold in folds:
+        tests.append(("train", fold, [document for other in folds if other is not fold for document in other]))
     tests.append(("dev", development, training))
     counts: Dict[Tuple[str, str, str], Counts] = {}
     for part, documents, learnt_from in tests:

@@ -92,7 +92,18 @@ def test_what_stands_about_a_gap():
 
 
 def test_the_work_grows_with_the_length_of_hostile_texts_alone():
-    for unit in ('. " ', ". [1] ", "a.\n", "\n", "! :) ", ". ) ", "Dr. ", "\u3002\u300d", " \u2028", "a b " * 12 + "\n"):
+    for unit in (
+        '. " ',
+        ". [1] ",
+        "a.\n",
+        "\n",
+        "! :) ",
+        ". ) ",
+        "Dr. ",
+        "\u3002\u300d",
+        " \u2028",
+        "a b " * 12 + "\n",
+    ):
         sizes = []
         for count in (500, 4_000):
             text = unit * count
