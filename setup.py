@@ -126,6 +126,7 @@ setup(
         "jsonnet>=0.20",
         "numpy>=1.26",
         "pyyaml>=6",  # of transformers, too
+        "regex>=2022.1.18",  # of transformers, too: grapheme clusters
         "rich>=13",
         "safetensors>=0.4.1",
         "scipy>=1.11.1",

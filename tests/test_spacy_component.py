@@ -20,6 +20,8 @@ from talkative_run import write_talkative_run
 import hmtl.spacy_component
 from hmtl.errors import UserError
 from hmtl.predictors import HMTLPredictor
+from hmtl.spacy_component import HMTLComponent
+from hmtl.text import SentenceSplitter
 
 TEXT = (
     "Mara Lind, a baker from Oslo, met her brother Tom. Yes! He works for Fjord\nBakeries in Bergen.\n\n"
@@ -90,9 +92,30 @@ def test_odd_texts_in_batches(nlp, predictor, shared_data):
     texts = odd_texts(shared_data, 30)
     docs = list(nlp.pipe(texts, batch_size=16))
     assert [doc.text for doc in docs] == texts
-    for doc, text in zip(docs, texts):
-        (output,) = predictor.annotate([text])
-        same_but_scores(doc, output)
+    num_joined = 0
+    for doc in docs:
+        sentences = HMTLComponent._sentences(doc)
+        words = [word for sentence in sentences for word in sentence]
+        num_joined += sum(word.first < word.last for word in words)
+        (output,) = predictor.annotate([{"sentences": [[word.text for word in sentence] for sentence in sentences]}])
+        for name, rows in (("ner", doc.ents), ("emd", doc.spans["mentions"])):
+            assert [(span.start, span.end - 1, span.label_) for span in rows] == [
+                (words[row["start"]].first, words[row["end"]].last, row["label"]) for row in output[name]
+            ]
+        assert len(doc._.relations) == len(output["relation"]) and len(doc._.clusters) == len(output["coref"])
+    # Tokens of one emoji are one word.
+    assert num_joined > 10
+
+
+def test_words_and_sentences_are_those_of_the_splitter(nlp, predictor):
+    text = 'He left. "I am proud of \U0001f1ef\U0001f1f5," said Dr. Lind.\nA heading\n\nShe \u200b (est. 1990)\nwent.'
+    doc = spacy.blank("en")(text)
+    words = [[word.text for word in sentence] for sentence in HMTLComponent._sentences(doc)]
+    assert words == SentenceSplitter()(text).sentences and len(words) == 4
+    (flag,) = [word for word in doc if word.text == "\U0001f1ef"]
+    assert any((flag.i, flag.i + 1) == word[1:] for sentence in HMTLComponent._sentences(doc) for word in sentence)
+    same_but_scores(nlp(text), predictor.annotate([text])[0])
+    assert nlp("\u200b").ents == () and nlp("\u200b").spans["mentions"] == []
 
 
 def same_but_scores(doc, output):

@@ -57,7 +57,7 @@ class HMTLPredictor(Predictor):
 
     Input, one JSON object a text:
 
-    - `{"text": "..."}`: raw text, which spaCy splits, or
+    - `{"text": "..."}`: raw text, which `SentenceSplitter` splits, or
     - `{"sentences": [[...], ...]}`: tokens, sentence by sentence. Other keys are ignored, so that a whole `Document` in
       the DyGIE layout will do; its gold layers play no part.
 

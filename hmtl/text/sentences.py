@@ -7,7 +7,7 @@ The rules were made on the training documents of GUM; `benchmarks/sentences.py` 
 import re
 from bisect import bisect_left, bisect_right
 from functools import cached_property
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, TypeVar
+from typing import Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, TypeVar
 
 from hmtl.text.graphemes import Places
 
@@ -42,34 +42,40 @@ _DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]$")
 _INITIAL = re.compile(r"[^\W\d_]\.")
 _LIST_MARK = re.compile(r"(?:\d{1,3}(?:\.\d{1,3})*|[a-zA-Z]|[ivxIVX]{1,5})$")
 _BULLET = re.compile(r"(?:[-–—*•·‣◦▪●○■□➢✓✔]|\(?(?:\d{1,3}|[a-z])[.)]|\[\d{1,3}\])\s")
+_ADDRESS = re.compile(r"\S+@\w|\w+://")
 # The lines of a text that is filled are at most so long; longer ones are paragraphs, shorter ones verses or items.
 _MIN_COLUMNS, _MAX_COLUMNS = 40, 120
 
+
+def _words(text: str) -> FrozenSet[str]:
+    return frozenset(text.split())
+
+
 # Behind these no sentence ends: before a name, anywhere, and before a number.
-_TITLES = frozenset(
-    "mr mrs ms mx messrs dr drs prof rev fr hon gen lt col sgt capt cpt cmdr maj adm gov sen rep pres supt insp mme "
-    "mlle ing".split()
+_TITLES = _words(
+    "mr mrs ms mx messrs dr drs prof rev fr hon gen lt col sgt capt cpt cmdr maj adm gov sen rep pres supt insp "
+    "mme mlle ing"
 )
-_WITHIN = frozenset("e.g i.e eg ie vs v cf viz approx esp incl resp".split())
-_BEFORE_NUMBERS = frozenset(
-    "no nos nr fig figs p pp par vol vols ch chap sec sect art eq eqs tab ed est ca jan feb mar apr jun jul aug sep "
-    "sept oct nov dec".split()
+_WITHIN = _words("e.g i.e eg ie vs v cf viz approx esp incl resp")
+_BEFORE_NUMBERS = _words(
+    "no nos nr fig figs p pp par vol vols ch chap sec sect art eq eqs tab ed est ca jan feb mar apr jun jul aug "
+    "sep sept oct nov dec"
 )
 # Behind these, initials and the like (U.S.) one ends only before a word that is written small within a sentence.
-_ABBREVIATIONS = frozenset(
-    "al etc inc ltd co corp jr sr bros st mt ft ave blvd rd dept univ assn eds trans est ph.d b.sc m.sc jan feb mar apr "
-    "jun jul aug sep sept oct nov dec div".split()
+_ABBREVIATIONS = _words(
+    "al etc inc ltd co corp jr sr bros st mt ft ave blvd rd dept univ assn eds trans est ph.d b.sc m.sc jan feb "
+    "mar apr jun jul aug sep sept oct nov dec div"
 )
-_BEGINNERS = frozenset(
-    "the a an this that these those it he she they we i you there here in on at by for from of to with as and but or so "
-    "if when while after before because although though however since until his her its their our my your what who how "
-    "why where which all some many most no not then thus one two another each both during under over let do does did is "
-    "are was were has have had can could would".split()
+_BEGINNERS = _words(
+    "the a an this that these those it he she they we i you there here in on at by for from of to with as and but "
+    "or so if when while after before because although though however since until his her its their our my your "
+    "what who how why where which all some many most no not then thus one two another each both during under over "
+    "let do does did is are was were has have had can could would"
 )
 # A line that ends with one of these goes on, whatever its length.
-_GOES_ON = frozenset(
-    "the a an of at for from to with and or but as that than into onto between is are was were be been has have had his "
-    "her its their our my your this these those who which whose".split()
+_GOES_ON = _words(
+    "the a an of at for from to with and or but as that than into onto between is are was were be been has have "
+    "had his her its their our my your this these those who which whose"
 )
 
 
@@ -152,8 +158,8 @@ def begins_sentence(gap: Gap) -> bool:
     if gap.num_breaks and not gap.tail:
         if _BULLET.match(gap.following):
             return not gap.is_full
-        goes_on = word[:1].islower() or gap.word.endswith(",") or gap.word.lower() in _GOES_ON
-        return not gap.is_full and not goes_on
+        is_small = word[:1].islower() and not _ADDRESS.match(gap.following)
+        return not (gap.is_full or is_small or gap.word.endswith(",") or gap.word.lower() in _GOES_ON)
     if gap.num_breaks and not gap.is_full:
         return True
     if word[:1].islower():

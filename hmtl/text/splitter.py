@@ -34,6 +34,7 @@ _WINDOW = 32
 _LONG_RUN = re.compile(rf"\S{{{_WINDOW + 1},}}")
 # Marks of scripts without spaces, each a token, and footnotes behind a mark: "1971.[1]". SpaCy leaves them in a word.
 _WIDE_MARK = re.compile("[、。「」『』【】〈〉《》！（），：；？｡]")
+# Beside white space a token ends anyhow.
 _WITHIN_RUN = re.compile(r"(?<=\S)(?=\S)")
 _FOOTNOTE = re.compile(r"[.!?,;:\"'”’)](\[)\d")
 # Strings that a splitter's pipeline learns for good. Later ones it forgets after each text: a server would fill the
@@ -46,7 +47,7 @@ _SPLITTING = threading.Lock()
 
 
 class SentenceSplitter:
-    """Splits raw text into sentences and tokens. Tokens are spaCy's, and without a pipeline hmtl's rules find sentences.
+    """Splits raw text into tokens, those of spaCy, and into sentences, by rules where no pipeline has its own.
 
     An emoji of several characters, a flag, or a letter with its accents is never cut: a token holds whole grapheme
     clusters. White space is no token, and neither are characters that nobody sees, such as zero-width spaces. A blank
@@ -148,7 +149,6 @@ class SentenceSplitter:
         cuts.update(match.start(1) for match in _FOOTNOTE.finditer(text))
         if not text.isascii():
             cuts.update(place for mark in _WIDE_MARK.finditer(text) for place in mark.span())
-        # Beside white space a token ends anyhow.
         return sorted(cut for cut in cuts if _WITHIN_RUN.match(text, cut))
 
 
@@ -159,7 +159,7 @@ def shared_splitter(spacy_model: Optional[str] = None) -> SentenceSplitter:
 
 
 def marked_starts(doc: "Doc", text: str, tokens: Places) -> Set[int]:
-    """The numbers of the tokens of a text that begin a sentence which is marked in a document of its characters, or stand
+    """The numbers of the tokens of a text that begin a sentence by the marks of a document of the same length, or stand
     behind a blank line."""
     ends = [end for _, end in tokens]
     marked = {bisect_right(ends, token.idx) for token in doc if token.is_sent_start}

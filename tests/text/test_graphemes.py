@@ -94,7 +94,10 @@ def test_signs_are_no_emoji_unless_the_text_says_so():
         ("New\u200bYork", ["New", "York"]),
         # Within a word they stay: a soft hyphen, a joiner of Persian; and what spans digits is seen.
         ("co\u00adop", ["co\u00adop"]),
-        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u200d", ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"]),
+        (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u200d",
+            ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"],
+        ),
         ("\u0600\u0661\u0662", ["\u0600\u0661\u0662"]),
     ],
 )

@@ -50,6 +50,7 @@ LINES = [
     "To buy:\n|- bread\n|- butter\n|1. one, Two\n|2. two\n|• dot",
     "A heading\n\n|the text\r\n\r\n|more\u2029|end",
     "He\nleft with the\nMayor of\nYork, Anna,\nBerg and\rTom.\n|he slept.\n|Bye",
+    "Ada Lind\n|ada@lind.org\n|https://lind.org\n|Dublin\nand York",
     "1. Introduction\n|1.1. Aims. |We aim.\n|II. Methods",
     # Filled lines of seventy columns, of which the last one of a paragraph is shorter.
     "The quick brown fox jumps over the lazy dog and runs to the house of\nAnna Berg, who lives near the river. |She "
@@ -91,7 +92,18 @@ def test_what_stands_about_a_gap():
 
 
 def test_the_work_grows_with_the_length_of_hostile_texts_alone():
-    for unit in ('. " ', ". [1] ", "a.\n", "\n", "! :) ", ". ) ", "Dr. ", "\u3002\u300d", " \u2028", "a b " * 12 + "\n"):
+    for unit in (
+        '. " ',
+        ". [1] ",
+        "a.\n",
+        "\n",
+        "! :) ",
+        ". ) ",
+        "Dr. ",
+        "\u3002\u300d",
+        " \u2028",
+        "a b " * 12 + "\n",
+    ):
         sizes = []
         for count in (500, 4_000):
             text = unit * count

@@ -113,8 +113,9 @@ def test_real_texts_are_tokenised_as_by_spacy_but_for_emoji_and_what_nobody_sees
     reference = spacy.blank("en")
     compared = 0
     for text in odd_texts(shared_data, 200):
-        ours, spacys = by_run(text, SPLITTER(text).token_offsets), by_run(
-            text, [(token.idx, token.idx + len(token)) for token in reference(text) if not token.is_space]
+        ours, spacys = (
+            by_run(text, SPLITTER(text).token_offsets),
+            by_run(text, [(token.idx, token.idx + len(token)) for token in reference(text) if not token.is_space]),
         )
         special = [start for start, _ in (*emoji_of(text), *unseen_of(text))]
         for run in re.finditer(r"\S+", text):

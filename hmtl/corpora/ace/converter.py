@@ -45,7 +45,7 @@ class AceOptions:
     singletons : `bool`
         Whether entities with a single mention are clusters, as in the columns that the 2018 release of HMTL read.
     spacy_model : `Optional[str]`
-        The spaCy pipeline that splits sentences and tokens; by default rules for English, and the sentencizer.
+        The spaCy pipeline that splits sentences and tokens; by default the rules of `SentenceSplitter`.
 
     # Raises
 

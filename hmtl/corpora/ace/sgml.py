@@ -184,7 +184,7 @@ class TokenizedSource:
 
 
 class Tokenizer:
-    """Splits passages into sentences of tokens by spaCy; no sentence spans two passages.
+    """Splits passages into sentences of tokens by `SentenceSplitter`; no sentence spans two passages.
 
     # Parameters
 
@@ -228,6 +228,6 @@ def describe_tokenizer(spacy_model: Optional[str]) -> Dict[str, Any]:
     import spacy
 
     if spacy_model is None:
-        return {"pipeline": "blank English with sentencizer", "spacy": spacy.__version__}
+        return {"pipeline": "blank English with hmtl's sentences", "spacy": spacy.__version__}
     meta = cast(Dict[str, Any], spacy.info(spacy_model, silent=True))
     return {"pipeline": spacy_model, "version": meta.get("version"), "spacy": spacy.__version__}

@@ -79,7 +79,7 @@ def test_settings_record_the_tokeniser():
         "singletons": True,
         "spacy_model": None,
         "split": "usual",
-        "tokeniser": {"pipeline": "blank English with sentencizer", "spacy": spacy.__version__},
+        "tokeniser": {"pipeline": "blank English with hmtl's sentences", "spacy": spacy.__version__},
     }
 
 
