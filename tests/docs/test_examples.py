@@ -86,6 +86,8 @@ def workplace(tmp_path_factory) -> Path:
         overrides = small_overrides(["ner", "emd", "relation", "coref"])
         main(["train", "configs/quickstart.jsonnet", "-s", "runs/quickstart", "-o", overrides])
         main(["convert", "data/sample/dev.jsonl", "my_annotation", "--to", "brat"])
+        # The format that needs no extra.
+        main(["export", "runs/quickstart", "exported", "--format", "torch"])
     shutil.copytree(folder / "runs" / "quickstart", folder / "runs" / "gum")
     main(
         ["train", str(ROOT / "tests" / "fixtures" / "text_labels.jsonnet"), "-s", str(folder / "runs" / "text_labels")]
