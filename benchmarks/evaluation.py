@@ -3,9 +3,9 @@
 
     python benchmarks/evaluation.py RUN [--split validation] [--rounds N]
 
-Alone, a weights file is loaded and evaluated whether or not another holds the same, and every task embeds and encodes its
-sentences anew. Both read the data, neither has baselines; what both find must be equal, losses to the last bit. Costs are
-CPU seconds on one thread without the start of the process, and the same in cal; see `run.py`.
+Alone, a weights file is loaded and evaluated whether or not another holds the same, and every task embeds and encodes
+its sentences anew. Both read the data, neither has baselines; what both find must be equal, losses to the last bit.
+Costs are CPU seconds on one thread without the start of the process, and the same in cal; see `run.py`.
 """
 
 import argparse

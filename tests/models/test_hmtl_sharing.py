@@ -22,6 +22,7 @@ from hmtl.models import HMTL
 from hmtl.modules import SluiceEncoder, token_rows
 from hmtl.predictors import HMTLPredictor
 from hmtl.tasks import CorefHead
+from hmtl.training.evaluate_task import TaskEvaluation, evaluate_task, evaluated
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -399,3 +400,13 @@ def test_trained_saved_and_loaded_a_model_predicts_the_same(name: str, tmp_path:
     evaluation = evaluate_run(load_run(run))
     assert sorted(evaluation.tasks) == TASKS
     assert set(evaluation.scores) == {"best", *(f"best_{task}" for task in TASKS)}
+
+
+@every_kind
+def test_tasks_that_are_evaluated_in_step_score_what_each_does_alone(shared_encoder: str) -> None:
+    model, loader, _ = build(shared_encoder, HIERARCHIES["a hierarchy on top"])
+    model.eval()
+    expected = {task: evaluate_task(model, loader, task) for task in TASKS}
+    evaluations = [TaskEvaluation(model, loader, task) for task in TASKS]
+    assert len(list(evaluated(evaluations, loader))) == len(loader)
+    assert {each.task: each.metrics() for each in evaluations} == expected
