@@ -1,8 +1,9 @@
 """The files that a probing leaves: table.md, table.csv, results.json and heat_map.png; those of tokens."""
 
+import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from hmtl.common.files import atomic_write, write_json, write_png
 from hmtl.common.tables import Table, markdown
@@ -48,7 +49,7 @@ def write_report(results: Sequence[Result], plan: Plan, model: str, output: Path
         file.write("\n".join(lines) + "\n")
     write_json(output / RESULTS, _described(results, plan, model))
     try:
-        write_png(output / IMAGE, heat_map(table, [task.name for task in plan.tasks]))
+        write_png(output / IMAGE, heat_map(table, {task.name: len(task.splits["test"]) for task in plan.tasks}))
     except ImportError:
         lines += ["", WITHOUT_MATPLOTLIB]
     return lines
@@ -143,11 +144,21 @@ def _title(row: Dict[str, Any]) -> List[str]:
     return ["majority class" if row["encoder"] == MAJORITY else _TITLES[row["encoder"]] + level, row["pooling"]]
 
 
-def heat_map(table: Table, tasks: Sequence[str]) -> "Figure":
+# Accuracies on fewer test sentences say next to nothing: one sentence is more than 3 points.
+MIN_SENTENCES = 30
+
+
+def heat_map(table: Table, tasks: Mapping[str, int]) -> "Figure":
     """A panel for each pooling, a line for each level of trained and random encoders.
 
     Numbers are accuracies in percent; colours go from the majority class (0) to no mistakes (1), so that tasks with
-    few and many classes compare.
+    few and many classes compare. Of tasks with fewer than `MIN_SENTENCES` test sentences the cells are left blank.
+
+    # Parameters
+
+    table : `Table`
+    tasks : `Mapping[str, int]`
+        The tasks, each with the number of its test sentences.
 
     # Raises
 
@@ -166,13 +177,19 @@ def heat_map(table: Table, tasks: Sequence[str]) -> "Figure":
     for number, (pooling, of_pooling) in enumerate(panels.items()):
         axes = figure.add_subplot(1, len(panels), number + 1)
         axes.set_title(f"{pooling} pooling")
-        shares = [[_share(row[task], majority[task]) for task in tasks] for row in of_pooling]
+        shares = [
+            [_share(row[task], majority[task]) if size >= MIN_SENTENCES else math.nan for task, size in tasks.items()]
+            for row in of_pooling
+        ]
         image = axes.imshow(shares, cmap="viridis", vmin=0, vmax=1, aspect="auto")
-        axes.set_xticks(range(len(tasks)), list(tasks), rotation=40, ha="right")
+        names = [name if size >= MIN_SENTENCES else f"{name} (only {size})" for name, size in tasks.items()]
+        axes.set_xticks(range(len(tasks)), names, rotation=40, ha="right")
         titles = [f"random: {row['level']}" if row["encoder"] == RANDOM else row["level"] for row in of_pooling]
         axes.set_yticks(range(len(of_pooling)), titles)
         for line, row in enumerate(of_pooling):
-            for place, task in enumerate(tasks):
+            for place, (task, size) in enumerate(tasks.items()):
+                if size < MIN_SENTENCES:
+                    continue
                 color = "white" if _share(row[task], majority[task]) < 0.6 else "black"
                 axes.text(place, line, f"{row[task]:.0f}", ha="center", va="center", fontsize=8, color=color)
     figure.colorbar(image, ax=figure.axes, label="from majority class to no mistakes")

@@ -4,7 +4,7 @@ F1 times 100 on test: NER of OntoNotes; EMD, RE and CR of ACE 2005, unless a set
 the last tokens of their arguments. K and L are printed as differences to F and A, and are their sums here.
 """
 
-from typing import Dict, NamedTuple
+from typing import Dict, NamedTuple, Sequence
 
 from hmtl.common.figures import FIGURES, LAST_TOKENS, STRICT
 
@@ -30,6 +30,20 @@ class Column(NamedTuple):
 def task_title(task: str) -> str:
     """The paper's name of a task."""
     return {"ner": "NER", "emd": "EMD", "relation": "RE", "coref": "CR"}.get(task, task)
+
+
+# What the endings of a setup's name say, and the setups whose levels are in another order.
+_ENDINGS = {"-GM": "gold mentions", "-words": "words alone", "-without-encoder": "without encoder"}
+_ORDERS = {"K": "EMD below NER", "L": "EMD below NER"}
+
+
+def setup_in_words(setup: str, tasks: Sequence[str]) -> str:
+    """What a figure calls a setup: its name, its tasks, and what else is special about it."""
+    titles = [task_title(task) for task in tasks]
+    what = "all four tasks" if set(titles) == {"NER", "EMD", "RE", "CR"} else ", ".join(titles)
+    more = [words for ending, words in _ENDINGS.items() if ending in setup]
+    more += [_ORDERS[setup]] if setup in _ORDERS else []
+    return f"{setup}: {', '.join([what, *more])}"
 
 
 NER, EMD, RE, CR, CR_GM = (

@@ -1,10 +1,11 @@
 """The plots of an experiment: scores of all setups, and learning curves."""
 
+import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, List, Sequence
+from typing import TYPE_CHECKING, Callable, List, Sequence, Tuple
 
 from hmtl.common.files import write_png
-from research.paper.paper import task_title
+from research.paper.paper import setup_in_words, task_title
 from research.paper.results import Result, by_setup, columns_of, tasks_in_order
 from research.paper.tables import paper_f1
 
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
 
 SCORES_IMAGE, CURVES_IMAGE = "scores.png", "curves.png"
 
-# The palette of Okabe and Ito, without its yellow, which white paper swallows; dashes tell more setups apart.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Of a seed: the epoch, the updates until its end, and the score.
+Curve = List[Tuple[int, int, float]]
+
+# The palette of Okabe and Ito, without its yellow, which white paper swallows, and with a brown in the place of its
+# second blue; dashes tell more setups apart.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#7F5539", "#000000")
 DASHES = ("-", "--", ":", "-.")
 
 
@@ -35,6 +40,7 @@ def draw(results: Sequence[Result], directory: Path) -> List[str]:
 def scores_figure(results: Sequence[Result]) -> "Figure":
     """A panel a task: test F1 of each setup, each seed as a dot, the mean with its standard deviation."""
     columns = columns_of(results)
+    words_of = {setup: setup_in_words(setup, runs[0].tasks) for setup, runs in by_setup(results).items()}
 
     def draw_panel(number: int, axes: "Axes") -> None:
         column = columns[number]
@@ -54,16 +60,17 @@ def scores_figure(results: Sequence[Result]) -> "Figure":
             paper = paper_f1(results[0].corpora, setup, column)
             if paper is not None:
                 axes.plot([position], [paper], "*", color="black", markersize=9)
-        axes.set_xticks(range(len(setups)), list(setups), rotation=30 if len(setups) > 6 else 0)
+        names = ["\n".join(textwrap.wrap(words_of[setup], 16)) for setup in setups]
+        axes.set_xticks(range(len(setups)), names, fontsize=8, rotation=30 if len(setups) > 6 else 0)
         axes.set_xlim(-0.6, len(setups) - 0.4)
 
     return _panels(len(columns), draw_panel)
 
 
 def curves_figure(results: Sequence[Result]) -> "Figure":
-    """A panel a task: validation over the updates of that task, a line a run, a colour a setup."""
+    """A panel a task: validation over the updates of that task, a line a setup, the mean of its seeds, with a band from
+    the lowest to the highest of them."""
     tasks = tasks_in_order(list({task for run in results for task in run.tasks}))
-    setups = list(by_setup(results))
 
     def draw_panel(number: int, axes: "Axes") -> None:
         task = tasks[number]
@@ -71,31 +78,41 @@ def curves_figure(results: Sequence[Result]) -> "Figure":
         axes.set_xlabel("updates of the task")
         axes.set_ylabel("validation score")
         axes.grid(alpha=0.3)
-        for run in results:
-            if task not in run.tasks:
+        for place, (setup, runs) in enumerate(by_setup(results).items()):
+            curves = [run.curve(task) for run in runs if task in run.tasks]
+            band = mean_and_band([curve for curve in curves if curve])
+            if not band:
                 continue
-            place = setups.index(run.setup)
-            axes.plot(
-                [updates for _, updates, _ in run.curve(task)],
-                [score for _, _, score in run.curve(task)],
-                DASHES[place // len(COLORS) % len(DASHES)],
-                color=COLORS[place % len(COLORS)],
-                alpha=0.7,
-                linewidth=1.2,
-                label=run.setup,
-            )
+            color = COLORS[place % len(COLORS)]
+            updates, means, lowest, highest = zip(*band)
+            dashes = DASHES[place // len(COLORS) % len(DASHES)]
+            axes.plot(updates, means, dashes, color=color, linewidth=1.6, label=setup_in_words(setup, runs[0].tasks))
+            axes.fill_between(updates, lowest, highest, color=color, alpha=0.15, linewidth=0)
 
     figure = _panels(len(tasks), draw_panel)
     handles = {label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels())}
-    in_order = [setup for setup in setups if setup in handles]
     figure.legend(
-        [handles[setup] for setup in in_order],
-        in_order,
+        list(handles.values()),
+        list(handles),
         loc="outside upper center",
-        ncols=min(len(in_order), 10),
+        ncols=min(len(handles), 4),
         frameon=False,
     )
     return figure
+
+
+def mean_and_band(curves: Sequence[Curve]) -> List[Tuple[float, float, float, float]]:
+    """Of each epoch that all seeds have reached: the updates and the score, averaged, and the lowest and highest score.
+
+    Seeds that stop early end the line; a mean of the others would be one of other seeds.
+    """
+    points = [{epoch: (updates, score) for epoch, updates, score in curve} for curve in curves]
+    shared = sorted(set.intersection(*map(set, points))) if points else []
+    band = []
+    for epoch in shared:
+        updates, scores = zip(*(of_seed[epoch] for of_seed in points))
+        band.append((sum(updates) / len(updates), sum(scores) / len(scores), min(scores), max(scores)))
+    return band
 
 
 def _panels(count: int, draw_panel: Callable[[int, "Axes"], None]) -> "Figure":

@@ -2,7 +2,7 @@
 
 import statistics
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, TYPE_CHECKING
 
 import numpy as np
 
@@ -55,7 +55,8 @@ def write_report(
         notes = [note.removeprefix(f"{directory}: ") for note in fit.data.notes]
     has_image = True
     try:
-        draw_heat_map(gains, study.tasks, output / HEAT_MAP)
+        alone = {task: scores[max(scores)] for task, scores in study.single.items()}
+        draw_heat_map(gains, study.tasks, output / HEAT_MAP, alone)
     except ImportError:
         has_image = False
         notes.append(WITHOUT_MATPLOTLIB)
@@ -184,22 +185,31 @@ def gains_matrix(gains: Gains, tasks: Sequence[str]) -> np.ndarray:
     return np.array([[gains.get((main, auxiliary), np.nan) for auxiliary in tasks] for main in tasks])
 
 
-def draw_heat_map(gains: Gains, tasks: Sequence[str], path: Path) -> None:
+# Where F1 of the task alone is lower, a few spans more or less are a large part of it.
+MIN_F1 = 0.2
+
+
+def draw_heat_map(gains: Gains, tasks: Sequence[str], path: Path, alone: Optional[Mapping[str, float]] = None) -> None:
     """Draws the gains in percent: red is a gain, blue a loss.
+
+    Rows of tasks whose F1 `alone`, from 0 to 1, is below `MIN_F1` have numbers without a colour, and none in the scale.
 
     # Raises
 
     ImportError
         Where matplotlib is missing.
     """
-    write_png(path, heat_map_figure(gains, tasks))
+    write_png(path, heat_map_figure(gains, tasks, alone))
 
 
-def heat_map_figure(gains: Gains, tasks: Sequence[str]) -> "Figure":
+def heat_map_figure(gains: Gains, tasks: Sequence[str], alone: Optional[Mapping[str, float]] = None) -> "Figure":
     # Only here: it is optional, and takes its time. Without pyplot nothing looks for a display.
     from matplotlib.figure import Figure
 
-    matrix = gains_matrix(gains, tasks)
+    numbers = gains_matrix(gains, tasks)
+    low = {task: f1 for task, f1 in (alone or {}).items() if f1 < MIN_F1}
+    matrix = numbers.copy()
+    matrix[[task in low for task in tasks]] = np.nan
     known = np.abs(matrix[~np.isnan(matrix)])
     limit = float(np.quantile(known, COLOR_QUANTILE)) if known.size and known.max() > 0 else 1.0
     limit = limit or float(known.max())
@@ -210,12 +220,14 @@ def heat_map_figure(gains: Gains, tasks: Sequence[str]) -> "Figure":
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
     axes.set_xticks(range(len(tasks)), tasks, rotation=45, ha="left")
-    axes.set_yticks(range(len(tasks)), tasks)
+    axes.set_yticks(
+        range(len(tasks)), [f"{task}\n(alone F1 {100 * low[task]:.1f})" if task in low else task for task in tasks]
+    )
     axes.set_xlabel("auxiliary task")
     axes.set_ylabel("main task")
-    for row, column in np.argwhere(~np.isnan(matrix)):
-        value = matrix[row, column]
-        color = "white" if abs(value) > 0.6 * limit else "black"
+    for row, column in np.argwhere(~np.isnan(numbers)):
+        value = numbers[row, column]
+        color = "dimgray" if np.isnan(matrix[row, column]) else "white" if abs(value) > 0.6 * limit else "black"
         axes.text(column, row, f"{value:.1f}", ha="center", va="center", color=color, fontsize=8)
     figure.colorbar(image, ax=axes, label="relative gain in F1, %", extend="both", shrink=0.8)
     return figure

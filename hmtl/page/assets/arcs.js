@@ -3,9 +3,12 @@
 // In pixels: from arc to arc, from the lowest to the text, what is left above the highest, a letter of a label.
 const ARC = { rise: 15, clearance: 9, room: 10, radius: 5, head: 4, letter: 6.2, apart: 7 };
 
-// All arcs of a sentence are drawn where they are few, it is on few lines, and they make it not much taller. Of the
-// other sentences a list tells them, and the arcs of a mention are drawn when it is chosen.
-const FEW = { arcs: 4, lines: 2, rise: 0.6, sentences: 3, width: 480 };
+// All arcs of a sentence are drawn where they are few, and it is on few lines, as long as they make an article not much
+// taller than it is. Of the other sentences a list tells them, and the arcs of a mention are drawn when it is chosen.
+const FEW = { arcs: 4, lines: 2, share: 0.45, sentences: 3, width: 480 };
+
+// In pixels: a row of the list of a sentence, and what is around it.
+const LIST = { row: 20, around: 10, perRow: 3 };
 
 // Gives each line the room that its own arcs need, and returns the arcs that are drawn, measured. All is read from the
 // layout at once, twice: before there is room, and after.
@@ -20,6 +23,10 @@ function layOutArcs(arcs, container, numSentences) {
     for (const rise of paragraph.querySelectorAll(".rise")) rise.style.removeProperty("--rise");
   }
   const isNarrow = container.clientWidth < FEW.width;
+  // How much taller the text may still become: at first all have a list, which an arc's room takes the place of.
+  const listOf = ({ length }) => LIST.around + LIST.row * Math.ceil(Math.min(length, LISTED + 1) / (isNarrow ? 1 : LIST.perRow));
+  let left = numSentences > FEW.sentences ? FEW.share * container.clientHeight : Infinity;
+  for (const own of sentences.values()) left -= listOf(own);
   const plans = [...sentences].map(([paragraph, own]) => {
     const box = boxOf(paragraph, container);
     const numLines = Math.round(box.height / box.line);
@@ -28,8 +35,12 @@ function layOutArcs(arcs, container, numSentences) {
     const heights = assignHeights(measured);
     const rises = new Map([...heights].map(([line, height]) => [line, height * ARC.rise + ARC.room]));
     const total = [...rises.values()].reduce((sum, rise) => sum + rise, 0);
-    return { paragraph, measured, rises, listed: numSentences > FEW.sentences && total > FEW.rise * box.height };
+    return { paragraph, measured, rises, cost: total - listOf(own) };
   });
+  for (const plan of plans.filter(({ listed }) => !listed).sort((a, b) => a.cost - b.cost)) {
+    plan.listed = plan.cost > left;
+    if (!plan.listed) left -= plan.cost;
+  }
   for (const { paragraph, listed, measured, rises } of plans) {
     paragraph.classList.toggle("listed", listed);
     if (listed) continue;

@@ -106,6 +106,7 @@ function textForm({ predict, max_characters: limit, examples, docs, labels }, { 
   // From the first key on what is shown belongs to an older text.
   const annotateSoon = () => {
     count();
+    complain("");
     wait();
     request?.abort();
     clearTimeout(timer);

@@ -43,7 +43,7 @@ function pythonOf(value) {
   return JSON.stringify(value);
 }
 
-const asCurl = (url, question) =>
+const asShell = (url, question) =>
   `curl -s ${url} -H 'Content-Type: application/json' -d '${JSON.stringify(question).replaceAll("'", "'\\''")}'`;
 
 // This page with what it shows, without a server: its style and its script stand in it, and it loads nothing.
@@ -71,7 +71,7 @@ function shareMenu(menu, shown) {
     link: ({ link }) => link,
     json: ({ outputs }) => JSON.stringify({ layers: data.layers, outputs }, null, 2),
     python: ({ question }) => asPython(new URL(data.server.predict, location.href.split("#")[0]).href, question),
-    curl: ({ question }) => asCurl(new URL(data.server.predict, location.href.split("#")[0]).href, question),
+    curl: ({ question }) => asShell(new URL(data.server.predict, location.href.split("#")[0]).href, question),
     embed: ({ outputs, node }) => asEmbed(asPage(outputs), Math.min(Math.round(node.getBoundingClientRect().height) + 240, 800)),
   };
   const files = {

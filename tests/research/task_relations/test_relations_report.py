@@ -77,6 +77,13 @@ def test_the_heat_map_has_main_tasks_in_rows(tmp_path):
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("auxiliary task", "main task")
     shown = {(round(text.get_position()[1]), round(text.get_position()[0])): text.get_text() for text in axes.texts}
     assert len(shown) == 90 and shown[place("mwe"), place("ccg")] == f"{gains['mwe', 'ccg']:.1f}"
+    # Where the task alone is poor, numbers have no colour, and the others have the whole scale.
+    marked = heat_map_figure(gains, study.tasks, {"mwe": 0.094, "ccg": 0.9}).axes[0]
+    assert np.isnan(marked.images[0].get_array().filled(np.nan)[place("mwe")]).all()
+    assert marked.get_yticklabels()[place("mwe")].get_text() == "mwe\n(alone F1 9.4)"
+    assert len(marked.texts) == 90
+    others = [abs(gain) for (main, _), gain in gains.items() if main != "mwe"]
+    assert marked.images[0].get_clim()[1] == pytest.approx(np.quantile(others, 0.95))
 
 
 def test_the_papers_coefficients_are_of_the_features_of_pairs():
