@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -17,20 +18,24 @@ import yaml
 from allennlp.common import Params
 from allennlp.data import Vocabulary
 from allennlp.models import Model
+from spacy.language import Language
 from spacy.tokens import Doc
 
 import hmtl
 from hmtl.cli import main
 from hmtl.common.archives import extracted_archive
+from hmtl.common.model_names import find_model
 from hmtl.common.reduced_weights import expanded, reduced
 from hmtl.common.weights import load_weights, save_weights
 from hmtl.errors import UserError
 from hmtl.models.calibration import TaskCalibration, write_calibration
 from hmtl.packaging.card import AS_TRAINED, Card
 from hmtl.packaging.package import write_package
+from hmtl.packaging.wheel import write_wheel
 from hmtl.predictors import HMTLPredictor
 
-FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = ROOT / "tests" / "fixtures"
 NAME = "xx_tiny"
 NOTES = "## Intended use\n\nTests.\n\n## Thanks\n\nTo all.\n"
 TEXTS = [
@@ -98,9 +103,12 @@ def moved_run(packages: Path, run: Path) -> Path:
 @pytest.fixture(scope="module")
 def site(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that pip has installed the wheel into."""
-    folder = tmp_path_factory.mktemp("site")
-    options = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check", "--target", str(folder)]
     (wheel,) = packages.glob("*.whl")
+    return install(wheel, tmp_path_factory.mktemp("site"))
+
+
+def install(wheel: Path, folder: Path) -> Path:
+    options = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check", "--target", str(folder)]
     subprocess.run([sys.executable, "-m", "pip", "install", *options, str(wheel)], check=True)
     return folder
 
@@ -113,10 +121,8 @@ def installed(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> st
     return NAME
 
 
-def in_spacy(model: str, output: Dict[str, Any]) -> Doc:
+def in_spacy(nlp: Language, output: Dict[str, Any]) -> Doc:
     """A text with the same tokens and sentences as in an output, annotated by the component."""
-    nlp = spacy.blank("en")
-    nlp.add_pipe("hmtl", config={"model": model})
     words = [word for sentence in output["sentences"] for word in sentence]
     starts = [number == 0 for sentence in output["sentences"] for number in range(len(sentence))]
     ends = [end for _, end in output["token_offsets"]]
@@ -124,17 +130,16 @@ def in_spacy(model: str, output: Dict[str, Any]) -> Doc:
     return nlp.get_pipe("hmtl")(Doc(nlp.vocab, words=words, spaces=spaces, sent_starts=starts))
 
 
-def test_pip_takes_the_wheel_and_four_ways_to_use_it_agree(
-    installed: str, capsys: pytest.CaptureFixture, tmp_path: Path
-) -> None:
-    predictor = HMTLPredictor.load(installed, with_scores=True)
-    expected = list(predictor.annotate(TEXTS))
-    loaded = [dict(each) for each in hmtl.load(installed).predict_many(TEXTS)]
+def four_ways_agree(model: str, texts: List[str], capsys: pytest.CaptureFixture) -> None:
+    """Python, `hmtl annotate`, `hmtl serve` and spaCy say the same of texts; it writes into the working directory."""
+    predictor = HMTLPredictor.load(model, with_scores=True)
+    expected = list(predictor.annotate(texts))
+    loaded = [dict(each) for each in hmtl.load(model).predict_many(texts)]
     assert without(loaded, "doc_key") == without(expected, "doc_key", "score")
     assert all(any(output[task] for output in expected) for task in ("ner", "emd", "relation", "coref"))
 
-    (tmp_path / "texts.txt").write_text("\n".join(TEXTS))
-    main(["annotate", installed, "texts.txt", "--input", "lines"])
+    Path("texts.txt").write_text("\n".join(texts), encoding="utf-8")
+    main(["annotate", model, "texts.txt", "--input", "lines"])
     annotated = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert without(annotated, "doc_key") == without(expected, "doc_key")
 
@@ -142,12 +147,14 @@ def test_pip_takes_the_wheel_and_four_ways_to_use_it_agree(
     from hmtl.server.application import create_app
 
     with client.TestClient(create_app(predictor)) as server:
-        served = server.post("/predict", json={"texts": TEXTS}).json()["outputs"]
+        served = server.post("/predict", json={"texts": texts}).json()["outputs"]
     # The server leaves the head mentions of clusters to its page.
     assert without(served, "doc_key", "head") == without(expected, "doc_key", "head")
 
-    for output in expected[:5]:
-        doc = in_spacy(installed, output)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("hmtl", config={"model": model})
+    for output in expected:
+        doc = in_spacy(nlp, output)
         found = [(span.start_char, span.end_char, span.label_) for span in doc.spans["mentions"]]
         assert found == [(row["char_start"], row["char_end"], row["label"]) for row in output["emd"]]
         assert [(each.label, each.score) for each in doc._.relations] == [
@@ -163,6 +170,29 @@ def without(value: Any, *keys: str) -> Any:
     if isinstance(value, dict):
         return {key: without(each, *keys) for key, each in value.items() if key not in keys}
     return value
+
+
+def test_pip_takes_the_wheel_and_four_ways_to_use_it_agree(installed: str, capsys: pytest.CaptureFixture) -> None:
+    four_ways_agree(installed, TEXTS, capsys)
+
+
+@pytest.mark.slow
+def test_the_model_in_the_box_is_small_and_its_wheel_agrees_on_the_sentences_of_the_documentation(
+    capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = ROOT / "models" / "en_hmtl_mini"
+    if not (box / "weights.safetensors").is_file():
+        pytest.skip("needs the model in the box")
+    record = json.loads((box / "package.json").read_text(encoding="utf-8"))
+    wheel = write_wheel(box, record, tmp_path)
+    assert max(wheel.stat().st_size, sum(path.stat().st_size for path in box.rglob("*") if path.is_file())) < 50e6
+    monkeypatch.syspath_prepend(str(install(wheel, tmp_path / "site")))
+    monkeypatch.chdir(tmp_path)
+    assert find_model("en_hmtl_mini") == tmp_path / "site" / "en_hmtl_mini"
+    genres = runpy.run_path(str(ROOT / "docs" / "results" / "en_hmtl_mini.py"))["SENTENCES"]
+    sentences = [sentence for _, texts in genres for sentence in texts]
+    assert len(sentences) == 20
+    four_ways_agree("en_hmtl_mini", sentences, capsys)
 
 
 def test_the_weights_are_those_of_the_run_in_16_bits_and_the_calibration_goes_with_them(
@@ -192,7 +222,7 @@ def test_folder_wheel_and_archive_are_the_same_model(packages: Path, tmp_path: P
 def test_no_file_tells_where_it_was_made(packages: Path, run: Path) -> None:
     texts = {path: path.read_bytes() for path in (packages / NAME).rglob("*") if path.is_file()}
     assert {"README.md", "config.json", "evaluation.json", "package.json"} <= {path.name for path in texts}
-    roots = [str(FIXTURES.parents[1]).encode(), str(run.parents[1]).encode()]
+    roots = [str(ROOT).encode(), str(run.parents[1]).encode()]
     assert not [path for path, text in texts.items() if any(root in text for root in roots)]
     # Code is one line, which says what it is.
     (code,) = (packages / NAME).rglob("*.py")
