@@ -1,7 +1,7 @@
 """Models that `hmtl export` has written, read and run without transformers, hmtl's own models and those of AllenNLP.
 
-Beside hmtl, jsonnet and tqdm that takes numpy, and onnxruntime or, for graphs of `torch.export`, torch; tokenizers for models on
-an encoder of the transformers library, and spaCy for raw text.
+Beside hmtl, jsonnet and tqdm that takes numpy, and onnxruntime or, for graphs of `torch.export`, torch; tokenizers for
+models on an encoder of the transformers library, and spaCy for raw text.
 """
 
 import json
@@ -199,9 +199,10 @@ class _Pieces:
 
     def tensor(self, sentences: List[Sentence], key: str) -> np.ndarray:
         """`token_ids`, `wordpiece_mask` or `word_numbers`, as the indexer `hmtl_transformer` has them."""
-        if self._last[0] is not sentences:
-            self._last = (sentences, [self._cut(sentence) for sentence in sentences])
-        pieces = self._last[1]
+        last = self._last
+        if last[0] is not sentences:
+            last = self._last = (sentences, [self._cut(sentence) for sentence in sentences])
+        pieces = last[1]
         if key == "token_ids":
             return _padded([np.array(ids) for ids, _ in pieces], self._described["pad"])
         if key == "word_numbers":
@@ -219,7 +220,7 @@ class _Pieces:
                 f"a sentence of {len(sentence):,} tokens has {len(encoded.ids):,} word pieces; the encoder reads at "
                 f"most {limit - len(start) - len(end):,}"
             )
-        words = [0] * len(start) + [word + 1 for word in encoded.word_ids] + [0] * len(end)
+        words = [0] * len(start) + [word + 1 for word in encoded.word_ids if word is not None] + [0] * len(end)
         return [*start, *encoded.ids, *end], words
 
 

@@ -89,6 +89,8 @@ class Container:
     """
 
     def __init__(self, folder: Path, context: Path = ROOT, arguments: Optional[Dict[str, str]] = None) -> None:
+        if not (context / "Dockerfile").is_file():
+            raise SystemExit(f"{context}: no Dockerfile; run this in a checkout of hmtl")
         self.folder = folder
         self._context = context
         self._given = arguments or {}

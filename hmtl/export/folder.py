@@ -91,7 +91,7 @@ def export(model: HMTL, folder: Path, format: str = "onnx", int8: bool = False) 
         }
         for described in levels.inputs:
             name, _, key = described.name.partition(".")
-            entry = {"kind": "mask"} if name == MASK else _input(indexers[name], key, made)
+            entry: Dict[str, Any] = {"kind": "mask"} if name == MASK else _input(indexers[name], key, made)
             manifest["inputs"].append(entry)
             namespace = entry.get("vocabulary")
             if namespace is not None:

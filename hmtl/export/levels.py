@@ -243,5 +243,5 @@ def _one_dnn(layer: Any, inputs: torch.Tensor) -> torch.Tensor:
     state = inputs.new_zeros(1, inputs.size(1), hidden_size)
     weights = list(layer.parameters())
     # No reversal, no packing, an LSTM (2); one layer with biases, of one direction, time first, not in training.
-    options = (False, [], 2, hidden_size, 1, True, False, False, False)
+    options: Tuple[Any, ...] = (False, [], 2, hidden_size, 1, True, False, False, False)
     return torch.ops.aten.mkldnn_rnn_layer(inputs.contiguous(), *weights, state, state, *options)[0]

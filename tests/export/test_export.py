@@ -67,7 +67,7 @@ def test_what_is_found_is_what_the_model_finds(in_torch, talkative_run):
     expected = [of_tasks(output, exported) for output in predicted(talkative_run)]
     assert json.loads(json.dumps(outputs)) == json.loads(json.dumps(expected))
     for task in exported.tasks:
-        assert sum(len(output[task]) for output in outputs) > 20
+        assert sum(len(output[task]) for output in outputs) > 10
     # Arguments are spans of several tokens, too.
     assert any(row["arg1"]["start"] < row["arg1"]["end"] for output in outputs for row in output["relation"])
     sentences = [["Mara", "Lind", "left", "Oslo", "."], ["She", "met", "Tom"]]
@@ -150,7 +150,7 @@ def on_a_transformer(transformer) -> HMTL:
             "names": {"encoder": {"type": "hmtl_lstm", "hidden_size": 3}, "head": {"type": "hmtl_crf"}},
             "parts": {
                 "encoder": {"type": "pass_through"},
-                "head": {"type": "hmtl_token_classification"},
+                "head": {"type": "hmtl_token_classification", "negative_label": "none"},
                 "reads": ["names"],
             },
         },
@@ -175,7 +175,7 @@ def test_an_encoder_of_transformers(format, on_a_transformer, tmp_path, monkeypa
     expected = HMTLPredictor(on_a_transformer, on_a_transformer.reader).predict(sentences)
     found = exported.predict(sentences)
     assert {task: found[task] for task in exported.tasks} == {task: expected[task] for task in exported.tasks}
-    assert found["parts"]
+    assert len(found["parts"]) == sum(map(len, sentences))
     with pytest.raises(UserError, match="has 39 word pieces; the encoder reads at most 38"):
         exported.predict([["a"] * 39])
     assert len(exported.scores([["a"] * 38])["parts"][0]) == 38

@@ -99,7 +99,7 @@ def test_the_source_distribution_holds_what_a_checkout_holds(distributions, chec
     with tarfile.open(sdist) as archive:
         names = {member.name.partition("/")[2] for member in archive.getmembers() if not member.isdir()}
     folders = ("hmtl", "carried/allennlp", "configs", "data/sample", "scripts", "benchmarks", "docs", "notebooks")
-    folders += ("research", "tests", ".ci")
+    folders += ("research", "tests", ".ci", "deploy")
     files = (
         "README.md",
         "LICENSE",
@@ -110,6 +110,9 @@ def test_the_source_distribution_holds_what_a_checkout_holds(distributions, chec
         "carried/made_from.txt",
         "constraints.txt",
         "CITATION.cff",
+        "Dockerfile",
+        ".dockerignore",
+        "compose.yaml",
     )
     assert names >= files_below(checkout, *folders, *files)
     assert not any(name.endswith(".whl") for name in names)
