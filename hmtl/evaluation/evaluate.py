@@ -372,11 +372,11 @@ def evaluate_run(
             evaluation.baselines = _baselines(run, evaluation)
         run.model.to(device)
         total = len(run.weights) * sum(loader.num_batches[task] for task in tasks)
-        found: Dict[str, Dict[str, TaskScores]] = {}
+        scores: Dict[str, Dict[str, TaskScores]] = {}
         with Tqdm.tqdm(total=total, desc=f"evaluating {run.directory}", unit="batch") as bar:
             for models in run.models():
-                found.update(_scores(models, loader, tasks, observed, bar.update))
-        evaluation.scores = {name: found[name] for name in run.weights}
+                scores.update(_scores(models, loader, tasks, observed, bar.update))
+        evaluation.scores = {name: scores[name] for name in run.weights}
     evaluation.seconds = time.monotonic() - start
     return evaluation
 
