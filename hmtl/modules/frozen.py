@@ -14,10 +14,10 @@ def is_stateful(model: torch.nn.Module) -> bool:
 
 def frozen_encoders(model: torch.nn.Module) -> List[torch.nn.Module]:
     """The pretrained encoders in a model's embedding that training leaves as they are, if the model is not stateful."""
-    embedders = [part for part in model.modules() if isinstance(part, TokenEmbedder) and hasattr(part, "frozen_module")]
     if is_stateful(model):
         return []
-    encoders = [embedder.frozen_module() for embedder in embedders]
+    embedders: List[Any] = [part for part in model.modules() if isinstance(part, TokenEmbedder)]
+    encoders = [embedder.frozen_module() for embedder in embedders if hasattr(embedder, "frozen_module")]
     return [part for part in encoders if not any(weight.requires_grad for weight in part.parameters())]
 
 

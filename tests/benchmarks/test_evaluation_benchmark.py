@@ -12,7 +12,7 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 @pytest.fixture
 def benchmark(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    return importlib.import_module("evaluation")
+    return importlib.import_module("evaluating")
 
 
 def test_both_ways_have_a_reading_a_round(benchmark: ModuleType, tiny_run: Path) -> None:

@@ -408,5 +408,5 @@ def test_tasks_that_are_evaluated_in_step_score_what_each_does_alone(shared_enco
     model.eval()
     expected = {task: evaluate_task(model, loader, task) for task in TASKS}
     evaluations = [TaskEvaluation(model, loader, task) for task in TASKS]
-    assert len(list(evaluated(evaluations, loader))) == len(loader)
+    assert len(list(evaluated(evaluations, loader))) == sum(1 for task in TASKS for _ in loader.batches_of(task))
     assert {each.task: each.metrics() for each in evaluations} == expected

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Evaluation of a finished run: all its weights and tasks at once, beside each of its files on each task alone.
 
-    python benchmarks/evaluation.py RUN [--split validation] [--rounds N]
+    python benchmarks/evaluating.py RUN [--split validation] [--rounds N]
 
 Alone, a weights file is loaded and evaluated whether or not another holds the same, and every task embeds and encodes
 its sentences anew. Both read the data, neither has baselines; what both find must be equal, losses to the last bit.
