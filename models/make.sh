@@ -15,8 +15,10 @@ if [ ! -f "$RUN/metrics.json" ]; then
     : "${DATA:?names the folder that holds gum/ and redocred/}"
     recover=
     if [ -d "$RUN" ]; then recover=--recover; fi
+    # The second of the seeds of docs/results/heads.md.
+    seeds='{"random_seed": 2, "numpy_seed": 2, "pytorch_seed": 2, "trainer.seed": 2, "data_loader.seed": 2}'
     HMTL_DATA=$DATA HMTL_TRANSFORMER=$ENCODER \
-        "$HMTL" train configs/setups/heads/finetuned.jsonnet -s "$RUN" -o trainer.num_epochs=6 $recover
+        "$HMTL" train configs/setups/heads/finetuned.jsonnet -s "$RUN" -o "$seeds" $recover
 fi
 if [ ! -f "$RUN/calibration.json" ]; then
     "$HMTL" evaluate "$RUN" --calibrate --weights best.safetensors --no-baselines --output "$RUN/calibration_scores.json"
