@@ -67,7 +67,10 @@ def score_rows(section: Section) -> List[List[Cell]]:
         *(
             [
                 Cell(label),
-                *map(Cell, (_percent(num_right, of), _percent(num_right, num_gold), _percent(2 * num_right, of + num_gold))),
+                *map(
+                    Cell,
+                    (_percent(num_right, of), _percent(num_right, num_gold), _percent(2 * num_right, of + num_gold)),
+                ),
                 Cell(f"{num_gold:,}"),
                 Cell(f"{of:,}"),
             ]
