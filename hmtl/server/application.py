@@ -29,12 +29,13 @@ from hmtl.version import VERSION
 
 
 def describe(
-    predictor: HMTLPredictor, name: str, limits: Limits, record: ModelRecord = ModelRecord()
+    predictor: HMTLPredictor, name: str, limits: Limits, record: Optional[ModelRecord] = None
 ) -> Dict[str, Any]:
     """What `/info` answers: the model's name, its tasks with the levels that they read, their labels and, where there
     is one, their calibration and score, and whether they take other labels, the digest of its weights, hmtl's version
     and the limits."""
     model = predictor.model
+    record = record or ModelRecord()
     tasks: Dict[str, Dict[str, Any]] = {
         task: {
             "predicts": layer,
@@ -128,7 +129,7 @@ def create_app(
     access: Optional[Access] = None,
     name: str = "hmtl",
     with_metrics: bool = True,
-    record: ModelRecord = ModelRecord(),
+    record: Optional[ModelRecord] = None,
 ) -> FastAPI:
     """The ASGI application that serves a predictor: the page at `/`, `/predict`, `/health`, `/ready`, `/info`, which
     `/model` shows people, `/metrics`, `/docs`, `/openapi.json`, and `/preview.png`, the picture of links to the page.
@@ -150,6 +151,7 @@ def create_app(
     """
     limits = limits or Limits()
     access = access or Access()
+    record = record or ModelRecord()
     service = PredictionService(predictor, limits)
     info = describe(predictor, name, limits, record)
 
