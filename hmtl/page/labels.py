@@ -24,9 +24,7 @@ def known_labels() -> Dict[str, Dict[str, Any]]:
 def glossary(labels: Iterable[str]) -> Dict[str, Dict[str, Any]]:
     """The known labels that a page with these needs: all that are words, and of Wikidata's properties those."""
     used = {label.lower() for label in labels}
-    return {
-        label: known for label, known in known_labels().items() if label in used or not _PROPERTY.fullmatch(label)
-    }
+    return {label: known for label, known in known_labels().items() if label in used or not _PROPERTY.fullmatch(label)}
 
 
 def name_of(label: str) -> str:
