@@ -267,12 +267,13 @@ def test_health_and_metrics(client):
 
 
 def test_pages_load_nothing_from_elsewhere(client):
-    for path in ("/", "/docs"):
+    for path in ("/", "/docs", "/model"):
         page = client.get(path)
         assert page.headers["content-type"].startswith("text/html")
-        assert "<h1>A &lt;title&gt;" in page.text
+        assert ("<h1>A &lt;title&gt;" in page.text) == (path != "/model")
         outside = [part for part in page.text.split('"') if part.startswith(("http:", "https:", "//"))]
-        assert set(outside) <= {"http://www.w3.org/2000/svg"}  # a name, which nobody loads
+        # A name, which nobody loads, and the server's own picture, which browsers do not load either.
+        assert set(outside) <= {"http://www.w3.org/2000/svg", "http://testserver/preview.png"}
     for path in ("/predict", "/health", "/ready", "/metrics"):
         assert path in client.get("/docs").text
     schema = client.get("/openapi.json").json()
