@@ -59,7 +59,7 @@ def test_an_article_is_hardly_taller_for_its_relations(open_outputs, width):
     # Every relation is an arc, or in a list below its sentence.
     arcs, listed = shown.locator("svg .arc").count(), shown.locator(".found li[data-relation]:visible").count()
     assert arcs + listed == 45
-    assert (arcs > 0) == (width > 1000) and listed > 0
+    assert listed > 0 and (width > 1000 or arcs == 0)
     shown.uncheck("#layers input[name=relation]")
     assert shown.locator(".found").count() == 0
     assert 1 < with_arcs / shown.evaluate(height) <= 1.6

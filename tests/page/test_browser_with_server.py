@@ -186,3 +186,87 @@ def test_labels_that_are_asked_for(text_label_run: Path, chromium: Any, open_pag
 
 def test_where_labels_are_fixed_there_is_no_box_for_others(server: str, open_page: Any) -> None:
     assert open_page(server).is_hidden("#labels")
+
+
+@pytest.mark.parametrize(
+    "status, body, said",
+    [
+        (502, "<html>bad gateway</html>", "The server answers 502 Bad Gateway, and gives no reason."),
+        (500, "null", "The server answers 500 Internal Server Error, and gives no reason."),
+        (200, "<html>", "What answers is not the server of this page."),
+        (429, '{"detail": "later"}', "later"),
+    ],
+)
+def test_after_an_error_nothing_of_an_older_text_is_left(server, chromium, status, body, said):
+    page = chromium.new_page()
+    page.goto(server)
+    page.wait_for_selector("article mark")
+    page.route("**/predict", lambda route: route.fulfill(status=status, body=body))
+    page.fill("#text", "Zed lives in Rome.")
+    # From the first key on.
+    assert page.is_disabled("#copy-json")
+    page.wait_for_selector("#message:not(:empty)")
+    assert page.inner_text("#message") == said
+    assert page.locator("article").count() == 0
+    assert page.is_disabled("#copy-json") and not page.is_disabled("#copy-link")
+    page.close()
+
+
+def test_a_busy_server_is_asked_again(server, chromium):
+    page = chromium.new_page()
+    page.goto(server)
+    page.wait_for_selector("article mark")
+    asked = []
+
+    def busy_at_first(route: Any) -> None:
+        asked.append(route)
+        if len(asked) == 1:
+            route.fulfill(status=503, body='{"detail": "busy"}', headers={"Retry-After": "1"})
+        else:
+            route.continue_()
+
+    page.route("**/predict", busy_at_first)
+    page.fill("#text", "Ada lived in London.")
+    page.wait_for_selector("#message:has-text('asked again in 1 second')")
+    page.wait_for_selector("article:has-text('lived in')")
+    assert (len(asked), page.inner_text("#message")) == (2, "")
+    page.close()
+
+
+def test_files_examples_and_the_way_back(server, open_page, tmp_path):
+    page = open_page(server)
+    page.click("#examples button >> text=News")
+    page.wait_for_selector("article:has-text('has been named')")
+    page.click("#examples button >> text=Speech")
+    page.wait_for_selector("article:has-text('eleven dollars')")
+    page.go_back()
+    page.wait_for_selector("article:has-text('has been named')")
+    file = tmp_path / "a.txt"
+    file.write_text("Mara slept at sea.", encoding="utf-8")
+    page.set_input_files("#file", file)
+    page.wait_for_selector("article:has-text('slept at sea')")
+    page.evaluate(
+        """() => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File(["Mara slept on land."], "b.txt"));
+          dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
+        }"""
+    )
+    page.wait_for_selector("article:has-text('slept on land')")
+    file.write_bytes(b"\xff\xfe")
+    page.set_input_files("#file", file)
+    page.wait_for_selector("#message:has-text('is no text in UTF-8')")
+
+
+def test_programs_ask_for_the_same(server, open_page):
+    page = open_page(server, permissions=["clipboard-read", "clipboard-write"])
+    page.wait_for_selector("article mark")
+    annotated(page, 'Ada\'s "cat" lived in\nLondon.')
+    page.click("#share summary")
+    for button, program in (("#copy-python", [sys.executable, "-"]), ("#copy-curl", ["bash"])):
+        page.click(button)
+        page.locator(button, has_text="Copied").wait_for()
+        code = page.evaluate("navigator.clipboard.readText()")
+        answer = subprocess.run(program, input=code, capture_output=True, text=True, check=True, timeout=60)
+        found = json.loads(answer.stdout)
+        assert found.get("text", found.get("outputs", [{}])[0].get("text")) == 'Ada\'s "cat" lived in\nLondon.'

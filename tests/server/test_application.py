@@ -269,10 +269,10 @@ def test_health_and_metrics(client):
 
 
 def test_pages_load_nothing_from_elsewhere(client):
-    for path in ("/", "/docs"):
+    for path in ("/", "/docs", "/model"):
         page = client.get(path)
         assert page.headers["content-type"].startswith("text/html")
-        assert "<h1>A &lt;title&gt;" in page.text
+        assert ("<h1>A &lt;title&gt;" in page.text) == (path != "/model")
         outside = [part for part in page.text.split('"') if part.startswith(("http:", "https:", "//"))]
         # A name, which nobody loads, and the server's own picture of links, which has to be named whole.
         assert set(outside) <= {"http://www.w3.org/2000/svg", "http://testserver/preview.png"}
