@@ -24,7 +24,7 @@ from hmtl.common.files import write_json
 from hmtl.common.model_names import find_model, package_name
 from hmtl.common.tables import aligned
 from hmtl.common.terminal import quiet
-from hmtl.common.weights import add_to_digest, all_weights, load_into
+from hmtl.common.weights import add_to_digest, all_weights, load_into, load_weights
 from hmtl.corpora.corpus import documents_shared
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.document import Document
@@ -268,18 +268,18 @@ class Run:
 
     def _digests(self, name: str) -> Tuple[Any, Any]:
         """What stands for the weights of frozen encoders, and for all others, of some weights."""
-        self.load_weights(name)
         if is_stateful(self.model):  # an evaluation that is left out would change those after it
             return name, name
         encoders = frozen_encoders(self.model)
         prefixes = tuple(f"{path}." for path, module in self.model.named_modules() if module in encoders)
         parts: Tuple[Dict[str, torch.Tensor], Dict[str, torch.Tensor]] = {}, {}
-        for key, tensor in self.model.state_dict().items():
+        for key, tensor in load_weights(self.weights[name]).items():
             parts[not key.startswith(prefixes)][key] = tensor
-        frozen, others = hashlib.blake2b(), hashlib.blake2b()
+        frozen, others = hashlib.sha256(), hashlib.sha256()
         add_to_digest(frozen, parts[0])
         add_to_digest(others, parts[1])
-        return frozen.digest() if encoders else others.digest(), others.digest()
+        # Without an encoder by the names that it has now, nothing is known to be shared.
+        return (frozen if parts[0] else others).digest(), others.digest()
 
 
 def load_run(
