@@ -9,6 +9,9 @@ local lstm(num_layers, hidden_size, dropout=0.0) = {
   dropout: dropout,
 };
 
+// Whether the head of a level reads the spans that other levels predict.
+local reads_spans(level) = std.member(['hmtl_relation', 'hmtl_span_relations'], level.head.type);
+
 // NER -> EMD -> RE and CR side by side.
 local hierarchy(levels, gold_mentions) = {
   ner: levels.tagger([]),
@@ -126,7 +129,7 @@ local hierarchy(levels, gold_mentions) = {
       encoder: { type: 'pass_through' },
       input_dropout: dropout,
       reads: [],
-      [if level.reads != [] then 'reads_labels']: level.reads,
+      [if reads_spans(level) && level.reads != [] then 'reads_labels']: level.reads,
     };
     std.mapWithKey(function(task, level) straight(level), levels),
 

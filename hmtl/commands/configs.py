@@ -1,6 +1,7 @@
 """`hmtl configs`: the configurations that come with hmtl, listed or copied to where one works."""
 
 import argparse
+from itertools import takewhile
 from pathlib import Path
 from typing import Iterator, Optional, Tuple
 
@@ -42,5 +43,6 @@ def configurations() -> Iterator[Tuple[str, str]]:
     configs = shipped_folder() / "configs"
     paths = sorted(configs.rglob("*.jsonnet"), key=lambda path: (len(path.relative_to(configs).parts), path))
     for path in paths:
-        first = path.read_text(encoding="utf-8").partition("\n")[0]
-        yield path.relative_to(configs).as_posix(), first.lstrip("/ ").partition(". ")[0].rstrip(".")
+        lines = path.read_text(encoding="utf-8").splitlines()
+        comment = " ".join(line.lstrip("/ ") for line in takewhile(lambda line: line.startswith("//"), lines))
+        yield path.relative_to(configs).as_posix(), comment.partition(". ")[0].rstrip(".")

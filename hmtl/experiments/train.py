@@ -159,6 +159,8 @@ def prepare(
     UserError, DataError
         Where the documents cannot be used, or the directory is not free.
     """
+    if isinstance(tasks, str):
+        tasks = tasks.split(",")
     if isinstance(tasks, Mapping):
         if data is not None:
             raise UserError("tasks have their own documents; leave out 'data', or give the names of tasks")
@@ -252,6 +254,9 @@ def train(
     UserError, DataError, ConfigurationError
         Where the documents, the options or the directory cannot be used.
     """
+    for name, number in {"epochs": epochs, "batch_size": batch_size, "lr": lr}.items():
+        if number is not None and (not isinstance(number, (int, float)) or number <= 0):
+            raise UserError(f"{name}: expected a number above 0, found {number!r}")
     written: ContextManager[None] = nullcontext()
     changes = [dict(overrides or {})]
     if isinstance(data, (str, os.PathLike)) and is_configuration(data):

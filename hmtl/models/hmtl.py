@@ -60,7 +60,8 @@ class Level(FromParams):
     reads : `List[str]`, optional (default = `[]`)
         The levels whose outputs this one reads, the paper's short-cut connections.
     reads_labels : `List[str]`, optional (default = `[]`)
-        More levels, of which the head alone reads: the spans that they predict, not their outputs.
+        More levels, of which the head alone reads: the spans that they predict, not their outputs. For heads that read
+        spans, such as those of relations.
     input_dropout : `float`, optional (default = `0.0`)
         Dropout on what the encoder reads; the lexical dropout of coreference.
 
@@ -106,8 +107,8 @@ class HMTL(Model):
     # Raises
 
     ConfigurationError
-        Where a level reads an unknown level, or levels read one another in a circle; where a level has no encoder, but
-        options of one; where there is a shared encoder and no level that needs it, or the reverse; where the embedding
+        Where a level reads an unknown level, or levels read one another in a circle; where a level has `reads_labels`,
+        and a head that reads no spans; where a level has no encoder, but options of one; where there is a shared encoder and no level that needs it, or the reverse; where the embedding
         has adapters one a task and these are not the model's tasks, or there is a shared encoder, which has no task.
     """
 
@@ -161,6 +162,11 @@ class HMTL(Model):
             )
             if not isinstance(head, TaskHead):
                 raise ConfigurationError(f"level '{task}': {type(head).__name__} is not a TaskHead of hmtl")
+            if level.reads_labels and not (head.reads_spans or head.trains_on_spans):
+                raise ConfigurationError(
+                    f"level '{task}' has reads_labels, but its head, {type(head).__name__}, reads no spans of other levels; "
+                    "heads of relations do: remove reads_labels here, or name the levels in reads, for their vectors"
+                )
             self.heads[task] = head
         heads = {task: self.head(task) for task in self.tasks}
         # For each task whose head reads spans, the tasks that predict these spans; see `TaskHead`.

@@ -135,12 +135,18 @@ def test_levels_come_after_what_they_read() -> None:
         ),
         ("{ ner: levels.tagger(['ner']) }", "levels read one another in a circle: ner -> ner"),
         ("{}", "the model has no levels; declare at least one under 'levels'"),
+        (
+            "{ ner: levels.tagger([]), emd: levels.tagger([]) { reads_labels: ['ner'] } }",
+            "level 'emd' has reads_labels, but its head, CrfHead, reads no spans of other levels; heads of relations do: "
+            "remove reads_labels here, or name the levels in reads, for their vectors",
+        ),
     ],
 )
 def test_mistakes_in_the_hierarchy(levels: str, message: str) -> None:
     config = configuration(levels)
+    vocab = Vocabulary(tokens_to_add={"ner_labels": ["PER"], "emd_labels": ["PER"]})
     with pytest.raises(ConfigurationError) as raised:
-        Model.from_params(Params(config["model"]), vocab=Vocabulary())
+        Model.from_params(Params(config["model"]), vocab=vocab)
     assert message in str(raised.value)
 
 

@@ -59,6 +59,16 @@ def hostile_errors() -> RunErrors:
     return RunErrors("<run>", "test", {"<task>": TaskErrors("<w>", "<path>", {"f1": 0.0}, [section])})
 
 
+def test_arguments_of_relations_are_marked_on_the_page() -> None:
+    section = Section("relations", ["correct", "missed"], 1)
+    marks = [Span(0, 0, "lives:1"), Span(2, 2, "lives:2")]
+    section.add("missed", "lives", None, Example("a", 0, ["Ada", "in", "Rome"], marks, []))
+    page = "".join(errors_as_page(RunErrors("run", "test", {"relation": TaskErrors("w", "path", {}, [section])})))
+    for number, word in enumerate(("Ada", "Rome")):
+        assert f'<mark class="hue-{number}">{word}<small>lives:{number + 1}</small>' in page
+        assert f".hue-{number} {{ --hue: " in page
+
+
 def test_each_task_is_predicted_with_its_own_weights(tiny_run):
     run = load_run(tiny_run)
     errors = analyse_run(run)
@@ -103,7 +113,7 @@ def test_the_page_escapes_what_it_shows():
     parser = Balanced()
     parser.feed(text)
     assert parser.opened == []
-    for tag in ("<script", "<i>", "<u>", "<run>", "<task>", "<w>", "<path>"):
+    for tag in ("<script>alert", "<i>", "<u>", "<run>", "<task>", "<w>", "<path>"):
         assert tag not in text and escape(tag) in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text and "&amp;amp;" in text and "\x1b" not in text
 

@@ -28,8 +28,16 @@ def errors_as_page(errors: RunErrors) -> Iterator[str]:
     confusion matrix, and by kind of error the patterns, the most frequent first, with their examples. It can be read
     without JavaScript, which only changes between light and dark."""
     sections = [section for found in errors.tasks.values() for section in found.sections]
-    labels = sorted({label for section in sections for label in section.counts})
-    number_of = {label: number for number, label in enumerate(labels)}
+    # What examples mark has names of its own: the arguments of a relation are its label with a number.
+    examples = [
+        example
+        for section in sections
+        for kind in section.kinds[1:]
+        for pattern in section.patterns(kind)
+        for example in pattern.examples
+    ]
+    labels = {span.label for example in examples for span in (*example.gold, *example.predicted)}
+    number_of = {label: number for number, label in enumerate(sorted(labels))}
 
     def attributes_of(spans: List[Span]) -> Any:
         return lambda number, whole: {"class": f"hue-{number_of[spans[number].label]}"}
