@@ -73,7 +73,9 @@ def take(
 ) -> None:
     """Takes a picture of the whole page, or of the most height from its top, in few colours."""
     shown = browser.new_page(
-        viewport={"width": width, "height": height}, device_scale_factor=scale, color_scheme=scheme  # type: ignore
+        viewport={"width": width, "height": height},
+        device_scale_factor=scale,
+        color_scheme=scheme,  # type: ignore
     )
     shown.set_content(html)
     if fragment:

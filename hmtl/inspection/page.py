@@ -69,7 +69,9 @@ class _Article:
         self._first_mention = len(spans)
         self._spans: List[Span] = [*(span for _, span in spans), *mentions]
         self.marks = [_Mark(layer, span.label, hue_of(span.label)) for layer, span in spans]
-        self.marks += [_Mark("clusters", span.label, hue_of_cluster(int(span.label) - 1), span.label) for span in mentions]
+        self.marks += [
+            _Mark("clusters", span.label, hue_of_cluster(int(span.label) - 1), span.label) for span in mentions
+        ]
 
     @property
     def key(self) -> str:

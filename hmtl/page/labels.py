@@ -24,9 +24,7 @@ def known_labels() -> Dict[str, Dict[str, Any]]:
 def glossary(labels: Iterable[str]) -> Dict[str, Dict[str, Any]]:
     """The known labels that a page with these needs: all that are words, and of Wikidata's properties those."""
     used = {label.lower() for label in labels}
-    return {
-        label: known for label, known in known_labels().items() if label in used or not _PROPERTY.fullmatch(label)
-    }
+    return {label: known for label, known in known_labels().items() if label in used or not _PROPERTY.fullmatch(label)}
 
 
 def name_of(label: str) -> str:
@@ -40,7 +38,7 @@ def meaning_of(label: str) -> str:
 
 
 def hue_of(label: str) -> int:
-    """The hue of a label in degrees of the OKLCH colour space, as `hueOf` of `assets/colours.js` computes it."""
+    """The hue of a label in degrees of the OKLCH colour space, as `hueOf` of `assets/labels.js` computes it."""
     known = known_labels().get(label.lower(), {}).get("hue")
     if known is not None:
         return known

@@ -141,7 +141,9 @@ def themed(*scripts: str) -> str:
     return _script("\n".join(map(asset, ("theme.js", *scripts))))
 
 
-_DESCRIPTION = "Who and what a text is about, and how it is related, read by one model in which each level builds on others."
+_DESCRIPTION = (
+    "Who and what a text is about, and how it is related, read by one model in which each level builds on others."
+)
 
 # What tables and headings call the tasks of the paper.
 _ABBREVIATIONS = {"ner": "NER", "emd": "EMD", "coref": "CR", "relation": "RE", "entities": "entities"}
@@ -165,7 +167,14 @@ def _application(
     used = {label for task in tasks.values() for label in task.get("labels", [])}
     used |= {label for output in data["outputs"] for task in layers for label in _labels_of(output[task])}
     known = {task: {"reads": told["reads"]} for task, told in tasks.items() if "reads" in told}
-    data = {"title": title, "layers": layers, "kinds": kinds, "labels": glossary(used), "about": {"tasks": known}, **data}
+    data = {
+        "title": title,
+        "layers": layers,
+        "kinds": kinds,
+        "labels": glossary(used),
+        "about": {"tasks": known},
+        **data,
+    }
     scripts = "\n".join(map(asset, _SCRIPTS))
     return "".join(
         document(
@@ -185,7 +194,9 @@ def _headline(about: Optional[Mapping[str, Any]]) -> Optional[Dict[str, Any]]:
     """What the header says of a model."""
     if about is None:
         return None
-    scores = [(_ABBREVIATIONS.get(name, name), task["score"]) for name, task in about["tasks"].items() if task.get("score")]
+    scores = [
+        (_ABBREVIATIONS.get(name, name), task["score"]) for name, task in about["tasks"].items() if task.get("score")
+    ]
     split = scores[0][1]["split"] if scores else ""
     return {"model": about["model"], "scores": scores, "split": split, "card": about.get("card", "")}
 

@@ -115,7 +115,8 @@ def test_of_many_relations_a_list_shows_some_and_the_others_on_request(open_outp
 
 def test_spans_of_two_layers_share_a_box(open_outputs):
     shown = open_outputs(
-        [output(["Zurich greets Ada"], ner=[(0, 0, "GPE"), (2, 2, "PERSON")], emd=[(0, 0, "GPE"), (2, 2, "ORG")])], LAYERS
+        [output(["Zurich greets Ada"], ner=[(0, 0, "GPE"), (2, 2, "PERSON")], emd=[(0, 0, "GPE"), (2, 2, "ORG")])],
+        LAYERS,
     )
     marks = shown.locator("mark")
     assert marks.count() == 2
@@ -143,7 +144,9 @@ def test_colours_are_those_of_the_other_pages(open_outputs):
     spans = [(number, number, label) for number, label in enumerate(labels)]
     clusters = [[(number, number)] for number in range(len(labels))]
     shown = open_outputs([output([" ".join("abcdefg")], ner=spans, clusters=clusters)], LAYERS)
-    hues = shown.eval_on_selector_all("mark", "marks => marks.map(mark => Number(mark.style.getPropertyValue('--hue')))")
+    hues = shown.eval_on_selector_all(
+        "mark", "marks => marks.map(mark => Number(mark.style.getPropertyValue('--hue')))"
+    )
     assert hues == [hue_of(label) for label in labels]
     chains = "marks => marks.map(mark => Number(mark.style.getPropertyValue('--chain-hue')))"
     assert shown.eval_on_selector_all("mark", chains) == [hue_of_cluster(number) for number in range(len(labels))]
@@ -294,7 +297,14 @@ def test_what_people_see_as_one_character_is_not_cut(open_outputs, character):
     offsets = [[0, 2], *([3 + place, 4 + place] for place in range(len(parts))), [starts[-1], len(text)]]
     for part in range(1, len(parts) + 1):
         start, end = offsets[part]
-        row = {"start": part, "end": part, "char_start": start, "char_end": end, "text": text[start:end], "label": "GPE"}
+        row = {
+            "start": part,
+            "end": part,
+            "char_start": start,
+            "char_end": end,
+            "text": text[start:end],
+            "label": "GPE",
+        }
         shown = open_outputs(
             [
                 {
@@ -334,7 +344,9 @@ def test_pictures(open_about, tmp_path):
         shown.click("#save-png")
     content = Path(png.value.path()).read_bytes()
     assert content.startswith(b"\x89PNG")
-    size = shown.evaluate("(({ width, height }) => [width, height])(document.querySelector('#texts').getBoundingClientRect())")
+    size = shown.evaluate(
+        "(({ width, height }) => [width, height])(document.querySelector('#texts').getBoundingClientRect())"
+    )
     assert int.from_bytes(content[16:20], "big") == pytest.approx(2 * (size[0] + 32), abs=4)
 
 
@@ -368,7 +380,9 @@ def test_a_page_of_a_file_has_no_programs_to_copy(open_outputs):
 
 def axe() -> str:
     """The script of axe-core, from the package of Python that carries it."""
-    found = pytest.importorskip("axe_playwright_python", reason="axe-core is not there: pip install axe-playwright-python")
+    found = pytest.importorskip(
+        "axe_playwright_python", reason="axe-core is not there: pip install axe-playwright-python"
+    )
     return (Path(str(found.__file__)).parent / "axe.min.js").read_text(encoding="utf-8")
 
 

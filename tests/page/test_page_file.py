@@ -94,7 +94,9 @@ def test_it_loads_nothing_and_runs_this_script_alone():
             (content,) = elements.text_of(tag)
             digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
             assert f"{tag}-src 'sha256-{digest}'" in policy
-        assert not re.search(r"url\(|@import|(inner|outer)HTML\s*\+?=(?!=)|insertAdjacent|document\.write|\beval\b", text)
+        assert not re.search(
+            r"url\(|@import|(inner|outer)HTML\s*\+?=(?!=)|insertAdjacent|document\.write|\beval\b", text
+        )
 
 
 def test_the_server_page_knows_the_labels_of_training_where_others_may_be_asked_for():
@@ -107,5 +109,10 @@ def test_the_server_page_knows_the_labels_of_training_where_others_may_be_asked_
 
 def test_the_server_page_has_a_box_and_examples():
     data = Elements(server_page("A title", LAYERS, 1234, {"News": "one", "Novel": "two"})).data()
-    assert data["server"] == {"predict": "predict", "docs": "docs", "max_characters": 1234, "examples": {"News": "one", "Novel": "two"}}
+    assert data["server"] == {
+        "predict": "predict",
+        "docs": "docs",
+        "max_characters": 1234,
+        "examples": {"News": "one", "Novel": "two"},
+    }
     assert "server" not in Elements(page([], LAYERS)).data()

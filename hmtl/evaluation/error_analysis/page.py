@@ -52,8 +52,8 @@ def errors_as_page(errors: RunErrors) -> Iterator[str]:
 def score_rows(section: Section) -> List[List[Cell]]:
     """Precision, recall and F1 of each label and of all, in percent, below a header, the most frequent label first.
 
-    Of a section whose items have labels that can be confused: rows of its confusion matrix add up to gold items, columns
-    to predicted ones.
+    Of a section whose items have labels that can be confused: rows of its confusion matrix add up to gold items,
+    columns to predicted ones.
     """
     gold = {label: sum(section.confusion.get(label, Counter()).values()) for label in section.counts}
     predicted = {label: sum(row[label] for row in section.confusion.values()) for label in section.counts}

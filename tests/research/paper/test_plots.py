@@ -9,7 +9,10 @@ from research.paper.plots import mean_and_band
 def test_setups_in_words():
     tasks = ["ner", "emd", "relation", "coref"]
     assert setup_in_words("A", tasks) == "A: all four tasks"
-    assert setup_in_words("A-GM-without-encoder", tasks) == "A-GM-without-encoder: all four tasks, gold mentions, without encoder"
+    assert (
+        setup_in_words("A-GM-without-encoder", tasks)
+        == "A-GM-without-encoder: all four tasks, gold mentions, without encoder"
+    )
     assert setup_in_words("K", ["ner", "emd"]) == "K: NER, EMD, EMD below NER"
     assert setup_in_words("finetuned", ["ner", "entities"]) == "finetuned: NER, entities"
 
