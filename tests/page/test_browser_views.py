@@ -282,7 +282,8 @@ def test_boxes_of_texts_from_right_to_left_stay_whole(open_outputs):
     places = """marks => marks.map(mark => {
       const box = mark.getBoundingClientRect();
       const labels = [...mark.querySelectorAll(":scope > .label")].map(label => label.getBoundingClientRect());
-      return [Math.min(...labels.map(label => label.left)) - box.left, box.right - Math.max(...labels.map(l => l.right))];
+      return [Math.min(...labels.map(label => label.left)) - box.left,
+        box.right - Math.max(...labels.map(label => label.right))];
     })"""
     for left, right in shown.eval_on_selector_all("mark", places):
         assert 0 <= left < 8 < right

@@ -455,6 +455,7 @@ def test_each_request_gets_the_labels_that_it_asks_for(text_label_run):
     expected = [predictor.predict(TEXTS[0], labels=labels) for labels in asked]
     assert [answer["outputs"] for answer in answers] == [[rounded(output)] for output in expected]
     assert len({json.dumps(output["mentions"]) for output in expected}) == 4
+    assert info.pop("reads") == predictor.model.reads["mentions"]
     assert info == {"predicts": "spans", "labels": predictor.labels["mentions"], "takes_labels": True}
 
 
@@ -462,6 +463,7 @@ def test_info(client, predictor):
     info = client.get("/info").json()
     assert (info["model"], info["version"]) == ("hmtl", VERSION)
     assert info["tasks"]["ner"] == {"predicts": "spans", "labels": predictor.labels["ner"], "reads": []}
+    assert info["tasks"]["relation"]["reads"] == ["emd"]
     assert {task: entry["predicts"] for task, entry in info["tasks"].items()} == predictor.layers
     found = {row["label"] for text in TEXTS for row in predictor.predict(text)["ner"]}
     assert found <= set(info["tasks"]["ner"]["labels"])
