@@ -1,6 +1,6 @@
 """Annotations of a text: from characters to tokens and into sentences, with a count of all that changes on the way."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -256,7 +256,7 @@ def to_tokens(
 ) -> Tuple[TokenizedText, Dict[Bounds, Place]]:
     """A text, some of whose tokens may be split, and where spans of characters (the end excluded) lie in its tokens.
 
-    White space at the ends of a span is left out.
+    What is in no token at the ends of a span is left out: white space, and characters that nobody sees.
 
     # Raises
 
@@ -265,6 +265,7 @@ def to_tokens(
     """
     trimmed = {}
     places: Dict[Bounds, Place] = {}
+    starts, ends = [start for start, _ in text.token_offsets], [end for _, end in text.token_offsets]
     for start, end in sorted(bounds):
         if not 0 <= start <= end <= len(text.text):
             message = f"characters {start} to {end} lie outside the text of {len(text.text):,} characters"
@@ -274,6 +275,11 @@ def to_tokens(
             places[start, end] = "it covers nothing but white space" if covered else "it covers no character"
             continue
         inner = start + len(covered) - len(covered.lstrip()), end - len(covered) + len(covered.rstrip())
+        first, last = bisect_right(ends, inner[0]), bisect_left(starts, inner[1]) - 1
+        if first > last:
+            places[start, end] = "it covers no token"
+            continue
+        inner = max(inner[0], starts[first]), min(inner[1], ends[last])
         if inner != (start, end):
             example = f"{name}: {covered!r}" if len(covered) < 60 else name
             changes.change("span", "white space at its ends left out", example)

@@ -1,7 +1,7 @@
 """Models that `hmtl export` has written, read and run without transformers, hmtl's own models and those of AllenNLP.
 
-Beside hmtl, jsonnet and tqdm that takes numpy, and onnxruntime or, for graphs of `torch.export`, torch; tokenizers for
-models on an encoder of the transformers library, and spaCy for raw text.
+Beside hmtl, jsonnet, regex and tqdm that takes numpy, and onnxruntime or, for graphs of `torch.export`, torch;
+tokenizers for models on an encoder of the transformers library, and spaCy for raw text.
 """
 
 import json

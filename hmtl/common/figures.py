@@ -4,7 +4,7 @@ Of relations there are several, which `RelationScores` and `EntityRelationScores
 have others (`Kind.figures`), which an evaluation then names in its record.
 """
 
-from typing import Any, Dict, Mapping
+from typing import Any, Dict, Mapping, Optional
 
 STRICT, LAST_TOKENS, TYPED = "f1", "f1_last_tokens", "f1_typed"
 
@@ -26,6 +26,18 @@ def figures_of(metrics: Mapping[str, Any], figures: Mapping[str, str] = FIGURES)
 
 
 def in_words(metrics: Mapping[str, Any], figures: Mapping[str, str] = FIGURES) -> str:
-    """The figures times 100, `f1` as F1, the others by their titles."""
+    """The figures times 100, by their titles."""
     found = figures_of(metrics, figures)
-    return ", ".join(f"{'F1' if name == STRICT else figures[name]} {100 * value:.2f}" for name, value in found.items())
+    return ", ".join(f"{_title(name, figures)} {100 * value:.2f}" for name, value in found.items())
+
+
+def foremost(metrics: Mapping[str, Any], figures: Mapping[str, str], split: str) -> Optional[Dict[str, Any]]:
+    """The first figure of a task as records and pages have it: its title as `figure`, its `value`, from 0 to 1, and the
+    `split` of the data; `None` where there is none."""
+    for name, value in figures_of(metrics, figures).items():
+        return {"figure": _title(name, figures), "value": value, "split": split}
+    return None
+
+
+def _title(name: str, figures: Mapping[str, str]) -> str:
+    return "F1" if name == STRICT else figures[name]

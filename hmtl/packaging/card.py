@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional
 
 import yaml
 
-from hmtl.common.figures import STRICT, figures_of
+from hmtl.common.figures import STRICT, figures_of, foremost
 from hmtl.common.tables import markdown
 from hmtl.errors import UserError
 from hmtl.evaluation.evaluate import Evaluation
@@ -235,8 +235,9 @@ def _score_record(evaluation: Evaluation, task: str) -> Dict[str, Any]:
     metrics = next(iter(evaluation.scores.values()))[task].metrics
     kept = {name: metrics[name] for name in ("precision", "recall", *evaluation.kinds[task].figures) if name in metrics}
     record: Dict[str, Any] = {"data": evaluation.data_path[task], "scores": kept}
-    for name, value in list(figures_of(metrics, evaluation.kinds[task].figures).items())[:1]:
-        record["score"] = {"figure": "F1" if name == STRICT else name, "value": value, "split": evaluation.split}
+    score = foremost(metrics, evaluation.kinds[task].figures, evaluation.split)
+    if score is not None:
+        record["score"] = score
     if task in evaluation.findable:
         record["gold"] = evaluation.findable[task].gold
     if task in evaluation.baselines:

@@ -34,8 +34,6 @@ from hmtl.packaging.card import AS_TRAINED, Card
 from hmtl.runs.run_directory import RunDirectory
 from hmtl.version import VERSION
 
-EVALUATION_NAME = "evaluation.json"
-
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _VERSION = re.compile(r"\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?(?:\.post\d+)?(?:\.dev\d+)?")
 # What an encoder's folder has of its configuration and tokenizer, whatever the tokenizer; its weights are the model's.
@@ -129,7 +127,7 @@ def write_package(
         evaluation, notes = _measured(packaged, measure, None if bits == FULL else weights, device)
         if evaluation is not None:
             evaluation = _without_places(evaluation, config)
-            evaluation.write(folder / EVALUATION_NAME)
+            evaluation.write(RunDirectory(folder).evaluation())
         card = card or Card()
         write_json(folder / PACKAGE_NAME, {**record, **card.record(packaged.model, evaluation)})
         text = card.text(record, directory, config, packaged.model, evaluation, _size(folder))

@@ -38,7 +38,7 @@ def meaning_of(label: str) -> str:
 
 
 def hue_of(label: str) -> int:
-    """The hue of a label in degrees of the OKLCH colour space, as `hueOf` of `assets/colours.js` computes it."""
+    """The hue of a label in degrees of the OKLCH colour space, as `hueOf` of `assets/labels.js` computes it."""
     known = known_labels().get(label.lower(), {}).get("hue")
     if known is not None:
         return known

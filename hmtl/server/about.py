@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 from hmtl.common.archives import read_json_object
-from hmtl.common.figures import STRICT, figures_of
+from hmtl.common.figures import foremost
 from hmtl.common.file_names import BEST, CARD_NAME, PACKAGE_NAME
 from hmtl.runs.run_directory import RunDirectory
 from hmtl.tasks.kind import Kind
@@ -57,8 +57,7 @@ class ModelRecord:
         own = record.get("scores", {}).get(Path(weights_file).stem if weights_file else BEST, {})
         found: Dict[str, Mapping[str, Any]] = {}
         for task, kind in kinds.items():
-            figures = figures_of(own[task]["metrics"], kind.figures) if task in own else {}
-            for name, value in list(figures.items())[:1]:
-                figure = "F1" if name == STRICT else kind.figures[name]
-                found[task] = {"figure": figure, "value": value, "split": record["split"]}
+            score = foremost(own[task]["metrics"], kind.figures, record["split"]) if task in own else None
+            if score is not None:
+                found[task] = score
         return cls(found)

@@ -13,12 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MAX_PRINTED, MAX_FILE = 6000, 300_000
 
-# The training notebook runs as it stands, which takes less than a minute; of the others, training is one epoch.
-SETTINGS: Dict[str, Dict[str, object]] = {
-    "1_train_and_inspect": {},
-    "2_your_own_task": {"num_epochs": 1},
-    "3_what_each_level_knows": {"num_epochs": 1},
-}
+ONE_EPOCH: Dict[str, object] = {"num_epochs": 1}
 WHAT_IT_PRINTS = {
     "1_train_and_inspect": "88 train 18 dev 18 test documents",
     "2_your_own_task": "coref reads emd pronouns",
@@ -54,24 +49,37 @@ def check_outputs(name: str, notebook: Dict[str, Any]) -> None:
     assert [view[: len(start)] for view, start in zip(views, VIEWS[name], strict=True)] == VIEWS[name]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
-def test_it_runs(path, monkeypatch, tmp_path):
+@pytest.fixture
+def run_notebook(monkeypatch, tmp_path):
+    """Runs a notebook, with values for some of its assignments, and checks what it shows."""
     for package in ("nbclient", "ipykernel", "matplotlib"):
         pytest.importorskip(package)
     monkeypatch.syspath_prepend(str(ROOT / "notebooks"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     from run import executed
 
-    notebook = executed(path, tmp_path, SETTINGS[path.stem])
-    check_outputs(path.stem, notebook)
-    printed = "".join(content for form, content in outputs(notebook) if form == "text")
-    assert WHAT_IT_PRINTS[path.stem] in printed
-    # Progress is seen in the cell that trains: a row an epoch.
-    assert "validation scores x 100" in printed
-    if path.stem == "1_train_and_inspect":
-        run = json.loads((tmp_path / "runs" / "sample" / "evaluation.json").read_text())
-        learned = run["scores"]["best_ner"]["ner"]["metrics"]["f1"]
-        assert learned > run["baselines"]["ner"]["metrics"]["f1"]
+    def run(path: Path, settings: Dict[str, object]) -> None:
+        notebook = executed(path, tmp_path, settings)
+        check_outputs(path.stem, notebook)
+        printed = "".join(content for form, content in outputs(notebook) if form == "text")
+        assert WHAT_IT_PRINTS[path.stem] in printed
+        # Progress is seen in the cell that trains: a row an epoch.
+        assert "validation scores x 100" in printed
+
+    return run
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
+def test_it_runs(path, run_notebook):
+    run_notebook(path, ONE_EPOCH)
+
+
+@pytest.mark.slow
+def test_the_training_notebook_learns(run_notebook, tmp_path):
+    run_notebook(ROOT / "notebooks" / "1_train_and_inspect.ipynb", {})
+    run = json.loads((tmp_path / "runs" / "sample" / "evaluation.json").read_text())
+    learned = run["scores"]["best_ner"]["ner"]["metrics"]["f1"]
+    assert learned > run["baselines"]["ner"]["metrics"]["f1"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])

@@ -269,7 +269,8 @@ def test_the_card_has_the_figures_of_an_evaluation_of_the_package(packages: Path
     results = {each["task"]["name"]: each["metrics"][0]["value"] for each in front["model-index"][0]["results"]}
     assert results == {task: round(each["metrics"]["f1"], 4) for task, each in scores.items()}
     record = json.loads((packages / NAME / "package.json").read_text())
-    assert record["tasks"]["ner"]["score"]["value"] == scores["ner"]["metrics"]["f1"]
+    score = {"figure": "F1", "value": scores["ner"]["metrics"]["f1"], "split": "test"}
+    assert record["tasks"]["ner"]["score"] == score
 
 
 def test_what_the_run_cannot_tell_is_said_to_the_command(packages: Path) -> None:

@@ -16,7 +16,7 @@ from hmtl.tasks.task_head import OptionError, TaskHead, check_dropout, check_num
 
 FROM_DATA = "data"
 # The probability that stands there until the data are known.
-PRIOR_BEFORE_DATA = 0.001
+_PRIOR_BEFORE_DATA = 0.001
 
 
 class Decoded(NamedTuple):
@@ -24,6 +24,21 @@ class Decoded(NamedTuple):
 
     relations: List[List[LastTokens]]
     probabilities: List[List[float]]
+
+
+def prior_of(option: Union[float, str]) -> float:
+    """The prior probability that an option says: where it is that of the data, another until they are known.
+
+    # Raises
+
+    OptionError
+        Where it is another text than `FROM_DATA`.
+    """
+    if not isinstance(option, str):
+        return option
+    if option != FROM_DATA:
+        raise OptionError(f"prior_probability must be a number or '{FROM_DATA}', not '{option}'")
+    return _PRIOR_BEFORE_DATA
 
 
 def pairs_at_once(device: torch.device) -> int:
@@ -91,10 +106,9 @@ class RelationHead(TaskHead):
         check_numbers(1, hidden_dim=hidden_dim)
         check_dropout(dropout=dropout)
         self.starts_from_data = prior_probability == FROM_DATA
-        if isinstance(prior_probability, str) and not self.starts_from_data:
-            raise OptionError(f"prior_probability must be a number or '{FROM_DATA}', not '{prior_probability}'")
-        prior = PRIOR_BEFORE_DATA if isinstance(prior_probability, str) else prior_probability
-        prior_log_odds = None if prior is None else log_odds(prior, "prior_probability")
+        prior_log_odds = (
+            None if prior_probability is None else log_odds(prior_of(prior_probability), "prior_probability")
+        )
         self._threshold_logit = log_odds(threshold, "threshold")
         self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self._arg1_projection = torch.nn.Linear(encoding_dim, hidden_dim)

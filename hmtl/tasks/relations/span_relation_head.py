@@ -18,7 +18,7 @@ from hmtl.modules.dropout import Dropout, rectified_dropout
 from hmtl.modules.float32 import in_float32
 from hmtl.modules.spans import RangeMaximum, in_blocks
 from hmtl.tasks.relations.pairs import Candidates, Pairs, candidates, drawn_spans, pairs_of, rows_of_spans
-from hmtl.tasks.relations.relation import FROM_DATA, PRIOR_BEFORE_DATA
+from hmtl.tasks.relations.relation import FROM_DATA, prior_of
 from hmtl.tasks.relations.span_relation_reader import in_text_order, signature
 from hmtl.tasks.task_head import OptionError, Scope, TaskHead, check_dropout, check_numbers, labels_of, log_odds
 
@@ -152,7 +152,9 @@ class SpanRelationHead(TaskHead):
         check_numbers(0, feature_size=feature_size, label_size=label_size, num_drawn_spans=num_drawn_spans)
         check_dropout(dropout=dropout)
         self._threshold_logit = log_odds(threshold, "threshold")
-        log_odds(prior_probability, "prior_probability")
+        self.starts_from_data = prior_probability == FROM_DATA
+        prior = prior_of(prior_probability)
+        log_odds(prior, "prior_probability")
         for option, names in (("symmetric", symmetric), ("candidate_levels", candidate_levels)):
             if isinstance(names, str):
                 raise OptionError(f"{option} must be a list of names, such as ['{names}'], not '{names}'")
@@ -200,10 +202,7 @@ class SpanRelationHead(TaskHead):
         self._arg2_projection = torch.nn.Linear(span_dim, hidden_dim, bias=False)
         self._between = torch.nn.Linear(encoding_dim, hidden_dim, bias=False)
         self._type_projection = torch.nn.Linear(hidden_dim, len(self.labels))
-        self.starts_from_data = prior_probability == FROM_DATA
-        if isinstance(prior_probability, str) and not self.starts_from_data:
-            raise ConfigurationError(f"prior_probability must be a number or '{FROM_DATA}', not '{prior_probability}'")
-        of_type = (PRIOR_BEFORE_DATA if isinstance(prior_probability, str) else prior_probability) / len(self.labels)
+        of_type = prior / len(self.labels)
         torch.nn.init.constant_(self._type_projection.bias, log_odds(of_type, "prior_probability / number of types"))
         self._dropout = Dropout(dropout)
         self._f1 = RelationScores()

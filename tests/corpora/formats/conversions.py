@@ -37,8 +37,8 @@ CONVERSIONS = [
                 "doc_key": "letter",
                 "sentences": [
                     ["Mara", "Lind", "works", "for", "Nordlys", "in", "Oslo", "."],
-                    ["She", "lives", "in", "New", "York", ",", "though", "."],
-                    ["🙂", "Café", "Mara", "is", "hers", "."],
+                    ["She", "lives", "in", "New", "York", ",", "though", ".", "🙂"],
+                    ["Café", "Mara", "is", "hers", "."],
                 ],
                 "ner": [
                     [[0, 1, "Person"], [4, 4, "Company"], [6, 6, "Place"]],
@@ -63,7 +63,10 @@ CONVERSIONS = [
             ("relation", "its arguments lie in two sentences"): 1,
             ("document", "there is no .ann file beside its text"): 1,
         },
-        {("span", "in several pieces, taken from its first piece to its last"): 1},
+        {
+            ("span", "in several pieces, taken from its first piece to its last"): 1,
+            ("sentence", "joined with the one before, since a span goes across"): 1,
+        },
         "Mara Lind works for Nordlys in Oslo.\r\nShe lives in New\r\nYork, though. 🙂 Café Mara is hers.\r\n",
     ),
     Conversion(
