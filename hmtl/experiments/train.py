@@ -224,8 +224,8 @@ def train(
         of a file or folder. A path may also name a configuration; then only `serialization_dir`, `overrides` and what
         stands below it here are to be given.
     tasks : `Union[None, Sequence[str], Mapping[str, TaskData]]`, optional
-        The names of the tasks to learn from `data`, by default all that it has; or, without `data`, each task's own
-        documents: `hmtl.tasks.ner(documents)`, `emd`, `relation` and `coref`.
+        The names of the tasks to learn from `data`, in a list or one string with commas, by default all that it has;
+        or, without `data`, each task's own documents: `hmtl.tasks.ner(documents)`, `emd`, `relation` and `coref`.
     encoder : `str`, optional
         A pretrained encoder of transformers, its name or folder, which is fine-tuned. Without one, words and characters
         are learned from the documents.

@@ -9,7 +9,7 @@ import torch
 
 from hmtl.common.archives import read_config
 from hmtl.common.arguments import device_named
-from hmtl.common.file_names import CARD_NAME
+from hmtl.common.file_names import ARCHIVE_NAME, CARD_NAME, CONFIG_NAME
 from hmtl.common.model_names import find_model, package_name
 from hmtl.document import Document
 from hmtl.errors import UserError
@@ -43,6 +43,8 @@ class TrainedRun:
 
     def __init__(self, path: Union[str, os.PathLike], trust: bool = False) -> None:
         self.path = find_model(path)
+        if self.path.is_dir() and not any((self.path / name).exists() for name in (CONFIG_NAME, ARCHIVE_NAME)):
+            raise UserError(f"{path}: holds neither {CONFIG_NAME} nor {ARCHIVE_NAME}; expected the directory of a run")
         self._trust = trust
 
     @cached_property
@@ -114,6 +116,7 @@ class TrainedRun:
         UserError
             Where it is an archive, or data cannot be read.
         """
+        _check_split(split)
         run = load_run(self._directory(), data=data)
         evaluation = evaluate_run(run, split=split, device=device_named(device))
         if run.package is None:
@@ -134,6 +137,7 @@ class TrainedRun:
         UserError
             Where it is an archive, it has no such task, or data cannot be read.
         """
+        _check_split(split)
         run = load_run(self._directory())
         return Errors(analyse_run(run, split, tasks, num_examples, device_named(device)))
 
@@ -170,6 +174,11 @@ class TrainedRun:
 
     def _repr_html_(self) -> str:
         return self.curves()._repr_html_() if self._tells_of_training else ""
+
+
+def _check_split(split: str) -> None:
+    if split not in ("test", "validation"):
+        raise UserError(f"split: expected 'test' or 'validation', found {split!r}")
 
 
 def load(path: Union[str, os.PathLike], trust: bool = False) -> TrainedRun:

@@ -108,8 +108,9 @@ class HMTL(Model):
 
     ConfigurationError
         Where a level reads an unknown level, or levels read one another in a circle; where a level has `reads_labels`,
-        and a head that reads no spans; where a level has no encoder, but options of one; where there is a shared encoder and no level that needs it, or the reverse; where the embedding
-        has adapters one a task and these are not the model's tasks, or there is a shared encoder, which has no task.
+        and a head that reads no spans; where a level has no encoder, but options of one; where there is a shared
+        encoder and no level that needs it, or the reverse; where the embedding has adapters one a task and these are
+        not the model's tasks, or there is a shared encoder, which has no task.
     """
 
     default_predictor = "hmtl"
@@ -164,8 +165,8 @@ class HMTL(Model):
                 raise ConfigurationError(f"level '{task}': {type(head).__name__} is not a TaskHead of hmtl")
             if level.reads_labels and not (head.reads_spans or head.trains_on_spans):
                 raise ConfigurationError(
-                    f"level '{task}' has reads_labels, but its head, {type(head).__name__}, reads no spans of other levels; "
-                    "heads of relations do: remove reads_labels here, or name the levels in reads, for their vectors"
+                    f"level '{task}' has reads_labels, but its head, {type(head).__name__}, reads no spans of other "
+                    "levels; heads of relations do: remove reads_labels here, or name the levels in reads, for their vectors"
                 )
             self.heads[task] = head
         heads = {task: self.head(task) for task in self.tasks}

@@ -15,8 +15,8 @@ def test_it_lists_every_configuration_with_what_it_is(capsys):
     assert set(lines) == {path.relative_to(ROOT / "configs").as_posix() for path in ROOT.glob("configs/**/*.jsonnet")}
     assert lines["hard_sharing.jsonnet"] == "The quickstart's tasks without a hierarchy: one encoder for all of them"
     # A sentence of two lines is whole.
-    described = "Which tasks help each other? Two of ten tasks of one label a token, on one shared BiLSTM; name any others of "
-    assert lines["task_relations.jsonnet"] == described + "lib/task_relations.libsonnet, one or several"
+    described = lines["task_relations.jsonnet"]
+    assert described.endswith("; name any others of lib/task_relations.libsonnet, one or several")
 
 
 def test_the_copies_are_those_of_the_checkout(tmp_path, capsys):

@@ -142,6 +142,24 @@ def test_an_export_of_label_studio_trains_in_python(label_studio: Path) -> None:
         archive.evaluate()
     with pytest.raises(UserError, match="nowhere: no such archive"):
         hmtl.load("nowhere")
+    with pytest.raises(UserError, match="first/vocabulary: holds neither config.json nor model.tar.gz"):
+        hmtl.load("first/vocabulary")
+    with pytest.raises(UserError, match="split: expected 'test' or 'validation', found 'tset'"):
+        run.evaluate("tset")
+
+
+@pytest.mark.parametrize(
+    "options,message",
+    [
+        ({"epochs": "three"}, "epochs: expected a number above 0, found 'three'"),
+        ({"epochs": 0}, "epochs: expected a number above 0, found 0"),
+        ({"lr": -0.1}, "lr: expected a number above 0, found -0.1"),
+        ({"tasks": "ner,nre"}, "no documents for the task 'nre'; did you mean 'ner'"),
+    ],
+)
+def test_options_that_cannot_be_meant(brat: Path, options: Dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        hmtl.train(brat, **options)
 
 
 def test_overrides_stand_in_the_configuration_that_is_written(brat: Path, capsys: pytest.CaptureFixture) -> None:

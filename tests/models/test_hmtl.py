@@ -137,8 +137,8 @@ def test_levels_come_after_what_they_read() -> None:
         ("{}", "the model has no levels; declare at least one under 'levels'"),
         (
             "{ ner: levels.tagger([]), emd: levels.tagger([]) { reads_labels: ['ner'] } }",
-            "level 'emd' has reads_labels, but its head, CrfHead, reads no spans of other levels; heads of relations do: "
-            "remove reads_labels here, or name the levels in reads, for their vectors",
+            "level 'emd' has reads_labels, but its head, CrfHead, reads no spans of other levels; heads of "
+            "relations do: remove reads_labels here, or name the levels in reads, for their vectors",
         ),
     ],
 )
