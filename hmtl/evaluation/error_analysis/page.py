@@ -28,11 +28,14 @@ def errors_as_page(errors: RunErrors) -> Iterator[str]:
     confusion matrix, and by kind of error the patterns, the most frequent first, with their examples. It can be read
     without JavaScript, which only changes between light and dark."""
     sections = [section for found in errors.tasks.values() for section in found.sections]
-    labels = sorted({label for section in sections for label in section.counts})
+    # What is only taken for another label is counted as that one.
+    predicted = {label for section in sections for row in section.confusion.values() for label in row}
+    labels = sorted(predicted.union(*(section.counts for section in sections)))
     number_of = {label: number for number, label in enumerate(labels)}
 
     def attributes_of(spans: List[Span]) -> Any:
-        return lambda number, whole: {"class": f"hue-{number_of[spans[number].label]}"}
+        # Of a label that nothing is counted by, such as that of an argument, there is no hue.
+        return lambda number, whole: {"class": f"hue-{number_of.get(spans[number].label, 'none')}"}
 
     return document(
         "errors.html",
