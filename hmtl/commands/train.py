@@ -138,7 +138,9 @@ def _configuration_of(arguments: argparse.Namespace) -> Tuple[str, str]:
 
 
 def _indented(config: Path) -> List[str]:
-    return [f"  {line}".rstrip() for line in config.read_text(encoding="utf-8").splitlines()]
+    """The experiment, without the lines above it that are the same in every configuration."""
+    lines = config.read_text(encoding="utf-8").splitlines()
+    return [f"  {line}" for line in lines if line and not line.startswith("//") and "= import " not in line]
 
 
 def _run(arguments: argparse.Namespace, config: str, directory: str, overrides: List[Overrides]) -> None:

@@ -166,7 +166,8 @@ class HMTL(Model):
             if level.reads_labels and not (head.reads_spans or head.trains_on_spans):
                 raise ConfigurationError(
                     f"level '{task}' has reads_labels, but its head, {type(head).__name__}, reads no spans of other "
-                    "levels; heads of relations do: remove reads_labels here, or name the levels in reads, for their vectors"
+                    "levels; heads of relations do: remove reads_labels here, or name the levels in reads, for their "
+                    "vectors"
                 )
             self.heads[task] = head
         heads = {task: self.head(task) for task in self.tasks}

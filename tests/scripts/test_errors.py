@@ -105,7 +105,7 @@ def test_all_outputs(tiny_run, tmp_path, capsys):
     assert counts == sorted(counts, reverse=True)
     text = page.read_text()
     Balanced().feed(text)
-    assert "<h2>ner</h2>" in text and "src=" not in text and "://" not in text
+    assert '<h2 id="t0">ner</h2>' in text and "src=" not in text and "://" not in text
 
 
 def test_the_page_escapes_what_it_shows():
@@ -156,5 +156,5 @@ def test_arguments_that_cannot_be(tiny_run, capsys, arguments, message):
 
 
 def test_a_directory_that_is_no_run(tmp_path, capsys):
-    assert "found nothing" in error_of(capsys, str(tmp_path / "no"))
+    assert "no: no such archive" in error_of(capsys, str(tmp_path / "no"))
     assert "no config.json" in error_of(capsys, str(tmp_path))
