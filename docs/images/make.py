@@ -3,8 +3,9 @@
 
     python docs/images/make.py runs/quickstart
 
-The first example of the page in one picture, page.png; article.txt in two views, light and dark, on a phone and on a desktop; and
-hmtl/page/assets/preview.png. Needs Playwright's Python package, Pillow and Chromium, of which nothing is downloaded.
+The first example of the page in one picture, page.png; article.txt in two views, light and dark, on a phone and on a
+desktop; and hmtl/page/assets/preview.png. Needs Playwright's Python package, Pillow and Chromium, of which nothing is
+downloaded.
 """
 
 import argparse
