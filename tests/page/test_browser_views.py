@@ -79,13 +79,16 @@ COVERED = """() => {
     for (let place = 1; place < line.getTotalLength(); place++) {
       const point = line.getPointAtLength(place);
       const [left, right] = [Math.min(before.x, point.x), Math.max(before.x, point.x)].map((end) => end + x);
+      const [top, bottom] = [point.y + y - 0.6, point.y + y + 0.6];
       if (Math.abs(point.y - before.y) < 0.01 && right > left)
-        over.push({ name: `arc ${label.textContent}`, rect: { left, right, top: point.y + y - 0.6, bottom: point.y + y + 0.6 } });
+        over.push({ name: `arc ${label.textContent}`, rect: { left, right, top, bottom } });
       before = point;
     }
   }
   const under = [];
-  const add = (name, rects) => under.push(...[...rects].filter((rect) => rect.width > 0).map((rect) => ({ name, rect })));
+  const add = (name, rects) => {
+    for (const rect of rects) if (rect.width > 0) under.push({ name, rect });
+  };
   for (const mark of document.querySelectorAll(".text mark")) add(`mark ${mark.textContent}`, mark.getClientRects());
   const nodes = document.createTreeWalker(document.querySelector("article"), NodeFilter.SHOW_TEXT);
   for (const range = document.createRange(); nodes.nextNode(); ) {
