@@ -3,8 +3,9 @@
 
     python docs/images/make.py runs/quickstart
 
-A text in one picture, page.png; article.txt in two views, light and dark, on a phone and on a desktop; and
-hmtl/page/assets/preview.png. Needs Playwright's Python package, Pillow and Chromium, of which nothing is downloaded.
+The first example of the page in one picture, page.png; article.txt in two views, light and dark, on a phone and on a
+desktop; and hmtl/page/assets/preview.png. Needs Playwright's Python package, Pillow and Chromium, of which nothing is
+downloaded.
 """
 
 import argparse
@@ -37,7 +38,8 @@ def main() -> None:
     arguments = parser.parse_args()
     predictor = HMTLPredictor.load(arguments.model, with_scores=True)
     about = about_model(predictor, arguments.model)
-    short, article = predictor.annotate([EXAMPLES["News"], (FOLDER / "article.txt").read_text(encoding="utf-8")])
+    first = next(iter(EXAMPLES.values()))
+    short, article = predictor.annotate([first, (FOLDER / "article.txt").read_text(encoding="utf-8")])
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=OPTIONS)
         html = page([short], predictor.layers, "hmtl", about)

@@ -1,8 +1,16 @@
-"""Texts to try, by the name that their button has: of several genres, and all invented."""
+"""Texts to try, by the name that their button has: of several genres, and all invented.
+
+The page opens with the first, in which every layer finds something.
+"""
 
 from typing import Dict
 
 EXAMPLES: Dict[str, str] = {
+    "Biography": (
+        "Ines Carvalho (1902–1971) was a Portuguese botanist. Born in Coimbra, she studied at the university there and "
+        "married the painter Rui Carvalho in 1928. Two years later they moved to Angola, where she described forty "
+        "orchids. Her best-known book, Flowers of the Plateau, was published in Lisbon in 1954."
+    ),
     "Portrait": (
         "Tobias Okafor met his wife in a studio in London. She worked for Low Tide Records, and the company gave her a "
         "car."
@@ -17,11 +25,6 @@ EXAMPLES: Dict[str, str] = {
         "pilots of the Northern Ports Authority from March. Her father Anders, who fished out of Stavanger until he "
         "died in 2015, never believed that a woman would get the post. The mayor, Helen Pryce, called it a turning "
         "point."
-    ),
-    "Biography": (
-        "Ines Carvalho (1902–1971) was a Portuguese botanist. Born in Coimbra, she studied at the university there and "
-        "married the painter Rui Carvalho in 1928. Two years later they moved to Angola, where she described forty "
-        "orchids. Her best-known book, Flowers of the Plateau, was published in Lisbon in 1954."
     ),
     "Travel": (
         "The night train leaves Vienna at nine and reaches Venice before breakfast. Take the boat from the station to "

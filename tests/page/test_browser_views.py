@@ -13,6 +13,7 @@ from hmtl.page import page
 from hmtl.page.labels import hue_of, hue_of_cluster
 
 pytestmark = pytest.mark.browser
+ROOT = Path(__file__).parents[2]
 
 # Coreference reads mentions, as in the paper.
 ABOUT = {
@@ -63,6 +64,72 @@ def test_an_article_is_hardly_taller_for_its_relations(open_outputs, width):
     shown.uncheck("#layers input[name=relation]")
     assert shown.locator(".found").count() == 0
     assert 1 < with_arcs / shown.evaluate(height) <= 1.6
+
+
+# What the horizontal stretches and the labels of arcs have in common with marks, texts and lists, or with one another's
+# labels: pairs of what covers and what is covered.
+COVERED = """() => {
+  const over = [];
+  for (const arc of document.querySelectorAll("svg .arc")) {
+    const label = arc.querySelector("text");
+    over.push({ name: `label ${label.textContent}`, rect: label.getBoundingClientRect(), label });
+    const line = arc.querySelector(".line");
+    const { x, y } = line.ownerSVGElement.getBoundingClientRect();
+    let before = line.getPointAtLength(0);
+    for (let place = 1; place < line.getTotalLength(); place++) {
+      const point = line.getPointAtLength(place);
+      const [left, right] = [Math.min(before.x, point.x), Math.max(before.x, point.x)].map((end) => end + x);
+      const [top, bottom] = [point.y + y - 0.6, point.y + y + 0.6];
+      if (Math.abs(point.y - before.y) < 0.01 && right > left)
+        over.push({ name: `arc ${label.textContent}`, rect: { left, right, top, bottom } });
+      before = point;
+    }
+  }
+  const under = [];
+  const add = (name, rects) => {
+    for (const rect of rects) if (rect.width > 0) under.push({ name, rect });
+  };
+  for (const mark of document.querySelectorAll(".text mark")) add(`mark ${mark.textContent}`, mark.getClientRects());
+  const nodes = document.createTreeWalker(document.querySelector("article"), NodeFilter.SHOW_TEXT);
+  for (const range = document.createRange(); nodes.nextNode(); ) {
+    if (nodes.currentNode.parentElement.closest("svg")) continue;
+    range.selectNodeContents(nodes.currentNode);
+    add(`text ${nodes.currentNode.textContent}`, range.getClientRects());
+  }
+  const labels = over.filter(({ label }) => label);
+  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const found = new Set();
+  for (const one of over) {
+    const others = one.label ? [...under, ...labels.filter(({ label }) => label !== one.label)] : under;
+    for (const other of others) if (meet(one.rect, other.rect)) found.add(`${one.name} over ${other.name}`);
+  }
+  return [...found];
+}"""
+
+
+@pytest.fixture(scope="module")
+def annotated_article() -> Any:
+    """The article of the pictures as the model in models/ annotates it, and the model's layers."""
+    from hmtl.predictors import HMTLPredictor
+
+    predictor = HMTLPredictor.load(ROOT / "models" / "en_hmtl_mini", with_scores=True)
+    text = (ROOT / "docs" / "images" / "article.txt").read_text(encoding="utf-8")
+    return list(predictor.annotate([text])), predictor.layers
+
+
+@pytest.mark.parametrize("width", [390, 800, 1280])
+@pytest.mark.parametrize("view", ["overlay", "levels"])
+def test_arcs_cover_no_text(open_page, tmp_path, annotated_article, width, view):
+    """Of an article by a model, and of one with relations in all sentences, as many as are drawn."""
+    num_arcs = 0
+    for outputs, layers in (annotated_article, ([article(15)], LAYERS), ([article(3)], LAYERS)):
+        file = tmp_path / "page.html"
+        file.write_text(page(outputs, layers, "A page"), encoding="utf-8")
+        shown = open_page(f"{file.as_uri()}#view={view}", viewport={"width": width, "height": 900})
+        shown.wait_for_selector("article mark")
+        num_arcs += shown.locator("svg .arc").count()
+        assert shown.evaluate(COVERED) == []
+    assert num_arcs > 5 or width == 390
 
 
 def test_each_line_has_the_room_of_its_own_arcs(open_outputs):

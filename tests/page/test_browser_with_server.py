@@ -94,7 +94,7 @@ def test_type_toggle_and_link(server, open_page):
     assert shown == {**dict.fromkeys(LAYERS, 0), "coref": counts["coref"]}
 
     # An example replaces the text.
-    page.click("#examples button >> nth=1")
+    page.click("#examples button >> text=Business")
     page.wait_for_selector("article:has-text('Hollin Rail')")
 
 

@@ -57,11 +57,12 @@ function layOutArcs(arcs, container, numSentences) {
 function measureAll(arcs, container) {
   const boxes = new Map();
   for (const { paragraph } of arcs) if (!boxes.has(paragraph)) boxes.set(paragraph, boxOf(paragraph, container));
-  const measured = [...boxes].flatMap(([paragraph, box]) =>
-    measureArcs(arcs.filter((arc) => arc.paragraph === paragraph), container, box),
-  );
-  assignHeights(measured);
-  return measured;
+  // Of each sentence by itself: its lines are counted from its own first one.
+  return [...boxes].flatMap(([paragraph, box]) => {
+    const measured = measureArcs(arcs.filter((arc) => arc.paragraph === paragraph), container, box);
+    assignHeights(measured);
+    return measured;
+  });
 }
 
 function boxOf(paragraph, container) {
