@@ -75,7 +75,7 @@ def annotated(page: Any, text: str) -> None:
 def test_type_toggle_and_link(server, open_page):
     page = open_page(server)
     page.wait_for_selector("article mark")
-    assert page.input_value("#text").startswith("Tobias Okafor")
+    assert page.input_value("#text").startswith("Ines Carvalho")
 
     text = sample_text(3)
     annotated(page, text)
