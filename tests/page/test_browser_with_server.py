@@ -238,7 +238,7 @@ def test_files_examples_and_the_way_back(server, open_page, tmp_path):
     page.click("#examples button >> text=News")
     page.wait_for_selector("article:has-text('has been named')")
     page.click("#examples button >> text=Speech")
-    page.wait_for_selector("article:has-text('eleven dollars')")
+    page.wait_for_selector("article:has-text('Friends')")
     page.go_back()
     page.wait_for_selector("article:has-text('has been named')")
     file = tmp_path / "a.txt"
