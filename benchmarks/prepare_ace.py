@@ -148,7 +148,9 @@ def _write_sentence(draft: Draft, chance: random.Random) -> None:
         if position:
             draft.text(" ")
         (kind,) = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))
-        draft.mention(kind, chance.choice(NAMES[kind]))
+        name = chance.choice(NAMES[kind])
+        # As sentences of newswire begin.
+        draft.mention(kind, name if position else name[0].upper() + name[1:])
         draft.text(" " + " ".join(chance.choices(FILLERS, k=8)))
     draft.text(".")
     pair = draft.mentions[first:]

@@ -186,9 +186,10 @@ def _serve(arguments: argparse.Namespace) -> None:
 
 def _paths(arguments: argparse.Namespace) -> Dict[str, Path]:
     """Where the models are, by their names, first the one without an option."""
-    archive = find_model(arguments.archive).resolve()
-    name = archive.parent.name if archive.name == ARCHIVE_NAME else archive.name
-    paths = {name: archive}
+    archive = find_model(arguments.archive)
+    place = archive.resolve()
+    # Not where a link leads: whoever loads the models anew may have exchanged it.
+    paths = {place.parent.name if place.name == ARCHIVE_NAME else place.name: archive}
     for other, path in arguments.others:
         if other in paths:
             raise UserError(f"two models are called {other}; give one of them another name: --model NAME={path}")

@@ -19,6 +19,7 @@ from hmtl.common.file_names import (
     ENCODER_NAME,
     META_NAME,
     PACKAGE_NAME,
+    PARTIAL_SUFFIX,
     SUFFIX,
     VOCABULARY_NAME,
 )
@@ -145,7 +146,7 @@ def write_package(
 @contextmanager
 def _new_folder(target: Path) -> Iterator[Path]:
     """A folder that has its name once it is complete, in the place of what had it."""
-    partial = target.with_name(f".{target.name}.partial")
+    partial = target.with_name(f".{target.name}{PARTIAL_SUFFIX}")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir(parents=True)
@@ -270,7 +271,7 @@ def _without_places(evaluation: Evaluation, config: Dict[str, Any]) -> Evaluatio
     }
     return replace(
         evaluation,
-        run=Path(evaluation.run).name.strip(".").removesuffix(".partial"),
+        run=Path(evaluation.run).name.strip(".").removesuffix(PARTIAL_SUFFIX),
         weights={name: f"{ARCHIVED}{SUFFIX}" if name != AS_TRAINED else name for name in evaluation.weights},
         data_path={task: paths["test_data_path"][task] for task in evaluation.data_path},
         train_data_path={task: paths["train_data_path"][task] for task in evaluation.train_data_path},

@@ -100,6 +100,8 @@ class Gap(NamedTuple):
         Whether the line before them is full: the next word would have made it longer than any.
     following : `str`
         The text from the token on.
+    has_capitals : `bool`
+        Whether the text has capitals, but for lines of nothing else, such as headings; a transcript may have none.
     """
 
     number: int
@@ -110,6 +112,7 @@ class Gap(NamedTuple):
     num_breaks: int
     is_full: bool
     following: str
+    has_capitals: bool = True
 
     @property
     def opening(self) -> str:
@@ -162,7 +165,7 @@ def begins_sentence(gap: Gap) -> bool:
         return not (gap.is_full or is_small or gap.word.endswith(",") or gap.word.lower() in _GOES_ON)
     if gap.num_breaks and not gap.is_full:
         return True
-    if word[:1].islower():
+    if word[:1].islower() and gap.has_capitals:
         return False
     if gap.tail.startswith(("..", "…", "‥")):
         return word[:1].isupper()
@@ -190,7 +193,7 @@ def _certainly(gap: Gap) -> Optional[bool]:
         low = gap.word.lower()
         if (
             low in _WITHIN
-            or (low in _TITLES and first.isupper())
+            or (low in _TITLES and (first.isupper() or not gap.has_capitals))
             or (low in _BEFORE_NUMBERS and first.isdigit())
             or (len(low) == 1 and low.isalpha() and (first.isdigit() or _INITIAL.match(gap.following)))
         ):
@@ -216,6 +219,7 @@ def gaps_of(text: str, tokens: Places) -> Iterator[Gap]:
             len(ended.get(number, ())),
             number in ended and lines.is_full(ended[number][0], ended[number][-1] + 1),
             text[begin : begin + _BEHIND],
+            lines.have_capitals,
         )
 
 
@@ -268,6 +272,12 @@ class _Lines:
         """The length of the longest line of several words."""
         bounds = zip(self.starts, self.ends)
         return max((end - start for start, end in bounds if self.text.find(" ", start, end) >= 0), default=0)
+
+    @cached_property
+    def have_capitals(self) -> bool:
+        """Whether a line has capitals, and small letters, too."""
+        lines = (self.text[start:end] for start, end in zip(self.starts, self.ends))
+        return any(line != line.lower() and not line.isupper() for line in lines)
 
     def is_full(self, number: int, next_number: int) -> bool:
         """Whether the first word of a later line would have made the line longer than the longest of a filled text."""

@@ -103,7 +103,7 @@ MISTAKES = {
     "-o no.such.key=1": "-o no.such.key: 'no' is not there",
     "-o train_data_path.ner=missing.jsonl": "missing.jsonl: no such file or directory",
     "-o data_loader.batch_size.ner=0": "batch_size of 'ner' must be at least 1, not 0",
-    "-o model.levels.ner.head.dropout=3": "model.levels.ner.head: dropout probability has to be between 0 and 1",
+    "-o model.levels.ner.head.dropout=3": "model.levels.ner.head.dropout is 3; it must be at least 0 and below 1",
     "-o model.levels.ner.head={type:'hmtl_coref',feature_size:2}": "model.levels.ner: its head, CorefHead, learns from "
     "mentions, and the dataset reader of the task gives spans",
     "-o trainer.patience_rule=none": "trainer.patience_rule must be",

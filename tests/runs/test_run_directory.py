@@ -140,6 +140,10 @@ ELSEWHERE = {
     ("hmtl/corpora/preparation/output.py", ".replaced"),
     # Of a folder of documents, where other tools describe them.
     ("hmtl/corpora/formats/reading.py", "meta.json"),
+    # Of an encoder of transformers.
+    ("hmtl/packaging/package.py", "config.json"),
+    # Of what is mounted into a container.
+    ("scripts/container_steps.py", "model.tar.gz"),
 }
 
 

@@ -46,7 +46,7 @@ def test_without_a_record_nothing_is_said(tmp_path, predictor):
 def test_pages_and_info_have_it(predictor):
     score = {"figure": "F1", "value": 0.6543, "split": "test"}
     record = ModelRecord({"ner": score}, "# A <card>")
-    with TestClient(create_app(predictor, name="a model", record=record)) as client:
+    with TestClient(create_app(predictor, name="a model", record_of=lambda name, predictor: record)) as client:
         assert client.get("/info").json()["tasks"]["ner"]["score"] == score
         page = client.get("/").text
         assert re.search(r'<p class="about"><b>a model</b>.*?NER <b>65\.4</b>', page, re.DOTALL)

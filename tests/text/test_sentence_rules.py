@@ -72,7 +72,7 @@ def test_sentences_begin_where_the_rules_say(marked: str) -> None:
 
 
 def test_the_first_token_begins_no_sentence_and_the_last_ends_one():
-    assert sentence_starts(". a.", [(0, 1), (2, 3), (3, 4)]) == set()
+    assert sentence_starts(". a, B.", [(0, 1), (2, 3), (3, 4), (5, 6), (6, 7)]) == set()
     assert sentence_starts("", []) == set()
 
 
@@ -113,3 +113,16 @@ def test_the_work_grows_with_the_length_of_hostile_texts_alone():
             sizes.append(sum(len(gap.tail) + len(gap.word) + len(gap.following) for gap in gaps))
             assert all(len(gap.word) <= 24 and len(gap.following) <= 32 for gap in gaps)
         assert sizes[1] <= 10 * sizes[0] + 100
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        # As transcripts of ACE have it, below a heading in capitals; titles are what they are elsewhere.
+        'NEWS STORY\n\n|the port of lunden is closed. |its deputy left, says dr. lind. |"no!" |soldiers came.',
+        # One name in capitals is enough for a small letter to go on.
+        "the port of Lunden is closed. its deputy left. |The end.",
+    ],
+)
+def test_without_capitals_small_letters_begin_sentences(marked: str) -> None:
+    test_sentences_begin_where_the_rules_say(marked)
