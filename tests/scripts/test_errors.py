@@ -1,4 +1,5 @@
 import json
+import re
 import runpy
 from html import escape
 from html.parser import HTMLParser
@@ -106,6 +107,16 @@ def test_all_outputs(tiny_run, tmp_path, capsys):
     text = page.read_text()
     Balanced().feed(text)
     assert '<h2 id="t0">ner</h2>' in text and "src=" not in text and "://" not in text
+
+
+def test_the_parts_of_the_page_are_found_and_have_names_of_their_own(tiny_run, tmp_path):
+    page = tmp_path / "errors.html"
+    main([str(tiny_run), "--html", str(page)])
+    text = page.read_text(encoding="utf-8")
+    targets, places = re.findall(r'href="#([^"]*)"', text), re.findall(r' id="([^"]*)"', text)
+    assert {"t0", "t1", "t1-0"} <= set(targets) <= set(places)
+    regions = re.findall(r'role="region" aria-label="([^"]*)"', text)
+    assert len(regions) > 4 and len(set(regions)) == len(regions)
 
 
 def test_the_page_escapes_what_it_shows():
