@@ -3,8 +3,9 @@
 import asyncio
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Coroutine, Iterator
 
 import pytest
 from fastapi.testclient import TestClient
@@ -84,6 +85,12 @@ def test_the_example_of_the_interface_asks_this_server(client, predictor):
         assert example(page) == "https://ner.example.org/predict"
 
 
+def run_apart(work: Coroutine[Any, Any, None]) -> None:
+    """In a thread of its own: that of the tests may have a loop that runs, a browser's."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
+
+
 def test_others_take_the_places_of_models_and_texts_keep_theirs(predictor, other):
     begun, may_end = threading.Event(), threading.Event()
 
@@ -123,7 +130,7 @@ def test_others_take_the_places_of_models_and_texts_keep_theirs(predictor, other
         assert weights_digest(predictor.model) not in models.metrics.text().decode()
         assert models.close()
 
-    asyncio.run(exchange())
+    run_apart(exchange())
 
 
 def test_models_that_read_no_text_take_no_places(predictor):
@@ -142,5 +149,5 @@ def test_models_that_read_no_text_take_no_places(predictor):
         models.close()
 
     before = threading.active_count()
-    asyncio.run(exchange())
+    run_apart(exchange())
     assert threading.active_count() <= before
