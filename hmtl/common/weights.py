@@ -130,10 +130,11 @@ def load_into(model: torch.nn.Module, path: PathLike, device: str = "cpu") -> No
         raise _damaged(path, "; ".join(f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names))
 
 
-def add_to_digest(digest: Any, weights: Mapping[str, torch.Tensor]) -> None:
-    """Updates a digest of hashlib's by tensors: their names, types, shapes and bits, in the order of the names."""
+def add_to_digest(digest: Any, weights: Mapping[str, torch.Tensor], end: str = "") -> None:
+    """Updates a digest of hashlib's by tensors: their names, types, shapes, which `end` ends, and bits, in the order of
+    the names."""
     for name, tensor in sorted(weights.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}{end}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
 
 

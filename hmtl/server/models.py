@@ -9,6 +9,7 @@ import torch
 from starlette.requests import Request
 
 from hmtl.common.checks import did_you_mean
+from hmtl.common.weights import add_to_digest
 from hmtl.page import document, server_page, themed
 from hmtl.predictors import HMTLPredictor
 from hmtl.server.about import ModelRecord
@@ -63,13 +64,8 @@ def weights_digest(model: torch.nn.Module) -> str:
     format.
     """
     digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        if not isinstance(value, torch.Tensor):
-            continue
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        # Shape: (num_bytes,)
-        values = value.detach().cpu().contiguous().flatten().view(torch.uint8)
-        digest.update(values.numpy().tobytes())
+    weights = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
+    add_to_digest(digest, weights, end="\n")
     return digest.hexdigest()
 
 
