@@ -6,6 +6,7 @@ tokenizers for models on an encoder of the transformers library, and spaCy for r
 
 import json
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
@@ -59,7 +60,10 @@ class ExportedModel:
             raise UserError(f"{directory / MANIFEST}: format {manifest.get('format')!r}; this hmtl reads {FORMAT}")
         self.manifest: Dict[str, Any] = manifest
         self.tasks: Dict[str, Dict[str, Any]] = manifest["tasks"]
-        self._readers = [_reader(described, manifest["vocabularies"], directory) for described in manifest["inputs"]]
+        pieces: Dict[str, _Pieces] = {}
+        self._readers = [
+            _reader(described, manifest["vocabularies"], directory, pieces) for described in manifest["inputs"]
+        ]
         self._run = _runtime(directory / manifest["file"], threads)
         self._split = SentenceSplitter(spacy_model)
 
@@ -135,8 +139,13 @@ def _batches(lengths: Sequence[int]) -> Iterable[List[int]]:
 _Reader = Callable[[List[Sentence]], np.ndarray]
 
 
-def _reader(described: Dict[str, Any], vocabularies: Dict[str, List[str]], directory: Path) -> _Reader:
-    """What makes a tensor of sentences, as `hmtl.export` has described it."""
+def _reader(
+    described: Dict[str, Any], vocabularies: Dict[str, List[str]], directory: Path, pieces: "Dict[str, _Pieces]"
+) -> _Reader:
+    """What makes a tensor of sentences, as `hmtl.export` has described it.
+
+    `pieces` has the tokenizers so far, by their files: all tensors of an encoder have one, which cuts a batch once.
+    """
     kind = described["kind"]
     if kind == "mask":
         return lambda sentences: _padded([np.ones(len(sentence), dtype=bool) for sentence in sentences])
@@ -160,8 +169,10 @@ def _reader(described: Dict[str, Any], vocabularies: Dict[str, List[str]], direc
             return _padded(rows)
 
         return characters
-    pieces = _Pieces.of(directory, described)
-    return lambda sentences: pieces.tensor(sentences, described["key"])
+    name, key = described["tokenizer"], described["key"]
+    if name not in pieces:
+        pieces[name] = _Pieces(directory / name, described)
+    return partial(pieces[name].tensor, key=key)
 
 
 def _padded(rows: List[np.ndarray], padding: int = 0) -> np.ndarray:
@@ -175,8 +186,6 @@ def _padded(rows: List[np.ndarray], padding: int = 0) -> np.ndarray:
 class _Pieces:
     """Words as the word pieces of an encoder."""
 
-    _known: Dict[str, "_Pieces"] = {}
-
     def __init__(self, path: Path, described: Dict[str, Any]) -> None:
         try:
             from tokenizers import Tokenizer
@@ -187,15 +196,6 @@ class _Pieces:
         self._tokenizer.no_padding()
         self._described = described
         self._last: Tuple[Any, List[Tuple[List[int], List[int]]]] = (None, [])
-
-    @classmethod
-    def of(cls, directory: Path, described: Dict[str, Any]) -> "_Pieces":
-        """The same for all tensors of an encoder, so that a batch is cut once."""
-        path = directory / described["tokenizer"]
-        key = str(path.resolve())
-        if key not in cls._known or described["key"] == "token_ids":
-            cls._known[key] = cls(path, described)
-        return cls._known[key]
 
     def tensor(self, sentences: List[Sentence], key: str) -> np.ndarray:
         """`token_ids`, `wordpiece_mask` or `word_numbers`, as the indexer `hmtl_transformer` has them."""
