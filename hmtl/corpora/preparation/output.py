@@ -20,7 +20,9 @@ def is_prepared(name: str) -> bool:
 
 
 @contextmanager
-def whole_directory(output: Path, force: bool = False, is_data: Callable[[str], bool] = is_prepared) -> Iterator[Path]:
+def whole_directory(
+    output: Path, force: bool = False, is_data: Callable[[str], bool] = is_prepared, report: str = REPORT_FILE
+) -> Iterator[Path]:
     """An empty directory beside `output`, which is brought to disk and renamed to it when the block ends well.
 
     Where the block raises, nothing stays behind and an older `output` is as it was. What a killed process left is
@@ -35,6 +37,8 @@ def whole_directory(output: Path, force: bool = False, is_data: Callable[[str], 
         nothing but data.
     is_data : `Callable[[str], bool]`, optional
         Whether a file or folder of this name may be data.
+    report : `str`, optional (default = `REPORT_FILE`)
+        The file by which an older `output` is known to be prepared.
 
     # Raises
 
@@ -48,7 +52,7 @@ def whole_directory(output: Path, force: bool = False, is_data: Callable[[str], 
     descriptor = _locked(partial, output)
     try:
         _undo_interrupted_swap(output, replaced)
-        _check_replaceable(output, force, is_data)
+        _check_replaceable(output, force, is_data, report)
         for left_over in partial.iterdir():
             if left_over.is_dir():
                 shutil.rmtree(left_over)
@@ -79,7 +83,7 @@ def _locked(partial: Path, output: Path) -> int:
         os.close(descriptor)
 
 
-def _check_replaceable(output: Path, force: bool, is_data: Callable[[str], bool]) -> None:
+def _check_replaceable(output: Path, force: bool, is_data: Callable[[str], bool], report: str) -> None:
     if not output.exists():
         return
     if not force:
@@ -87,9 +91,9 @@ def _check_replaceable(output: Path, force: bool, is_data: Callable[[str], bool]
     if not output.is_dir():
         raise UserError(f"{output}: expected a directory, found a file")
     names = {path.name for path in output.iterdir()}
-    foreign = sorted(name for name in names if name != REPORT_FILE and not is_data(name))
-    if names and REPORT_FILE not in names:
-        foreign.append(f"no {REPORT_FILE}")
+    foreign = sorted(name for name in names if name != report and not is_data(name))
+    if names and report not in names:
+        foreign.append(f"no {report}")
     if foreign:
         raise UserError(f"{output}: --force replaces prepared data only, and this holds {foreign[0]}; write elsewhere")
 
