@@ -147,16 +147,16 @@ local hierarchy(levels, gold_mentions) = {
     std.mapWithKey(function(task, level) sharing(level), levels),
 
   // One encoder for all tasks.
-  hard_sharing(num_layers=3, dropout=0.2): {
+  hard_sharing(num_layers=3, dropout=0.2, hidden_size=64): {
     type: 'hard',
-    encoder: lstm(num_layers, 64, dropout),
+    encoder: lstm(num_layers, hidden_size, dropout),
     input_dropout: dropout,
   },
 
   // An encoder a task, with learned shares between them after each layer.
-  cross_stitch(num_layers=3, dropout=0.2, own_share=0.9): {
+  cross_stitch(num_layers=3, dropout=0.2, own_share=0.9, hidden_size=64): {
     type: 'cross_stitch',
-    layer: lstm(1, 64),
+    layer: lstm(1, hidden_size),
     num_layers: num_layers,
     own_share: own_share,
     dropout: dropout,
@@ -164,5 +164,6 @@ local hierarchy(levels, gold_mentions) = {
   },
 
   // The same between subspaces of each layer, and learned weights of the layers.
-  sluice(num_layers=3, dropout=0.2, own_share=0.9): $.cross_stitch(num_layers, dropout, own_share) { type: 'sluice' },
+  sluice(num_layers=3, dropout=0.2, own_share=0.9, hidden_size=64):
+    $.cross_stitch(num_layers, dropout, own_share, hidden_size) { type: 'sluice' },
 }

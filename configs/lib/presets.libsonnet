@@ -11,9 +11,13 @@ local patches = {
   fast(experiment): experiment {
     local one_layer = { encoder+: { num_layers: 1, hidden_size: 64, dropout: 0.0 } },
     local few_candidates = { head+: { spans_per_word: 0.3, max_antecedents: 30, hidden_dim: 50 } },
-    local batch_sizes = { ner: 16, emd: 16, relation: 8, coref: 1 },
+    local batch_sizes = { ner: 16, emd: 16, entities: 16, relation: 8, coref: 1 },
     local levels = with(experiment.model.levels, { coref: few_candidates }),
-    model+: { levels: std.mapWithKey(function(task, level) level + one_layer, levels) },
+    model+: {
+      levels: std.mapWithKey(
+        function(task, level) if std.objectHas(level, 'encoder') then level + one_layer else level, levels
+      ),
+    },
     data_loader+: { batch_size: { [task]: batch_sizes[task] for task in std.objectFields(levels) } },
     trainer+: { num_epochs: 6, patience: 6 },
   },
