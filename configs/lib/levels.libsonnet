@@ -136,6 +136,12 @@ local hierarchy(levels, gold_mentions) = {
   // Some of these levels, stacked in another order: `reads` maps each wanted task to the tasks that its level reads.
   stacked(levels, reads):: { [task]: levels[task] { reads: reads[task] } for task in std.objectFields(reads) },
 
+  // The same levels without the short-cut connection: those that read others no longer read the shared embedding.
+  without_short_cuts(levels)::
+    std.mapWithKey(
+      function(task, level) level { [if std.get(level, 'reads', []) != [] then 'reads_embedding']: false }, levels
+    ),
+
   // The same tasks without encoders of their own: their levels take their vectors from the model's `shared_encoder`,
   // which is one of the next three.
   // Heads of relations between spans get the spans of the same levels as before.

@@ -83,6 +83,9 @@ class OrderRuns:
         for place, level in enumerate(order):
             if "encoder" in configuration["model"]["levels"][level]:
                 configuration["model"]["levels"][level]["reads"] = list(order[:place])
+                if not place:
+                    # The lowest level has nothing else to read.
+                    configuration["model"]["levels"][level].pop("reads_embedding", None)
             elif place:
                 raise UserError(f"{self._path}: level '{level}' has no encoder that could read other levels")
         trainer = configuration["trainer"]

@@ -62,6 +62,7 @@ class ExportedLevels(torch.nn.Module):
             raise UserError(f"nothing of this model can be exported ({reasons})")
         model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
         self._reads = model.reads
+        self._reads_embedding = model.reads_embedding
         self._levels = [task for task in model.tasks if any(task in _below(model, above) for above in self.tasks)]
         parts = {name.removeprefix(_PART): part for name, part in model.text_field_embedder.named_children()}
         self.inputs = [Input(MASK, ("batch", "length"), torch.bool)]
@@ -80,7 +81,8 @@ class ExportedLevels(torch.nn.Module):
         scores = {}
         for task in self._levels:
             # Shape: (batch_size, length, input_dim)
-            read = torch.cat([embedding, *(outputs[lower] for lower in self._reads[task])], dim=-1)
+            short_cut = [embedding] if self._reads_embedding[task] else []
+            read = torch.cat([*short_cut, *(outputs[lower] for lower in self._reads[task])], dim=-1)
             # Shape: (batch_size, length, encoding_dim)
             outputs[task] = self._encoders[task](read, mask)
             if task in self._heads:

@@ -58,7 +58,12 @@ class Level(FromParams):
         Reads the shared embedding concatenated with the outputs of the levels in `reads`. Its input size is computed.
         A level without an encoder of its own takes the task's output of the model's shared encoder.
     reads : `List[str]`, optional (default = `[]`)
-        The levels whose outputs this one reads, the paper's short-cut connections.
+        The levels whose outputs this one reads.
+    reads_embedding : `bool`, optional (default = `True`)
+        Whether the level also reads the shared embedding, the paper's short-cut connection (Sanh et al. 2019, section
+        2; Hashimoto et al. 2017). Without, its encoder reads the outputs of the levels in `reads` alone, and so does
+        what of its head reads what the encoder read, such as the attention of a coreference head over the words of a
+        span.
     reads_labels : `List[str]`, optional (default = `[]`)
         More levels, of which the head alone reads: the spans that they predict, not their outputs. For heads that read
         spans, such as those of relations.
@@ -78,10 +83,12 @@ class Level(FromParams):
         reads: List[str] = None,
         input_dropout: float = 0.0,
         reads_labels: List[str] = None,
+        reads_embedding: bool = True,
     ) -> None:
         self.encoder = encoder
         self.head = head
         self.reads = reads or []
+        self.reads_embedding = reads_embedding
         self.reads_labels = reads_labels or []
         check_dropout(input_dropout=input_dropout)
         self.input_dropout = input_dropout
@@ -107,10 +114,11 @@ class HMTL(Model):
     # Raises
 
     ConfigurationError
-        Where a level reads an unknown level, or levels read one another in a circle; where a level has `reads_labels`,
-        and a head that reads no spans; where a level has no encoder, but options of one; where there is a shared
-        encoder and no level that needs it, or the reverse; where the embedding has adapters one a task and these are
-        not the model's tasks, or there is a shared encoder, which has no task.
+        Where a level reads an unknown level, or levels read one another in a circle; where a level reads neither the
+        embedding nor another level, or a head needs the embedding that its level does not read; where a level has
+        `reads_labels`, and a head that reads no spans; where a level has no encoder, but options of one; where there is
+        a shared encoder and no level that needs it, or the reverse; where the embedding has adapters one a task and
+        these are not the tasks whose levels read it, or there is a shared encoder, which has no task.
     """
 
     default_predictor = "hmtl"
@@ -127,6 +135,7 @@ class HMTL(Model):
         super().__init__(vocab, regularizer)
         self.text_field_embedder = text_field_embedder
         self.reads = {name: sorted(level.reads) for name, level in levels.items()}
+        self.reads_embedding = {name: level.reads_embedding for name, level in levels.items()}
         # Those of which the head alone reads.
         self.reads_labels = {name: sorted(level.reads_labels) for name, level in levels.items()}
         self._below = {name: sorted({*level.reads, *level.reads_labels}) for name, level in levels.items()}
@@ -141,14 +150,22 @@ class HMTL(Model):
         # Parts of the embedding with adapters one a task.
         parts = text_field_embedder.modules()
         self._adapted: List[Any] = [part for part in parts if getattr(getattr(part, "adapters", None), "tasks", None)]
-        _check_adapters(self._adapted, self.tasks, has_shared_encoder=shared_encoder is not None)
+        embedded = [task for task in self.tasks if self.reads_embedding[task]]
+        _check_adapters(self._adapted, embedded, has_shared_encoder=shared_encoder is not None)
         sharing = _tasks_that_share(levels, self.tasks, has_shared_encoder=shared_encoder is not None)
         self.shared_encoder: Optional[SharedEncoder] = None
         if shared_encoder is not None:
             self.shared_encoder = shared_encoder.construct(shared_embedding_dim=embedding_dim, sharing_tasks=sharing)
         for task in self.tasks:
             level = levels[task]
-            input_dim = embedding_dim + sum(self.encoding_dim(lower) for lower in self.reads[task])
+            if not level.reads_embedding and not level.reads:
+                raise ConfigurationError(
+                    f"level '{task}' reads nothing: it has reads_embedding false and no 'reads'; name the levels that "
+                    "it reads, or remove reads_embedding"
+                )
+            input_dim = sum(self.encoding_dim(lower) for lower in self.reads[task])
+            if level.reads_embedding:
+                input_dim += embedding_dim
             if level.encoder is not None:
                 # Some encoders call their input size `input_size`, others `input_dim`.
                 self.encoders[task] = level.encoder.construct(input_size=input_dim, input_dim=input_dim)
@@ -168,6 +185,11 @@ class HMTL(Model):
                     f"level '{task}' has reads_labels, but its head, {type(head).__name__}, reads no spans of other "
                     "levels; heads of relations do: remove reads_labels here, or name the levels in reads, for their "
                     "vectors"
+                )
+            if head.reads_label_texts and not level.reads_embedding:
+                raise ConfigurationError(
+                    f"level '{task}' has reads_embedding false, but its head, {type(head).__name__}, compares the "
+                    "embedding of its words with that of labels; remove reads_embedding"
                 )
             self.heads[task] = head
         heads = {task: self.head(task) for task in self.tasks}
@@ -601,8 +623,9 @@ class HMTL(Model):
 
     def _encode_level(self, task: str, encodings: GroupedEncodings) -> None:
         scope = self.head(task).scope
-        embedding = encodings.embedding(scope, task if self._adapted else None)
-        parts = [embedding, *(encodings.output(lower, scope) for lower in self.reads[task])]
+        parts = [encodings.output(lower, scope) for lower in self.reads[task]]
+        if self.reads_embedding[task]:
+            parts.insert(0, encodings.embedding(scope, task if self._adapted else None))
         # Shape (each): (num_rows, length, input_dim)
         inputs = [self.input_dropouts[task](torch.cat(group, dim=-1)) for group in zip(*parts)]
         masks = encodings.layout.masks(scope)
@@ -721,6 +744,11 @@ def _tasks_that_share(levels: Dict[str, Level], tasks: List[str], has_shared_enc
             raise ConfigurationError(
                 f"level '{task}' has no encoder that could read other levels; remove its 'reads', or give it an encoder"
             )
+        if not levels[task].reads_embedding:
+            raise ConfigurationError(
+                f"level '{task}' has no encoder, and the shared_encoder reads the embedding; remove its "
+                "reads_embedding, or give it an encoder"
+            )
         if levels[task].input_dropout:
             raise ConfigurationError(
                 f"level '{task}' has no encoder, so that its input_dropout has no effect; set it in the shared_encoder"
@@ -733,12 +761,12 @@ def _tasks_that_share(levels: Dict[str, Level], tasks: List[str], has_shared_enc
 
 
 def _check_adapters(adapted: List[Any], tasks: List[str], has_shared_encoder: bool) -> None:
-    """Checks that each task has its adapters, and no other name has some."""
+    """Checks that each of these tasks has its adapters, and no other name has some."""
     for part in adapted:
         if set(part.adapters.tasks) != set(tasks):
             raise ConfigurationError(
-                f"the embedding has adapters for {', '.join(sorted(part.adapters.tasks))}, and the levels are "
-                f"{', '.join(sorted(tasks))}; name these in adapters.tasks, or remove it for one adapter for all"
+                f"the embedding has adapters for {', '.join(sorted(part.adapters.tasks))}, and the levels that read it "
+                f"are {', '.join(sorted(tasks))}; name these in adapters.tasks, or remove it for one adapter for all"
             )
     if adapted and has_shared_encoder:
         raise ConfigurationError(

@@ -199,8 +199,14 @@ def _levels(model: HMTL) -> Iterator[str]:
         head = model.head(task)
         labels = sorted(head.labels or [])
         shown = ", ".join(labels) if len(labels) <= _MANY_LABELS else f"{len(labels)} labels, in `package.json`"
-        rows.append([task, head.kind.plural, shown or "-", ", ".join(model.reads[task]) or "the embedding alone"])
-    yield "The levels, from the lowest up; every one also reads the shared embedding.\n"
+        if not model.reads[task]:
+            reads = ["the embedding alone"]
+        elif model.reads_embedding[task]:
+            reads = ["the embedding", *model.reads[task]]
+        else:
+            reads = model.reads[task]
+        rows.append([task, head.kind.plural, shown or "-", ", ".join(reads)])
+    yield "The levels, from the lowest up.\n"
     yield from markdown(["task", "finds", "labels", "reads"], rows)
 
 

@@ -333,6 +333,11 @@ def test_input_dropout_changes_what_the_shared_encoder_and_the_heads_read() -> N
             "level 'ner' has no encoder, so that its input_dropout has no effect; set it in the shared_encoder",
         ),
         (
+            "levels.sharing({ ner: levels.tagger([]) }) { ner+: { reads_embedding: false } }",
+            SHARED_ENCODERS["hard"],
+            "level 'ner' has no encoder, and the shared_encoder reads the embedding; remove its reads_embedding",
+        ),
+        (
             "levels.paper()",
             SHARED_ENCODERS["hard"],
             "every level has an encoder, so that none uses the shared_encoder; remove it, or those that it replaces",

@@ -108,6 +108,8 @@ class _Side:
         kind, _, task = self.name.partition(".")
         if kind == "text_field_embedder":
             return []
+        if not self.model.reads_embedding.get(task, True):
+            return [*self.model.reads[task]]
         embedder = self.model.text_field_embedder
         read: List[Union[str, Tuple[str, int]]] = [("embedding", embedder.get_output_dim())]
         if isinstance(embedder, BasicTextFieldEmbedder):

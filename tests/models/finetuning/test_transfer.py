@@ -181,6 +181,11 @@ def test_labels_that_are_as_many_but_others_start_anew(source, source_run):
     [
         ({"levels.ner.encoder.hidden_size": 6}, {"encoders.ner"}, "has the shape"),
         ({"levels.relation.reads": ["ner"]}, {"encoders.relation", "heads.relation"}, "ner here"),
+        (
+            {"levels.relation.reads_embedding": False},
+            {"encoders.relation", "heads.relation"},
+            "in the archive and emd here",
+        ),
         ({"levels.ner.encoder.type": "lstm"}, {"encoders.ner"}, "and a"),
         (
             {"text_field_embedder.token_embedders.tokens.embedding_dim": 6},
