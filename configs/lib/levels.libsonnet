@@ -133,6 +133,16 @@ local hierarchy(levels, gold_mentions) = {
     };
     std.mapWithKey(function(task, level) straight(level), levels),
 
+  // A label for each sentence, or what another head of `heads.labels` says; and a label for each pair of texts, or what
+  // another of `heads.pairs` says.
+  labels(reads, head=heads.labels(), dropout=0.2): {
+    encoder: lstm(1, 64),
+    head: head,
+    reads: reads,
+    input_dropout: dropout,
+  },
+  pairs(reads, head=heads.pairs(), dropout=0.2): self.labels(reads, head, dropout),
+
   // Some of these levels, stacked in another order: `reads` maps each wanted task to the tasks that its level reads.
   stacked(levels, reads):: { [task]: levels[task] { reads: reads[task] } for task in std.objectFields(reads) },
 

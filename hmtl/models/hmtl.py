@@ -421,6 +421,7 @@ class HMTL(Model):
         with_scores: bool = False,
         given: Optional[Mapping[Scope, Sequence[GivenSpans]]] = None,
         labels: Optional[AskedLabels] = None,
+        second_texts: Optional[Sequence[Optional[int]]] = None,
     ) -> Dict[str, Dict[str, List[Any]]]:
         """All tasks in one pass over texts of any lengths: what `forward` predicts, without padding them alike.
 
@@ -440,6 +441,9 @@ class HMTL(Model):
         labels : `Mapping[str, Mapping[str, str]]`, optional (default = `None`)
             For tasks whose head `reads_label_texts`: the labels to find, and the text of each. By default those of
             training.
+        second_texts : `Sequence[Optional[int]]`, optional (default = `None`)
+            Of each document that is a pair of texts the sentence, from 0, that begins the second one; `None` of any
+            other. Heads that read pairs predict nothing of these.
 
         # Returns
 
@@ -449,7 +453,12 @@ class HMTL(Model):
         encodings = self.encode_texts(text, sentences, documents, sentence_of)
         rows: Dict[Scope, TokenRows] = {"sentence": sentences, "document": documents}
         by_group = {scope: rows[scope].by_group(spans) for scope, spans in (given or {}).items()}
-        return self._run_heads(encodings, with_scores, by_group, labels)
+        # Shape (each): (num_rows, 1)
+        seconds = [
+            torch.tensor([[second or 0] for second in group], device=sentence_of.device)
+            for group in documents.by_group(second_texts or [None] * len(documents.lengths))
+        ]
+        return self._run_heads(encodings, with_scores, by_group, labels, seconds)
 
     @torch.inference_mode()
     def encode_texts(
@@ -622,7 +631,7 @@ class HMTL(Model):
             encodings.levels[task] = GroupedEncoding(read, written, scope)
 
     def _encode_level(self, task: str, encodings: GroupedEncodings) -> None:
-        scope = self.head(task).scope
+        scope = self.head(task).encoder_scope or self.head(task).scope
         parts = [encodings.output(lower, scope) for lower in self.reads[task]]
         if self.reads_embedding[task]:
             parts.insert(0, encodings.embedding(scope, task if self._adapted else None))
@@ -634,10 +643,16 @@ class HMTL(Model):
 
     def _candidates(self, task: str, encodings: GroupedEncodings) -> List[Dict[str, Any]]:
         """The spans that a head gives to the training of a head that reads them, for each group of rows."""
-        level, layout = encodings.levels[task], encodings.layout
-        groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
+        groups = self._read_by_head(task, encodings)
         options = self._label_options(task)
         return [{"predictions": self.head(task).candidate_spans(*group, **options)} for group in groups]
+
+    def _read_by_head(self, task: str, encodings: GroupedEncodings) -> Iterator[Tuple[torch.Tensor, ...]]:
+        """For each group of a head's rows what its level's encoder wrote and what it read, their mask, and the sentence
+        of each token."""
+        level, layout, scope = encodings.levels[task], encodings.layout, self.head(task).scope
+        output, read = (layout.convert(each, level.scope, scope) for each in (level.output, level.encoder_input))
+        return zip(output, read, layout.masks(scope), layout.sentence_ids(scope))
 
     def _label_options(self, task: str, labels: Optional[AskedLabels] = None) -> Dict[str, Any]:
         """What a head that reads the texts of labels gets of them: those that are asked for, or its own."""
@@ -679,18 +694,21 @@ class HMTL(Model):
         encodings: GroupedEncodings,
         found: Dict[str, List[Dict[str, Any]]],
         given: Optional[List[List[GivenSpans]]] = None,
+        seconds: Optional[List[torch.Tensor]] = None,
         /,
         **fields: Any,
     ) -> List[Dict[str, Any]]:
         """Runs a task's head on each group of rows. `found` has the outputs of other heads, whose spans it may read;
-        `given` what it reads in place of them, for each group."""
-        level, layout = encodings.levels[task], encodings.layout
-        groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
+        `given` what it reads in place of them, for each group; `seconds` where second texts begin, for each group."""
         layers = [
-            self._spans_for(task, lower, found[lower], layout) for lower in self.span_tasks[task] if lower in found
+            self._spans_for(task, lower, found[lower], encodings.layout)
+            for lower in self.span_tasks[task]
+            if lower in found
         ]
         outputs = []
-        for number, (output, read, mask, ids) in enumerate(groups):
+        for number, (output, read, mask, ids) in enumerate(self._read_by_head(task, encodings)):
+            if seconds is not None:
+                fields["second_text"] = seconds[number]
             spans = [layer[number] for layer in layers]
             if layers or given is not None:
                 fields["predicted_spans"] = spans if given is None else _with_given(spans, given[number])
@@ -714,6 +732,7 @@ class HMTL(Model):
         with_scores: bool,
         given: Optional[Mapping[Scope, List[List[GivenSpans]]]] = None,
         labels: Optional[AskedLabels] = None,
+        seconds: Optional[List[torch.Tensor]] = None,
     ) -> Dict[str, Dict[str, List[Any]]]:
         """For each task whose rows the batch has, `predictions` and, where they are asked for, `scores`."""
         options: Dict[str, Any] = {"with_scores": True} if with_scores else {}
@@ -723,7 +742,8 @@ class HMTL(Model):
             head = self.head(task)
             known = given.get(head.scope) if given and head.reads_spans else None
             of_labels = self._label_options(task, labels)
-            found[task] = self._run_head(task, encodings, found, known, **of_labels, **options)
+            pairs = seconds if head.reads_second_text else None
+            found[task] = self._run_head(task, encodings, found, known, pairs, **of_labels, **options)
         return {
             task: {
                 key: encodings.layout.in_order([group[key] for group in found[task]], self.head(task).scope)

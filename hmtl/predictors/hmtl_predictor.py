@@ -1,7 +1,7 @@
 """Text in, the predictions of all tasks out, in one pass of the model."""
 
 import os
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
@@ -530,13 +530,12 @@ class HMTLPredictor(Predictor):
     ) -> List[Any]:
         """What a head found in all rows of a text, as its kind shows it."""
         scope, to_json = self._scopes[task], self.kinds[task].to_json
-        starts = [0] if scope == "document" else text.sentence_starts
         predictions = predicted["predictions"][of_text[scope]]
         is_wanted = self._with_scores or (self._is_consistent(text) and self.kinds[task].gives_spans)
         scores = predicted["scores"][of_text[scope]] if is_wanted and "scores" in predicted else repeat(repeat(None))
         return [
             to_json(item, row, score)
-            for row, items, scores_of_items in zip(_rows(text, starts), predictions, scores)
+            for row, items, scores_of_items in zip(_rows(text, scope), predictions, scores)
             for item, score in zip(items, scores_of_items)
         ]
 
@@ -609,9 +608,12 @@ def length_batches(lengths: List[int], max_texts: int, max_tokens: int) -> Itera
         yield batch
 
 
-def _rows(text: TokenizedText, starts: List[int]) -> Iterator[TextRow]:
-    """The sentences or the document that begin at these tokens."""
-    return (TextRow(text, first, stop - 1) for first, stop in zip(starts, [*starts[1:], len(text)]))
+def _rows(text: TokenizedText, scope: Scope) -> Iterator[TextRow]:
+    """The sentences, or the document."""
+    if scope == "document":
+        return iter([TextRow(text, 0, len(text) - 1)])
+    starts = [*text.sentence_starts, len(text)]
+    return (TextRow(text, first, stop - 1, number) for number, (first, stop) in enumerate(pairwise(starts)))
 
 
 def _check(record: Any) -> None:

@@ -1,7 +1,7 @@
 """What the hierarchy asks of a head."""
 
 import math
-from typing import Any, Dict, List, Literal, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -10,9 +10,8 @@ from allennlp.models.heads import Head
 from allennlp.nn import RegularizerApplicator
 
 from hmtl.document import Document
+from hmtl.document import Scope as Scope
 from hmtl.tasks.kind import Kind, kind_of
-
-Scope = Literal["sentence", "document"]
 
 
 class LabelTexts(NamedTuple):
@@ -49,6 +48,12 @@ class TaskHead(Head):
     where a row is a sentence or a document, as `scope` says. It returns `loss` where there are targets, and, outside
     training, `predictions`, one list a row of items of the kind that `predicts` names (see `Kind`), such as `spans`;
     offsets count tokens from the start of the row. A head decodes and updates its metrics only outside training.
+
+    The level's encoder reads rows of the same scope, unless `encoder_scope` names the other: a head of documents whose
+    encoder reads sentences gets the vectors of these, document by document.
+
+    A head that `reads_second_text` also gets `second_text`, shape (batch_size, 1): of a pair of texts the sentence, from
+    0, that begins the second one, and 0 for any other row.
 
     A head that `reads_spans` also gets `predicted_spans` outside training, of a model with tasks that predict spans of
     the same scope: for each of these tasks its `predictions`, those of the levels that the task reads first, the
@@ -97,6 +102,7 @@ class TaskHead(Head):
     """
 
     scope: Scope = "sentence"
+    encoder_scope: Optional[Scope] = None
     predicts: str = "spans"
     labels: Optional[List[str]] = None
     why_not_findable: str = ""
@@ -106,6 +112,7 @@ class TaskHead(Head):
     span_levels: Optional[Sequence[str]] = None
     starts_from_data: bool = False
     reads_label_texts: bool = False
+    reads_second_text: bool = False
     read_labels: Sequence[str] = ()
 
     def __init__(self, vocab: Vocabulary, regularizer: Optional[RegularizerApplicator] = None) -> None:
