@@ -184,6 +184,11 @@ local hierarchy(levels, gold_mentions) = {
     input_dropout: dropout,
   },
 
-  // The same between subspaces of each layer, and learned weights of the layers.
-  sluice(num_layers=3, dropout=0.2, own_share=0.9): $.cross_stitch(num_layers, dropout, own_share) { type: 'sluice' },
+  // The same between subspaces of each layer, and learned weights of the layers. With `orthogonality_weight`, 0.1 in the
+  // paper's code, a penalty keeps the subspaces apart.
+  sluice(num_layers=3, dropout=0.2, own_share=0.9, orthogonality_weight=0.0):
+    $.cross_stitch(num_layers, dropout, own_share) {
+      type: 'sluice',
+      [if orthogonality_weight > 0 then 'orthogonality_weight']: orthogonality_weight,
+    },
 }

@@ -141,7 +141,7 @@ class Updater:
                 gradients[task] = _take(self._parameters[task])
         self._combine(state, losses, gradients)
         penalty = self._model.get_regularization_penalty()
-        if penalty is not None:
+        if penalty is not None and penalty.requires_grad:
             state.scaled(penalty).backward()
         state.unscale()
         parameters = list(dict.fromkeys(parameter for task in batches for parameter in self._parameters[task]))
