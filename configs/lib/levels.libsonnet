@@ -152,6 +152,21 @@ local hierarchy(levels, gold_mentions) = {
       function(task, level) level { [if std.get(level, 'reads', []) != [] then 'reads_embedding']: false }, levels
     ),
 
+  // The same levels, each of which also reads the labels that the taggers below it predict, those that it reads and those
+  // that these read: the sum of the labels' embeddings, weighted by their probabilities (Hashimoto et al. 2017).
+  with_label_embeddings(levels, dim=100)::
+    local below(task) =
+      local reads = std.get(levels[task], 'reads', []);
+      std.set(reads + std.flatMap(below, reads));
+    local labels_tokens(task) = std.member(['hmtl_crf', 'hmtl_token_classification'], levels[task].head.type);
+    std.mapWithKey(
+      function(task, level) local lower = std.filter(labels_tokens, below(task)); level {
+        [if lower != [] then 'reads_label_embeddings']: lower,
+        [if labels_tokens(task) then 'label_embedding_dim']: dim,
+      },
+      levels
+    ),
+
   // The same tasks without encoders of their own: their levels take their vectors from the model's `shared_encoder`,
   // which is one of the next three.
   // Heads of relations between spans get the spans of the same levels as before.
@@ -179,7 +194,11 @@ local hierarchy(levels, gold_mentions) = {
     input_dropout: dropout,
   },
 
-  // The same between subspaces of each layer, and learned weights of the layers.
-  sluice(num_layers=3, dropout=0.2, own_share=0.9, hidden_size=64):
-    $.cross_stitch(num_layers, dropout, own_share, hidden_size) { type: 'sluice' },
+  // The same between subspaces of each layer, and learned weights of the layers. With `orthogonality_weight`, 0.1 in the
+  // paper's code, a penalty keeps the subspaces apart.
+  sluice(num_layers=3, dropout=0.2, own_share=0.9, hidden_size=64, orthogonality_weight=0.0):
+    $.cross_stitch(num_layers, dropout, own_share, hidden_size) {
+      type: 'sluice',
+      [if orthogonality_weight > 0 then 'orthogonality_weight']: orthogonality_weight,
+    },
 }

@@ -29,12 +29,12 @@ from hmtl.document import Span
 from hmtl.errors import UserError
 from hmtl.metrics.calibration import tempered
 from hmtl.models.calibration import TaskCalibration, read_calibration
-from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, GroupedEncodings, Layout, TextLayout
+from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, GroupedEncodings, Groups, Layout, TextLayout
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.frozen import are_equal
 from hmtl.modules.token_rows import TokenRows
 from hmtl.tasks import TaskHead
-from hmtl.tasks.task_head import LabelTexts, Scope, check_dropout, span_tasks_for
+from hmtl.tasks.task_head import LabelTexts, Scope, check_dropout, check_numbers, span_tasks_for
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
@@ -64,6 +64,13 @@ class Level(FromParams):
         2; Hashimoto et al. 2017). Without, its encoder reads the outputs of the levels in `reads` alone, and so does
         what of its head reads what the encoder read, such as the attention of a coreference head over the words of a
         span.
+    reads_label_embeddings : `List[str]`, optional (default = `[]`)
+        The levels whose labels this one's encoder reads, as a vector for each token: the sum over the labels `j` of
+        that level's head of p(y = j | h) l(j), where the embedding l(j) is learned by the levels that read it
+        (Hashimoto et al. 2017, section 2.2, equation 2). For heads that label tokens: `hmtl_crf` and
+        `hmtl_token_classification`. Gradients flow through p into the level below and its head.
+    label_embedding_dim : `int`, optional (default = `100`)
+        The size of the embeddings of this level's labels, for the levels that read these.
     reads_labels : `List[str]`, optional (default = `[]`)
         More levels, of which the head alone reads: the spans that they predict, not their outputs. For heads that read
         spans, such as those of relations.
@@ -73,7 +80,7 @@ class Level(FromParams):
     # Raises
 
     OptionError
-        Where `input_dropout` is no such probability.
+        Where `input_dropout` is no such probability, or `label_embedding_dim` is below 1.
     """
 
     def __init__(
@@ -84,11 +91,16 @@ class Level(FromParams):
         input_dropout: float = 0.0,
         reads_labels: List[str] = None,
         reads_embedding: bool = True,
+        reads_label_embeddings: List[str] = None,
+        label_embedding_dim: int = 100,
     ) -> None:
         self.encoder = encoder
         self.head = head
         self.reads = reads or []
         self.reads_embedding = reads_embedding
+        self.reads_label_embeddings = reads_label_embeddings or []
+        check_numbers(1, label_embedding_dim=label_embedding_dim)
+        self.label_embedding_dim = label_embedding_dim
         self.reads_labels = reads_labels or []
         check_dropout(input_dropout=input_dropout)
         self.input_dropout = input_dropout
@@ -115,10 +127,11 @@ class HMTL(Model):
 
     ConfigurationError
         Where a level reads an unknown level, or levels read one another in a circle; where a level reads neither the
-        embedding nor another level, or a head needs the embedding that its level does not read; where a level has
-        `reads_labels`, and a head that reads no spans; where a level has no encoder, but options of one; where there is
-        a shared encoder and no level that needs it, or the reverse; where the embedding has adapters one a task and
-        these are not the tasks whose levels read it, or there is a shared encoder, which has no task.
+        embedding nor another level, or a head needs the embedding that its level does not read; where a level reads the
+        label embeddings of one whose head does not label tokens; where a level has `reads_labels`, and a head that
+        reads no spans; where a level has no encoder, but options of one; where there is a shared encoder and no level
+        that needs it, or the reverse; where the embedding has adapters one a task and these are not the tasks whose
+        levels read it, or there is a shared encoder, which has no task.
     """
 
     default_predictor = "hmtl"
@@ -136,12 +149,17 @@ class HMTL(Model):
         self.text_field_embedder = text_field_embedder
         self.reads = {name: sorted(level.reads) for name, level in levels.items()}
         self.reads_embedding = {name: level.reads_embedding for name, level in levels.items()}
+        self.reads_label_embeddings = {name: sorted(level.reads_label_embeddings) for name, level in levels.items()}
+        # Those of which the encoder reads the output, the labels, or both.
+        self.read_levels = {name: sorted({*of, *self.reads_label_embeddings[name]}) for name, of in self.reads.items()}
         # Those of which the head alone reads.
         self.reads_labels = {name: sorted(level.reads_labels) for name, level in levels.items()}
-        self._below = {name: sorted({*level.reads, *level.reads_labels}) for name, level in levels.items()}
+        self._below = {name: sorted({*of, *self.reads_labels[name]}) for name, of in self.read_levels.items()}
         self.tasks = bottom_up(self._below)
         self.encoders = torch.nn.ModuleDict()
         self.heads = torch.nn.ModuleDict()
+        # By level: the embeddings of its labels, where others read them.
+        self.label_embeddings = torch.nn.ModuleDict()
         self.input_dropouts = torch.nn.ModuleDict()
         self._evaluated: Set[str] = set()
         # A model from an archive has the reader that it was trained with, which knows how words are indexed.
@@ -158,7 +176,7 @@ class HMTL(Model):
             self.shared_encoder = shared_encoder.construct(shared_embedding_dim=embedding_dim, sharing_tasks=sharing)
         for task in self.tasks:
             level = levels[task]
-            if not level.reads_embedding and not level.reads:
+            if not level.reads_embedding and not self.read_levels[task]:
                 raise ConfigurationError(
                     f"level '{task}' reads nothing: it has reads_embedding false and no 'reads'; name the levels that "
                     "it reads, or remove reads_embedding"
@@ -166,6 +184,10 @@ class HMTL(Model):
             input_dim = sum(self.encoding_dim(lower) for lower in self.reads[task])
             if level.reads_embedding:
                 input_dim += embedding_dim
+            for lower in self.reads_label_embeddings[task]:
+                if lower not in self.label_embeddings:
+                    self.label_embeddings[lower] = _label_embedding(task, lower, self.head(lower), levels[lower])
+                input_dim += levels[lower].label_embedding_dim
             if level.encoder is not None:
                 # Some encoders call their input size `input_size`, others `input_dim`.
                 self.encoders[task] = level.encoder.construct(input_size=input_dim, input_dim=input_dim)
@@ -517,9 +539,17 @@ class HMTL(Model):
 
     def parameters_of(self, task: str) -> List[Tuple[str, torch.nn.Parameter]]:
         """The trainable parameters that a task reaches, by name: the embedding, its level and those below, its head,
-        and what these levels need of the shared encoder."""
+        what these levels need of the shared encoder, and, where one reads the labels of another, the embeddings of
+        these labels and what of the other's head gives their probabilities."""
         reached = self._levels_below(task)
-        prefixes = ("text_field_embedder.", f"heads.{task}.", *(f"encoders.{name}." for name in reached))
+        labelling = {lower for name in reached for lower in self.reads_label_embeddings[name]}
+        prefixes = (
+            "text_field_embedder.",
+            f"heads.{task}.",
+            *(f"encoders.{name}." for name in reached),
+            *(f"label_embeddings.{lower}." for lower in labelling),
+            *(f"heads.{lower}.{part}." for lower in labelling for part in self.head(lower).label_parts),
+        )
         sharing = self._sharing(reached)
         shared: Set[str] = set()
         if self.shared_encoder is not None and sharing:
@@ -534,6 +564,13 @@ class HMTL(Model):
             for name, parameter in self.named_parameters()
             if parameter.requires_grad and id(parameter) not in others and (name.startswith(prefixes) or name in shared)
         ]
+
+    def get_regularization_penalty(self) -> Optional[torch.Tensor]:
+        """What is added to the loss of each update, shape (): the penalty of the regularizer and that of the shared
+        encoder; `None` where there is neither."""
+        penalties = [super().get_regularization_penalty(), self.shared_encoder and self.shared_encoder.penalty()]
+        found = [penalty for penalty in penalties if penalty is not None]
+        return torch.stack(found).sum() if found else None
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """`{task}_{metric}` of the tasks that were evaluated since the last reset."""
@@ -556,7 +593,7 @@ class HMTL(Model):
         if task not in self.reads:
             raise UserError(f"the model has no task '{task}'; {it_has(task, self.tasks)}")
         found = {task}
-        for lower in self.reads[task]:
+        for lower in self.read_levels[task]:
             found.update(self._levels_below(lower))
         return [name for name in self.tasks if name in found]
 
@@ -635,11 +672,25 @@ class HMTL(Model):
         parts = [encodings.output(lower, scope) for lower in self.reads[task]]
         if self.reads_embedding[task]:
             parts.insert(0, encodings.embedding(scope, task if self._adapted else None))
+        parts += [self._label_vectors(lower, scope, encodings) for lower in self.reads_label_embeddings[task]]
         # Shape (each): (num_rows, length, input_dim)
         inputs = [self.input_dropouts[task](torch.cat(group, dim=-1)) for group in zip(*parts)]
         masks = encodings.layout.masks(scope)
         outputs = [self.encoder(task)(vectors, mask) for vectors, mask in zip(inputs, masks)]
         encodings.levels[task] = GroupedEncoding(inputs, outputs, scope)
+
+    def _label_vectors(self, task: str, scope: Scope, encodings: GroupedEncodings) -> Groups:
+        """The expected embedding of each token's label, by the probabilities that the task's head gives.
+
+        Shape (each): (num_rows, length, label_embedding_dim)
+        """
+        level = encodings.levels[task]
+        if task not in encodings.labels:
+            embedding, head = cast(torch.nn.Embedding, self.label_embeddings[task]).weight, self.head(task)
+            encodings.labels[task] = [
+                head.label_distribution(output).to(embedding.dtype) @ embedding for output in level.output
+            ]
+        return encodings.layout.convert(encodings.labels[task], level.scope, scope)
 
     def _candidates(self, task: str, encodings: GroupedEncodings) -> List[Dict[str, Any]]:
         """The spans that a head gives to the training of a head that reads them, for each group of rows."""
@@ -760,10 +811,12 @@ def _tasks_that_share(levels: Dict[str, Level], tasks: List[str], has_shared_enc
     for task in sharing:
         if not has_shared_encoder:
             raise ConfigurationError(f"level '{task}' has no encoder; give it one, or give the model a shared_encoder")
-        if levels[task].reads:
-            raise ConfigurationError(
-                f"level '{task}' has no encoder that could read other levels; remove its 'reads', or give it an encoder"
-            )
+        for key in ("reads", "reads_label_embeddings"):
+            if getattr(levels[task], key):
+                raise ConfigurationError(
+                    f"level '{task}' has no encoder that could read other levels; remove its '{key}', or give it an "
+                    "encoder"
+                )
         if not levels[task].reads_embedding:
             raise ConfigurationError(
                 f"level '{task}' has no encoder, and the shared_encoder reads the embedding; remove its "
@@ -778,6 +831,19 @@ def _tasks_that_share(levels: Dict[str, Level], tasks: List[str], has_shared_enc
             "every level has an encoder, so that none uses the shared_encoder; remove it, or those that it replaces"
         )
     return sharing
+
+
+def _label_embedding(task: str, lower: str, head: TaskHead, level: Level) -> torch.nn.Embedding:
+    """The embeddings of the labels of the level `lower`, which the level `task` reads."""
+    if not head.label_parts:
+        raise ConfigurationError(
+            f"level '{task}' reads the label embeddings of '{lower}', but the head of that, {type(head).__name__}, "
+            "does not label tokens, as hmtl_crf and hmtl_token_classification do; remove it from reads_label_embeddings"
+        )
+    embedding = torch.nn.Embedding(head.num_token_labels, level.label_embedding_dim)
+    # As in Hashimoto et al. 2017: uniform, up to the square root of 6 / (dim + labels).
+    torch.nn.init.xavier_uniform_(embedding.weight)
+    return embedding
 
 
 def _check_adapters(adapted: List[Any], tasks: List[str], has_shared_encoder: bool) -> None:

@@ -89,6 +89,9 @@ class TaskHead(Head):
     are the `labels` that it saw in training, and no weight of its stands for one of them. It embeds nothing itself:
     `index_label_texts` gives the tensors that the model's embedder reads.
 
+    One that labels each token tells the levels above its `label_distribution` over `num_token_labels` labels, and names
+    the `label_parts` of it, its children whose weights that depends on. A head without these does not label tokens.
+
     One that `starts_from_data` gets the metadata of all training instances by `start_from_data`, before the first
     update, and may set weights by them. Of a head that has the weights of a trained one it is `False`.
 
@@ -114,6 +117,8 @@ class TaskHead(Head):
     reads_label_texts: bool = False
     reads_second_text: bool = False
     read_labels: Sequence[str] = ()
+    num_token_labels: int = 0
+    label_parts: Sequence[str] = ()
 
     def __init__(self, vocab: Vocabulary, regularizer: Optional[RegularizerApplicator] = None) -> None:
         super().__init__(vocab, regularizer)
@@ -180,6 +185,19 @@ class TaskHead(Head):
 
     def _candidates(self, encoding: torch.Tensor, encoder_input: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         raise ConfigurationError(f"a {type(self).__name__} cannot give its spans to the training of other levels")
+
+    def label_distribution(self, encoding: torch.Tensor) -> torch.Tensor:
+        """The probability of each label at each token, with gradients, and with dropout in training, for levels that
+        read label embeddings. At padding it may be any.
+
+        Shapes: (batch_size, length, encoding_dim) -> (batch_size, length, num_token_labels)
+
+        # Raises
+
+        NotImplementedError
+            Where the head does not label tokens.
+        """
+        raise NotImplementedError
 
     def index_label_texts(self, texts: Sequence[str]) -> TextFieldTensors:
         """The texts of labels as the model's embedder reads them. Shapes: (num_labels, length, ...)"""

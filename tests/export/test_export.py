@@ -158,6 +158,7 @@ def on_a_transformer(transformer) -> HMTL:
                 "head": {"type": "hmtl_crf", "label_namespace": "names_labels"},
                 "reads": ["names"],
                 "reads_embedding": False,
+                "reads_label_embeddings": ["names", "parts"],
             },
         },
     }

@@ -187,6 +187,7 @@ HIERARCHIES = {
     "coref below ner": "{ ner: levels.tagger(['coref']), coref: levels.coref([]) }",
     "emd below ner": "{ ner: levels.tagger(['emd']), emd: levels.tagger([]) }",
     "without short-cuts": "levels.without_short_cuts(levels.paper())",
+    "with label embeddings": "levels.with_label_embeddings(levels.paper(), dim=5)",
 }
 
 
@@ -248,11 +249,16 @@ def test_a_level_reads_the_embedding_and_the_outputs_of_others(levels: str) -> N
     for task, options in declared.items():
         short_cut = options.get("reads_embedding", True)
         assert short_cut == ("without_short_cuts" not in levels or task == "ner")
-        assert model.encoder(task).get_input_dim() == 6 * short_cut + 8 * len(options["reads"])
+        labels = options.get("reads_label_embeddings", [])
+        assert model.encoder(task).get_input_dim() == 6 * short_cut + 8 * len(options["reads"]) + 5 * len(labels)
         level = encodings.levels[task]
+        read, of_labels = level.encoder_input.split(
+            [level.encoder_input.size(-1) - 5 * len(labels), 5 * len(labels)], -1
+        )
+        assert not labels or of_labels.any()
         parts = [encodings.embedding(level.scope)] if short_cut else []
         parts += [encodings.output(lower, level.scope) for lower in sorted(options["reads"])]
-        torch.testing.assert_close(level.encoder_input, torch.cat(parts, dim=-1))
+        torch.testing.assert_close(read, torch.cat(parts, dim=-1))
 
 
 def plain_lstm(encoder: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
