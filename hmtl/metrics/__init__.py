@@ -7,4 +7,12 @@ from hmtl.metrics.labelled_f1 import LabelledF1
 from hmtl.metrics.relation_scores import RelationScores
 from hmtl.metrics.span_f1 import SpanF1
 
-__all__ = ["CoreferenceScores", "EntityRelationScores", "LabelScores", "LabelledF1", "NumberScores", "RelationScores", "SpanF1"]
+__all__ = [
+    "CoreferenceScores",
+    "EntityRelationScores",
+    "LabelScores",
+    "LabelledF1",
+    "NumberScores",
+    "RelationScores",
+    "SpanF1",
+]
