@@ -25,7 +25,15 @@ from typing import (
 )
 
 from hmtl.alignment import Annotations, Bounds, Changes, LabelledBounds, LabelledPair, Policies, to_tokens
-from hmtl.common.checks import known_key_like, label_fault, labels_fault, metadata_fault, sentence_fault, shown, surrogate_fault
+from hmtl.common.checks import (
+    known_key_like,
+    label_fault,
+    labels_fault,
+    metadata_fault,
+    sentence_fault,
+    shown,
+    surrogate_fault,
+)
 from hmtl.common.files import atomic_write
 from hmtl.common.json_text import parse_json
 from hmtl.common.lines import decoded, raw_lines
@@ -255,7 +263,9 @@ class Document:
     def label_values(self, layer: str) -> List[Any]:
         """The entries of such a layer, one a sentence, or the one of the document."""
         labels = self.metadata[LABELS]
-        return list(labels["sentences"][layer]) if self.label_layers[layer] == "sentence" else [labels["document"][layer]]
+        return (
+            list(labels["sentences"][layer]) if self.label_layers[layer] == "sentence" else [labels["document"][layer]]
+        )
 
     @property
     def second_text(self) -> Optional[int]:

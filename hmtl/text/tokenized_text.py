@@ -28,9 +28,7 @@ class TokenizedText:
         """Two texts as one, with a line break between them."""
         shift = len(first.text) + 1
         offsets = [(start + shift, end + shift) for start, end in second.token_offsets]
-        return cls(
-            f"{first.text}\n{second.text}", first.sentences + second.sentences, [*first.token_offsets, *offsets]
-        )
+        return cls(f"{first.text}\n{second.text}", first.sentences + second.sentences, [*first.token_offsets, *offsets])
 
     def __len__(self) -> int:
         """The number of tokens."""

@@ -173,7 +173,7 @@ def read_table(path: Path) -> Tuple[Dict[str, List[str]], List[Tuple[int, Option
                 except pyarrow.ArrowInvalid:
                     table = pyarrow.ipc.open_file(source).read_all()
         else:
-            table = parquet.readread_table(path)
+            table = parquet.read_table(path)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"cannot be read as a table ({str(error).splitlines()[0]})", path) from error
     metadata = (table.schema.metadata or {}).get(b"huggingface", b"{}")

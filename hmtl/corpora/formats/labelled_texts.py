@@ -152,9 +152,7 @@ class LabelledTextsCorpus(ToolCorpus):
             except DataError as error:
                 yield DataError(error.message if line else f"row {number}: {error.message}", path, line)
 
-    def _document(
-        self, path: Path, row: _Row, names: Mapping[str, List[str]], changes: Changes
-    ) -> Iterator[Attempt]:
+    def _document(self, path: Path, row: _Row, names: Mapping[str, List[str]], changes: Changes) -> Iterator[Attempt]:
         columns = self._columns(row.cells)
         key = _key(path.stem, row)
         entries = {

@@ -6,7 +6,8 @@ from allennlp.common.util import JsonDict
 
 from hmtl.alignment import Bounds
 from hmtl.common.characters import on_one_line, visible
-from hmtl.document import LABELS, SECOND_TEXT, Document
+from hmtl.corpora.formats.annotated import add_label_entries
+from hmtl.document import SECOND_TEXT, Document
 from hmtl.metrics import NumberScores
 from hmtl.tasks.baselines import Baseline
 from hmtl.tasks.errors.section import Analyser
@@ -18,34 +19,24 @@ _F1, _ACCURACY, _MATTHEWS = "f1", "accuracy", "matthews"
 
 
 class _Values(Kind):
-    """What kinds of labels and of numbers share. In the output a row is `{start, end, text, char_start, char_end}`, of a
-    sentence with its number `sentence`, and with `label`, or `value`, a number. A document has a layer for each task in
+    """What kinds of labels and of numbers share. In the output a row has a `label`, or `value`, a number; of a sentence
+    also its number, `sentence`, and `{start, end, text, char_start, char_end}`. A document has a layer for each task in
     its metadata `labels`."""
 
     def to_json(self, item: Tuple[Any, ...], row: TextRow, score: Optional[float]) -> JsonDict:
         (value,) = item
-        sentence = {} if row.sentence is None else {"sentence": row.sentence}
-        return {**row.mention(0, row.last - row.first), **sentence, **self._valued(value, score)}
+        if row.sentence is None:
+            return self._valued(value, score)
+        return {"sentence": row.sentence, **row.mention(0, row.last - row.first), **self._valued(value, score)}
 
     def add_to_document(self, document: Document, task: str, rows: List[JsonDict]) -> None:
-        """The rows as a layer of labels: of one label each where each sentence has one, else of lists. Where nothing was
-        found there is no layer: neither sentences nor the whole have it then."""
-        if not rows:
-            return
-        labels = document.metadata.setdefault(LABELS, {})
-        if "sentence" not in rows[0]:
-            labels.setdefault("document", {})[task] = _entry([_value(row) for row in rows])
-            return
-        by_sentence: List[List[Any]] = [[] for _ in document.sentences]
-        for row in rows:
-            by_sentence[row["sentence"]].append(_value(row))
-        is_one_each = all(len(values) == 1 for values in by_sentence)
-        labels.setdefault("sentences", {})[task] = [values[0] for values in by_sentence] if is_one_each else by_sentence
+        """The rows as a layer of labels; see `add_label_entries`."""
+        add_label_entries(document.metadata, task, rows, len(document.sentences))
 
     def lines(self, rows: List[JsonDict], output: JsonDict, emphasised: Callable[[str], str]) -> List[str]:
-        """A line for each row: what it has, and the sentence or both texts; of a whole text what it has alone."""
+        """A line for each row: what it has, and the sentence, or both texts."""
         return [
-            "  ".join([emphasised(visible(_shown(row))), *(on_one_line(each["text"]) for each in self._shown_texts(row))])
+            "  ".join([emphasised(visible(_shown(row))), *(on_one_line(each["text"]) for each in self.mentions(row))])
             for row in rows
         ]
 
@@ -59,9 +50,6 @@ class _Values(Kind):
 
     def _valued(self, value: Any, score: Optional[float]) -> JsonDict:
         return scored({"label": value}, score)
-
-    def _shown_texts(self, row: JsonDict) -> List[JsonDict]:
-        return self.mentions(row) if "sentence" in row else []
 
 
 class _Numbers(_Values):
@@ -114,9 +102,6 @@ class _OfPairs(_Values):
         if rows:
             document.metadata[SECOND_TEXT] = document.sentence_starts.index(rows[0]["text2"]["start"])
 
-    def _shown_texts(self, row: JsonDict) -> List[JsonDict]:
-        return self.mentions(row)
-
 
 @Kind.register("labels")
 class Labels(_Values):
@@ -163,13 +148,5 @@ class PairNumbers(_OfPairs, _Numbers):
     singular, plural = "pair with a number", "pairs with a number"
 
 
-def _value(row: JsonDict) -> Any:
-    return row["value"] if "value" in row else row["label"]
-
-
 def _shown(row: JsonDict) -> str:
     return f"{row['value']:.2f}" if "value" in row else row["label"]
-
-
-def _entry(values: List[Any]) -> Any:
-    return values[0] if len(values) == 1 else values

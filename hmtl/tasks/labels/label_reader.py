@@ -88,7 +88,9 @@ class LabelReader(DocumentReader):
     def instances(self, document: Document) -> Iterable[Instance]:
         for metadata, gold in self._rows(document):
             is_sentence = "tokens" in metadata
-            text = self.text_field(metadata["tokens"]) if is_sentence else self.text_field_of_sentences(document.sentences)
+            text = (
+                self.text_field(metadata["tokens"]) if is_sentence else self.text_field_of_sentences(document.sentences)
+            )
             items = [self._item(document, value) for value in gold]
             yield Instance(
                 {

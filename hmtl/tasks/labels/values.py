@@ -180,9 +180,7 @@ class ExpectedNumber(Number):
         return (scores.softmax(-1) * self.steps).sum(-1)
 
 
-def values_of(
-    name: str, dim: int, labels: Sequence[str], number_range: Optional[Tuple[int, int]]
-) -> Values:
+def values_of(name: str, dim: int, labels: Sequence[str], number_range: Optional[Tuple[int, int]]) -> Values:
     """The layer for what each row has, by the option `values`."""
     if name == "label":
         return OneLabel(dim, labels)
