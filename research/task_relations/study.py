@@ -210,6 +210,34 @@ def _last(scores: Scores) -> float:
     return scores[max(scores)]
 
 
+def read_subsets(path: Path) -> Dict[Tuple[Tuple[str, ...], str], float]:
+    """The last F1 of each task of each subset that was trained: (subset, task) -> F1.
+
+    # Raises
+
+    DataError
+        Where a line is malformed.
+    """
+    found: Dict[Tuple[Tuple[str, ...], str], Tuple[int, float]] = {}
+    for line, row in _rows(path, SCORES_COLUMNS):
+        key = tuple(sorted(row["run"].split("_"))), row["task"]
+        if row["task"] not in key[0]:
+            raise DataError(f"run '{row['run']}' has no task '{row['task']}'", path, line)
+        known = found.get(key, (-1, 0.0))
+        found[key] = max(known, (_iteration(row, path, line), _number(row, "f1", path, line)))
+    return {key: f1 for key, (_, f1) in found.items()}
+
+
+# What runs and measurements of a study took: `part,runs,cpu_minutes`.
+COSTS = "costs.csv"
+COSTS_COLUMNS = ("part", "runs", "cpu_minutes")
+
+
+def read_costs(path: Path) -> Dict[str, float]:
+    """The CPU minutes of each part of a study; none where there is no such file."""
+    return {row["part"]: _number(row, "cpu_minutes", path, line) for line, row in _rows(path, COSTS_COLUMNS)}
+
+
 AFFINITIES = "affinity.csv"
 COLUMNS = ("source", "target", "affinity")
 

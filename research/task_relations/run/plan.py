@@ -11,7 +11,15 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 from hmtl.common.files import write_csv, write_json
 from hmtl.errors import UserError
 from research.task_relations.run.tasks import Tasks, configuration, read_tasks
-from research.task_relations.study import SCORES_COLUMNS, SETTINGS, SUBSETS, TASKS, write_study
+from research.task_relations.study import (
+    COSTS,
+    COSTS_COLUMNS,
+    SCORES_COLUMNS,
+    SETTINGS,
+    SUBSETS,
+    TASKS,
+    write_study,
+)
 
 RUNS = "runs"
 
@@ -156,4 +164,17 @@ def write_tables(directory: Path) -> int:
     write_study(directory, losses, scores)
     if subsets:
         write_csv(directory / SUBSETS, SCORES_COLUMNS, subsets)
+    _write_costs(directory, results)
     return len(results)
+
+
+def _write_costs(directory: Path, results: Sequence[Dict[str, Any]]) -> None:
+    seconds: Dict[str, List[float]] = {}
+    for result in results:
+        kind = {1: "single runs", 2: "pair runs"}.get(len(result["tasks"]), "subset runs")
+        seconds.setdefault(kind, []).append(result["cpu_seconds"])
+    rows = [
+        {"part": kind, "runs": len(of_kind), "cpu_minutes": round(sum(of_kind) / 60, 2)}
+        for kind, of_kind in seconds.items()
+    ]
+    write_csv(directory / COSTS, COSTS_COLUMNS, rows)
