@@ -3,6 +3,8 @@
     python -m research.paper reproduce --corpora free --setups A,B,C,D,E,F --seeds 3 --preset fast --output runs/fast
     python -m research.paper report runs/fast
     python -m research.paper report runs/fast --output docs/results --samples 10000 --seed 1
+    python -m research.paper draw docs/results
+    python -m research.paper check runs/fast --tables docs/results --cells 3 --seed 1
 
 Exit code 2: something cannot be read, in one line.
 """
@@ -21,8 +23,9 @@ from hmtl.common.locks import locked
 from hmtl.common.overrides import OverridesAction, joined, parse_overrides
 from hmtl.errors import UserError
 from hmtl.jobs.executor_arguments import add_executor_arguments, checked_resources, executor_of
+from research.paper.check import check
 from research.paper.experiment import Experiment
-from research.paper.report import REPORT, write_report
+from research.paper.report import REPORT, draw, write_report
 from research.paper.runner import Runner
 from research.paper.tables import Bootstrap
 
@@ -50,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="make tables and plots", description=_report.__doc__)
     _add_report_arguments(report)
     report.set_defaults(function=_report)
+    drawing = commands.add_parser("draw", help="make the report again, of its tables", description=_draw.__doc__)
+    drawing.add_argument("tables", type=Path, metavar="DIR", help="what report was given as --output")
+    drawing.set_defaults(function=_draw)
+    checking = commands.add_parser("check", help="evaluate runs again", description=check.__doc__)
+    _add_check_arguments(checking)
+    checking.set_defaults(function=_check)
     return parser
 
 
@@ -81,6 +90,15 @@ def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
         "p is too small with them (default: %(default)s)",
     )
     add("--level", type=float, default=0.05, help="for p as corrected: below it a difference is shown (default: 0.05)")
+
+
+def _add_check_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("runs", type=Path, metavar="RUNS", help="what reproduce was given as --output, with the weights of the runs")
+    add("--tables", type=Path, metavar="DIR", help="what report was given as --output (default: RUNS/report)")
+    add("--cells", type=at_least(1), default=3, metavar="N", help="how many are drawn (default: %(default)s)")
+    add("--seed", type=int, default=1, help="of the draw (default: %(default)s)")
+    add("--data", type=Path, metavar="DIR", help="where the runs' relative paths of data count from")
 
 
 def _reproduce(arguments: argparse.Namespace, words: List[str]) -> None:
@@ -137,19 +155,34 @@ def _experiments(arguments: argparse.Namespace) -> List[Experiment]:
 
 
 def _report(arguments: argparse.Namespace, words: List[str]) -> None:
-    """Writes report.md, and for each corpora a folder with a CSV file a table (scores, comparisons, updates, curves,
-    runs) and PNG plots: test F1 of all setups over the seeds, multi-task against single-task with paired bootstrap
-    tests over documents and seeds, corrected for their number, updates to convergence, learning curves, and what the
-    runs took."""
+    """Writes tables of all runs as CSV files, and from these report.md and PNG plots: test F1 of all setups over the
+    seeds, the declared comparisons with paired bootstrap tests over documents and seeds, corrected for their number,
+    updates to convergence, what speaks to each claim of the paper's, learning curves, and what the runs took."""
     if arguments.samples < 1:
         raise UserError(f"--samples {arguments.samples}: expected at least 1")
     if not arguments.runs.is_dir():
         raise UserError(f"{arguments.runs}: no such directory; expected the --output of reproduce")
     output = arguments.output or arguments.runs / "report"
     bootstrap = Bootstrap(arguments.samples, arguments.seed, arguments.unit == "document", arguments.level)
-    for note in write_report(arguments.runs, output, bootstrap):
+    _show(write_report(arguments.runs, output, bootstrap), output)
+
+
+def _draw(arguments: argparse.Namespace, words: List[str]) -> None:
+    """Writes report.md and the plots again, from the CSV files of a report alone."""
+    _show(draw(arguments.tables), arguments.tables)
+
+
+def _show(notes: List[str], directory: Path) -> None:
+    for note in notes:
         print(note, file=sys.stderr)
-    print(visible_lines((output / REPORT).read_text(encoding="utf-8")))
+    print(visible_lines((directory / REPORT).read_text(encoding="utf-8")))
+
+
+def _check(arguments: argparse.Namespace, words: List[str]) -> None:
+    tables = arguments.tables or arguments.runs / "report"
+    checked = check(arguments.runs, tables, arguments.cells, arguments.seed, arguments.data)
+    if not all([*checked]):
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,12 @@ class Counts:
             self.kind, [((document, WHOLE_DOCUMENT), row) for (document, _), row in zip(self.units, self.values)]
         )
 
+    @property
+    def gold(self) -> np.ndarray:
+        """What is to be found in each unit: labelled items, shape (num_units, 1), or the denominators of recall, shape
+        (num_units, 3)."""
+        return self.values[:, 2:] if self.kind == LABELLED else self.values[:, 3::4]
+
     def f1(self) -> float:
         """Of the whole test set, from 0 to 1."""
         return float(f1_of_sums(self.kind, self.values.sum(axis=0)))

@@ -4,7 +4,7 @@ F1 times 100 on test: NER of OntoNotes; EMD, RE and CR of ACE 2005, unless a set
 the last tokens of their arguments. K and L are printed as differences to F and A, and are their sums here.
 """
 
-from typing import Dict, NamedTuple, Sequence
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 from hmtl.common.figures import FIGURES, LAST_TOKENS, STRICT
 
@@ -27,23 +27,53 @@ class Column(NamedTuple):
         return ", ".join(filter(None, parts))
 
 
+TASK_ORDER = ("ner", "emd", "relation", "coref")
+
+
+def task_place(task: str) -> Tuple[int, str]:
+    """By what tasks are sorted: the paper's in its order, then others."""
+    return (TASK_ORDER.index(task) if task in TASK_ORDER else len(TASK_ORDER)), task
+
+
 def task_title(task: str) -> str:
     """The paper's name of a task."""
     return {"ner": "NER", "emd": "EMD", "relation": "RE", "coref": "CR"}.get(task, task)
 
 
-# What the endings of a setup's name say, and the setups whose levels are in another order.
+# What the endings of a setup's name say, the setups whose levels are in another order, and setups by their whole name.
 _ENDINGS = {"-GM": "gold mentions", "-words": "words alone", "-without-encoder": "without encoder"}
 _ORDERS = {"K": "EMD below NER", "L": "EMD below NER"}
+_WORDS = {
+    "paper": "the paper's heads, encoder frozen",
+    "spans": "heads of spans, the same otherwise",
+    "finetuned": "heads of spans, encoder fine-tuned",
+    "no-shortcuts": "no short-cut connections",
+    "hard": "one encoder for all tasks",
+    "sluice": "sluice networks",
+    "separate": "an encoder for each task, as many parameters in all",
+    "labels": "levels read the labels below, too",
+    "uniform": "tasks drawn uniformly",
+    "power": "tasks drawn by a power of their data",
+    "by-validation": "tasks drawn by what they lack in validation",
+}
+
+
+def setup_words(setup: str) -> Optional[str]:
+    """What a setup is that differs from others in more than its tasks; `None` of those that do not."""
+    words = [_WORDS[setup]] if setup in _WORDS else []
+    words += [words for ending, words in _ENDINGS.items() if ending in setup]
+    words += [_ORDERS[setup]] if setup in _ORDERS else []
+    return ", ".join(words) or None
 
 
 def setup_in_words(setup: str, tasks: Sequence[str]) -> str:
     """What a figure calls a setup: its name, its tasks, and what else is special about it."""
-    titles = [task_title(task) for task in tasks]
+    if setup in _WORDS:
+        return f"{setup}: {_WORDS[setup]}"
+    titles = [task_title(task) for task in tasks if task != "entities" or "relation" not in tasks]
     what = "all four tasks" if set(titles) == {"NER", "EMD", "RE", "CR"} else ", ".join(titles)
-    more = [words for ending, words in _ENDINGS.items() if ending in setup]
-    more += [_ORDERS[setup]] if setup in _ORDERS else []
-    return f"{setup}: {', '.join([what, *more])}"
+    more = setup_words(setup)
+    return f"{setup}: {what}{f', {more}' if more else ''}"
 
 
 NER, EMD, RE, CR, CR_GM = (
@@ -76,3 +106,8 @@ TEST_F1: Dict[str, Dict[Column, float]] = {
 
 # How many more updates of the task a multi-task model needed than a single-task one, in percent (table 9).
 MORE_UPDATES: Dict[str, Dict[Column, float]] = {"A-GM": {NER: -16.0, EMD: -44.0, RE: 78.0, CR_GM: -28.0}}
+
+
+def paper_f1(corpora: str, setup: str, column: Column) -> Optional[float]:
+    """The paper's figure; `None` where the corpora are others, or it has none."""
+    return TEST_F1.get(setup, {}).get(column) if corpora == CORPORA else None

@@ -6,15 +6,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from hmtl.common.figures import FIGURES, LAST_TOKENS, STRICT, figures_of
+from hmtl.common.figures import LAST_TOKENS, STRICT, figures_of
 from hmtl.errors import UserError
 from hmtl.runs.run_directory import RunDirectory, best_stem
 from hmtl.runs.summaries import Metrics, flat_options, metrics_by_epoch, validation_metric
 from research.paper.counts import Counts, counts_name
 from research.paper.experiment import SEED_KEYS, Record, read_record
-from research.paper.paper import Column
-
-TASK_ORDER = ("ner", "emd", "relation", "coref")
+from research.paper.paper import Column, task_place
+from research.paper.table_files import in_order
 
 
 @dataclass
@@ -125,12 +124,11 @@ def by_setup(results: Sequence[Result]) -> Dict[str, List[Result]]:
 def columns_of(results: Sequence[Result]) -> List[Column]:
     """What the runs have scores of: the paper's tasks in its order, then others."""
     columns = {column for result in results for column in result.scores}
-    figures = list(FIGURES)
-    return sorted(columns, key=lambda c: (*_task_order(c.task), c.gold_mentions, figures.index(c.figure)))
+    return in_order(columns)
 
 
 def tasks_in_order(tasks: Sequence[str]) -> List[str]:
-    return sorted(tasks, key=_task_order)
+    return sorted(tasks, key=task_place)
 
 
 def counts_of(result: Result, column: Column, whole_documents: bool) -> Counts:
@@ -187,7 +185,3 @@ def _read(path: Path) -> Dict[str, Any]:
 def _order(directory: Path) -> Tuple[str, str, int]:
     number = directory.name.removeprefix("seed_")
     return directory.parts[-3], directory.parts[-2], int(number) if number.isdigit() else 0
-
-
-def _task_order(task: str) -> Tuple[int, str]:
-    return (TASK_ORDER.index(task) if task in TASK_ORDER else len(TASK_ORDER)), task

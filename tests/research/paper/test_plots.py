@@ -14,7 +14,9 @@ def test_setups_in_words():
         == "A-GM-without-encoder: all four tasks, gold mentions, without encoder"
     )
     assert setup_in_words("K", ["ner", "emd"]) == "K: NER, EMD, EMD below NER"
-    assert setup_in_words("finetuned", ["ner", "entities"]) == "finetuned: NER, entities"
+    assert setup_in_words("G", ["emd", "relation", "entities"]) == "G: EMD, RE"
+    assert setup_in_words("ner-10-alone", ["ner"]) == "ner-10-alone: NER"
+    assert setup_in_words("hard", tasks) == "hard: one encoder for all tasks"
 
 
 def test_the_mean_and_the_band_end_with_the_shortest_seed():

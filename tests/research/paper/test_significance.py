@@ -2,10 +2,10 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.stats import chi2
+from scipy.stats import chi2, ttest_1samp
 
 from research.paper.counts import COREFERENCE, LABELLED, Counts, f1_of_sums
-from research.paper.significance import holm, paired_bootstrap
+from research.paper.significance import compare_ratios, contrast_bootstrap, holm, paired_bootstrap
 
 # Correct, predicted, gold on three sentences, of two pairs of runs.
 OURS = [np.array([[3, 4, 4], [1, 2, 3], [2, 2, 2]]), np.array([[3, 3, 4], [2, 4, 3], [1, 2, 2]])]
@@ -23,13 +23,13 @@ def quantiles(number: int) -> np.ndarray:
     return np.sqrt(number / chi2.ppf((np.arange(400) + 0.5) / 400, number - 1))
 
 
-def enumerated(ours: list, theirs: list) -> "tuple[float, float]":
-    """The mean difference, and the p-value from all draws of sentences and of runs, each as probable as the others."""
-    num_runs = len(ours)
+def enumerated(*terms: "tuple[int, list]") -> "tuple[float, float]":
+    """The mean sum, and the p-value from all draws of sentences and of runs, each as probable as the others."""
+    num_runs = len(terms[0][1])
 
     def difference(sentences: "tuple[int, ...]", runs: "tuple[int, ...]") -> float:
-        pairs = [(f1([ours[run][i] for i in sentences]), f1([theirs[run][i] for i in sentences])) for run in runs]
-        return sum(a - b for a, b in pairs) / len(pairs)
+        of_runs = [sum(weight * f1([counts[run][i] for i in sentences]) for weight, counts in terms) for run in runs]
+        return sum(of_runs) / len(of_runs)
 
     every_run = tuple(range(num_runs))
     measured = difference((0, 1, 2), every_run)
@@ -48,7 +48,7 @@ def enumerated(ours: list, theirs: list) -> "tuple[float, float]":
 @pytest.mark.parametrize("runs", [1, 2])
 def test_the_p_value_is_that_of_all_samples(runs):
     ours, theirs = OURS[:runs], THEIRS[:runs]
-    measured, p_value = enumerated([a.tolist() for a in ours], [b.tolist() for b in theirs])
+    measured, p_value = enumerated((1, [a.tolist() for a in ours]), (-1, [b.tolist() for b in theirs]))
     assert 0.01 < p_value < 0.9
     found = paired_bootstrap(LABELLED, ours, theirs, num_samples=40000, seed=1)
     assert found.mean == pytest.approx(measured)
@@ -125,6 +125,28 @@ def test_seeds_that_disagree():
     # Documents tell nothing against it, seeds do.
     assert found.p_value > 0.3
     assert paired_bootstrap(LABELLED, [strong], [weak], 2000, 1).p_value == pytest.approx(1 / 2001)
+
+
+def test_a_difference_of_differences_has_the_p_value_of_all_samples():
+    more, less = [counts + np.array([0, 1, 0]) for counts in THEIRS], [counts + np.array([1, 2, 1]) for counts in OURS]
+    terms = [(1, OURS), (-1, THEIRS), (-1, more), (1, less)]
+    measured, p_value = enumerated(*((weight, [counts.tolist() for counts in runs]) for weight, runs in terms))
+    assert 0.01 < p_value < 0.9
+    found = contrast_bootstrap(LABELLED, terms, num_samples=40000, seed=1)
+    assert found.mean == pytest.approx(measured)
+    assert found.p_value == pytest.approx(p_value, abs=4 * (p_value * (1 - p_value) / 40000) ** 0.5 + 1e-3)
+
+
+def test_ratios_have_students_test_of_their_logarithms():
+    ours, theirs = [20, 31, 24, 18], [40, 42, 39, 41]
+    found = compare_ratios(ours, theirs)
+    logarithms = np.log(np.array(ours) / np.array(theirs))
+    reference = ttest_1samp(logarithms, 0)
+    assert found.differences == pytest.approx(logarithms.tolist())
+    assert found.p_value == pytest.approx(reference.pvalue) and found.seeds_agree
+    assert found.interval == pytest.approx(tuple(reference.confidence_interval(0.95)))
+    assert compare_ratios([20], [40]).p_value == 1 == compare_ratios([20, 40, 60], [40, 80, 120]).p_value
+    assert compare_ratios([20], [40]).interval == (-np.inf, np.inf)
 
 
 def test_one_unit_is_refused():
