@@ -31,13 +31,15 @@ local patches = {
       // The lower levels read a document as one sequence, in which some punctuation marks lose their slash.
       coref: { one_sequence: true, unescape: true },
     },
+    // Heads of spans are younger, and have none of the flaws.
+    local relation = std.get(experiment.model.levels, 'relation', { head: { type: null } }),
     local above_ner(task) = std.member(std.get(experiment.model.levels, task, { reads: [] }).reads, 'ner'),
     local levels = {
       // Above NER, the dropout of mention detection was looked up among NER's options, where NER had taken it already.
       // No code of 2018 has EMD below NER.
       emd: if above_ner('emd') then { head+: { dropout: 0.0 }, input_dropout: 0.0 } else {},
       // Padded pairs count in the loss, which is large, and a token may be related to itself.
-      relation: { head+: { loss_reduction: 'as_2018', allow_self_relations: true } },
+      relation: if relation.head.type == 'hmtl_relation' then { head+: { loss_reduction: 'as_2018', allow_self_relations: true } } else {},
       // B-cubed leaves out clusters of one; of the gold mentions, the narrow ones are candidates, to be pruned.
       coref: { head+: { singletons: 'as_2018', gold_mentions_rule: 'as_2018' } },
     },

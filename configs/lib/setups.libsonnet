@@ -1,12 +1,13 @@
 // The setups of the paper (HMTL section 4), on three sets of corpora. Setups differ in the tasks that are trained and
 // in how their levels are stacked; everything else is theirs in common.
 //   HMTL_DATA         ldc: the folder that holds conll-2012/, ace2005/, conll-2012_single_file/ (for A-CoNLL-2012) and
-//                     conll2003/ (for A-CoNLL-2003); scierc: train, dev and test.jsonl; all others: gum/ and redocred/
+//                     conll2003/ (for A-CoNLL-2003); scierc: train, dev and test.jsonl; free, spans, sizes, sharing,
+//                     heads: gum/ and redocred/
 //   HMTL_GLOVE        ldc: the folder that holds glove.6B.100d.txt
 //   HMTL_ELMO         ldc: the folder that holds elmo_options.json and elmo_weights.hdf5
 //   HMTL_TRANSFORMER  free, spans, sizes, sharing, scierc: a frozen encoder's name or folder; unset, words and characters
 //                     are learned alone; heads: an encoder's name or folder
-//   HMTL_PRESET       unset: the paper's hyper-parameters (free, scierc: those for small corpora); fast: minutes on two
+//   HMTL_PRESET       unset: the paper's hyper-parameters (but for ldc those for small corpora); fast: minutes on two
 //                     cores; faithful: with the flaws of the 2018 implementation
 local corpora = import 'corpora.libsonnet';
 local embedders = import 'embedders.libsonnet';
@@ -112,6 +113,8 @@ local arrangements = {
   local hierarchy = levels.shallow(),
   local spans_of_emd = { relation+: { reads_labels: ['emd'] } },
   hierarchy: { levels: hierarchy },
+  without_short_cuts: { levels: levels.without_short_cuts(hierarchy) },
+  label_embeddings: { levels: levels.with_label_embeddings(hierarchy) },
   // One encoder for all tasks.
   hard: {
     levels: levels.sharing(hierarchy) + spans_of_emd,
