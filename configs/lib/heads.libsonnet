@@ -1,4 +1,4 @@
-// Heads of spans. Each goes with a dataset reader of its own, which `experiment.new` gives to the task whose level has it.
+// Heads of spans and relations. Each goes with a dataset reader of its own, which `experiment.new` gives to the task whose level has it.
 {
   // Any of a sentence's spans of up to `max_span_width` tokens may have a label; they may nest and overlap, or `overlaps`
   // is 'nested' (without crossing) or 'none'. `options` are others of the head `hmtl_spans`.
@@ -20,6 +20,16 @@
     dropout: dropout,
     reader:: { type: 'hmtl_text_label_spans' },
     indexes_texts:: true,
+  } + options,
+
+  // The arguments of each predicate, tagged with the distance from it as an input feature. `encoder` reads the level's
+  // vectors and these distances. `options` are others of the head `hmtl_predicate_arguments`.
+  predicate_arguments(encoder, predicate_labels=['VERB'], dropout=0.2, options={}): {
+    type: 'hmtl_predicate_arguments',
+    encoder: encoder,
+    predicate_labels: predicate_labels,
+    dropout: dropout,
+    reader:: { type: 'hmtl_predicate_arguments', predicate_labels: predicate_labels },
   } + options,
 
   // Relations between the spans that the nearest level below finds. Those of `symmetric` have no direction, and

@@ -9,6 +9,7 @@ from hmtl.modules.elmo_embedder import ElmoEmbedder
 from hmtl.modules.padded_lstm_encoder import PaddedLstmEncoder
 from hmtl.modules.shared_encoders import CrossStitchEncoder, HardSharingEncoder, SharedEncoder, SluiceEncoder
 from hmtl.modules.transformer_embedder import TransformerEmbedder
+from hmtl.modules.window_encoder import WindowEncoder
 
 __all__ = [
     "ConditionalRandomField",
@@ -22,5 +23,6 @@ __all__ = [
     "SharedEncoder",
     "SluiceEncoder",
     "TransformerEmbedder",
+    "WindowEncoder",
     "antecedent_products",
 ]

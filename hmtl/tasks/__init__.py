@@ -9,6 +9,8 @@ from hmtl.tasks.clusters.cluster_kind import Clusters
 from hmtl.tasks.clusters.coref import CorefHead
 from hmtl.tasks.clusters.coref_reader import CorefReader
 from hmtl.tasks.kind import Kind
+from hmtl.tasks.relations.predicate_arguments import PredicateArgumentsHead
+from hmtl.tasks.relations.predicate_arguments_reader import PredicateArgumentsReader
 from hmtl.tasks.relations.relation import RelationHead
 from hmtl.tasks.relations.relation_kind import Relations
 from hmtl.tasks.relations.relation_reader import RelationReader
@@ -31,6 +33,8 @@ __all__ = [
     "CorefReader",
     "CrfHead",
     "Kind",
+    "PredicateArgumentsHead",
+    "PredicateArgumentsReader",
     "RelationHead",
     "RelationReader",
     "Relations",
