@@ -52,6 +52,17 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
     for layer in layers
   },
 
+  // GUM with its dependencies and constituents, by its lists of documents: parts of speech, chunks, entities, and the phrases
+  // that depend on verbs.
+  gum_layers(folder): {
+    local files = splits(folder + '/train.txt', folder + '/dev.txt', folder + '/test.txt'),
+    local corpus = { type: 'gum_layers', arguments: true },
+    pos: { reader: { type: 'hmtl_token_labels', corpus: corpus, layer: 'pos', scheme: 'plain' }, batch_size: 32 } + files,
+    chunks: spans(corpus, 'chunks') + files,
+    ner: ner(corpus) + files,
+    arguments: { reader: { type: 'hmtl_predicate_arguments', corpus: corpus, predicate_layer: 'pos' }, batch_size: 32 } + files,
+  },
+
   // Re-DocRED's 500 development documents, 400/50/50 in file order. Some relation types are too rare for the first 400:
   // they count as missed. `entities` are its mentions with their types, the arguments of its relations.
   redocred(folder): {

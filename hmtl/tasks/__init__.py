@@ -12,6 +12,8 @@ from hmtl.tasks.kind import Kind
 from hmtl.tasks.labels.label_head import LabelHead, PairHead
 from hmtl.tasks.labels.label_kind import Labels, Numbers, PairNumbers, Pairs
 from hmtl.tasks.labels.label_reader import LabelReader, PairReader
+from hmtl.tasks.relations.predicate_arguments import PredicateArgumentsHead
+from hmtl.tasks.relations.predicate_arguments_reader import PredicateArgumentsReader
 from hmtl.tasks.relations.relation import RelationHead
 from hmtl.tasks.relations.relation_kind import Relations
 from hmtl.tasks.relations.relation_reader import RelationReader
@@ -42,6 +44,8 @@ __all__ = [
     "PairNumbers",
     "PairReader",
     "Pairs",
+    "PredicateArgumentsHead",
+    "PredicateArgumentsReader",
     "RelationHead",
     "RelationReader",
     "Relations",
