@@ -114,7 +114,7 @@ class Document:
     metadata : `Dict[str, Any]`
         Whatever else the corpus knows; JSON values only. `text` and `token_offsets`, where they are known, are the raw
         text and the `[start, end]` in characters of each token; see the property `text`. `labels` are labels and
-        numbers of sentences, `{"sentences": {layer: [one a sentence]}}`, and of the whole, `{"document": {layer: one}}`:
+        numbers of sentences and of the whole, `{"sentences": {layer: [one a sentence]}, "document": {layer: one}}`,
         each a label, a list of labels, a number, or `None` where it is not annotated. Of a pair of texts, both in
         `sentences`, `second_text` is the number of the sentence, from 0, that the second one begins with.
     """
