@@ -267,6 +267,13 @@ class Document:
             list(labels["sentences"][layer]) if self.label_layers[layer] == "sentence" else [labels["document"][layer]]
         )
 
+    def labels_in_words(self, layer: str) -> List[List[str]]:
+        """The same as texts, those of each entry: a number with two digits behind the point, none of what is not
+        annotated."""
+        entries = self.label_values(layer)
+        rows = [[] if entry is None else entry if isinstance(entry, list) else [entry] for entry in entries]
+        return [[each if isinstance(each, str) else f"{each:.2f}" for each in row] for row in rows]
+
     @property
     def second_text(self) -> Optional[int]:
         """The number of the sentence that begins the second of two texts; `None` where the document is no pair."""
