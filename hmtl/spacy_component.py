@@ -64,8 +64,8 @@ class HMTLComponent(Pipe):
     - `doc.spans["mentions"]`: spans of another task, with `attrs["scores"]`;
     - `doc._.relations`, a `DocRelation` each, and `doc._.clusters`, a `DocCluster` each; see `hmtl.spacy_extensions`;
     - `doc._.{task}` for each task of another kind of prediction, a `DocItem` each unless the kind says otherwise;
-    - `doc.cats`: the labels of the whole text, each with its probability, and numbers by the names of their tasks. Labels
-      of sentences are `doc._.{task}` alone, whose items have the sentence in `mentions`.
+    - `doc.cats`: the labels of the whole text, each with its probability, and numbers by the names of their tasks.
+      Labels of sentences are `doc._.{task}` alone, whose items have the sentence in `mentions`.
 
     Where a batch fails, its documents are tried one by one, so that the pipeline's error handler gets those alone that
     are to blame. `nlp.pipe(..., n_process=2)` works on CPUs: each process computes with one thread.

@@ -9,7 +9,7 @@ local spans(corpus, layer) = {
 local ner(corpus) = spans(corpus, 'ner');
 local emd(corpus) = spans(corpus, 'emd');
 local relation(corpus) = { reader: { type: 'hmtl_relation', corpus: corpus }, batch_size: 4 };
-local labels(corpus, layer, batch_size=32) = {
+local labelled(corpus, layer, batch_size=32) = {
   reader: { type: 'hmtl_labels', corpus: corpus, layer: layer },
   batch_size: batch_size,
 };
@@ -17,12 +17,14 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
 
 {
   // Documents in the project's own layout: a folder with train.jsonl, dev.jsonl and test.jsonl. `layers` names their layers
-  // of spans, each a task, and `mentions` the one that relations join, by default the first of emd and ner that there is.
+  // of spans, each a task, and `mentions` the one that relations join, by default the first of emd and ner that there is;
+  // `labels` names layers of labels, of sentences, documents or pairs of texts.
   // With `batch_size` all tasks of sentences have batches of this size.
-  jsonl(folder, layers=['ner', 'emd'], mentions=null, batch_size=null):
+  jsonl(folder, layers=['ner', 'emd'], mentions=null, batch_size=null, labels=[]):
     local files = splits(folder + '/train.jsonl', folder + '/dev.jsonl', folder + '/test.jsonl');
     local of_sentences = files + if batch_size == null then {} else { batch_size: batch_size };
-    { [layer]: spans('jsonl', layer) + of_sentences for layer in layers } + {
+    { [layer]: spans('jsonl', layer) + of_sentences for layer in layers }
+    + { [layer]: labelled('jsonl', layer) + of_sentences for layer in labels } + {
       relation: relation('jsonl') + of_sentences {
         [if mentions != null then 'reader']+: { mention_layer: mentions },
       },
@@ -41,14 +43,14 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
   // GUM's types of sentences, and the genres of its documents.
   gum_labels(folder): {
     local files = splits(folder + '/train.txt', folder + '/dev.txt', folder + '/test.txt'),
-    s_type: labels('gum', 's_type') + files,
-    genre: labels('gum', 'genre', batch_size=4) + files,
+    s_type: labelled('gum', 's_type') + files,
+    genre: labelled('gum', 'genre', batch_size=4) + files,
   },
 
   // Texts, or pairs of texts, with labels: a task for each of `layers`, from three files of a format that `corpus` names, by
   // default tables, JSON lines or rows as GLUE, SNLI, SICK and their like have them.
   labelled(folder, layers=['label'], files=['train.tsv', 'dev.tsv', 'test.tsv'], corpus='labelled'): {
-    [layer]: labels(corpus, layer) + splits(folder + '/' + files[0], folder + '/' + files[1], folder + '/' + files[2])
+    [layer]: labelled(corpus, layer) + splits(folder + '/' + files[0], folder + '/' + files[1], folder + '/' + files[2])
     for layer in layers
   },
 

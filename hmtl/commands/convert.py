@@ -295,6 +295,9 @@ class Report:
             for layer, rows in (("relations", document.relations), ("clusters", document.clusters)):
                 if rows is not None:
                     counts[layer] = counts.get(layer, 0) + len(rows)
+            for layer, scope in document.label_layers.items():
+                name = f"{layer} of {scope}s"
+                counts[name] = counts.get(name, 0) + sum(entry is not None for entry in document.label_values(layer))
             if document.clusters is not None:
                 counts["mentions"] = counts.get("mentions", 0) + sum(map(len, document.clusters))
             yield document

@@ -67,6 +67,12 @@ class SplitCounts:
         for layer, spans in document.spans.items():
             self.labels[layer].update(span.label for span in spans)
             self.totals[f"nested {layer} spans"] += count_nested(spans)
+        for layer in document.label_layers:
+            for entry in document.label_values(layer):
+                labels = entry if isinstance(entry, list) else [entry]
+                self.labels[layer].update(
+                    label if isinstance(label, str) else "numbers" for label in labels if label is not None
+                )
         if document.relations is not None:
             self.labels["relations"].update(relation.label for relation in document.relations)
             self.totals["relations across sentences"] += len(document.relations_across_sentences)
@@ -143,7 +149,8 @@ def validate_corpus(
     corpus : `Optional[Corpus]`
         The format; by default the project's own.
     tasks : `Optional[Sequence[str]]`
-        The tasks to be trained: `ner`, `emd`, `relation`, `coref` or the name of a span layer. Each document must have
+        The tasks to be trained: `ner`, `emd`, `relation`, `coref` or the name of a layer of spans or of labels of
+        sentences and documents. Each document must have
         their layers. By default a layer must be in all documents of a split or in none.
     relation_labels : `Optional[Iterable[str]]`
         The allowed labels of relations; by default all are.
@@ -170,7 +177,7 @@ def validate_corpus(
                 report.problems.append(Problem("error", "unusable document", place, message))
                 continue
             counts.add(found)
-            layers_seen.setdefault(split, Counter()).update(found.layers)
+            layers_seen.setdefault(split, Counter()).update([*found.layers, *found.label_layers])
             ends[split].add(found)
             report.problems.extend(check_document(found, place, tasks, allowed))
             report.problems.extend(shared.check(found, split, place))
@@ -190,7 +197,7 @@ def check_document(
     """Yields the problems of a document that `Document.validate` accepts."""
     where = f"document '{document.doc_key}'"
     for layer in [TASK_LAYERS.get(task, task) for task in tasks or []]:
-        if layer not in document.layers:
+        if layer not in document.layers and layer not in document.label_layers:
             yield Problem("error", "missing layer", place, f"{where} has no layer '{layer}'")
     checks = [
         *_check_names(document),

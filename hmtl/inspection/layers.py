@@ -100,6 +100,47 @@ class SpanStatistics:
         }
 
 
+class LabelStatistics:
+    """A layer of labels, or of numbers, of sentences or of documents. Its labels are counted by `SplitCounts` of
+    hmtl.corpora."""
+
+    def __init__(self) -> None:
+        self._totals: Counter = Counter()
+        self._scope = ""
+        self._numbers: Counter = Counter()
+
+    def add(self, document: Document, layer: str) -> None:
+        """Counts the layer of a further document."""
+        entries = document.label_values(layer)
+        self._scope = document.label_layers[layer]
+        self._numbers.update(float(entry) for entry in entries if isinstance(entry, (int, float)))
+        self._totals.update(
+            documents=1,
+            rows=len(entries),
+            annotated=sum(entry is not None for entry in entries),
+            several=sum(isinstance(entry, list) and len(entry) > 1 for entry in entries),
+        )
+
+    def to_json(self, labels: Counter) -> Dict[str, Any]:
+        """The statistics, with the counts of labels from elsewhere; of numbers `mean`, `lowest` and `highest`."""
+        totals, numbers = self._totals, self._numbers
+        total = numbers.total()
+        return {
+            "kind": "numbers" if total else "labels",
+            "scope": self._scope,
+            "documents": totals["documents"],
+            "rows": totals["rows"],
+            "annotated": totals["annotated"],
+            "annotated_share": share(totals["annotated"], totals["rows"]),
+            "several": totals["several"],
+            "several_share": share(totals["several"], totals["annotated"]),
+            **label_figures(labels),
+            "mean": sum(number * count for number, count in numbers.items()) / total if total else None,
+            "lowest": min(numbers, default=None),
+            "highest": max(numbers, default=None),
+        }
+
+
 class RelationStatistics:
     """Relations. Their labels are counted by `hmtl.corpora.validation.SplitCounts`. Those between entities are counted
     where clusters are annotated: each pair of entities and label once, see `EntityRelations`.

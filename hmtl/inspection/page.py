@@ -83,7 +83,25 @@ class _Article:
 
     @property
     def metadata(self) -> List[Tuple[str, Any]]:
-        return [(key, value) for key, value in self._document.metadata.items() if isinstance(value, (str, int, float))]
+        document = self._document
+        labels = [
+            (layer, ", ".join(document.labels_in_words(layer)[0]))
+            for layer, scope in document.label_layers.items()
+            if scope == "document"
+        ]
+        values = [(key, value) for key, value in document.metadata.items() if isinstance(value, (str, int, float))]
+        return [*values, *(row for row in labels if row not in values)]
+
+    @property
+    def labels(self) -> List[List[Tuple[str, str, int]]]:
+        """The labels of each sentence: their layer, the label and its hue."""
+        document = self._document
+        rows: List[List[Tuple[str, str, int]]] = [[] for _ in document.sentences]
+        for layer, scope in document.label_layers.items():
+            if scope == "sentence":
+                for row, labels in zip(rows, document.labels_in_words(layer)):
+                    row += [(layer, label, hue_of(label)) for label in labels]
+        return rows
 
     @property
     def relations_layer(self) -> int:

@@ -83,6 +83,29 @@ def _span_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
     ]
 
 
+def _label_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
+    scope = next(each["scope"] for each in layers if each is not None)
+    return [
+        _shares(f"{scope}s with an entry", layers, "annotated"),
+        *_list_rows(layers, "labels"),
+        *_entropy_rows(layers),
+        _shares("several labels", layers, "several"),
+    ]
+
+
+def _number_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
+    scope = next(each["scope"] for each in layers if each is not None)
+    names = ("mean", "lowest", "highest")
+    values = {name: [None if each is None else each[name] for each in layers] for name in names}
+    return [
+        _shares(f"{scope}s with a number", layers, "annotated"),
+        *(
+            Row(name, [Cell("-" if each is None else f"{each:.2f}") for each in values_of_name])
+            for name, values_of_name in values.items()
+        ),
+    ]
+
+
 def _relation_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
     return [
         _counts("relations", layers, "relations"),
@@ -118,6 +141,8 @@ def _cluster_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
 
 _LAYER_ROWS: Dict[str, Callable[[Sequence[Optional[Figures]]], List[Row]]] = {
     "spans": _span_rows,
+    "labels": _label_rows,
+    "numbers": _number_rows,
     "relations": _relation_rows,
     "clusters": _cluster_rows,
 }

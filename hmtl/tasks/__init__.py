@@ -1,10 +1,10 @@
 """Kinds of prediction, a folder each: heads, readers, and all that becomes of what they predict. Importing the package
 registers them.
 
-`ner`, `emd`, `relation` and `coref` say which documents a task learns from: see `hmtl.train`.
+`ner`, `emd`, `relation`, `coref` and `labels` say which documents a task learns from: see `hmtl.train`.
 """
 
-from hmtl.corpora.training_data import TaskData, coref, emd, ner, relation
+from hmtl.corpora.training_data import TaskData, coref, emd, labels, ner, relation
 from hmtl.tasks.clusters.cluster_kind import Clusters
 from hmtl.tasks.clusters.coref import CorefHead
 from hmtl.tasks.clusters.coref_reader import CorefReader
@@ -63,6 +63,7 @@ __all__ = [
     "TokenLabelsReader",
     "coref",
     "emd",
+    "labels",
     "ner",
     "relation",
 ]

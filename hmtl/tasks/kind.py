@@ -225,7 +225,7 @@ class Kind(Registrable):
             standoff.leave_out()
 
     def cats(self, task: str, rows: List[Any]) -> Dict[str, float]:
-        """What `doc.cats` of spaCy has of the rows of a text: numbers by labels of the whole text; by default nothing."""
+        """What spaCy's `doc.cats` have of the rows of a text: numbers by labels of the whole text; by default none."""
         return {}
 
     # Evaluation.

@@ -52,8 +52,8 @@ class TaskHead(Head):
     The level's encoder reads rows of the same scope, unless `encoder_scope` names the other: a head of documents whose
     encoder reads sentences gets the vectors of these, document by document.
 
-    A head that `reads_second_text` also gets `second_text`, shape (batch_size, 1): of a pair of texts the sentence, from
-    0, that begins the second one, and 0 for any other row.
+    A head that `reads_second_text` also gets `second_text`, shape (batch_size, 1): of a pair of texts the sentence,
+    from 0, that begins the second one, and 0 for any other row.
 
     A head that `reads_spans` also gets `predicted_spans` outside training, of a model with tasks that predict spans of
     the same scope: for each of these tasks its `predictions`, those of the levels that the task reads first, the

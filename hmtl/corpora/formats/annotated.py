@@ -23,8 +23,8 @@ class AnnotatedCorpus(ToolCorpus):
     """The layout of `HMTLPredictor`, which `hmtl annotate` and `hmtl convert --to jsonl` write.
 
     Lists of spans are layers by their keys; rows with `arg1` and `arg2` are relations, lists of mentions clusters, and
-    labels of sentences, of the text and of pairs of texts (see `add_label_entries`) become the metadata `labels`. What is
-    none of these is metadata.
+    labels of sentences, of the text and of pairs of texts (see `add_label_entries`) become the metadata `labels`. What
+    is none of these is metadata.
     """
 
     title = "hmtl's JSON lines with text, tokens and characters"

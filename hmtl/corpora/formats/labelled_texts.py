@@ -68,8 +68,8 @@ class _Columns(NamedTuple):
 
 @Corpus.register("labelled")
 class LabelledTextsCorpus(ToolCorpus):
-    """A text, or a pair of texts, in each row, with labels or numbers; each row is a document, whose labels are those of
-    a document, and of a pair also has `second_text` (see `Document`).
+    """A text, or a pair of texts, in each row, with labels or numbers. Each row is a document, with layers of labels of
+    the document, and of a pair with `second_text` (see `Document`).
 
     Files are tables between tabs, or commas (`.csv`), with a header, or those of CoLA and of the STS benchmark, which
     have none; JSON lines or a JSON list; Parquet or Arrow. Their columns are found by their names, which are those of

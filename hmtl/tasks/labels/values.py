@@ -147,8 +147,8 @@ class Number(Values):
 
 class ExpectedNumber(Number):
     """A distribution over the whole numbers of a range, whose expected value is the number (Tai, Socher and Manning
-    2015, "Improved Semantic Representations From Tree-Structured Long Short-Term Memory Networks", equations 13 to 15;
-    JMT, section 2.4).
+    2015, "Improved Semantic Representations From Tree-Structured Long Short-Term Memory Networks", section 4.2; JMT,
+    section 2.4).
 
     The target of a number y is the sparse distribution that has 1 - (y - floor(y)) at floor(y), and the rest at the
     whole number above; numbers beyond the range count as its ends. The loss is the Kullback-Leibler divergence of the
