@@ -28,11 +28,11 @@ def methods_section(study: Path, has_image: bool) -> Iterator[str]:
     settings = list(dict.fromkeys(row["tasks"] for row in rows))
     header = ["method", *settings, *(f"{name}: subsets" for name in settings), "trained subsets", "CPU minutes"]
     yield from (*markdown(header, [_cells(rows, method, settings) for method in _methods(rows)]), "")
-    yield "Spearman's rank correlation with the measured gains over the auxiliary tasks of each main task, the mean over"
-    yield f"the main tasks, and the {INTERVAL} % interval of a bootstrap over these; `subsets`: the same with measured F1"
-    yield "over the subsets with the main task, which the method has not seen. What is learned from pairs or subsets is"
-    yield "learned without those that it is tested on: of pairs, none with the main task. CPU minutes are of all that has"
-    yield "to be run for the advice on all tasks, on one thread."
+    yield "Spearman's rank correlation with the measured gains over the auxiliary tasks of each main task, the mean"
+    yield f"over the main tasks, and the {INTERVAL} % interval of a bootstrap over these; `subsets`: the same with"
+    yield "measured F1 over the subsets with the main task, which the method has not seen. What is learned from pairs"
+    yield "or subsets is learned without those that it is tested on: of pairs, none with the main task. CPU minutes are"
+    yield "of all that has to be run for the advice on all tasks, on one thread."
     yield ""
     shares = _rows(study / "shares.csv")
     if shares:

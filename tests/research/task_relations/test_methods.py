@@ -45,23 +45,19 @@ def test_the_interval_is_of_a_bootstrap_over_main_tasks():
     assert methods.mean_and_interval({}) == {}
 
 
-def test_what_usually_helps_is_learned_without_the_main_task(tmp_path):
+def test_what_usually_helps_is_learned_without_the_main_task():
     # pos helps everybody most; only names gains nothing from it.
-    def gain(main, auxiliary):
-        return (
-            -50.0 if (main, auxiliary) == ("names", "pos") else {"pos": 9.0, "mwe": 5.0, "links": 2.0}.get(auxiliary, 0)
-        )
-
-    data = read_pair_data([write_study(tmp_path, gain)])
-    found = {method.name: method for method in methods.learned_methods(data, TASKS)}
-    assert set(found) == {"gain", "probability", "usual"}
-    usual = found["usual"].scores
+    usually = {"pos": 9.0, "mwe": 5.0, "links": 2.0, "chunks": 1.0, "names": 0.0}
+    gains = {(main, other): usually[other] for main, other in permutations(TASKS, 2)}
+    gains["names", "pos"] = -50.0
+    usual = methods.usual_method(gains).scores
     assert set(usual) == set(permutations(TASKS, 2))
-    of_names = {auxiliary: score for (main, auxiliary), score in usual.items() if main == "names"}
-    # The others have 4 - 1 auxiliary tasks without names; pos is the best of each that is not pos itself.
-    assert of_names["pos"] == 1 and max(of_names, key=of_names.get) == "pos"
-    # For mwe, names is one of three that pos was measured for: the worst there, the best for links and chunks.
+    # Without names, pos is the best of three for each of the other three.
+    assert usual["names", "pos"] == 1 and usual["names", "mwe"] == pytest.approx((0.5 + 0.5 + 1) / 3)
+    # Without mwe, pos is the best of three for links and for chunks, and the worst for names.
     assert usual["mwe", "pos"] == pytest.approx(2 / 3)
+    # Equal gains share a rank.
+    assert methods.usual_method({("a", "b"): 1.0, ("a", "c"): 1.0, ("d", "b"): 3.0}).scores["d", "b"] == 0.5
 
 
 def test_learned_methods_agree_with_the_advice_on_each_task(tmp_path):
