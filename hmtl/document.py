@@ -25,12 +25,26 @@ from typing import (
 )
 
 from hmtl.alignment import Annotations, Bounds, Changes, LabelledBounds, LabelledPair, Policies, to_tokens
-from hmtl.common.checks import known_key_like, label_fault, metadata_fault, sentence_fault, shown, surrogate_fault
+from hmtl.common.checks import (
+    known_key_like,
+    label_fault,
+    labels_fault,
+    metadata_fault,
+    sentence_fault,
+    shown,
+    surrogate_fault,
+)
 from hmtl.common.files import atomic_write
 from hmtl.common.json_text import parse_json
 from hmtl.common.lines import decoded, raw_lines
 from hmtl.errors import DataError
 from hmtl.text import TokenizedText, shared_splitter
+
+# What a row of a task is.
+Scope = Literal["sentence", "document"]
+
+# Keys of metadata: labels of sentences and of the document, and the sentence that begins the second of two texts.
+LABELS, SECOND_TEXT = "labels", "second_text"
 
 # Which of spans that overlap a task of flat spans keeps.
 NestedSpans = Literal["outermost", "innermost"]
@@ -99,7 +113,10 @@ class Document:
         Coreference clusters of mentions; each mention lies within a sentence.
     metadata : `Dict[str, Any]`
         Whatever else the corpus knows; JSON values only. `text` and `token_offsets`, where they are known, are the raw
-        text and the `[start, end]` in characters of each token; see the property `text`.
+        text and the `[start, end]` in characters of each token; see the property `text`. `labels` are labels and
+        numbers of sentences, `{"sentences": {layer: [one a sentence]}}`, and of the whole, `{"document": {layer: one}}`:
+        each a label, a list of labels, a number, or `None` where it is not annotated. Of a pair of texts, both in
+        `sentences`, `second_text` is the number of the sentence, from 0, that the second one begins with.
     """
 
     doc_key: str
@@ -234,6 +251,27 @@ class Document:
         present = {"relations": self.relations is not None, "clusters": self.clusters is not None}
         return [*self.spans, *(layer for layer, is_present in present.items() if is_present)]
 
+    @property
+    def label_layers(self) -> Dict[str, Scope]:
+        """The layers of labels and numbers in the metadata, and what each has one for."""
+        labels = self.metadata.get(LABELS, {})
+        return {
+            **dict.fromkeys(labels.get("sentences", {}), "sentence"),
+            **dict.fromkeys(labels.get("document", {}), "document"),
+        }
+
+    def label_values(self, layer: str) -> List[Any]:
+        """The entries of such a layer, one a sentence, or the one of the document."""
+        labels = self.metadata[LABELS]
+        return (
+            list(labels["sentences"][layer]) if self.label_layers[layer] == "sentence" else [labels["document"][layer]]
+        )
+
+    @property
+    def second_text(self) -> Optional[int]:
+        """The number of the sentence that begins the second of two texts; `None` where the document is no pair."""
+        return self.metadata.get(SECOND_TEXT)
+
     def spans_by_sentence(self, layer: str) -> List[List[Span]]:
         """The spans of a layer, one list a sentence, with offsets counted from the start of their sentence."""
         starts = self.sentence_starts
@@ -277,7 +315,7 @@ class Document:
         DataError
             Where a sentence is empty or of placeholders, a token is no string, a label is no string, empty or in white
             space, a text is no valid Unicode, a span lies outside the text or crosses a sentence end, metadata are no
-            JSON values, or a key of theirs is the name of a layer.
+            JSON values, a key of theirs is the name of a layer, or `labels` or `second_text` are of another form.
         """
 
         def fail(message: str) -> NoReturn:
@@ -301,6 +339,16 @@ class Document:
             fault = metadata_fault({key: value})
             if fault:
                 fail(f"the metadata key '{key}': {fault}")
+        if LABELS in self.metadata:
+            fault = labels_fault(self.metadata[LABELS], len(self.sentences))
+            if fault:
+                fail(f"the metadata key '{LABELS}': {fault}")
+        second = self.metadata.get(SECOND_TEXT)
+        if second is not None and (type(second) is not int or not 0 < second < len(self.sentences)):
+            fail(
+                f"the metadata key '{SECOND_TEXT}' is {shown(second)}; expected the number, from 1 to "
+                f"{len(self.sentences) - 1}, of the sentence that the second text begins with"
+            )
         starts = self.sentence_starts
         length = starts[-1] + len(self.sentences[-1])
 

@@ -63,7 +63,9 @@ class HMTLComponent(Pipe):
       blocked token;
     - `doc.spans["mentions"]`: spans of another task, with `attrs["scores"]`;
     - `doc._.relations`, a `DocRelation` each, and `doc._.clusters`, a `DocCluster` each; see `hmtl.spacy_extensions`;
-    - `doc._.{task}` for each task of another kind of prediction, a `DocItem` each unless the kind says otherwise.
+    - `doc._.{task}` for each task of another kind of prediction, a `DocItem` each unless the kind says otherwise;
+    - `doc.cats`: the labels of the whole text, each with its probability, and numbers by the names of their tasks. Labels
+      of sentences are `doc._.{task}` alone, whose items have the sentence in `mentions`.
 
     Where a batch fails, its documents are tried one by one, so that the pipeline's error handler gets those alone that
     are to blame. `nlp.pipe(..., n_process=2)` works on CPUs: each process computes with one thread.
@@ -324,6 +326,7 @@ class HMTLComponent(Pipe):
         for task, attribute in self._attributes.items():
             value = self._kinds[task].doc_value
             doc._.set(attribute, [value(row, span) for row in output[task]])
+            doc.cats.update(self._kinds[task].cats(task, output[task]))
 
     def _set_ents(self, doc: Doc, found: List[Span]) -> None:
         """Sets the entities; of those that were there, as `overwrite_ents` has it. Other tokens are outside."""

@@ -9,6 +9,10 @@ local spans(corpus, layer) = {
 local ner(corpus) = spans(corpus, 'ner');
 local emd(corpus) = spans(corpus, 'emd');
 local relation(corpus) = { reader: { type: 'hmtl_relation', corpus: corpus }, batch_size: 4 };
+local labels(corpus, layer, batch_size=32) = {
+  reader: { type: 'hmtl_labels', corpus: corpus, layer: layer },
+  batch_size: batch_size,
+};
 local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_size: 1 };
 
 {
@@ -32,6 +36,20 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
     ner: ner('gum') + files,
     emd: spans('gum', emd_layer) { reader+: { label_namespace: 'emd_labels' } } + files,
     coref: coref('gum') + files,
+  },
+
+  // GUM's types of sentences, and the genres of its documents.
+  gum_labels(folder): {
+    local files = splits(folder + '/train.txt', folder + '/dev.txt', folder + '/test.txt'),
+    s_type: labels('gum', 's_type') + files,
+    genre: labels('gum', 'genre', batch_size=4) + files,
+  },
+
+  // Texts, or pairs of texts, with labels: a task for each of `layers`, from three files of a format that `corpus` names, by
+  // default tables, JSON lines or rows as GLUE, SNLI, SICK and their like have them.
+  labelled(folder, layers=['label'], files=['train.tsv', 'dev.tsv', 'test.tsv'], corpus='labelled'): {
+    [layer]: labels(corpus, layer) + splits(folder + '/' + files[0], folder + '/' + files[1], folder + '/' + files[2])
+    for layer in layers
   },
 
   // Re-DocRED's 500 development documents, 400/50/50 in file order. Some relation types are too rare for the first 400:

@@ -9,7 +9,8 @@
 // so that a small corpus gives enough updates; null leaves batches as they are.
 // Where a head names a `reader`, as those of `heads` do, this is what the task's reader becomes, and its options are added.
 // `validation_metric` names the metric of some tasks that decides their patience and best weights, where it is not '+f1',
-// such as { relation: '+f1_last_tokens' }; those of tasks that the experiment lacks do not matter.
+// such as { relation: '+f1_last_tokens' }, or that which a head names, as those of numbers do; those of tasks that the
+// experiment lacks do not matter.
 // `shared_encoder` is that of the levels without encoders, see `levels.sharing`. Everything else has the paper's value as
 // its default.
 {
@@ -39,7 +40,13 @@
     },
     // With whatever is added to the experiment.
     local experiment = self,
-    local metrics = { [task]: std.get(validation_metric, task, '+f1') for task in std.objectFields(tasks) },
+    local metric_of_head(task) = std.get(levels[task].head, 'validation_metric', '+f1'),
+    local metrics = {
+      [task]: std.get(validation_metric, task, metric_of_head(task))
+      for task in std.objectFields(tasks)
+    },
+    local is_metric_named = std.setInter(std.objectFields(tasks), std.objectFields(validation_metric)) != []
+                            || std.length([task for task in std.objectFields(tasks) if metric_of_head(task) != '+f1']) > 0,
     // A head may need more than a corpus's usual reader gives, see `heads`.
     local reader_of_head(task) =
       local head = levels[task].head;
@@ -105,7 +112,7 @@
       grad_clipping: 10.0,
       num_epochs: num_epochs,
       patience: patience,
-      [if std.setInter(std.objectFields(tasks), std.objectFields(validation_metric)) != [] then 'validation_metric']: metrics,
+      [if is_metric_named then 'validation_metric']: metrics,
       seed: seed,
     } + trainer,
   },

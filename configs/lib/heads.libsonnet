@@ -1,4 +1,9 @@
 // Heads of spans. Each goes with a dataset reader of its own, which `experiment.new` gives to the task whose level has it.
+local values_of(values, number_range) = {
+  values: values,
+  [if number_range != null then 'number_range']: number_range,
+};
+
 {
   // Any of a sentence's spans of up to `max_span_width` tokens may have a label; they may nest and overlap, or `overlaps`
   // is 'nested' (without crossing) or 'none'. `options` are others of the head `hmtl_spans`.
@@ -49,4 +54,36 @@
       [if scope != 'sentence' then 'scope']: scope,
     },
   } + options,
+
+  // A label for each sentence or document; `values` 'labels' is for any number of them, 'number' for a number, which with a
+  // `number_range` such as [1, 5] is the expected value of a distribution over these whole numbers. The vectors of the tokens
+  // become one by `pooling`: 'max', 'mean', 'attention' or 'first'. Of documents, the level's encoder reads sentence by
+  // sentence where `encoder_scope` is 'sentence'. `options` are others of the head `hmtl_labels`.
+  labels(values='label', scope='sentence', encoder_scope=null, pooling='max', number_range=null, dropout=0.2, options={}): {
+    type: 'hmtl_labels',
+    scope: scope,
+    [if encoder_scope != null then 'encoder_scope']: encoder_scope,
+    pooling: pooling,
+    dropout: dropout,
+    reader:: { type: 'hmtl_labels', scope: scope } + values_of(values, number_range),
+    [if values == 'number' then 'validation_metric']:: '+pearson',
+  } + values_of(values, number_range) + options,
+
+  // The same for pairs of texts, whose vectors u and v are combined: InferSent's `features` are u, v, |u - v| and u * v.
+  // `options` are others of the head `hmtl_pairs`.
+  pairs(
+    values='label',
+    features=['first', 'second', 'absolute_difference', 'product'],
+    pooling='max',
+    number_range=null,
+    dropout=0.2,
+    options={},
+  ): {
+    type: 'hmtl_pairs',
+    features: features,
+    pooling: pooling,
+    dropout: dropout,
+    reader:: { type: 'hmtl_pairs' } + values_of(values, number_range),
+    [if values == 'number' then 'validation_metric']:: '+pearson',
+  } + values_of(values, number_range) + options,
 }

@@ -133,8 +133,39 @@ local hierarchy(levels, gold_mentions) = {
     };
     std.mapWithKey(function(task, level) straight(level), levels),
 
+  // A label for each sentence, or what another head of `heads.labels` says; and a label for each pair of texts, or what
+  // another of `heads.pairs` says.
+  labels(reads, head=heads.labels(), dropout=0.2): {
+    encoder: lstm(1, 64),
+    head: head,
+    reads: reads,
+    input_dropout: dropout,
+  },
+  pairs(reads, head=heads.pairs(), dropout=0.2): self.labels(reads, head, dropout),
+
   // Some of these levels, stacked in another order: `reads` maps each wanted task to the tasks that its level reads.
   stacked(levels, reads):: { [task]: levels[task] { reads: reads[task] } for task in std.objectFields(reads) },
+
+  // The same levels without the short-cut connection: those that read others no longer read the shared embedding.
+  without_short_cuts(levels)::
+    std.mapWithKey(
+      function(task, level) level { [if std.get(level, 'reads', []) != [] then 'reads_embedding']: false }, levels
+    ),
+
+  // The same levels, each of which also reads the labels that the taggers below it predict, those that it reads and those
+  // that these read: the sum of the labels' embeddings, weighted by their probabilities (Hashimoto et al. 2017).
+  with_label_embeddings(levels, dim=100)::
+    local below(task) =
+      local reads = std.get(levels[task], 'reads', []);
+      std.set(reads + std.flatMap(below, reads));
+    local labels_tokens(task) = std.member(['hmtl_crf', 'hmtl_token_classification'], levels[task].head.type);
+    std.mapWithKey(
+      function(task, level) local lower = std.filter(labels_tokens, below(task)); level {
+        [if lower != [] then 'reads_label_embeddings']: lower,
+        [if labels_tokens(task) then 'label_embedding_dim']: dim,
+      },
+      levels
+    ),
 
   // The same tasks without encoders of their own: their levels take their vectors from the model's `shared_encoder`,
   // which is one of the next three.
@@ -147,22 +178,27 @@ local hierarchy(levels, gold_mentions) = {
     std.mapWithKey(function(task, level) sharing(level), levels),
 
   // One encoder for all tasks.
-  hard_sharing(num_layers=3, dropout=0.2): {
+  hard_sharing(num_layers=3, dropout=0.2, hidden_size=64): {
     type: 'hard',
-    encoder: lstm(num_layers, 64, dropout),
+    encoder: lstm(num_layers, hidden_size, dropout),
     input_dropout: dropout,
   },
 
   // An encoder a task, with learned shares between them after each layer.
-  cross_stitch(num_layers=3, dropout=0.2, own_share=0.9): {
+  cross_stitch(num_layers=3, dropout=0.2, own_share=0.9, hidden_size=64): {
     type: 'cross_stitch',
-    layer: lstm(1, 64),
+    layer: lstm(1, hidden_size),
     num_layers: num_layers,
     own_share: own_share,
     dropout: dropout,
     input_dropout: dropout,
   },
 
-  // The same between subspaces of each layer, and learned weights of the layers.
-  sluice(num_layers=3, dropout=0.2, own_share=0.9): $.cross_stitch(num_layers, dropout, own_share) { type: 'sluice' },
+  // The same between subspaces of each layer, and learned weights of the layers. With `orthogonality_weight`, 0.1 in the
+  // paper's code, a penalty keeps the subspaces apart.
+  sluice(num_layers=3, dropout=0.2, own_share=0.9, hidden_size=64, orthogonality_weight=0.0):
+    $.cross_stitch(num_layers, dropout, own_share, hidden_size) {
+      type: 'sluice',
+      [if orthogonality_weight > 0 then 'orthogonality_weight']: orthogonality_weight,
+    },
 }

@@ -11,9 +11,13 @@ local patches = {
   fast(experiment): experiment {
     local one_layer = { encoder+: { num_layers: 1, hidden_size: 64, dropout: 0.0 } },
     local few_candidates = { head+: { spans_per_word: 0.3, max_antecedents: 30, hidden_dim: 50 } },
-    local batch_sizes = { ner: 16, emd: 16, relation: 8, coref: 1 },
+    local batch_sizes = { ner: 16, emd: 16, entities: 16, relation: 8, coref: 1 },
     local levels = with(experiment.model.levels, { coref: few_candidates }),
-    model+: { levels: std.mapWithKey(function(task, level) level + one_layer, levels) },
+    model+: {
+      levels: std.mapWithKey(
+        function(task, level) if std.objectHas(level, 'encoder') then level + one_layer else level, levels
+      ),
+    },
     data_loader+: { batch_size: { [task]: batch_sizes[task] for task in std.objectFields(levels) } },
     trainer+: { num_epochs: 6, patience: 6 },
   },
@@ -27,13 +31,15 @@ local patches = {
       // The lower levels read a document as one sequence, in which some punctuation marks lose their slash.
       coref: { one_sequence: true, unescape: true },
     },
+    // Heads of spans are younger, and have none of the flaws.
+    local relation = std.get(experiment.model.levels, 'relation', { head: { type: null } }),
     local above_ner(task) = std.member(std.get(experiment.model.levels, task, { reads: [] }).reads, 'ner'),
     local levels = {
       // Above NER, the dropout of mention detection was looked up among NER's options, where NER had taken it already.
       // No code of 2018 has EMD below NER.
       emd: if above_ner('emd') then { head+: { dropout: 0.0 }, input_dropout: 0.0 } else {},
       // Padded pairs count in the loss, which is large, and a token may be related to itself.
-      relation: { head+: { loss_reduction: 'as_2018', allow_self_relations: true } },
+      relation: if relation.head.type == 'hmtl_relation' then { head+: { loss_reduction: 'as_2018', allow_self_relations: true } } else {},
       // B-cubed leaves out clusters of one; of the gold mentions, the narrow ones are candidates, to be pruned.
       coref: { head+: { singletons: 'as_2018', gold_mentions_rule: 'as_2018' } },
     },

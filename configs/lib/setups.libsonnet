@@ -1,12 +1,13 @@
 // The setups of the paper (HMTL section 4), on three sets of corpora. Setups differ in the tasks that are trained and
 // in how their levels are stacked; everything else is theirs in common.
 //   HMTL_DATA         ldc: the folder that holds conll-2012/, ace2005/, conll-2012_single_file/ (for A-CoNLL-2012) and
-//                     conll2003/ (for A-CoNLL-2003); free, heads: gum/ and redocred/; scierc: train, dev and test.jsonl
+//                     conll2003/ (for A-CoNLL-2003); scierc: train, dev and test.jsonl; free, spans, sizes, sharing,
+//                     heads: gum/ and redocred/
 //   HMTL_GLOVE        ldc: the folder that holds glove.6B.100d.txt
 //   HMTL_ELMO         ldc: the folder that holds elmo_options.json and elmo_weights.hdf5
-//   HMTL_TRANSFORMER  free, scierc: a frozen encoder's name or folder; unset, words and characters are learned alone;
-//                     heads: an encoder's name or folder
-//   HMTL_PRESET       unset: the paper's hyper-parameters (free, scierc: those for small corpora); fast: minutes on two
+//   HMTL_TRANSFORMER  free, spans, sizes, sharing, scierc: a frozen encoder's name or folder; unset, words and characters
+//                     are learned alone; heads: an encoder's name or folder
+//   HMTL_PRESET       unset: the paper's hyper-parameters (but for ldc those for small corpora); fast: minutes on two
 //                     cores; faithful: with the flaws of the 2018 implementation
 local corpora = import 'corpora.libsonnet';
 local embedders = import 'embedders.libsonnet';
@@ -51,6 +52,12 @@ local setups = {
   // Another corpus for one task, of the LDC's alone.
   'A-CoNLL-2003': setup(all),
   'A-CoNLL-2012': setup(all),
+  // The other subsets of the four tasks, which the paper does not have.
+  'ner-relation': setup(['ner', 'relation']),
+  'ner-coref': setup(['ner', 'coref']),
+  'relation-coref': setup(['relation', 'coref']),
+  'ner-relation-coref': setup(['ner', 'relation', 'coref']),
+  'emd-relation-coref': setup(['emd', 'relation', 'coref']),
 };
 
 // What each task's level reads: the floor below, of those that hold any of the tasks.
@@ -75,14 +82,15 @@ local as_in_2018(task, data) =
   if task == 'coref' then data { padding_noise: 0.0, reader+: { one_sequence: true } }
   else data { padding_noise: null };
 
-// Small corpora, and words that are learned from them.
-local small_corpora(name, corpora) =
-  local contextual = if env.transformer == '' then [] else [embedders.transformer(env.transformer, cache_gib=6.0)];
-  local setup = setups[name];
-  of_setup(setup, corpora, function(tasks, stacked) experiment.new(
+// An experiment on small corpora: words are learned from them.
+local on_small_corpora(setup, tasks, levels, sampler='proportional', shared_encoder=null) =
+  local contextual = if env.transformer == '' then [] else [embedders.transformer(env.transformer, cache=true)];
+  experiment.new(
     tasks=tasks,
     embedding=first_parts([embedders.words(), embedders.characters()] + contextual, setup),
-    levels=stacked(levels.shallow),
+    levels=levels,
+    shared_encoder=shared_encoder,
+    sampler=sampler,
     min_count={ tokens: 2 },
     initializer=embedders.learned_words_initializer,
     optimizer={ type: 'adam', lr: 0.003 },
@@ -90,7 +98,36 @@ local small_corpora(name, corpora) =
     num_epochs=12,
     patience=4,
     validation_metric=validation_metric,
-  ));
+  );
+
+local small_corpora(setup, corpora) =
+  of_setup(setup, corpora, function(tasks, stacked) on_small_corpora(setup, tasks, stacked(levels.shallow)));
+
+// GUM and Re-DocRED, as the setups `free`, `spans`, `sizes` and `sharing` have them.
+local gum_and_redocred =
+  local data = env.data('gum/ and redocred/');
+  corpora.gum(data + '/gum') + corpora.redocred(data + '/redocred') { relation+: { batch_size: 8 } };
+
+// The paper's heads in another arrangement of their encoders than the hierarchy. RE has the spans of EMD, in all of them.
+local arrangements = {
+  local hierarchy = levels.shallow(),
+  local spans_of_emd = { relation+: { reads_labels: ['emd'] } },
+  hierarchy: { levels: hierarchy },
+  without_short_cuts: { levels: levels.without_short_cuts(hierarchy) },
+  label_embeddings: { levels: levels.with_label_embeddings(hierarchy) },
+  // One encoder for all tasks.
+  hard: {
+    levels: levels.sharing(hierarchy) + spans_of_emd,
+    shared_encoder: levels.hard_sharing(num_layers=3, hidden_size=128),
+  },
+  // An encoder a task, and learned shares between them.
+  sluice: {
+    levels: levels.sharing(hierarchy) + spans_of_emd,
+    shared_encoder: levels.sluice(num_layers=2, hidden_size=58),
+  },
+  // An encoder a task that reads no other; the embedding alone is shared.
+  separate: { levels: std.mapWithKey(function(task, level) level { reads: [] }, hierarchy) + spans_of_emd },
+};
 
 {
   // NER from OntoNotes, the other tasks from ACE 2005, in the layout of 2018. NER leaves out what `exclude` names.
@@ -114,16 +151,46 @@ local small_corpora(name, corpora) =
     ),
 
   // NER, EMD and CR from GUM, RE from Re-DocRED.
-  free(name)::
-    local data = env.data('gum/ and redocred/');
-    small_corpora(
-      name, corpora.gum(data + '/gum') + corpora.redocred(data + '/redocred') { relation+: { batch_size: 8 } }
-    ),
+  free(name):: small_corpora(setups[name], gum_and_redocred),
+
+  // The same with heads of spans: RE relates the mentions of its own corpus, which are a level of their own.
+  spans(name)::
+    local setup = setups[name];
+    local has_relations = std.member(setup.tasks, 'relation');
+    of_setup(setup, gum_and_redocred, function(tasks, stacked)
+      local stack = stacked(function(gold_mentions) levels.spans(gold_mentions));
+      on_small_corpora(
+        setup,
+        tasks + if has_relations then { entities: gum_and_redocred.entities } else {},
+        if has_relations then stack { relation+: { reads: ['entities'] }, entities: levels.spans(entities=true).entities { reads: stack.relation.reads } }
+        else stack,
+      )),
+
+  // All tasks, or `task` alone, with one in `every` training documents of `task`: the others keep theirs. Each task has as
+  // many updates as with all of its documents.
+  sizes(task, every, alone=false)::
+    local updates = { ner: 232, emd: 232, relation: 417, coref: 84 };
+    local train = gum_and_redocred[task].train;
+    local part = train + (if std.endsWith(train, '.txt') then '#::' else ':') + every;
+    local setup = if alone then setups[{ ner: 'B', emd: 'C', relation: 'D', coref: 'E' }[task]] else setups.A;
+    local weights = { [of]: updates[of] for of in setup.tasks };
+    local sampler = { type: 'weights', weights: weights, num_updates: std.sum(std.objectValues(weights)) };
+    small_corpora(setup, gum_and_redocred { [task]+: { train: part } }) { trainer+: { sampler: sampler } },
+
+  // Setup A with another sampler or another arrangement of its encoders, of as many parameters as `fast` gives A's.
+  sharing(arrangement='hierarchy', sampler='proportional')::
+    local arranged = { shared_encoder: null } + arrangements[arrangement];
+    local tasks = { [task]: gum_and_redocred[task] for task in all };
+    presets.apply(on_small_corpora(setups.A, tasks, arranged.levels, sampler, arranged.shared_encoder)) {
+      [if arrangement == 'separate' then 'model']+: {
+        levels: std.mapWithKey(function(task, level) level { encoder+: { hidden_size: 73 } }, super.levels),
+      },
+    },
 
   // SciERC as it is published. It has no EMD.
   scierc(name)::
     local data = env.data('train.jsonl, dev.jsonl and test.jsonl of SciERC');
-    small_corpora(name, { [task]: corpora.jsonl(data)[task] for task in ['ner', 'relation', 'coref'] }),
+    small_corpora(setups[name], { [task]: corpora.jsonl(data)[task] for task in ['ner', 'relation', 'coref'] }),
 
   // The paper's heads against those of spans, and an encoder that is fine-tuned: NER, whole mentions (EMD) and CR from GUM,
   // RE from Re-DocRED, whose own mentions are a level of the others.

@@ -44,11 +44,11 @@ local presets = {
 
   // One run. `tasks` maps each of its tasks to { reader, train, validation, test }. Several tasks have as many updates
   // each, on average, as a single one. `steps` replaces those of the preset, and `glove` is a file of word vectors of 100
-  // dimensions to start with.
-  run(tasks, preset='full', steps=null, glove=null, seed=13370)::
+  // dimensions to start with. There is a validation after each fifth of a single task's updates, or `at_end` alone.
+  run(tasks, preset='full', steps=null, glove=null, seed=13370, at_end=false)::
     local of_one = if steps == null then presets[preset].steps else steps;
     local num_steps = of_one * std.length(std.objectFields(tasks));
-    local every = std.max(1, std.floor(of_one / 5));
+    local every = if at_end then num_steps else std.max(1, std.floor(of_one / 5));
     experiment.new(
       tasks=std.mapWithKey(
         function(task, data) data { batch_size: 32, reader+: { label_namespace: task + '_labels' } }, tasks

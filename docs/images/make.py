@@ -57,7 +57,9 @@ def main() -> None:
 def about_model(predictor: HMTLPredictor, model: Path) -> Dict[str, Any]:
     """What the header of the page says, as the server has it."""
     scores = ModelRecord.read(model, predictor.kinds).scores
-    reads = {task: {*predictor.model.reads[task], *predictor.model.reads_labels[task]} for task in predictor.layers}
+    reads = {
+        task: {*predictor.model.read_levels[task], *predictor.model.reads_labels[task]} for task in predictor.layers
+    }
     tasks = {task: {"reads": sorted(reads[task]), "score": scores.get(task)} for task in predictor.layers}
     return {"model": model.resolve().name, "tasks": tasks}
 

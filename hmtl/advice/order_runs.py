@@ -82,7 +82,14 @@ class OrderRuns:
                 holder[key] = {task: value for task, value in holder[key].items() if task in order}
         for place, level in enumerate(order):
             if "encoder" in configuration["model"]["levels"][level]:
-                configuration["model"]["levels"][level]["reads"] = list(order[:place])
+                options = configuration["model"]["levels"][level]
+                options["reads"] = list(order[:place])
+                labels = options.get("reads_label_embeddings")
+                if labels:
+                    options["reads_label_embeddings"] = [lower for lower in order[:place] if lower in labels]
+                if not place:
+                    # The lowest level has nothing else to read.
+                    options.pop("reads_embedding", None)
             elif place:
                 raise UserError(f"{self._path}: level '{level}' has no encoder that could read other levels")
         trainer = configuration["trainer"]

@@ -1,7 +1,7 @@
 """What tasks are predicted to gain from one another: the predictions of a study as a file, and as a table to read."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
@@ -43,6 +43,8 @@ class Prediction:
         The gain that the study holds, in percent.
     affinity : `Optional[float]`
         How much an update of the auxiliary task lowers the loss of the main task, as a share of it (Fifty et al. 2021).
+    score : `Optional[float]`
+        What the method says by which candidates are ranked, the higher the better.
     """
 
     auxiliary: str
@@ -52,6 +54,7 @@ class Prediction:
     gain_interval: Tuple[float, float]
     measured: Optional[float] = None
     affinity: Optional[float] = None
+    score: Optional[float] = None
 
 
 @dataclass
@@ -61,6 +64,12 @@ class Advice:
     main: str
     predictions: List[Prediction]
     num_pairs: int
+
+    def ranked(self, scores: Mapping[Tuple[str, str], float]) -> "Advice":
+        """The same, ordered by the scores of a method, the highest first; those without a score come last."""
+        scored = [replace(one, score=scores.get((self.main, one.auxiliary))) for one in self.predictions]
+        scored.sort(key=lambda one: -np.inf if one.score is None else one.score, reverse=True)
+        return Advice(self.main, scored, self.num_pairs)
 
     def scores(self) -> Dict[str, Tuple[float, int]]:
         """Spearman's rank correlation with the measured gains, and of how many pairs: at least three."""
@@ -75,12 +84,21 @@ class Advice:
 
     def lines(self) -> Iterator[str]:
         """A table for people, with what it was learned from."""
+        has_score = any(one.score is not None for one in self.predictions)
         has_affinity = any(one.affinity is not None for one in self.predictions)
         has_measured = any(one.measured is not None for one in self.predictions)
-        header = ["auxiliary", "P(gain)", f"{INTERVAL} % interval", "gain %", f"{INTERVAL} % interval"]
+        header = [
+            "auxiliary",
+            *["score"] * has_score,
+            "P(gain)",
+            f"{INTERVAL} % interval",
+            "gain %",
+            f"{INTERVAL} % interval",
+        ]
         rows = [header + ["affinity"] * has_affinity + ["measured %"] * has_measured]
         for one in self.predictions:
-            row = [one.auxiliary, f"{one.probability:.2f}", "{:.2f} to {:.2f}".format(*one.probability_interval)]
+            row = [one.auxiliary, *[_cell(one.score, "+.2g")] * has_score]
+            row += [f"{one.probability:.2f}", "{:.2f} to {:.2f}".format(*one.probability_interval)]
             row += [f"{one.gain:+.1f}", "{:+.1f} to {:+.1f}".format(*one.gain_interval)]
             row += [_cell(one.affinity, "+.1e")] * has_affinity + [_cell(one.measured, "+.1f")] * has_measured
             rows.append(row)

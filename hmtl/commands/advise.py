@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from hmtl.advice.predictions import Advice
 
 DESCRIPTION = """\
-Advice before training: which auxiliary task may help a main task, predicted from runs of each task alone, after Bingel
-and Søgaard 2017. STUDY is the folder of a study with the predictions.csv that, in a checkout of hmtl,
-'python -m research.task_relations predict' writes.
+Advice before training: which auxiliary task may help a main task. STUDY is the folder of a study with the files that,
+in a checkout of hmtl, the commands predict and methods of 'python -m research.task_relations' write.
 
   hmtl advise --main ner --candidates pos,chunks,mwe --study runs/relations
   hmtl advise --main ner --candidates pos,chunks,mwe --study runs/relations --groups 2
   hmtl advise --order my_levels.jsonnet --study runs/relations -s runs/orders --try 2
 
-For each candidate: the probability of a gain (logistic regression) and the relative gain in F1 (ridge regression),
-both with a bootstrap interval. They are learned from all measured pairs that the main task has no part in. Beside it
-stands, where the study has measured affinities, how much an update of the candidate lowers the loss of the main task
-in one joint run (Fifty et al. 2021); and where it has measured the gains of the main task, they, and how well the
-predictions rank them.
+Candidates are ranked by the method that ranked the measured gains of the study best, or by the one that --method names.
+Below the table stand its reliability, on main tasks that it did not learn from, its cost, and whether any method is
+worth more than a hint. A study without methods is ranked by the probability of a gain.
+
+For each candidate the table has the probability of a gain (logistic regression) and the relative gain in F1 (ridge
+regression), after Bingel and Søgaard 2017, both with a bootstrap interval, learned from all measured pairs that the
+main task has no part in; and where the study has them, the affinity of one joint run (Fifty et al. 2021) and the
+measured gain.
 
 --groups divides the tasks among at most so many models by their predicted gains. --order ranks the orders of the levels
 of CONFIG, each reading all below it, by what the levels are predicted to gain from those below.
@@ -53,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--study", type=Path, required=True, metavar="STUDY", help="the folder of a study of task relations")
     add("--main", metavar="TASK", help="the task that is to gain")
     add("--candidates", metavar="A,B,...", help="auxiliary tasks to choose from (default: all others of STUDY)")
+    add("--method", metavar="NAME", help="rank by this method of STUDY (default: the best one)")
     add("--groups", type=at_least(1), metavar="K", help="divide main task and candidates among at most K models")
     add("--order", type=Path, metavar="CONFIG", help="rank the orders of the levels of a configuration instead")
     add("-s", "--directory", type=Path, metavar="DIRECTORY", help="where --order keeps the runs that it needs")
@@ -71,7 +74,13 @@ def check(arguments: argparse.Namespace) -> None:
     """Refuses arguments that do not go together by a `UserError`."""
     if (arguments.main is None) == (arguments.order is None):
         raise UserError("expected either --main TASK or --order CONFIG")
-    for option, wants in (("tries", "order"), ("directory", "order"), ("groups", "main"), ("candidates", "main")):
+    for option, wants in (
+        ("tries", "order"),
+        ("directory", "order"),
+        ("groups", "main"),
+        ("candidates", "main"),
+        ("method", "main"),
+    ):
         if getattr(arguments, option) is not None and getattr(arguments, wants) is None:
             raise UserError(f"--{'try' if option == 'tries' else option} goes with --{wants}")
     output = arguments.output
@@ -86,10 +95,20 @@ def candidates_of(arguments: argparse.Namespace, known: Sequence[str]) -> Sequen
 
 
 def show_candidates(arguments: argparse.Namespace, advice: "Advice") -> None:
-    """Prints the advice on a main task, and writes it where it is to be written."""
+    """Prints the advice on a main task, ranked by a method of the study where it has any of it, and writes it where it
+    is to be written."""
+    from hmtl.advice.methods import read_methods
     from hmtl.advice.predictions import write_predictions
 
-    print(visible_lines("\n".join(advice.lines())))
+    methods, lines = read_methods(arguments.study), []
+    if methods is None and arguments.method is not None:
+        raise UserError(f"--method {arguments.method}: {arguments.study} has no methods.csv")
+    if methods is not None:
+        used = methods.named(arguments.method)
+        advice = advice.ranked(methods.scores.get(used.method, {}))
+        if any(one.score is not None for one in advice.predictions):
+            lines = ["", *methods.lines(used)]
+    print(visible_lines("\n".join([*advice.lines(), *lines])))
     if arguments.output is not None:
         write_predictions(arguments.output, [advice])
 

@@ -37,6 +37,9 @@ Show what a trained model finds in a text: every task of the model, in one pass.
   hmtl predict model.tar.gz "Some text." --json --scores
   hmtl predict model.tar.gz texts.txt --lines --json > predictions.jsonl
   hmtl predict model.tar.gz "The whales ate krill." --labels animal,food
+  hmtl predict runs/pairs $'A man sleeps.\tSomebody sleeps.'
+
+To a model of pairs of texts, two texts with a tab between them are a pair; in JSON lines the second is "text_pair".
 
 Colours appear on a terminal only, and not where NO_COLOR is set. For many files there is 'hmtl annotate'; 'hmtl
 allennlp predict MODEL FILE' predicts JSON lines in AllenNLP's way."""
@@ -81,6 +84,8 @@ def _predict(arguments: argparse.Namespace) -> None:
         precision=arguments.precision,
         consistent=arguments.consistent,
     )
+    if predictor.reads_pairs:
+        inputs = map(_pair_or_text, inputs)
     colour = wants_colours()
     # On a terminal the predictions themselves show the progress.
     quiet = not arguments.lines or sys.stdout.isatty() or not sys.stderr.isatty()
@@ -110,6 +115,14 @@ def _inputs(text: str, has_lines: bool) -> Iterable[Union[str, JsonDict]]:
     if text.endswith(_FILE_NAMES) and not any(map(str.isspace, text)):
         raise UserError(f"{text}: no such file; expected a text in quotes, a file, or - for standard input")
     return [text]
+
+
+def _pair_or_text(text: Union[str, JsonDict]) -> Union[str, JsonDict]:
+    """Two texts with a tab between them as a pair."""
+    if not isinstance(text, str) or text.count("\t") != 1:
+        return text
+    first, second = text.split("\t")
+    return {"text": first, "text_pair": second}
 
 
 def _given(source: str, has_lines: bool) -> Iterator[str]:

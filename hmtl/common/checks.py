@@ -56,6 +56,36 @@ def label_fault(label: Any) -> Optional[str]:
     return surrogate_fault(label)
 
 
+def labels_fault(labels: Any, num_sentences: int) -> Optional[str]:
+    """What is wrong with the metadata `labels` of a document, see `hmtl.document.Document`, or `None`."""
+    if not isinstance(labels, dict) or not set(labels) <= {"sentences", "document"}:
+        return f'{shown(labels)}; expected {{"sentences": {{LAYER: [one a sentence]}}, "document": {{LAYER: one}}}}'
+    for scope, layers in labels.items():
+        if not isinstance(layers, dict):
+            return f"'{scope}' is {shown(layers)}; expected an object with the layers"
+        for layer, value in layers.items():
+            place = f"the layer '{layer}' of '{scope}'"
+            if scope == "document" and layer in labels.get("sentences", ()):
+                return f"the layer '{layer}' is one of 'sentences' and of 'document'; rename one"
+            if scope == "sentences" and (not isinstance(value, list) or len(value) != num_sentences):
+                found = f"{len(value)} entries" if isinstance(value, list) else shown(value)
+                return f"{place} must have an entry for each of the {num_sentences} sentences, found {found}"
+            for entry in value if scope == "sentences" else [value]:
+                fault = _entry_fault(entry)
+                if fault:
+                    return f"{place}: {fault}"
+    return None
+
+
+def _entry_fault(entry: Any) -> Optional[str]:
+    """What is wrong with a label, several, or a number; `None` stands for what is not annotated."""
+    if entry is None or (isinstance(entry, (int, float)) and not isinstance(entry, bool)):
+        return None
+    if not isinstance(entry, (str, list)):
+        return f"{shown(entry)} is no label; expected a text, a list of texts, a number or null"
+    return next(filter(None, map(label_fault, entry if isinstance(entry, list) else [entry])), None)
+
+
 def sentence_fault(sentence: Sequence[Any]) -> Optional[str]:
     """What is wrong with the tokens of a sentence, or `None`."""
     if not sentence:

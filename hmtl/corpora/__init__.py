@@ -10,6 +10,7 @@
 | `gum`        | GUM: CoNLL-U with `Entity=`, OntoGUM coreference     | `ner`, `emd`, `mentions`, clusters |
 | `gum_layers` | GUM with its constituents                            | and `pos`, `deprel`, `chunks`, ... |
 | `redocred`   | DocRED and Re-DocRED JSON                            | `ner`, relations, clusters         |
+| `squad`      | SQuAD's JSON, versions 1.1 and 2.0                   | questions (in the metadata)        |
 | `streusle`   | STREUSLE 3.0                                         | `mwe`, `supersenses`, ...          |
 | `several`    | several of these as one                              | those of each                      |
 
@@ -28,6 +29,7 @@ from hmtl.corpora.gum_layers import GumLayersCorpus
 from hmtl.corpora.ontonotes import OntonotesCorpus
 from hmtl.corpora.redocred import RedocredCorpus
 from hmtl.corpora.several import SeveralCorpora
+from hmtl.corpora.squad import SquadCorpus
 from hmtl.corpora.streusle import StreusleCorpus
 
 # isort: split
@@ -44,6 +46,7 @@ __all__ = [
     "OntonotesCorpus",
     "RedocredCorpus",
     "SeveralCorpora",
+    "SquadCorpus",
     "StreusleCorpus",
     "formats",
 ]

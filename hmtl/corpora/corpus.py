@@ -16,7 +16,9 @@ from hmtl.common.checks import path_advice
 from hmtl.document import Document, attempt_jsonl
 from hmtl.errors import DataError
 
-_SLICE = re.compile(r"(?P<path>.*)#(?P<start>[0-9]{0,18}):(?P<stop>[0-9]{0,18})", re.DOTALL)
+_SLICE = re.compile(
+    r"(?P<path>.*)#(?P<start>[0-9]{0,18}):(?P<stop>[0-9]{0,18})(:(?P<step>[1-9][0-9]{0,17}))?", re.DOTALL
+)
 
 # A document, or why there is none where one should be.
 Attempt = Union[Document, DataError]
@@ -36,7 +38,8 @@ class Corpus(Registrable):
         """Yields the validated documents at `path`.
 
         A path may end in `#start:stop`, which selects documents by their order (from 0, `stop` excluded), as in
-        `documents.jsonl#0:400`; either number may be left out.
+        `documents.jsonl#0:400`; either number may be left out. `#start:stop:step` selects every `step`-th of
+        them, from the first one on: `train.txt#::10` is a tenth of the documents, of all parts of the corpus.
 
         # Raises
 
@@ -77,9 +80,9 @@ class Corpus(Registrable):
         if not location.exists():
             advice = path_advice(location) or "; check the path in the configuration"
             raise DataError(f"no such file or directory{advice}", location)
-        start, stop = (int(match[name]) if match and match[name] else None for name in ("start", "stop"))
+        bounds = (int(match[name]) if match and match[name] else None for name in ("start", "stop", "step"))
         found = None
-        for found in itertools.islice(self.parse(location), start, stop):
+        for found in itertools.islice(self.parse(location), *bounds):
             if isinstance(found, Document):
                 found = attempted(partial(found.validate, location))
             if isinstance(found, Document):

@@ -2,13 +2,13 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 from hmtl.common.lines import read_lines
 from hmtl.corpora.conll_columns import Row, coreference_mentions, group_clusters, whole_number
 from hmtl.corpora.conllu import DependencySentence, Token, marked_entities, read_conllu
 from hmtl.corpora.corpus import Attempt, Corpus, attempted
-from hmtl.document import Bounds, Document, Span
+from hmtl.document import LABELS, Bounds, Document, Span
 from hmtl.errors import DataError
 
 _NUM_COREF_COLUMNS = 3
@@ -45,7 +45,8 @@ class GumCorpus(Corpus):
 
     and `clusters` from OntoGUM, which follows the guidelines of OntoNotes and marks other mentions than GUM. Equal
     spans of a layer are kept once. A discontinuous mention is taken from its first to its last token.
-    `metadata` holds the `genre` and the `title` where they are known.
+    `metadata` holds the `genre` and the `title` where they are known, and as `labels` the types of the sentences, the
+    layer `s_type`, and again the genre, that of the document.
 
     Format: https://gucorpling.org/gum; `Entity=` as described by the header `# global.Entity`.
     """
@@ -101,8 +102,21 @@ def gum_document(name: str, treebank_file: Path, coref_file: Path) -> Document:
         [[token.form for token in sentence] for sentence in sentences],
         spans={layer: sorted(set(spans), key=lambda s: (s.start, -s.end, s.label)) for layer, spans in layers.items()},
         clusters=_read_clusters(coref_file, sentences),
-        metadata={field: comments[key] for key, field in _METADATA.items() if key in comments},
+        metadata={
+            **{field: comments[key] for key, field in _METADATA.items() if key in comments},
+            **_labels(treebank, comments),
+        },
     )
+
+
+def _labels(treebank: Sequence[DependencySentence], comments: Mapping[str, str]) -> Dict[str, Any]:
+    """The metadata `labels`, where there are some."""
+    types = [sentence.comments.get("s_type") for sentence in treebank]
+    labels = {
+        **({"sentences": {"s_type": types}} if any(types) else {}),
+        **({"document": {"genre": comments["meta::genre"]}} if "meta::genre" in comments else {}),
+    }
+    return {LABELS: labels} if labels else {}
 
 
 def entity_fields(comments: Mapping[str, str], path: Path, *needed: str) -> List[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence
 
 from hmtl.common.checks import it_has
 from hmtl.common.tables import aligned
-from hmtl.document import Document
+from hmtl.document import SECOND_TEXT, Document
 from hmtl.errors import UserError
 from hmtl.evaluation.error_analysis import RunErrors, errors_as_page, errors_as_text
 from hmtl.evaluation.evaluate import Evaluation
@@ -180,7 +180,10 @@ class Curves(Dict[str, List[Any]]):
 
 def text_of(text: Any) -> Any:
     """What a predictor reads: a raw text, a `Document`, or its own input."""
-    return {"doc_key": text.doc_key, "sentences": text.sentences} if isinstance(text, Document) else text
+    if not isinstance(text, Document):
+        return text
+    pair = {} if text.second_text is None else {SECOND_TEXT: text.second_text}
+    return {"doc_key": text.doc_key, "sentences": text.sentences, **pair}
 
 
 def _percent(value: Optional[float]) -> str:

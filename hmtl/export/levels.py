@@ -62,6 +62,9 @@ class ExportedLevels(torch.nn.Module):
             raise UserError(f"nothing of this model can be exported ({reasons})")
         model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
         self._reads = model.reads
+        self._reads_embedding = model.reads_embedding
+        self._reads_label_embeddings = model.reads_label_embeddings
+        self._label_embeddings = model.label_embeddings
         self._levels = [task for task in model.tasks if any(task in _below(model, above) for above in self.tasks)]
         parts = {name.removeprefix(_PART): part for name, part in model.text_field_embedder.named_children()}
         self.inputs = [Input(MASK, ("batch", "length"), torch.bool)]
@@ -77,16 +80,22 @@ class ExportedLevels(torch.nn.Module):
         # Shape: (batch_size, length, embedding_dim)
         embedding = torch.cat([_embedded(name, part, given) for name, part in sorted(self._parts.items())], dim=-1)
         outputs: Dict[str, torch.Tensor] = {}
+        labels: Dict[str, torch.Tensor] = {}
         scores = {}
         for task in self._levels:
             # Shape: (batch_size, length, input_dim)
-            read = torch.cat([embedding, *(outputs[lower] for lower in self._reads[task])], dim=-1)
+            short_cut = [embedding] if self._reads_embedding[task] else []
+            below = [outputs[lower] for lower in self._reads[task]]
+            read = torch.cat([*short_cut, *below, *(labels[lower] for lower in self._reads_label_embeddings[task])], -1)
             # Shape: (batch_size, length, encoding_dim)
             outputs[task] = self._encoders[task](read, mask)
             if task in self._heads:
                 head = self._heads[task]
                 assert isinstance(head, TaskHead)
                 scores[task] = head.exported_scores(outputs[task], read)
+                if task in self._label_embeddings:
+                    # Shape: (batch_size, length, label_embedding_dim)
+                    labels[task] = head.label_distribution(outputs[task]) @ self._label_embeddings[task].weight
         return tuple(scores[task] for task in self.tasks)
 
 
@@ -114,7 +123,7 @@ def _below(model: HMTL, task: str) -> List[str]:
     """The level of a task and those that it reads, directly or not."""
     found = [task]
     for name in found:
-        found += [lower for lower in model.reads[name] if lower not in found]
+        found += [lower for lower in model.read_levels[name] if lower not in found]
     return found
 
 

@@ -3,11 +3,9 @@
 from collections import Counter
 from typing import Any, Dict, Iterable, Sequence, Tuple
 
-import torch.distributed
-from allennlp.common.util import is_distributed
 from allennlp.training.metrics import Metric
 
-from hmtl.metrics.counts import all_reduce_counts, precision_recall_f1
+from hmtl.metrics.counts import all_reduce_counts, gathered, precision_recall_f1
 
 
 @Metric.register("labelled_f1")
@@ -59,7 +57,9 @@ class LabelledF1(Metric):
 
     def by_label(self) -> Dict[str, Dict[str, float]]:
         """`precision`, `recall`, `f1` and `support` (gold items) of each label that is predicted or gold, sorted."""
-        correct, predicted, gold = map(_pooled, (self._correct, self._predicted, self._gold))
+        # Labels may be known to some workers only, so whole counters travel.
+        counts = (sum(gathered(counter), Counter()) for counter in (self._correct, self._predicted, self._gold))
+        correct, predicted, gold = counts
         scores: Dict[str, Dict[str, float]] = {}
         for label in sorted(predicted.keys() | gold.keys()):
             precision, recall, f1 = precision_recall_f1(correct[label], predicted[label], gold[label])
@@ -71,12 +71,3 @@ class LabelledF1(Metric):
         self._correct: Counter[str] = Counter()
         self._predicted: Counter[str] = Counter()
         self._gold: Counter[str] = Counter()
-
-
-def _pooled(counts: "Counter[str]") -> "Counter[str]":
-    """The counts of all workers; labels may be known to some workers only, so whole counters travel."""
-    if not is_distributed():
-        return counts
-    gathered: list = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(gathered, counts)
-    return sum(gathered, Counter())

@@ -153,6 +153,9 @@ class GroupedEncodings:
     def __init__(self, embed: Callable[[Optional[str]], Groups], layout: Layout) -> None:
         self.layout = layout
         self.levels: Dict[str, GroupedEncoding] = {}
+        # The vectors of the labels that the heads of some levels predict, in the rows of these.
+        # Shape (each): (num_rows, length, label_embedding_dim)
+        self.labels: Dict[str, Groups] = {}
         self._embed = embed
         self._embedding: Dict[Tuple[Optional[str], Scope], Groups] = {}
 

@@ -29,12 +29,12 @@ from hmtl.document import Span
 from hmtl.errors import UserError
 from hmtl.metrics.calibration import tempered
 from hmtl.models.calibration import TaskCalibration, read_calibration
-from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, GroupedEncodings, Layout, TextLayout
+from hmtl.models.encodings import BatchLayout, Encodings, GroupedEncoding, GroupedEncodings, Groups, Layout, TextLayout
 from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.frozen import are_equal
 from hmtl.modules.token_rows import TokenRows
 from hmtl.tasks import TaskHead
-from hmtl.tasks.task_head import LabelTexts, Scope, check_dropout, span_tasks_for
+from hmtl.tasks.task_head import LabelTexts, Scope, check_dropout, check_numbers, span_tasks_for
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
@@ -58,7 +58,19 @@ class Level(FromParams):
         Reads the shared embedding concatenated with the outputs of the levels in `reads`. Its input size is computed.
         A level without an encoder of its own takes the task's output of the model's shared encoder.
     reads : `List[str]`, optional (default = `[]`)
-        The levels whose outputs this one reads, the paper's short-cut connections.
+        The levels whose outputs this one reads.
+    reads_embedding : `bool`, optional (default = `True`)
+        Whether the level also reads the shared embedding, the paper's short-cut connection (Sanh et al. 2019, section
+        2; Hashimoto et al. 2017). Without, its encoder reads the outputs of the levels in `reads` alone, and so does
+        what of its head reads what the encoder read, such as the attention of a coreference head over the words of a
+        span.
+    reads_label_embeddings : `List[str]`, optional (default = `[]`)
+        The levels whose labels this one's encoder reads, as a vector for each token: the sum over the labels `j` of
+        that level's head of p(y = j | h) l(j), where the embedding l(j) is learned by the levels that read it
+        (Hashimoto et al. 2017, section 2.2, equation 2). For heads that label tokens: `hmtl_crf` and
+        `hmtl_token_classification`. Gradients flow through p into the level below and its head.
+    label_embedding_dim : `int`, optional (default = `100`)
+        The size of the embeddings of this level's labels, for the levels that read these.
     reads_labels : `List[str]`, optional (default = `[]`)
         More levels, of which the head alone reads: the spans that they predict, not their outputs. For heads that read
         spans, such as those of relations.
@@ -68,7 +80,7 @@ class Level(FromParams):
     # Raises
 
     OptionError
-        Where `input_dropout` is no such probability.
+        Where `input_dropout` is no such probability, or `label_embedding_dim` is below 1.
     """
 
     def __init__(
@@ -78,10 +90,17 @@ class Level(FromParams):
         reads: List[str] = None,
         input_dropout: float = 0.0,
         reads_labels: List[str] = None,
+        reads_embedding: bool = True,
+        reads_label_embeddings: List[str] = None,
+        label_embedding_dim: int = 100,
     ) -> None:
         self.encoder = encoder
         self.head = head
         self.reads = reads or []
+        self.reads_embedding = reads_embedding
+        self.reads_label_embeddings = reads_label_embeddings or []
+        check_numbers(1, label_embedding_dim=label_embedding_dim)
+        self.label_embedding_dim = label_embedding_dim
         self.reads_labels = reads_labels or []
         check_dropout(input_dropout=input_dropout)
         self.input_dropout = input_dropout
@@ -107,10 +126,12 @@ class HMTL(Model):
     # Raises
 
     ConfigurationError
-        Where a level reads an unknown level, or levels read one another in a circle; where a level has `reads_labels`,
-        and a head that reads no spans; where a level has no encoder, but options of one; where there is a shared
-        encoder and no level that needs it, or the reverse; where the embedding has adapters one a task and these are
-        not the model's tasks, or there is a shared encoder, which has no task.
+        Where a level reads an unknown level, or levels read one another in a circle; where a level reads neither the
+        embedding nor another level, or a head needs the embedding that its level does not read; where a level reads the
+        label embeddings of one whose head does not label tokens; where a level has `reads_labels`, and a head that
+        reads no spans; where a level has no encoder, but options of one; where there is a shared encoder and no level
+        that needs it, or the reverse; where the embedding has adapters one a task and these are not the tasks whose
+        levels read it, or there is a shared encoder, which has no task.
     """
 
     default_predictor = "hmtl"
@@ -127,12 +148,18 @@ class HMTL(Model):
         super().__init__(vocab, regularizer)
         self.text_field_embedder = text_field_embedder
         self.reads = {name: sorted(level.reads) for name, level in levels.items()}
+        self.reads_embedding = {name: level.reads_embedding for name, level in levels.items()}
+        self.reads_label_embeddings = {name: sorted(level.reads_label_embeddings) for name, level in levels.items()}
+        # Those of which the encoder reads the output, the labels, or both.
+        self.read_levels = {name: sorted({*of, *self.reads_label_embeddings[name]}) for name, of in self.reads.items()}
         # Those of which the head alone reads.
         self.reads_labels = {name: sorted(level.reads_labels) for name, level in levels.items()}
-        self._below = {name: sorted({*level.reads, *level.reads_labels}) for name, level in levels.items()}
+        self._below = {name: sorted({*of, *self.reads_labels[name]}) for name, of in self.read_levels.items()}
         self.tasks = bottom_up(self._below)
         self.encoders = torch.nn.ModuleDict()
         self.heads = torch.nn.ModuleDict()
+        # By level: the embeddings of its labels, where others read them.
+        self.label_embeddings = torch.nn.ModuleDict()
         self.input_dropouts = torch.nn.ModuleDict()
         self._evaluated: Set[str] = set()
         # A model from an archive has the reader that it was trained with, which knows how words are indexed.
@@ -141,14 +168,26 @@ class HMTL(Model):
         # Parts of the embedding with adapters one a task.
         parts = text_field_embedder.modules()
         self._adapted: List[Any] = [part for part in parts if getattr(getattr(part, "adapters", None), "tasks", None)]
-        _check_adapters(self._adapted, self.tasks, has_shared_encoder=shared_encoder is not None)
+        embedded = [task for task in self.tasks if self.reads_embedding[task]]
+        _check_adapters(self._adapted, embedded, has_shared_encoder=shared_encoder is not None)
         sharing = _tasks_that_share(levels, self.tasks, has_shared_encoder=shared_encoder is not None)
         self.shared_encoder: Optional[SharedEncoder] = None
         if shared_encoder is not None:
             self.shared_encoder = shared_encoder.construct(shared_embedding_dim=embedding_dim, sharing_tasks=sharing)
         for task in self.tasks:
             level = levels[task]
-            input_dim = embedding_dim + sum(self.encoding_dim(lower) for lower in self.reads[task])
+            if not level.reads_embedding and not self.read_levels[task]:
+                raise ConfigurationError(
+                    f"level '{task}' reads nothing: it has reads_embedding false and no 'reads'; name the levels that "
+                    "it reads, or remove reads_embedding"
+                )
+            input_dim = sum(self.encoding_dim(lower) for lower in self.reads[task])
+            if level.reads_embedding:
+                input_dim += embedding_dim
+            for lower in self.reads_label_embeddings[task]:
+                if lower not in self.label_embeddings:
+                    self.label_embeddings[lower] = _label_embedding(task, lower, self.head(lower), levels[lower])
+                input_dim += levels[lower].label_embedding_dim
             if level.encoder is not None:
                 # Some encoders call their input size `input_size`, others `input_dim`.
                 self.encoders[task] = level.encoder.construct(input_size=input_dim, input_dim=input_dim)
@@ -168,6 +207,11 @@ class HMTL(Model):
                     f"level '{task}' has reads_labels, but its head, {type(head).__name__}, reads no spans of other "
                     "levels; heads of relations do: remove reads_labels here, or name the levels in reads, for their "
                     "vectors"
+                )
+            if head.reads_label_texts and not level.reads_embedding:
+                raise ConfigurationError(
+                    f"level '{task}' has reads_embedding false, but its head, {type(head).__name__}, compares the "
+                    "embedding of its words with that of labels; remove reads_embedding"
                 )
             self.heads[task] = head
         heads = {task: self.head(task) for task in self.tasks}
@@ -399,6 +443,7 @@ class HMTL(Model):
         with_scores: bool = False,
         given: Optional[Mapping[Scope, Sequence[GivenSpans]]] = None,
         labels: Optional[AskedLabels] = None,
+        second_texts: Optional[Sequence[Optional[int]]] = None,
     ) -> Dict[str, Dict[str, List[Any]]]:
         """All tasks in one pass over texts of any lengths: what `forward` predicts, without padding them alike.
 
@@ -418,6 +463,9 @@ class HMTL(Model):
         labels : `Mapping[str, Mapping[str, str]]`, optional (default = `None`)
             For tasks whose head `reads_label_texts`: the labels to find, and the text of each. By default those of
             training.
+        second_texts : `Sequence[Optional[int]]`, optional (default = `None`)
+            Of each document that is a pair of texts the sentence, from 0, that begins the second one; `None` of any
+            other. Heads that read pairs predict nothing of these.
 
         # Returns
 
@@ -427,7 +475,12 @@ class HMTL(Model):
         encodings = self.encode_texts(text, sentences, documents, sentence_of)
         rows: Dict[Scope, TokenRows] = {"sentence": sentences, "document": documents}
         by_group = {scope: rows[scope].by_group(spans) for scope, spans in (given or {}).items()}
-        return self._run_heads(encodings, with_scores, by_group, labels)
+        # Shape (each): (num_rows, 1)
+        seconds = [
+            torch.tensor([[second or 0] for second in group], device=sentence_of.device)
+            for group in documents.by_group(second_texts or [None] * len(documents.lengths))
+        ]
+        return self._run_heads(encodings, with_scores, by_group, labels, seconds)
 
     @torch.inference_mode()
     def encode_texts(
@@ -486,9 +539,17 @@ class HMTL(Model):
 
     def parameters_of(self, task: str) -> List[Tuple[str, torch.nn.Parameter]]:
         """The trainable parameters that a task reaches, by name: the embedding, its level and those below, its head,
-        and what these levels need of the shared encoder."""
+        what these levels need of the shared encoder, and, where one reads the labels of another, the embeddings of
+        these labels and what of the other's head gives their probabilities."""
         reached = self._levels_below(task)
-        prefixes = ("text_field_embedder.", f"heads.{task}.", *(f"encoders.{name}." for name in reached))
+        labelling = {lower for name in reached for lower in self.reads_label_embeddings[name]}
+        prefixes = (
+            "text_field_embedder.",
+            f"heads.{task}.",
+            *(f"encoders.{name}." for name in reached),
+            *(f"label_embeddings.{lower}." for lower in labelling),
+            *(f"heads.{lower}.{part}." for lower in labelling for part in self.head(lower).label_parts),
+        )
         sharing = self._sharing(reached)
         shared: Set[str] = set()
         if self.shared_encoder is not None and sharing:
@@ -503,6 +564,13 @@ class HMTL(Model):
             for name, parameter in self.named_parameters()
             if parameter.requires_grad and id(parameter) not in others and (name.startswith(prefixes) or name in shared)
         ]
+
+    def get_regularization_penalty(self) -> Optional[torch.Tensor]:
+        """What is added to the loss of each update, shape (): the penalty of the regularizer and that of the shared
+        encoder; `None` where there is neither."""
+        penalties = [super().get_regularization_penalty(), self.shared_encoder and self.shared_encoder.penalty()]
+        found = [penalty for penalty in penalties if penalty is not None]
+        return torch.stack(found).sum() if found else None
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """`{task}_{metric}` of the tasks that were evaluated since the last reset."""
@@ -525,7 +593,7 @@ class HMTL(Model):
         if task not in self.reads:
             raise UserError(f"the model has no task '{task}'; {it_has(task, self.tasks)}")
         found = {task}
-        for lower in self.reads[task]:
+        for lower in self.read_levels[task]:
             found.update(self._levels_below(lower))
         return [name for name in self.tasks if name in found]
 
@@ -600,21 +668,42 @@ class HMTL(Model):
             encodings.levels[task] = GroupedEncoding(read, written, scope)
 
     def _encode_level(self, task: str, encodings: GroupedEncodings) -> None:
-        scope = self.head(task).scope
-        embedding = encodings.embedding(scope, task if self._adapted else None)
-        parts = [embedding, *(encodings.output(lower, scope) for lower in self.reads[task])]
+        scope = self.head(task).encoder_scope or self.head(task).scope
+        parts = [encodings.output(lower, scope) for lower in self.reads[task]]
+        if self.reads_embedding[task]:
+            parts.insert(0, encodings.embedding(scope, task if self._adapted else None))
+        parts += [self._label_vectors(lower, scope, encodings) for lower in self.reads_label_embeddings[task]]
         # Shape (each): (num_rows, length, input_dim)
         inputs = [self.input_dropouts[task](torch.cat(group, dim=-1)) for group in zip(*parts)]
         masks = encodings.layout.masks(scope)
         outputs = [self.encoder(task)(vectors, mask) for vectors, mask in zip(inputs, masks)]
         encodings.levels[task] = GroupedEncoding(inputs, outputs, scope)
 
+    def _label_vectors(self, task: str, scope: Scope, encodings: GroupedEncodings) -> Groups:
+        """The expected embedding of each token's label, by the probabilities that the task's head gives.
+
+        Shape (each): (num_rows, length, label_embedding_dim)
+        """
+        level = encodings.levels[task]
+        if task not in encodings.labels:
+            embedding, head = cast(torch.nn.Embedding, self.label_embeddings[task]).weight, self.head(task)
+            encodings.labels[task] = [
+                head.label_distribution(output).to(embedding.dtype) @ embedding for output in level.output
+            ]
+        return encodings.layout.convert(encodings.labels[task], level.scope, scope)
+
     def _candidates(self, task: str, encodings: GroupedEncodings) -> List[Dict[str, Any]]:
         """The spans that a head gives to the training of a head that reads them, for each group of rows."""
-        level, layout = encodings.levels[task], encodings.layout
-        groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
+        groups = self._read_by_head(task, encodings)
         options = self._label_options(task)
         return [{"predictions": self.head(task).candidate_spans(*group, **options)} for group in groups]
+
+    def _read_by_head(self, task: str, encodings: GroupedEncodings) -> Iterator[Tuple[torch.Tensor, ...]]:
+        """For each group of a head's rows what its level's encoder wrote and what it read, their mask, and the sentence
+        of each token."""
+        level, layout, scope = encodings.levels[task], encodings.layout, self.head(task).scope
+        output, read = (layout.convert(each, level.scope, scope) for each in (level.output, level.encoder_input))
+        return zip(output, read, layout.masks(scope), layout.sentence_ids(scope))
 
     def _label_options(self, task: str, labels: Optional[AskedLabels] = None) -> Dict[str, Any]:
         """What a head that reads the texts of labels gets of them: those that are asked for, or its own."""
@@ -656,18 +745,21 @@ class HMTL(Model):
         encodings: GroupedEncodings,
         found: Dict[str, List[Dict[str, Any]]],
         given: Optional[List[List[GivenSpans]]] = None,
+        seconds: Optional[List[torch.Tensor]] = None,
         /,
         **fields: Any,
     ) -> List[Dict[str, Any]]:
         """Runs a task's head on each group of rows. `found` has the outputs of other heads, whose spans it may read;
-        `given` what it reads in place of them, for each group."""
-        level, layout = encodings.levels[task], encodings.layout
-        groups = zip(level.output, level.encoder_input, layout.masks(level.scope), layout.sentence_ids(level.scope))
+        `given` what it reads in place of them, for each group; `seconds` where second texts begin, for each group."""
         layers = [
-            self._spans_for(task, lower, found[lower], layout) for lower in self.span_tasks[task] if lower in found
+            self._spans_for(task, lower, found[lower], encodings.layout)
+            for lower in self.span_tasks[task]
+            if lower in found
         ]
         outputs = []
-        for number, (output, read, mask, ids) in enumerate(groups):
+        for number, (output, read, mask, ids) in enumerate(self._read_by_head(task, encodings)):
+            if seconds is not None:
+                fields["second_text"] = seconds[number]
             spans = [layer[number] for layer in layers]
             if layers or given is not None:
                 fields["predicted_spans"] = spans if given is None else _with_given(spans, given[number])
@@ -691,6 +783,7 @@ class HMTL(Model):
         with_scores: bool,
         given: Optional[Mapping[Scope, List[List[GivenSpans]]]] = None,
         labels: Optional[AskedLabels] = None,
+        seconds: Optional[List[torch.Tensor]] = None,
     ) -> Dict[str, Dict[str, List[Any]]]:
         """For each task whose rows the batch has, `predictions` and, where they are asked for, `scores`."""
         options: Dict[str, Any] = {"with_scores": True} if with_scores else {}
@@ -700,7 +793,8 @@ class HMTL(Model):
             head = self.head(task)
             known = given.get(head.scope) if given and head.reads_spans else None
             of_labels = self._label_options(task, labels)
-            found[task] = self._run_head(task, encodings, found, known, **of_labels, **options)
+            pairs = seconds if head.reads_second_text else None
+            found[task] = self._run_head(task, encodings, found, known, pairs, **of_labels, **options)
         return {
             task: {
                 key: encodings.layout.in_order([group[key] for group in found[task]], self.head(task).scope)
@@ -717,9 +811,16 @@ def _tasks_that_share(levels: Dict[str, Level], tasks: List[str], has_shared_enc
     for task in sharing:
         if not has_shared_encoder:
             raise ConfigurationError(f"level '{task}' has no encoder; give it one, or give the model a shared_encoder")
-        if levels[task].reads:
+        for key in ("reads", "reads_label_embeddings"):
+            if getattr(levels[task], key):
+                raise ConfigurationError(
+                    f"level '{task}' has no encoder that could read other levels; remove its '{key}', or give it an "
+                    "encoder"
+                )
+        if not levels[task].reads_embedding:
             raise ConfigurationError(
-                f"level '{task}' has no encoder that could read other levels; remove its 'reads', or give it an encoder"
+                f"level '{task}' has no encoder, and the shared_encoder reads the embedding; remove its "
+                "reads_embedding, or give it an encoder"
             )
         if levels[task].input_dropout:
             raise ConfigurationError(
@@ -732,13 +833,26 @@ def _tasks_that_share(levels: Dict[str, Level], tasks: List[str], has_shared_enc
     return sharing
 
 
+def _label_embedding(task: str, lower: str, head: TaskHead, level: Level) -> torch.nn.Embedding:
+    """The embeddings of the labels of the level `lower`, which the level `task` reads."""
+    if not head.label_parts:
+        raise ConfigurationError(
+            f"level '{task}' reads the label embeddings of '{lower}', but the head of that, {type(head).__name__}, "
+            "does not label tokens, as hmtl_crf and hmtl_token_classification do; remove it from reads_label_embeddings"
+        )
+    embedding = torch.nn.Embedding(head.num_token_labels, level.label_embedding_dim)
+    # As in Hashimoto et al. 2017: uniform, up to the square root of 6 / (dim + labels).
+    torch.nn.init.xavier_uniform_(embedding.weight)
+    return embedding
+
+
 def _check_adapters(adapted: List[Any], tasks: List[str], has_shared_encoder: bool) -> None:
-    """Checks that each task has its adapters, and no other name has some."""
+    """Checks that each of these tasks has its adapters, and no other name has some."""
     for part in adapted:
         if set(part.adapters.tasks) != set(tasks):
             raise ConfigurationError(
-                f"the embedding has adapters for {', '.join(sorted(part.adapters.tasks))}, and the levels are "
-                f"{', '.join(sorted(tasks))}; name these in adapters.tasks, or remove it for one adapter for all"
+                f"the embedding has adapters for {', '.join(sorted(part.adapters.tasks))}, and the levels that read it "
+                f"are {', '.join(sorted(tasks))}; name these in adapters.tasks, or remove it for one adapter for all"
             )
     if adapted and has_shared_encoder:
         raise ConfigurationError(

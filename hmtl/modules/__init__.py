@@ -7,6 +7,7 @@ from hmtl.modules.document_layout import DocumentLayout
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.elmo_embedder import ElmoEmbedder
 from hmtl.modules.padded_lstm_encoder import PaddedLstmEncoder
+from hmtl.modules.pooling import Pooling
 from hmtl.modules.shared_encoders import CrossStitchEncoder, HardSharingEncoder, SharedEncoder, SluiceEncoder
 from hmtl.modules.transformer_embedder import TransformerEmbedder
 
@@ -19,6 +20,7 @@ __all__ = [
     "ElmoEmbedder",
     "HardSharingEncoder",
     "PaddedLstmEncoder",
+    "Pooling",
     "SharedEncoder",
     "SluiceEncoder",
     "TransformerEmbedder",

@@ -4,12 +4,15 @@ Hard sharing has one encoder for all tasks; cross-stitch units and sluice networ
 much they take from one another.
 """
 
-from typing import Dict, List, Sequence, Tuple, cast
+from itertools import chain, combinations
+from typing import Dict, Iterator, List, Literal, Optional, Sequence, Tuple, cast, get_args
 
 import torch
 from allennlp.common import Lazy, Registrable
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules import Seq2SeqEncoder
+
+from hmtl.modules.padded_lstm_encoder import PaddedLstmEncoder
 
 
 class SharedEncoder(torch.nn.Module, Registrable):
@@ -42,6 +45,10 @@ class SharedEncoder(torch.nn.Module, Registrable):
     def parameters_of(self, tasks: Sequence[str]) -> List[Tuple[str, torch.nn.Parameter]]:
         """The parameters, by name, that the vectors of `tasks` depend on."""
         return list(self.named_parameters())
+
+    def penalty(self) -> Optional[torch.Tensor]:
+        """What is added to the loss of each update, shape (), a function of the weights; `None` for nothing."""
+        return None
 
 
 @SharedEncoder.register("hard")
@@ -196,17 +203,42 @@ class CrossStitchEncoder(SharedEncoder):
         return [f"alphas.{len(self.layers) - 1}"]
 
 
+# How the outputs of the layers become the vectors of a task.
+LayerConnection = Literal["mixture", "skip", "concatenation", "none"]
+
+
 @SharedEncoder.register("sluice")
 class SluiceEncoder(CrossStitchEncoder):
     """A sluice network (Ruder et al. 2019, "Latent Multi-task Architecture Learning").
 
     Columns whose subspaces are cross-stitched. The task's vectors are the sum of its mixtures after all layers, each
-    times the task's weight for it, beta; all layers start with the same weight. The penalty that
-    keeps the subspaces orthogonal, a function of the matrices of their LSTM, is left out: layers may be of any kind.
+    times the task's weight for it, beta; all layers start with the same weight. These are the paper's connections from
+    every layer to the task; `layer_connection` has those that it compares them with.
+
+    To each update's loss the weighted penalty is added that keeps the subspaces of a layer apart,
+
+        sum over tasks m, layers k and subspaces s < t of || G[m, k, s]^T G[m, k, t] ||^2,
+
+    the squared Frobenius norm, where a column of G[m, k, s] holds what a unit of the subspace is computed from: its
+    weights in a gate. So it is the sum of the squared dot products of these columns, for each matrix of the layer's
+    LSTM, of its inputs and of its own states, each gate and each direction. (Their code takes two matrices of one gate,
+    and pairs the n-th unit of one subspace with the n-th of the other.)
 
     # Parameters
 
-    As of `CrossStitchEncoder`, with two subspaces by default.
+    As of `CrossStitchEncoder`, with two subspaces by default, and
+
+    layer_connection : `str`, optional (default = `"mixture"`)
+        `mixture`: with learned weights; `skip`: their sum; `concatenation`: one after the other; `none`: the last layer
+        alone.
+    orthogonality_weight : `float`, optional (default = `0.0`)
+        The weight of the penalty; in theirs 0.1. It concerns layers that are recurrent networks.
+
+    # Raises
+
+    ConfigurationError
+        Where an option is out of range, or there is a weight for the penalty, and a single subspace, or a layer that is
+        not a recurrent network.
     """
 
     def __init__(
@@ -219,7 +251,21 @@ class SluiceEncoder(CrossStitchEncoder):
         own_share: float = 0.9,
         dropout: float = 0.0,
         input_dropout: float = 0.0,
+        layer_connection: LayerConnection = "mixture",
+        orthogonality_weight: float = 0.0,
     ) -> None:
+        if layer_connection not in get_args(LayerConnection):
+            choices = ", ".join(get_args(LayerConnection))
+            raise ConfigurationError(f"shared_encoder: layer_connection is '{layer_connection}', not one of: {choices}")
+        if orthogonality_weight < 0:
+            raise ConfigurationError(
+                f"shared_encoder: orthogonality_weight is {orthogonality_weight}; at least 0 is due"
+            )
+        if orthogonality_weight and num_subspaces == 1:
+            raise ConfigurationError(
+                "shared_encoder: orthogonality_weight keeps several subspaces apart, and num_subspaces is 1; "
+                "remove one of them"
+            )
         super().__init__(
             shared_embedding_dim,
             sharing_tasks,
@@ -230,14 +276,58 @@ class SluiceEncoder(CrossStitchEncoder):
             dropout=dropout,
             input_dropout=input_dropout,
         )
-        # Shapes: (num_layers,)
-        self.betas = torch.nn.ParameterDict(
-            {task: torch.nn.Parameter(torch.full((num_layers,), 1.0 / num_layers)) for task in self.tasks}
-        )
+        self._layer_connection = layer_connection
+        self._orthogonality_weight = orthogonality_weight
+        if layer_connection == "mixture":
+            # Shapes: (num_layers,)
+            self.betas = torch.nn.ParameterDict(
+                {task: torch.nn.Parameter(torch.full((num_layers,), 1.0 / num_layers)) for task in self.tasks}
+            )
+        if orthogonality_weight:
+            # Finds out now whether there are such weights.
+            self.penalty()
+
+    def get_output_dim(self) -> int:
+        return self._output_dim * (len(self.layers) if self._layer_connection == "concatenation" else 1)
+
+    def penalty(self) -> Optional[torch.Tensor]:
+        if not self._orthogonality_weight:
+            return None
+        layers = [layer for columns in self.layers for layer in cast(torch.nn.ModuleDict, columns).values()]
+        overlaps = []
+        for weight, hidden_size in chain.from_iterable(map(_recurrent_weights, layers)):
+            # Shape: (num_subspaces, num_gates, subspace_dim, input_size)
+            subspaces = weight.unflatten(0, (-1, self._num_subspaces, hidden_size // self._num_subspaces)).transpose(
+                0, 1
+            )
+            overlaps += [(one @ other.mT).square().sum() for one, other in combinations(subspaces, 2)]
+        return self._orthogonality_weight * torch.stack(overlaps).sum()
 
     def _combined(self, task: str, mixtures: List[torch.Tensor]) -> torch.Tensor:
-        # Shape: (num_sentences, length, output_dim)
-        return torch.einsum("k,knld->nld", self.betas[task], torch.stack(mixtures))
+        # Shape: (num_sentences, length, output_dim), with concatenation num_layers * output_dim
+        if self._layer_connection == "mixture":
+            return torch.einsum("k,knld->nld", self.betas[task], torch.stack(mixtures))
+        if self._layer_connection == "skip":
+            return torch.stack(mixtures).sum(0)
+        return mixtures[-1] if self._layer_connection == "none" else torch.cat(mixtures, dim=-1)
 
     def _of_one_task_each(self) -> List[str]:
         return [*super()._of_one_task_each(), "betas"]
+
+
+def _recurrent_weights(layer: torch.nn.Module) -> Iterator[Tuple[torch.Tensor, int]]:
+    """The matrices of the recurrent network whose states a layer puts out, each with the hidden size: of each direction
+    that of the inputs and that of the states. Shape (each): (num_gates * hidden_size, input_size)"""
+    if isinstance(layer, PaddedLstmEncoder):
+        *_, networks = layer.layers()
+    else:
+        networks = tuple(module for module in layer.modules() if isinstance(module, torch.nn.RNNBase))
+        if len(networks) != 1:
+            raise ConfigurationError(
+                "shared_encoder: orthogonality_weight needs layers that are recurrent networks, such as hmtl_lstm, "
+                f"lstm and gru; a {type(layer).__name__} is none; remove it, or choose another layer"
+            )
+    for network in networks:
+        for direction in ("", "_reverse") if network.bidirectional else ("",):
+            for kind in ("ih", "hh"):
+                yield getattr(network, f"weight_{kind}_l{network.num_layers - 1}{direction}"), network.hidden_size

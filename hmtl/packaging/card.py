@@ -127,7 +127,7 @@ class Card:
         tasks = {
             task: {
                 "predicts": model.head(task).predicts,
-                "reads": model.reads[task],
+                "reads": model.read_levels[task],
                 "labels": sorted(model.head(task).labels or []),
                 **({} if evaluation is None else _score_record(evaluation, task)),
             }
@@ -199,8 +199,11 @@ def _levels(model: HMTL) -> Iterator[str]:
         head = model.head(task)
         labels = sorted(head.labels or [])
         shown = ", ".join(labels) if len(labels) <= _MANY_LABELS else f"{len(labels)} labels, in `package.json`"
-        rows.append([task, head.kind.plural, shown or "-", ", ".join(model.reads[task]) or "the embedding alone"])
-    yield "The levels, from the lowest up; every one also reads the shared embedding.\n"
+        reads = [*model.reads[task], *(f"the labels of {lower}" for lower in model.reads_label_embeddings[task])]
+        if model.reads_embedding[task]:
+            reads = ["the embedding", *reads] if reads else ["the embedding alone"]
+        rows.append([task, head.kind.plural, shown or "-", ", ".join(reads)])
+    yield "The levels, from the lowest up.\n"
     yield from markdown(["task", "finds", "labels", "reads"], rows)
 
 

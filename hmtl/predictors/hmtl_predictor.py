@@ -1,7 +1,7 @@
 """Text in, the predictions of all tasks out, in one pass of the model."""
 
 import os
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import torch
@@ -16,7 +16,7 @@ from allennlp.predictors import Predictor
 from hmtl.common.checks import it_has, surrogate_fault
 from hmtl.common.json_text import parse_json
 from hmtl.data.dataset_readers import DocumentReader
-from hmtl.document import Document, Span
+from hmtl.document import LABELS, SECOND_TEXT, Document, Span
 from hmtl.errors import DataError, UserError
 from hmtl.models.hmtl import HMTL, AskedLabels, load_hmtl_archive
 from hmtl.modules.token_rows import TokenRows
@@ -30,7 +30,10 @@ from hmtl.tasks.task_head import Scope
 from hmtl.text import SentenceSplitter, TokenizedText
 
 _EXPECTED = 'expected {"text": "..."} or {"sentences": [["a", "token", ...], ...]}'
-_TEXT_KEYS = ("doc_key", "text", "sentences", "token_offsets")
+_TEXT_KEYS = ("doc_key", "text", "sentences", "token_offsets", SECOND_TEXT)
+
+# The second of two raw texts.
+_PAIR = "text_pair"
 
 # The most tokens in a batch of several texts, and how many batches of texts are read before any is predicted.
 MAX_TOKENS = 2**14
@@ -60,6 +63,10 @@ class HMTLPredictor(Predictor):
     - `{"text": "..."}`: raw text, which `SentenceSplitter` splits, or
     - `{"sentences": [[...], ...]}`: tokens, sentence by sentence. Other keys are ignored, so that a whole `Document` in
       the DyGIE layout will do; its gold layers play no part.
+
+    A pair of texts is `{"text": "...", "text_pair": "..."}`, or sentences of both with the number of the sentence that
+    begins the second one, from 0, as `second_text`; its output has `second_text`, too. All tasks read both, those of
+    documents as one. Tasks of pairs find nothing in any other text.
 
     Both may have a `doc_key`. Output, with offsets that count tokens of the text, both ends included, beside
     `char_start` and `char_end`, which count its characters, the end excluded:
@@ -132,6 +139,8 @@ class HMTLPredictor(Predictor):
         self.labels: Dict[str, List[str]] = {task: list(head.labels or []) for task, head in heads.items()}
         # Those whose labels are texts, so that others can be asked for.
         self.tasks_with_label_texts = [task for task, head in heads.items() if head.reads_label_texts]
+        # Whether some task is of pairs of texts.
+        self.reads_pairs = any(head.reads_second_text for head in heads.values())
         self._scopes = {task: head.scope for task, head in heads.items()}
         self._split = SentenceSplitter(spacy_model)
         self.model = self._hmtl = model
@@ -217,10 +226,18 @@ class HMTLPredictor(Predictor):
             As `to_document` and `predict_many` do.
         """
         record = {"doc_key": document.doc_key, "sentences": document.sentences, **document.spans}
+        if document.second_text is not None:
+            record[SECOND_TEXT] = document.second_text
         output = next(self.predict_many([record], entities=entities))
         predicted = self.to_document(output, tasks)
         kept = {key: value for key, value in document.metadata.items() if key not in self.layers}
-        predicted.metadata = {**kept, **predicted.metadata}
+        labels = {
+            scope: {layer: entry for layer, entry in layers.items() if layer not in self.layers}
+            for scope, layers in kept.get(LABELS, {}).items()
+        }
+        for scope, layers in predicted.metadata.get(LABELS, {}).items():
+            labels[scope] = {**labels.get(scope, {}), **layers}
+        predicted.metadata = {**kept, **predicted.metadata, **({LABELS: labels} if labels else {})}
         return predicted
 
     def to_document(self, output: JsonDict, tasks: Iterable[str] = None) -> Document:
@@ -231,7 +248,8 @@ class HMTLPredictor(Predictor):
         UserError
             Where two tasks predict what a document holds one layer of, such as relations or clusters.
         """
-        document = Document(output["doc_key"], output["sentences"])
+        pair = {SECOND_TEXT: output[SECOND_TEXT]} if output.get(SECOND_TEXT) else {}
+        document = Document(output["doc_key"], output["sentences"], metadata=pair)
         for task in self.layers if tasks is None else tasks:
             self.kinds[task].add_to_document(document, task, output[task])
         return document.validate()
@@ -399,8 +417,14 @@ class HMTLPredictor(Predictor):
         _check(inputs)
         is_raw = "sentences" not in inputs
         text = self._split(inputs["text"]) if is_raw else TokenizedText.from_sentences(inputs["sentences"])
+        second = None if is_raw else inputs.get(SECOND_TEXT)
+        if is_raw and inputs.get(_PAIR) is not None:
+            first, other = text, self._split(inputs[_PAIR])
+            text = TokenizedText.joined(first, other)
+            # A text without words makes no pair.
+            second = len(first.sentences) if len(first) and len(other) else None
         if entities is None:
-            return TextInput.of(text, consistent=consistent)
+            return TextInput.of(text, consistent=consistent, second_text=second)
         task, rows = self._entity_task(), entities
         if isinstance(entities, Mapping):
             tasks = [name for name, kind in self.kinds.items() if kind.gives_spans]
@@ -411,7 +435,9 @@ class HMTLPredictor(Predictor):
                 )
             ((task, rows),) = entities.items()
         text, spans = entities_of(rows, text, is_raw)
-        return TextInput.of(text, entities=spans, entity_task=task, consistent=consistent)
+        if second is not None and is_raw:
+            raise UserError("entities are given for a pair of raw texts; give its tokens, as 'sentences'")
+        return TextInput.of(text, entities=spans, entity_task=task, consistent=consistent, second_text=second)
 
     def _entity_task(self) -> Optional[str]:
         """The span task whose layer holds given entities: the first that the highest task reads, of those that read
@@ -477,6 +503,7 @@ class HMTLPredictor(Predictor):
                 self._with_scores or any(self._is_consistent(text) for _, text in texts),
                 _given_rows([text for _, text in texts]),
                 labels,
+                [text.second_text for _, text in texts],
             )
         outputs, first = [], 0
         for number, (doc_key, text) in enumerate(texts):
@@ -505,6 +532,8 @@ class HMTLPredictor(Predictor):
             "sentences": text.sentences,
             "token_offsets": [list(offsets) for offsets in text.token_offsets],
         }
+        if text.second_text is not None:
+            output[SECOND_TEXT] = text.second_text
         output.update({task: rows[task] for task in self.layers})
         if text.entities is not None:
             self._give(output, text)
@@ -530,13 +559,12 @@ class HMTLPredictor(Predictor):
     ) -> List[Any]:
         """What a head found in all rows of a text, as its kind shows it."""
         scope, to_json = self._scopes[task], self.kinds[task].to_json
-        starts = [0] if scope == "document" else text.sentence_starts
         predictions = predicted["predictions"][of_text[scope]]
         is_wanted = self._with_scores or (self._is_consistent(text) and self.kinds[task].gives_spans)
         scores = predicted["scores"][of_text[scope]] if is_wanted and "scores" in predicted else repeat(repeat(None))
         return [
             to_json(item, row, score)
-            for row, items, scores_of_items in zip(_rows(text, starts), predictions, scores)
+            for row, items, scores_of_items in zip(_rows(text, scope), predictions, scores)
             for item, score in zip(items, scores_of_items)
         ]
 
@@ -609,16 +637,19 @@ def length_batches(lengths: List[int], max_texts: int, max_tokens: int) -> Itera
         yield batch
 
 
-def _rows(text: TokenizedText, starts: List[int]) -> Iterator[TextRow]:
-    """The sentences or the document that begin at these tokens."""
-    return (TextRow(text, first, stop - 1) for first, stop in zip(starts, [*starts[1:], len(text)]))
+def _rows(text: TokenizedText, scope: Scope) -> Iterator[TextRow]:
+    """The sentences, or the document."""
+    if scope == "document":
+        return iter([TextRow(text, 0, len(text) - 1)])
+    starts = [*text.sentence_starts, len(text)]
+    return (TextRow(text, first, stop - 1, number) for number, (first, stop) in enumerate(pairwise(starts)))
 
 
 def _check(record: Any) -> None:
     """Raises `UserError` where the record is no input of the predictor's."""
     if not isinstance(record, dict):
         raise UserError(f"{_EXPECTED}, found {type(record).__name__}")
-    for key in ("doc_key", "text"):
+    for key in ("doc_key", "text", _PAIR):
         fault = surrogate_fault(str(record.get(key, "")))
         if fault:
             raise UserError(f"'{key}': {fault}")
@@ -628,9 +659,12 @@ def _check(record: Any) -> None:
             raise UserError(f"'sentences' is {type(sentences).__name__}; {_EXPECTED}")
         # An output for an empty text holds no sentences; it is an input, too.
         if sentences:
-            Document(str(record.get("doc_key", "document")), sentences).validate()
+            pair = {SECOND_TEXT: record[SECOND_TEXT]} if record.get(SECOND_TEXT) is not None else {}
+            Document(str(record.get("doc_key", "document")), sentences, metadata=pair).validate()
     elif "text" in record:
         if not isinstance(record["text"], str):
             raise UserError(f"'text' is {type(record['text']).__name__}; {_EXPECTED}")
+        if not isinstance(record.get(_PAIR), (str, type(None))):
+            raise UserError(f"'{_PAIR}' is {type(record[_PAIR]).__name__}; expected a text, the second of a pair")
     else:
         raise UserError(f"{_EXPECTED}, found the keys: {', '.join(map(str, record)) or 'none'}")

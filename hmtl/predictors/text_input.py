@@ -26,11 +26,14 @@ class TextInput(TokenizedText):
         The span task in whose layer they stand in the output; `None` where the model has none.
     consistent : `Optional[bool]`
         Whether to leave out what contradicts the spans; `None` where it is as for all texts of the predictor.
+    second_text : `Optional[int]`
+        Of a pair of texts, the number of the sentence that begins the second one.
     """
 
     entities: Optional[List[Span]] = None
     entity_task: Optional[str] = None
     consistent: Optional[bool] = None
+    second_text: Optional[int] = None
 
     @classmethod
     def of(cls, text: TokenizedText, **asked: Any) -> "TextInput":

@@ -296,8 +296,9 @@ def _word_vectors(model: HMTL, text: TextFieldTensors) -> torch.Tensor:
 
 
 def _fingerprint(model: HMTL) -> str:
+    structure = [model.reads, model.reads_embedding, model.reads_label_embeddings]
     digest = hashlib.blake2b(digest_size=10)
-    digest.update(json.dumps([model.reads, _words_of(model.vocab)], sort_keys=True).encode())
+    digest.update(json.dumps([structure, _words_of(model.vocab)], sort_keys=True).encode())
     add_to_digest(digest, model.state_dict())
     return digest.hexdigest()
 

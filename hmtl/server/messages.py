@@ -17,7 +17,7 @@ EXPECTED = 'expected {"text": "..."}, {"texts": ["...", ...]} or {"sentences": [
 _LABELS = 'a list of texts such as ["animal"], or an object with the text of each label'
 
 # Of each key, in how many lists its strings stand.
-_DEPTHS = {"text": 0, "texts": 1, "sentences": 2}
+_DEPTHS = {"text": 0, "text_pair": 0, "texts": 1, "sentences": 2}
 
 _ENTITIES = (
     "entities that are known, which relations are then found among: "
@@ -37,6 +37,7 @@ class PredictRequest(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
     text: Optional[str] = Field(None, description="one raw text")
+    text_pair: Optional[str] = Field(None, description="the second text of a pair, of which 'text' is the first")
     texts: Optional[List[str]] = Field(None, description="several raw texts")
     sentences: Optional[List[List[str]]] = Field(None, description="the tokens of one text, sentence by sentence")
     labels: Union[List[str], Dict[str, Union[str, List[str], Dict[str, str]]], None] = Field(
@@ -99,13 +100,19 @@ class PredictRequest(BaseModel):
             raise BadRequest(f"{len(labels):,} labels; at most {limits.max_labels:,} are allowed")
         if any(len(label) > MAX_TOKEN for label in labels):
             raise BadRequest(f"a label has more than {MAX_TOKEN} characters")
+        if self.text_pair is not None and self.text is None:
+            raise BadRequest("'text_pair' without 'text'; the two are a pair")
         if self.sentences is not None:
             if any(len(token) > MAX_TOKEN for sentence in self.sentences for token in sentence):
                 raise BadRequest(f"a token has more than {MAX_TOKEN} characters")
             _check_length("the text", sum(len(token) + 1 for sentence in self.sentences for token in sentence), limits)
             return [self._asked({"sentences": self.sentences}, self.entities)]
         if self.texts is None:
-            return [self._asked(_record("'text'", self.text or "", limits), self.entities)]
+            record = _record("'text'", self.text or "", limits)
+            if self.text_pair is not None:
+                _check_length("the pair", len(record["text"]) + len(self.text_pair), limits)
+                record["text_pair"] = self.text_pair
+            return [self._asked(record, self.entities)]
         if not 0 < len(self.texts) <= limits.max_texts:
             raise BadRequest(f"{len(self.texts)} texts; expected 1 to {limits.max_texts}")
         entities = [None] * len(self.texts) if self.entities is None else self.entities

@@ -40,7 +40,7 @@ def describe(predictor: HMTLPredictor, name: str, limits: Limits, record: ModelR
         task: {
             "predicts": layer,
             "labels": predictor.labels[task],
-            "reads": sorted({*model.reads[task], *model.reads_labels[task]}),
+            "reads": sorted({*model.read_levels[task], *model.reads_labels[task]}),
             **({"calibration": model.calibration[task]._asdict()} if task in model.calibration else {}),
             **({"score": record.scores[task]} if task in record.scores else {}),
         }

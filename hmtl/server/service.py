@@ -150,5 +150,5 @@ def encoded(value: Any) -> bytes:
 
 def _num_characters(record: Dict[str, Any]) -> int:
     if "text" in record:
-        return len(record["text"])
+        return len(record["text"]) + len(record.get("text_pair") or "")
     return sum(len(token) + 1 for sentence in record["sentences"] for token in sentence)

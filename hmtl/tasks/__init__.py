@@ -9,6 +9,9 @@ from hmtl.tasks.clusters.cluster_kind import Clusters
 from hmtl.tasks.clusters.coref import CorefHead
 from hmtl.tasks.clusters.coref_reader import CorefReader
 from hmtl.tasks.kind import Kind
+from hmtl.tasks.labels.label_head import LabelHead, PairHead
+from hmtl.tasks.labels.label_kind import Labels, Numbers, PairNumbers, Pairs
+from hmtl.tasks.labels.label_reader import LabelReader, PairReader
 from hmtl.tasks.relations.relation import RelationHead
 from hmtl.tasks.relations.relation_kind import Relations
 from hmtl.tasks.relations.relation_reader import RelationReader
@@ -31,6 +34,14 @@ __all__ = [
     "CorefReader",
     "CrfHead",
     "Kind",
+    "LabelHead",
+    "LabelReader",
+    "Labels",
+    "Numbers",
+    "PairHead",
+    "PairNumbers",
+    "PairReader",
+    "Pairs",
     "RelationHead",
     "RelationReader",
     "Relations",

@@ -38,11 +38,13 @@ SPACY_NUMBERS = {"precision": "p", "recall": "r", "f1": "f"}
 
 
 class TextRow(NamedTuple):
-    """A row that a head has seen, a sentence or a document, in its text: tokens `first` to `last`, both included."""
+    """A row that a head has seen, a sentence or a document, in its text: tokens `first` to `last`, both included; of a
+    sentence also its number."""
 
     text: TokenizedText
     first: int
     last: int
+    sentence: Optional[int] = None
 
     def mention(self, start: int, end: int) -> JsonDict:
         """Tokens that are counted from the start of the row, both included, as the predictor's output has them: with
@@ -221,6 +223,10 @@ class Kind(Registrable):
             standoff.relation(row["label"], *mentions)
         else:
             standoff.leave_out()
+
+    def cats(self, task: str, rows: List[Any]) -> Dict[str, float]:
+        """What `doc.cats` of spaCy has of the rows of a text: numbers by labels of the whole text; by default nothing."""
+        return {}
 
     # Evaluation.
 

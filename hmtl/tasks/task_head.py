@@ -1,7 +1,7 @@
 """What the hierarchy asks of a head."""
 
 import math
-from typing import Any, Dict, List, Literal, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -10,9 +10,8 @@ from allennlp.models.heads import Head
 from allennlp.nn import RegularizerApplicator
 
 from hmtl.document import Document
+from hmtl.document import Scope as Scope
 from hmtl.tasks.kind import Kind, kind_of
-
-Scope = Literal["sentence", "document"]
 
 
 class LabelTexts(NamedTuple):
@@ -50,6 +49,12 @@ class TaskHead(Head):
     training, `predictions`, one list a row of items of the kind that `predicts` names (see `Kind`), such as `spans`;
     offsets count tokens from the start of the row. A head decodes and updates its metrics only outside training.
 
+    The level's encoder reads rows of the same scope, unless `encoder_scope` names the other: a head of documents whose
+    encoder reads sentences gets the vectors of these, document by document.
+
+    A head that `reads_second_text` also gets `second_text`, shape (batch_size, 1): of a pair of texts the sentence, from
+    0, that begins the second one, and 0 for any other row.
+
     A head that `reads_spans` also gets `predicted_spans` outside training, of a model with tasks that predict spans of
     the same scope: for each of these tasks its `predictions`, those of the levels that the task reads first, the
     nearest before all others. `span_labels` then holds the labels of these tasks, and is `None` where there are none.
@@ -84,6 +89,9 @@ class TaskHead(Head):
     are the `labels` that it saw in training, and no weight of its stands for one of them. It embeds nothing itself:
     `index_label_texts` gives the tensors that the model's embedder reads.
 
+    One that labels each token tells the levels above its `label_distribution` over `num_token_labels` labels, and names
+    the `label_parts` of it, its children whose weights that depends on. A head without these does not label tokens.
+
     One that `starts_from_data` gets the metadata of all training instances by `start_from_data`, before the first
     update, and may set weights by them. Of a head that has the weights of a trained one it is `False`.
 
@@ -97,6 +105,7 @@ class TaskHead(Head):
     """
 
     scope: Scope = "sentence"
+    encoder_scope: Optional[Scope] = None
     predicts: str = "spans"
     labels: Optional[List[str]] = None
     why_not_findable: str = ""
@@ -106,7 +115,10 @@ class TaskHead(Head):
     span_levels: Optional[Sequence[str]] = None
     starts_from_data: bool = False
     reads_label_texts: bool = False
+    reads_second_text: bool = False
     read_labels: Sequence[str] = ()
+    num_token_labels: int = 0
+    label_parts: Sequence[str] = ()
 
     def __init__(self, vocab: Vocabulary, regularizer: Optional[RegularizerApplicator] = None) -> None:
         super().__init__(vocab, regularizer)
@@ -173,6 +185,19 @@ class TaskHead(Head):
 
     def _candidates(self, encoding: torch.Tensor, encoder_input: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         raise ConfigurationError(f"a {type(self).__name__} cannot give its spans to the training of other levels")
+
+    def label_distribution(self, encoding: torch.Tensor) -> torch.Tensor:
+        """The probability of each label at each token, with gradients, and with dropout in training, for levels that
+        read label embeddings. At padding it may be any.
+
+        Shapes: (batch_size, length, encoding_dim) -> (batch_size, length, num_token_labels)
+
+        # Raises
+
+        NotImplementedError
+            Where the head does not label tokens.
+        """
+        raise NotImplementedError
 
     def index_label_texts(self, texts: Sequence[str]) -> TextFieldTensors:
         """The texts of labels as the model's embedder reads them. Shapes: (num_labels, length, ...)"""

@@ -23,6 +23,13 @@ class TokenizedText:
         offsets = [(start, start + len(token)) for start, token in zip(starts, tokens)]
         return cls(" ".join(tokens), sentences, offsets)
 
+    @classmethod
+    def joined(cls, first: "TokenizedText", second: "TokenizedText") -> "TokenizedText":
+        """Two texts as one, with a line break between them."""
+        shift = len(first.text) + 1
+        offsets = [(start + shift, end + shift) for start, end in second.token_offsets]
+        return cls(f"{first.text}\n{second.text}", first.sentences + second.sentences, [*first.token_offsets, *offsets])
+
     def __len__(self) -> int:
         """The number of tokens."""
         return len(self.token_offsets)

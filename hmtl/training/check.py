@@ -96,7 +96,8 @@ def configuration_faults(params: Params) -> List[Exception]:
             named, _ = _named_class(Model, config["model"])
             if issubclass(named, HMTL):
                 with _noted(faults):
-                    bottom_up({task: level.get("reads") or [] for task, level in levels.items()})
+                    keys = ("reads", "reads_label_embeddings")
+                    bottom_up({task: sum((level.get(key) or [] for key in keys), []) for task, level in levels.items()})
                 readers = config["dataset_reader"].get("readers") if "dataset_reader" in config else None
                 if isinstance(readers, dict) and isinstance(trainer, dict) and trainer.get("type") == "multi_task":
                     with _noted(faults):

@@ -29,7 +29,7 @@ def opening_lines(trainer: "MultiTaskTrainer") -> List[str]:
         rows.append(
             [
                 task,
-                ", ".join(dict.fromkeys([*trainer.model.reads[task], *trainer.model.reads_labels[task]])) or "-",
+                ", ".join(dict.fromkeys([*trainer.model.read_levels[task], *trainer.model.reads_labels[task]])) or "-",
                 "-" if number is None else f"{number:,} {noun}",
                 f"{validation[task]:,}" if task in validation else "-",
                 f"{trainer.data_loader.num_batches.get(task, 0):,}",

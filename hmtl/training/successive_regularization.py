@@ -13,9 +13,9 @@ SINCE = ("task", "epoch")
 class SuccessiveRegularization(FromParams):
     """The penalty strength * ||theta - theta'||^2 on what a task shares with the levels below it.
 
-    theta are the embedding and the encoders of the lower levels, and theta' their values at an earlier moment
-    (successive regularization, Hashimoto et al. 2017, section 3). The penalty is added to the gradients and not to the
-    losses that are reported.
+    theta are the embedding, the encoders of the lower levels and, where their labels are read, what gives these;
+    theta' are their values at an earlier moment (successive regularization, Hashimoto et al. 2017, section 3).
+    The penalty is added to the gradients and not to the losses that are reported.
 
     # Parameters
 

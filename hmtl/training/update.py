@@ -86,6 +86,10 @@ class Updater:
         named = {task: model.parameters_of(task) for task in model.tasks}
         self._parameters = {task: [parameter for _, parameter in pairs] for task, pairs in named.items()}
         own = {task: (f"encoders.{task}.", f"heads.{task}.") for task in model.tasks}
+        for lower in model.label_embeddings:
+            # They belong to the lowest level that reads them, as in Hashimoto et al. 2017.
+            reader = next(task for task in model.tasks if lower in model.reads_label_embeddings[task])
+            own[reader] = (*own[reader], f"label_embeddings.{lower}.")
         self._below = {
             task: [(name, parameter) for name, parameter in pairs if not name.startswith(own[task])]
             for task, pairs in named.items()
@@ -137,7 +141,7 @@ class Updater:
                 gradients[task] = _take(self._parameters[task])
         self._combine(state, losses, gradients)
         penalty = self._model.get_regularization_penalty()
-        if penalty is not None:
+        if penalty is not None and penalty.requires_grad:
             state.scaled(penalty).backward()
         state.unscale()
         parameters = list(dict.fromkeys(parameter for task in batches for parameter in self._parameters[task]))

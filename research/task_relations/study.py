@@ -25,7 +25,10 @@ LOSSES, SCORES = "single_task_training_loss.csv", "f1.csv"
 # What `python -m research.task_relations run` leaves, too: the data of the tasks, and the settings of all runs.
 TASKS, SETTINGS = "tasks.json", "study.json"
 
-_LOSSES_COLUMNS, _SCORES_COLUMNS = ("task", "iteration", "loss"), ("run", "task", "iteration", "f1")
+# Scores of runs of more than two tasks, in the columns of `SCORES`.
+SUBSETS = "subsets.csv"
+
+_LOSSES_COLUMNS, SCORES_COLUMNS = ("task", "iteration", "loss"), ("run", "task", "iteration", "f1")
 
 # F1 by iteration, in the order of the file.
 Scores = Dict[int, float]
@@ -109,7 +112,7 @@ def read_study(directory: Path) -> Study:
 def write_study(directory: Path, losses: Iterable[Mapping[str, Any]], scores: Iterable[Mapping[str, Any]]) -> None:
     """Writes the two files of a study from rows of their columns."""
     write_csv(directory / LOSSES, _LOSSES_COLUMNS, losses)
-    write_csv(directory / SCORES, _SCORES_COLUMNS, scores)
+    write_csv(directory / SCORES, SCORES_COLUMNS, scores)
 
 
 def _read_losses(study: Study, path: Path) -> None:
@@ -123,7 +126,7 @@ def _read_losses(study: Study, path: Path) -> None:
 
 
 def _read_scores(study: Study, path: Path) -> None:
-    for line, row in _rows(path, _SCORES_COLUMNS):
+    for line, row in _rows(path, SCORES_COLUMNS):
         run, task = row["run"], row["task"]
         f1 = _number(row, "f1", path, line)
         if not 0 <= f1 <= 1:
@@ -205,6 +208,34 @@ def gains_of(study: Study) -> Tuple[Gains, List[str]]:
 
 def _last(scores: Scores) -> float:
     return scores[max(scores)]
+
+
+def read_subsets(path: Path) -> Dict[Tuple[Tuple[str, ...], str], float]:
+    """The last F1 of each task of each subset that was trained: (subset, task) -> F1.
+
+    # Raises
+
+    DataError
+        Where a line is malformed.
+    """
+    found: Dict[Tuple[Tuple[str, ...], str], Tuple[int, float]] = {}
+    for line, row in _rows(path, SCORES_COLUMNS):
+        key = tuple(sorted(row["run"].split("_"))), row["task"]
+        if row["task"] not in key[0]:
+            raise DataError(f"run '{row['run']}' has no task '{row['task']}'", path, line)
+        known = found.get(key, (-1, 0.0))
+        found[key] = max(known, (_iteration(row, path, line), _number(row, "f1", path, line)))
+    return {key: f1 for key, (_, f1) in found.items()}
+
+
+# What runs and measurements of a study took: `part,runs,cpu_minutes`.
+COSTS = "costs.csv"
+COSTS_COLUMNS = ("part", "runs", "cpu_minutes")
+
+
+def read_costs(path: Path) -> Dict[str, float]:
+    """The CPU minutes of each part of a study; none where there is no such file."""
+    return {row["part"]: _number(row, "cpu_minutes", path, line) for line, row in _rows(path, COSTS_COLUMNS)}
 
 
 AFFINITIES = "affinity.csv"

@@ -113,7 +113,7 @@ def explained_variables(path: Path) -> Set[str]:
 
 def test_there_are_configurations() -> None:
     assert ROOT / "configs" / "quickstart.jsonnet" in CONFIGS
-    assert {path.parent.name for path in SETUPS} == {"free", "heads", "ldc", "scierc"}
+    assert {path.parent.name for path in SETUPS} == {"free", "heads", "ldc", "scierc", "sharing", "sizes", "spans"}
 
 
 @each_case

@@ -27,6 +27,13 @@ READS: Dict[str, Dict[str, List[str]]] = {
     "K": {"emd": [], "ner": ["emd"]},
     "L": {"emd": [], "ner": ["emd"], "relation": ["ner"], "coref": ["ner"]},
 }
+SUBSETS: Dict[str, Dict[str, List[str]]] = {
+    "ner-relation": {"ner": [], "relation": ["ner"]},
+    "ner-coref": {"ner": [], "coref": ["ner"]},
+    "relation-coref": {"relation": [], "coref": []},
+    "ner-relation-coref": {"ner": [], "relation": ["ner"], "coref": ["ner"]},
+    "emd-relation-coref": {"emd": [], "relation": ["emd"], "coref": ["emd"]},
+}
 FULL = ["A-GM", "A-GM-without-encoder", "A-GM-words"]
 REPLACED = ["A-CoNLL-2003", "A-CoNLL-2012"]
 SCIERC = {
@@ -35,7 +42,7 @@ SCIERC = {
     "E-GM": READS["E"],
 }
 OF_CORPORA = {
-    "free": {**READS, **dict.fromkeys(FULL, READS["A"]), "E-GM": READS["E"]},
+    "free": {**READS, **SUBSETS, **dict.fromkeys(FULL, READS["A"]), "E-GM": READS["E"]},
     "ldc": {**READS, **dict.fromkeys(FULL + REPLACED, READS["A"]), "E-GM": READS["E"]},
     "scierc": SCIERC,
 }
@@ -91,6 +98,55 @@ def test_the_hierarchies(corpora: str) -> None:
         if "coref" in levels:
             assert levels["coref"]["head"]["gold_mentions"] == ("GM" in path.stem.split("-"))
     assert found == OF_CORPORA[corpora]
+
+
+def test_heads_of_spans_are_stacked_alike_with_the_mentions_of_relations_below_these() -> None:
+    assert {path.stem for path in (SETUPS / "spans").glob("*.jsonnet")} == set(READS)
+    for name, reads in READS.items():
+        levels = load("spans", name)["model"]["levels"]
+        mentions = {"relation": ["entities"], "entities": reads["relation"]} if "relation" in reads else {}
+        assert {task: level["reads"] for task, level in levels.items()} == {**reads, **mentions}
+        assert {level["head"]["type"] for level in levels.values()} <= {
+            "hmtl_spans",
+            "hmtl_span_relations",
+            "hmtl_coref",
+        }
+
+
+@pytest.mark.parametrize("task, single", [("ner", "B"), ("emd", "C"), ("relation", "D"), ("coref", "E")])
+@pytest.mark.parametrize("percent, every", [(10, 10), (25, 4), (50, 2)])
+def test_sizes_leave_out_documents_of_one_task_and_no_update(task: str, single: str, percent: int, every: int) -> None:
+    for name, whole in ((f"{task}-{percent}", "A"), (f"{task}-{percent}-alone", single)):
+        setup, full = load("sizes", name), load("free", whole)
+        found = differences(full, setup)
+        sampler = setup["trainer"]["sampler"]
+        assert {key for key in found if not key.startswith("trainer.sampler")} == {f"train_data_path.{task}"}
+        before, after = found[f"train_data_path.{task}"]
+        assert after == (f"{before}:{every}" if "#" in before else f"{before}#::{every}")
+        assert sampler["type"] == "weights" and sampler["num_updates"] == sum(sampler["weights"].values())
+        assert set(sampler["weights"]) == set(full["model"]["levels"])
+
+
+def test_ways_of_sharing_differ_from_setup_a_in_one_thing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HMTL_PRESET", "fast")
+    full = load("free", "A")
+    changed = {
+        "no-shortcuts": {f"model.levels.{task}.reads_embedding" for task in ("emd", "relation", "coref")},
+        "labels": {f"model.levels.{task}.reads_label_embeddings" for task in ("emd", "relation", "coref")}
+        | {f"model.levels.{task}.label_embedding_dim" for task in ("ner", "emd")},
+        "separate": {f"model.levels.{task}.encoder.hidden_size" for task in ("ner", "emd", "relation", "coref")}
+        | {f"model.levels.{task}.reads" for task in ("emd", "relation", "coref")}
+        | {"model.levels.relation.reads_labels"},
+    }
+    for name, keys in changed.items():
+        assert set(differences(full, load("sharing", name))) == keys
+    for name in ("uniform", "power", "by-validation"):
+        assert all(key.startswith("trainer.sampler") for key in differences(full, load("sharing", name)))
+    for name in ("hard", "sluice"):
+        found = load("sharing", name)
+        assert found["model"]["shared_encoder"]["type"] == name
+        assert found["model"]["levels"]["relation"]["reads_labels"] == ["emd"]
+        assert all("encoder" not in level for level in found["model"]["levels"].values())
 
 
 @pytest.mark.parametrize("preset", ["", "fast"])
@@ -180,7 +236,8 @@ def test_faithful_emd_has_no_dropout_above_ner(corpora: str, monkeypatch: pytest
             assert level["input_dropout"] == level["head"]["dropout"]
             found[name] = level["input_dropout"]
     with_ner = ["A", "F", "I", "J", *FULL, *(REPLACED if corpora == "ldc" else [])]
-    assert found == {**dict.fromkeys(with_ner, 0.0), **dict.fromkeys(["C", "G", "H", "K", "L"], 0.2)}
+    without = ["C", "G", "H", "K", "L", *(["emd-relation-coref"] if corpora == "free" else [])]
+    assert found == {**dict.fromkeys(with_ner, 0.0), **dict.fromkeys(without, 0.2)}
 
 
 def test_fast_is_small(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,11 @@ def texts(document, spans) -> list:
 def test_the_training_fixture():
     first, second = read(FIXTURES / "train.txt")
     assert first.doc_key == "GUM_news_kettle"
-    assert first.metadata == {"genre": "news", "title": "The kettle of Ada Brook"}
+    assert first.metadata == {
+        "genre": "news",
+        "title": "The kettle of Ada Brook",
+        "labels": {"sentences": {"s_type": ["decl", "imp", "decl"]}, "document": {"genre": "news"}},
+    }
     assert [len(sentence) for sentence in first.sentences] == [11, 1, 7]
     # The range 2-3 of the multiword token `didn't` is no token.
     assert first.sentences[2] == ["It", "did", "n’t", "please", "the", "aunt", "."]

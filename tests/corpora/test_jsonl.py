@@ -44,7 +44,16 @@ def test_the_fixture_is_read_and_written_back_unchanged(tmp_path):
 
 @pytest.mark.parametrize(
     "suffix, expected",
-    [("", "abcde"), ("#1:3", "bc"), ("#:2", "ab"), ("#3:", "de"), ("#:", "abcde"), ("#4:99", "e")],
+    [
+        ("", "abcde"),
+        ("#1:3", "bc"),
+        ("#:2", "ab"),
+        ("#3:", "de"),
+        ("#:", "abcde"),
+        ("#4:99", "e"),
+        ("#::2", "ace"),
+        ("#1:4:2", "bd"),
+    ],
 )
 def test_a_slice_selects_documents_by_order(suffix, expected, tmp_path):
     file = tmp_path / "x.jsonl"

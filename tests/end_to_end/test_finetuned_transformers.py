@@ -191,8 +191,16 @@ def test_run_and_archive_predict_the_same_without_the_encoder_s_files(
 
 def test_adapters_are_those_of_the_levels(transformer: str, tmp_path: Path) -> None:
     config = configuration(transformer, "adapters=embedders.lora(tasks=['ner', 'coref'])")
-    with pytest.raises(ConfigurationError, match="adapters for coref, ner, and the levels are emd, ner, relation"):
+    with pytest.raises(ConfigurationError, match="for coref, ner, and the levels that read it are emd, ner, relation"):
         trainer_of(config, tmp_path)
+
+
+def test_a_level_that_does_not_read_the_encoder_has_no_adapters(transformer: str, tmp_path: Path) -> None:
+    config = configuration(transformer, "adapters=embedders.lora(tasks=['ner', 'emd'])")
+    config["model"]["levels"]["relation"].update(reads=["emd"], reads_embedding=False)
+    model = trainer_of(config, tmp_path).model
+    names = [name for name, _ in model.parameters_of("relation") if "lora_" in name]
+    assert names and {name.split(".")[-2] for name in names} == {"emd"}
 
 
 def test_layers_may_be_mixed(transformer: str, tmp_path: Path) -> None:

@@ -153,6 +153,13 @@ def on_a_transformer(transformer) -> HMTL:
                 "head": {"type": "hmtl_token_classification", "negative_label": "none"},
                 "reads": ["names"],
             },
+            "above": {
+                "encoder": {"type": "pass_through"},
+                "head": {"type": "hmtl_crf", "label_namespace": "names_labels"},
+                "reads": ["names"],
+                "reads_embedding": False,
+                "reads_label_embeddings": ["names", "parts"],
+            },
         },
     }
     labels = {"names_labels": ["A", "B"], "parts_labels": ["O", "C", "D"]}

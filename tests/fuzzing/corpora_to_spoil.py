@@ -153,6 +153,7 @@ def _texts(folder: Path) -> None:
 MAKERS: Dict[str, Callable[[Path], None]] = {
     "jsonl": _jsonl,
     "redocred": _redocred,
+    "squad": _copied("squad/train.json"),
     "conll2003": _copied("conll2003/train.txt"),
     "ontonotes": _copied("ontonotes/train.v4_gold_conll"),
     "ace_conll": _copied("ace/train.like_conll"),

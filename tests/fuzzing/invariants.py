@@ -31,6 +31,7 @@ MAX_SECONDS = 20
 _PATHS = {
     "jsonl": "a.jsonl",
     "redocred": "a.json",
+    "squad": "train.json",
     "conll2003": "train.txt",
     "ontonotes": "train.v4_gold_conll",
     "ace_conll": "train.like_conll",
@@ -168,6 +169,12 @@ def _check_contents(name: str, folder: Path, documents: List[Document]) -> None:
             assert record["sents"] == document.sentences
             mentions = {(m["sent_id"], *m["pos"], m["type"]) for entity in record["vertexSet"] for m in entity}
             assert len(mentions) == len(document.spans["ner"]), "mentions and spans differ"
+    elif name == "squad":
+        articles = json.loads((folder / "train.json").read_bytes())["data"]
+        paragraphs = [paragraph for article in articles for paragraph in article["paragraphs"]]
+        assert [each["context"] for each in paragraphs] == [document.metadata["text"] for document in documents]
+        for paragraph, document in zip(paragraphs, documents):
+            assert len(paragraph["qas"]) == len(document.metadata["questions"])
     elif name in ("gum", "gum_layers"):
         names = [line.strip() for line in (folder / "train.txt").read_text("utf-8-sig").split("\n") if line.strip()]
         rows = [row for each in names for row in _rows(folder / "dep" / f"{each}.conllu", "\t")]

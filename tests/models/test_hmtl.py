@@ -136,6 +136,11 @@ def test_levels_come_after_what_they_read() -> None:
         ("{ ner: levels.tagger(['ner']) }", "levels read one another in a circle: ner -> ner"),
         ("{}", "the model has no levels; declare at least one under 'levels'"),
         (
+            "{ ner: levels.tagger([]) { reads_embedding: false } }",
+            "level 'ner' reads nothing: it has reads_embedding false and no 'reads'; name the levels that it reads, or "
+            "remove reads_embedding",
+        ),
+        (
             "{ ner: levels.tagger([]), emd: levels.tagger([]) { reads_labels: ['ner'] } }",
             "level 'emd' has reads_labels, but its head, CrfHead, reads no spans of other levels; heads of "
             "relations do: remove reads_labels here, or name the levels in reads, for their vectors",
@@ -181,6 +186,8 @@ HIERARCHIES = {
     "coref alone": "{ coref: levels.coref([]) }",
     "coref below ner": "{ ner: levels.tagger(['coref']), coref: levels.coref([]) }",
     "emd below ner": "{ ner: levels.tagger(['emd']), emd: levels.tagger([]) }",
+    "without short-cuts": "levels.without_short_cuts(levels.paper())",
+    "with label embeddings": "levels.with_label_embeddings(levels.paper(), dim=5)",
 }
 
 
@@ -237,13 +244,21 @@ def test_frozen_parameters_are_not_reached() -> None:
 def test_a_level_reads_the_embedding_and_the_outputs_of_others(levels: str) -> None:
     model, _, reader = build(levels)
     model.eval()
-    declared = {task: level["reads"] for task, level in configuration(levels)["model"]["levels"].items()}
+    declared = configuration(levels)["model"]["levels"]
     encodings = model.encode(text_of(reader, DOCUMENTS, model.vocab))
-    for task, reads in declared.items():
-        assert model.encoder(task).get_input_dim() == 6 + 8 * len(reads)
+    for task, options in declared.items():
+        short_cut = options.get("reads_embedding", True)
+        assert short_cut == ("without_short_cuts" not in levels or task == "ner")
+        labels = options.get("reads_label_embeddings", [])
+        assert model.encoder(task).get_input_dim() == 6 * short_cut + 8 * len(options["reads"]) + 5 * len(labels)
         level = encodings.levels[task]
-        parts = [encodings.embedding(level.scope)] + [encodings.output(r, level.scope) for r in sorted(reads)]
-        torch.testing.assert_close(level.encoder_input, torch.cat(parts, dim=-1))
+        read, of_labels = level.encoder_input.split(
+            [level.encoder_input.size(-1) - 5 * len(labels), 5 * len(labels)], -1
+        )
+        assert not labels or of_labels.any()
+        parts = [encodings.embedding(level.scope)] if short_cut else []
+        parts += [encodings.output(lower, level.scope) for lower in sorted(options["reads"])]
+        torch.testing.assert_close(read, torch.cat(parts, dim=-1))
 
 
 def plain_lstm(encoder: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
@@ -258,9 +273,10 @@ def plain_lstm(encoder: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:
     return lstm(inputs)[0]
 
 
-def test_encodings_of_a_sentence_are_those_of_a_plain_lstm() -> None:
+@pytest.mark.parametrize("short_cut", [True, False])
+def test_encodings_of_a_sentence_are_those_of_a_plain_lstm(short_cut: bool) -> None:
     """The paper's NER and EMD levels, one sentence at a time, without padding."""
-    model, _, reader = build()
+    model, _, reader = build("levels.paper()" if short_cut else "levels.without_short_cuts(levels.paper())")
     model.eval()
     encodings = model.encode(text_of(reader, DOCUMENTS, model.vocab), ["emd"])
     assert set(encodings.levels) == {"ner", "emd"}
@@ -271,7 +287,7 @@ def test_encodings_of_a_sentence_are_those_of_a_plain_lstm() -> None:
         # Shape: (1, length, dim)
         embedding = words[indices].unsqueeze(0)
         ner = plain_lstm(model.encoder("ner"), embedding)
-        emd = plain_lstm(model.encoder("emd"), torch.cat([embedding, ner], dim=-1))
+        emd = plain_lstm(model.encoder("emd"), torch.cat([embedding, ner], dim=-1) if short_cut else ner)
         torch.testing.assert_close(encodings.levels["emd"].output[row, : len(sentence)], emd[0])
 
 

@@ -76,6 +76,8 @@ MISTAKES = [
         "model.levels.ner.encoder: embed_dim must be divisible by num_heads",
     ),
     ("model.levels.ner.reads=['x']", "level 'ner' reads the unknown level 'x'"),
+    ("model.levels.ner.reads_label_embeddings=['x']", "level 'ner' reads the unknown level 'x'"),
+    ("model.levels.ner.label_embedding_dim=0", "model.levels.ner.label_embedding_dim is 0; it must be at least 1"),
     (f"trainer.cuda_device={torch.cuda.device_count()}", "trainer.cuda_device: no GPU "),
 ]
 

@@ -14,6 +14,7 @@ Each of them is a corpus, which a configuration names as well as `hmtl convert -
 | `pubtator`, `bioc`       | PubTator; BioC as XML and JSON                                           |
 | `spacy`                  | spaCy's DocBin                                                           |
 | `spert`, `crossre`       | sentences with entities and relations: CoNLL04, ADE, CrossRE             |
+| `labelled`               | texts, or pairs of texts, with labels: GLUE, SNLI, SICK, STS              |
 | `annotated`              | the JSON lines of `hmtl annotate`                                        |
 """
 
@@ -25,6 +26,7 @@ from hmtl.corpora.formats.conllu_corpus import ConlluCorpus
 from hmtl.corpora.formats.docbin import DocbinCorpus
 from hmtl.corpora.formats.huggingface import HuggingFaceCorpus
 from hmtl.corpora.formats.label_studio import LabelStudioCorpus
+from hmtl.corpora.formats.labelled_texts import LabelledTextsCorpus
 from hmtl.corpora.formats.reading import Found, read_any, sniff, split_documents, splits_of
 from hmtl.corpora.formats.sentence_json import SentenceJsonCorpus
 from hmtl.corpora.formats.spans_jsonl import SpansJsonlCorpus
@@ -41,6 +43,7 @@ __all__ = [
     "Found",
     "HuggingFaceCorpus",
     "LabelStudioCorpus",
+    "LabelledTextsCorpus",
     "PubtatorCorpus",
     "SentenceJsonCorpus",
     "SpansJsonlCorpus",

@@ -1,7 +1,7 @@
 """The output of `hmtl annotate` as a corpus: a text with offsets in tokens and characters, one JSON object a line."""
 
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, Sequence
 
 from hmtl.alignment import Annotations, Bounds, Changes
 from hmtl.common.checks import shown
@@ -9,19 +9,22 @@ from hmtl.corpora.corpus import Attempt, Corpus, files_below
 from hmtl.corpora.formats.records import of_type, read_records
 from hmtl.corpora.formats.sample import Sample, shown_keys
 from hmtl.corpora.formats.text_corpus import ToolCorpus, label_of
-from hmtl.document import Document
+from hmtl.document import LABELS, Document
 from hmtl.errors import DataError
 
 _TEXT_KEYS = ("doc_key", "text", "sentences", "token_offsets")
 _RELATIONS, _CLUSTERS = ("relation", "relations"), ("coref", "clusters")
+# Rows of labels, until the sentences are known.
+_ROWS = "rows of labels"
 
 
 @Corpus.register("annotated")
 class AnnotatedCorpus(ToolCorpus):
     """The layout of `HMTLPredictor`, which `hmtl annotate` and `hmtl convert --to jsonl` write.
 
-    Lists of spans are layers by their keys; rows with `arg1` and `arg2` are relations, lists of mentions clusters. What
-    is none of these is metadata.
+    Lists of spans are layers by their keys; rows with `arg1` and `arg2` are relations, lists of mentions clusters, and
+    labels of sentences, of the text and of pairs of texts (see `add_label_entries`) become the metadata `labels`. What is
+    none of these is metadata.
     """
 
     title = "hmtl's JSON lines with text, tokens and characters"
@@ -55,6 +58,9 @@ class AnnotatedCorpus(ToolCorpus):
                     metadata[name] = value
                 elif name not in _TEXT_KEYS:
                     _add(annotations, metadata, name, value, path, line)
+            if _ROWS in metadata:
+                for name, rows in metadata.pop(_ROWS).items():
+                    add_label_entries(metadata, name, rows, len(sentences))
             if not sentences:
                 changes.drop("document", "a text without words", key)
                 return
@@ -65,12 +71,56 @@ class AnnotatedCorpus(ToolCorpus):
 
 
 def _kind(value: Any) -> str:
-    """What rows a list has: `spans`, `relations`, `clusters`, or none of them."""
+    """What rows a list has: `spans`, `relations`, `clusters`, `labels`, or none of them."""
     first = value[0] if isinstance(value, list) and value else None
+    if isinstance(first, dict) and _are_labels(value):
+        return "labels"
     if isinstance(first, dict):
         return "relations" if "arg1" in first else "spans" if {"start", "label"} <= set(first) else ""
     is_mention = isinstance(first, list) and first and isinstance(first[0], dict) and "char_start" in first[0]
     return "clusters" if is_mention else ""
+
+
+def _are_labels(rows: Sequence[Any]) -> bool:
+    """Whether these are rows of labels or numbers of sentences, of the text, or of a pair of texts."""
+    return all(
+        isinstance(row, dict)
+        and ("label" in row or type(row.get("value")) in (int, float))
+        and (type(row.get("sentence")) is int or "text1" in row or not {"start", "arg1", "char_start"} & row.keys())
+        for row in rows
+    )
+
+
+def add_label_entries(metadata: Dict[str, Any], layer: str, rows: Sequence[Dict[str, Any]], num_sentences: int) -> None:
+    """Adds rows of the output of `HMTLPredictor` to the metadata `labels` of a document, as a layer. Each has a `label`
+    or a `value`, and where it is of a sentence, its number as `sentence`.
+
+    Entries are one label each where each sentence has one, else lists. Where there are no rows there is no layer:
+    neither the sentences nor the whole have it then.
+
+    # Raises
+
+    DataError
+        Where there is no such sentence.
+    """
+    if not rows:
+        return
+    labels = metadata.setdefault(LABELS, {})
+    if "sentence" not in rows[0]:
+        values = list(map(_value, rows))
+        labels.setdefault("document", {})[layer] = values[0] if len(values) == 1 else values
+        return
+    by_sentence: List[List[Any]] = [[] for _ in range(num_sentences)]
+    for row in rows:
+        if not 0 <= row["sentence"] < num_sentences:
+            raise DataError(f"'{layer}' has a label of the sentence {row['sentence']}, and there are {num_sentences}")
+        by_sentence[row["sentence"]].append(_value(row))
+    is_one_each = all(len(values) == 1 for values in by_sentence)
+    labels.setdefault("sentences", {})[layer] = [values[0] for values in by_sentence] if is_one_each else by_sentence
+
+
+def _value(row: Dict[str, Any]) -> Any:
+    return row["value"] if "value" in row else row["label"]
 
 
 def _add(annotations: Annotations, metadata: Dict[str, Any], name: str, value: Any, path: Path, line: int) -> None:
@@ -87,6 +137,8 @@ def _add(annotations: Annotations, metadata: Dict[str, Any], name: str, value: A
         ]
     elif kind == "clusters":
         annotations.clusters = [[_bounds(mention, path, line) for mention in cluster] for cluster in value]
+    elif kind == "labels":
+        metadata.setdefault(_ROWS, {})[name] = value
     else:
         metadata[name] = value
 

@@ -18,7 +18,7 @@ _TOKENS = ("tokens", "words", "token")
 # Those of named entities, the likeliest first.
 _NER = ("ner_tags", "ner", "tags", "labels", "fine_ner_tags")
 _KEYS = ("doc_key", "id", "guid", "doc_id")
-_TABLES = (".parquet", ".arrow")
+TABLES = (".parquet", ".arrow")
 
 
 @Corpus.register("huggingface")
@@ -46,24 +46,24 @@ class HuggingFaceCorpus(ToolCorpus):
     @classmethod
     def fits(cls, sample: Sample) -> bool:
         if sample.is_folder:
-            return any(sample.suffixes[suffix] for suffix in _TABLES)
-        if sample.suffix in _TABLES or sample.head[:4] == b"PAR1":
+            return any(sample.suffixes[suffix] for suffix in TABLES)
+        if sample.suffix in TABLES or sample.head[:4] == b"PAR1":
             return True
         return bool(_tag_keys(sample.keys))
 
     def read(self, path: Path, changes: Changes) -> Iterator[Attempt]:
-        suffixes = (*_TABLES, ".jsonl", ".json")
+        suffixes = (*TABLES, ".jsonl", ".json")
         files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.suffix in suffixes)
         described = ("dataset_info.json", "state.json", "dataset_dict.json")
         for file in files:
             if file.name in described:
                 continue
-            names = _names_beside(file)
-            if file.suffix in _TABLES or file.read_bytes()[:4] == b"PAR1":
-                found, rows = _table(file)
+            names = names_beside(file)
+            if file.suffix in TABLES or file.read_bytes()[:4] == b"PAR1":
+                found, rows = read_table(file)
                 names = {**names, **found}
             else:
-                rows = list(_rows(file))
+                rows = list(read_rows(file))
             schemes = _schemes([row for _, _, row in rows if isinstance(row, dict)])
             for number, line, row in rows:
                 try:
@@ -150,7 +150,7 @@ def _schemes(rows: Sequence[Dict[str, Any]]) -> Dict[str, str]:
     return {name: scheme_of(list(tags)) for name, tags in found.items() if tags}
 
 
-def _rows(path: Path) -> Iterator[Tuple[int, Optional[int], Any]]:
+def read_rows(path: Path) -> Iterator[Tuple[int, Optional[int], Any]]:
     for number, line, value in read_records(path, "one object a line, or one list of objects"):
         # As the data set viewer gives them.
         if line is None and isinstance(value, dict) and isinstance(value.get("rows"), list):
@@ -160,7 +160,7 @@ def _rows(path: Path) -> Iterator[Tuple[int, Optional[int], Any]]:
             yield number, line, value
 
 
-def _table(path: Path) -> Tuple[Dict[str, List[str]], List[Tuple[int, Optional[int], Any]]]:
+def read_table(path: Path) -> Tuple[Dict[str, List[str]], List[Tuple[int, Optional[int], Any]]]:
     """The names of tags and the rows of a Parquet or an Arrow file."""
     import pyarrow
     from pyarrow import parquet
@@ -181,7 +181,21 @@ def _table(path: Path) -> Tuple[Dict[str, List[str]], List[Tuple[int, Optional[i
     return _names_of_features(features), [(n, None, row) for n, row in enumerate(table.to_pylist(), start=1)]
 
 
-def _names_beside(path: Path) -> Dict[str, List[str]]:
+def schema_of(path: Path) -> List[str]:
+    """The names of the columns of a Parquet or an Arrow file; none where it is no such file."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        if path.suffix != ".arrow":
+            return parquet.read_schema(path).names
+        with pyarrow.memory_map(str(path)) as source:
+            return pyarrow.ipc.open_stream(source).schema.names
+    except (pyarrow.ArrowException, OSError):
+        return []
+
+
+def names_beside(path: Path) -> Dict[str, List[str]]:
     """The names of numbered tags by their key, from what describes the data set."""
     for folder in (path.parent, path.parent.parent):
         info = folder / "dataset_info.json"

@@ -34,6 +34,7 @@ from hmtl.corpora.formats.conllu_corpus import ConlluCorpus
 from hmtl.corpora.formats.docbin import DocbinCorpus
 from hmtl.corpora.formats.huggingface import HuggingFaceCorpus
 from hmtl.corpora.formats.label_studio import LabelStudioCorpus
+from hmtl.corpora.formats.labelled_texts import LabelledTextsCorpus
 from hmtl.corpora.formats.sample import Sample
 from hmtl.corpora.formats.sentence_json import SentenceJsonCorpus
 from hmtl.corpora.formats.spans_jsonl import SpansJsonlCorpus
@@ -79,6 +80,7 @@ _TOOLS: Dict[str, type] = {
     "annotated": AnnotatedCorpus,
     "doccano": SpansJsonlCorpus,
     "spert": SentenceJsonCorpus,
+    "labelled": LabelledTextsCorpus,
     "huggingface": HuggingFaceCorpus,
     "columns": ColumnsCorpus,
 }
@@ -99,6 +101,7 @@ _ALIASES = {
     "hf": "huggingface",
     "conll04": "spert",
     "labelstudio": "label_studio",
+    **dict.fromkeys(("glue", "snli", "mnli", "sick", "sts"), "labelled"),
 }
 # Options of all formats of tools.
 _POLICIES = ("boundaries", "crossing_spans", "crossing_relations", "discontinuous", "splitter")

@@ -89,6 +89,7 @@ class FinetunedHMTL(HMTL):
             groups[task] = [part for part in parts if part in (f"encoders.{task}", f"heads.{task}")]
             groups[f"{task}.encoder"] = [part for part in groups[task] if part.startswith("encoders.")]
             groups[f"{task}.head"] = [f"heads.{task}"]
+            groups[f"{task}.label_embeddings"] = [part for part in parts if part == f"label_embeddings.{task}"]
         groups = {name: group for name, group in groups.items() if group}
         for name in names:
             if name not in groups:

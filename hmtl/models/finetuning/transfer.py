@@ -16,7 +16,8 @@ Weights = Dict[str, torch.Tensor]
 
 @dataclass
 class Transfer:
-    """What a model took from another one. A part is an embedder, an encoder, a head or the shared encoder.
+    """What a model took from another one. A part is an embedder, an encoder, a head, the embeddings of a level's labels
+    or the shared encoder.
 
     # Attributes
 
@@ -61,6 +62,8 @@ def parts_of(model: HMTL) -> Dict[str, torch.nn.Module]:
         if task in model.encoders:
             parts[f"encoders.{task}"] = model.encoders[task]
         parts[f"heads.{task}"] = model.heads[task]
+        if task in model.label_embeddings:
+            parts[f"label_embeddings.{task}"] = model.label_embeddings[task]
     return parts
 
 
@@ -79,17 +82,17 @@ def transfer(source: HMTL, model: HMTL, frozen: Collection[str] = ()) -> Transfe
         try:
             if name not in others:
                 raise _DoesNotFit("the archive has no such part")
-            weights, entries = _fitting(_Side(model, name, part), _Side(source, name, others[name]), name in frozen)
+            here, there = _Side(model, name, part), _Side(source, name, others[name])
+            weights, entries = _fitting(here, there, name in frozen)
         except _DoesNotFit as reason:
             report.reinitialised[name] = str(reason)
             continue
         part.load_state_dict(weights)
         report.taken.append(name)
         report.entries.update({f"{name}.{embedding}".rstrip("."): counts for embedding, counts in entries.items()})
-        if isinstance(part, TaskHead):
-            labels = others[name].labels
-            if labels != part.labels and not part.reads_label_texts:
-                report.reordered[name] = labels  # type: ignore[assignment]
+        labels = there.head and there.head.labels
+        if labels and here.head and not here.head.reads_label_texts and labels != here.head.labels:
+            report.reordered[name] = labels
     report.unused = [name for name in others if name not in parts]
     return report
 
@@ -103,16 +106,26 @@ class _Side:
     part: torch.nn.Module
 
     @property
+    def head(self) -> Optional[TaskHead]:
+        """The head whose labels the weights of the part stand for."""
+        kind, _, task = self.name.partition(".")
+        return self.model.head(task) if kind in ("heads", "label_embeddings") else None
+
+    @property
     def inputs(self) -> List[Union[str, Tuple[str, int]]]:
         """What the part reads: embedders with their sizes, and levels."""
         kind, _, task = self.name.partition(".")
-        if kind == "text_field_embedder":
+        if kind in ("text_field_embedder", "label_embeddings"):
             return []
+        levels = self.model.reads.get(task, [])
+        labels = [f"the labels of {lower}" for lower in self.model.reads_label_embeddings.get(task, [])]
+        if not self.model.reads_embedding.get(task, True):
+            return [*levels, *labels]
         embedder = self.model.text_field_embedder
         read: List[Union[str, Tuple[str, int]]] = [("embedding", embedder.get_output_dim())]
         if isinstance(embedder, BasicTextFieldEmbedder):
             read = [(name, each.get_output_dim()) for name, each in sorted(embedder.named_children())]  # type: ignore
-        return [*read, *self.model.reads.get(task, [])]
+        return [*read, *levels, *labels]
 
 
 def _fitting(here: _Side, there: _Side, is_frozen: bool) -> Tuple[Weights, Dict[str, Dict[str, Any]]]:
@@ -123,9 +136,11 @@ def _fitting(here: _Side, there: _Side, is_frozen: bool) -> Tuple[Weights, Dict[
     if here.inputs != there.inputs:
         raise _DoesNotFit(f"it reads {_listed(there.inputs)} in the archive and {_listed(here.inputs)} here")
     weights = {name: weight.clone() for name, weight in there.part.state_dict().items()}
-    if isinstance(here.part, TaskHead):
-        assert isinstance(there.part, TaskHead)
-        weights = _with_labels_of(here.part, there.part, weights)
+    if here.head is not None and there.head is not None:
+        if type(here.head) is not type(there.head):
+            heads = f"a {type(there.head).__name__} in the archive and a {type(here.head).__name__} here"
+            raise _DoesNotFit(f"the head of its level is {heads}")
+        weights = _with_labels_of(here.head, there.head, weights)
     entries = {}
     embeddings = dict(there.part.named_modules())
     for name, embedding in here.part.named_modules():

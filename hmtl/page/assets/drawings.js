@@ -30,7 +30,7 @@ function labelsOf(spans, mention) {
   return labels;
 }
 
-const nameOf = (layer, row) => (row.label === undefined ? layer.title : String(row.label));
+const nameOf = (layer, row) => String(row.label ?? row.value ?? layer.title);
 
 const spanPart = (layer, order, row, look = layer.look) => {
   const name = nameOf(layer, row);

@@ -73,7 +73,7 @@ function labelTable(layer, rows, goTo) {
   const scores = withScores(rows);
   const cells = rows.map((row) => [
     element("span", {}, ...mentionsOf(row).flatMap((mention, place) => [...(place ? [", "] : []), mentionButton(mention, goTo)])),
-    row.label === undefined ? "" : tagOf(String(row.label)),
+    (row.label ?? row.value) === undefined ? "" : tagOf(String(row.label ?? row.value)),
     ...(scores ? [percent(row.score)] : []),
   ]);
   return table(layer.title, ["Text", "Label", ...(scores ? ["Probability"] : [])], cells);

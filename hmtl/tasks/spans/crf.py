@@ -41,6 +41,7 @@ class CrfHead(TaskHead):
 
     labels: List[str]
     why_not_findable = "overlap a kept span or have a label that training never saw"
+    label_parts = ("_projection",)
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class CrfHead(TaskHead):
         tags = {OUTSIDE: "O"}
         for number, label in enumerate(self.labels):
             tags.update({4 * number + part: f"{letter}-{label}" for part, letter in PARTS.items()})
+        self.num_token_labels = len(tags)
         self._projection = torch.nn.Linear(encoding_dim, len(tags))
         self._dropout = Dropout(dropout)
         self._crf = ConditionalRandomField(len(tags), allowed_transitions("BIOUL", tags))
@@ -94,6 +96,12 @@ class CrfHead(TaskHead):
                 self._f1(output["predictions"], gold, flat_gold)
         return output
 
+    def label_distribution(self, encoding: torch.Tensor) -> torch.Tensor:
+        """Over the BIOUL tags: the softmax of the scores of the tags at each token, without those of transitions. Their
+        marginal probabilities would take a pass over the tokens, one by one, in both directions, and one more for the
+        gradient. Shape: (batch_size, length, num_tags)"""
+        return self._projection(self._dropout(encoding)).float().softmax(-1)
+
     def exported_scores(self, encoding: torch.Tensor, encoder_input: torch.Tensor) -> torch.Tensor:
         """The scores of the tags at each token, without those of transitions. Shape: (batch_size, length, num_tags)"""
         return self._projection(encoding)
@@ -112,9 +120,10 @@ class CrfHead(TaskHead):
     def reordered(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
         tags = [OUTSIDE, *(4 * label + part for label in order for part in PARTS)]
         # Every weight of this head has the tags along its first dimension; the transitions have them along both.
-        moved = {name: weight[tags] for name, weight in weights.items()}
-        moved["_crf.transitions"] = moved["_crf.transitions"][:, tags]
-        return moved
+        return {
+            name: weight[tags][:, tags] if name == "_crf.transitions" else weight[tags]
+            for name, weight in weights.items()
+        }
 
     def _candidates(self, encoding: torch.Tensor, encoder_input: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """At each token the span that ends there, if any."""

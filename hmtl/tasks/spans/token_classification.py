@@ -36,6 +36,7 @@ class TokenClassificationHead(TaskHead):
     """
 
     labels: List[str]
+    label_parts = ("_projection",)
     why_not_findable = "belong to spans that overlap a kept one or have a label that training never saw"
 
     def __init__(
@@ -51,6 +52,7 @@ class TokenClassificationHead(TaskHead):
         check_dropout(dropout=dropout)
         self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self._negative_label = negative_label
+        self.num_token_labels = len(self.labels)
         self._projection = torch.nn.Linear(encoding_dim, len(self.labels))
         self._dropout = Dropout(dropout)
         self._f1 = SpanF1()
@@ -85,6 +87,10 @@ class TokenClassificationHead(TaskHead):
                 flat_gold = [self._counted(flat_spans_of(row)) for row in metadata]
                 self._f1(output["predictions"], gold, flat_gold)
         return output
+
+    def label_distribution(self, encoding: torch.Tensor) -> torch.Tensor:
+        """The softmax by which the labels are chosen. Shape: (batch_size, length, num_labels)"""
+        return self._projection(self._dropout(encoding)).float().softmax(-1)
 
     def exported_scores(self, encoding: torch.Tensor, encoder_input: torch.Tensor) -> torch.Tensor:
         """Shape: (batch_size, length, num_labels)"""

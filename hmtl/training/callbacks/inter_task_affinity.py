@@ -3,7 +3,7 @@
 import csv
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, DefaultDict, Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, DefaultDict, Dict, List, Mapping, Sequence, Tuple
 
 import torch
 from allennlp.training.callbacks import TrainerCallback
@@ -55,17 +55,40 @@ def affinities(
         loss = loss.detach()
         all_reduce_sum([*gradients[task], loss])
         before[task] = loss.item()
+    return affinities_of_steps(loss_of, before, gradients, shared, learning_rate)
+
+
+def affinities_of_steps(
+    loss_of: Callable[[str], torch.Tensor],
+    before: Mapping[str, float],
+    gradients: Mapping[str, Sequence[torch.Tensor]],
+    shared: Sequence[torch.nn.Parameter],
+    learning_rate: float,
+) -> Affinities:
+    """`affinities` of given steps: the gradients of the sources need not be of the texts that `loss_of` is of.
+
+    # Parameters
+
+    loss_of : `Callable[[str], torch.Tensor]`
+        As of `affinities`, of the targets.
+    before : `Mapping[str, float]`
+        The loss of each target with the parameters as they are.
+    gradients : `Mapping[str, Sequence[torch.Tensor]]`
+        Of each source, shaped as `shared`.
+    shared, learning_rate
+        As of `affinities`.
+    """
     found: Affinities = {}
     with torch.no_grad():
         saved = [parameter.clone() for parameter in shared]
         try:
-            for source in tasks:
-                for parameter, start, gradient in zip(shared, saved, gradients[source]):
+            for source, of_source in gradients.items():
+                for parameter, start, gradient in zip(shared, saved, of_source):
                     parameter.copy_(start - learning_rate * gradient)
-                # Shape: (num_tasks,)
-                after = torch.stack([loss_of(target) for target in tasks])
+                # Shape: (num_targets,)
+                after = torch.stack([loss_of(target) for target in before])
                 all_reduce_sum([after])
-                for target, loss_after in zip(tasks, after.tolist()):
+                for target, loss_after in zip(before, after.tolist()):
                     # A loss of 0 cannot become smaller, and has no affinity.
                     found[source, target] = 1 - loss_after / before[target] if before[target] else float("nan")
         finally:

@@ -1,7 +1,7 @@
 """How often each task is drawn."""
 
 import random
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
@@ -11,6 +11,9 @@ class TaskSampler(Registrable):
     """Gives the probability of each task; a new one is one subclass in one file that implements `probabilities`."""
 
     default_implementation = "proportional"
+
+    # The updates of an epoch, however many batches there are; `None` for as many as there are batches.
+    num_updates: Optional[int] = None
 
     def probabilities(self, num_batches: Dict[str, int], epoch: int) -> Dict[str, float]:
         """The probability of drawing each task in an epoch (from 0), given the batches in one pass over each.
@@ -41,7 +44,8 @@ class TaskSampler(Registrable):
         # Returns
 
         `List[Tuple[str, ...]]`
-            ceil(sum of `num_batches` / `tasks_per_update`) tuples of `tasks_per_update` tasks.
+            ceil(sum of `num_batches` / `tasks_per_update`) tuples of `tasks_per_update` tasks, or the sampler's own
+            `num_updates`.
 
         # Raises
 
@@ -49,6 +53,8 @@ class TaskSampler(Registrable):
             Where `tasks_per_update` is below 1 or above the number of tasks.
         """
         num_updates = number_of_updates(num_batches, tasks_per_update)
+        if self.num_updates is not None:
+            num_updates = self.num_updates
         probabilities = self.probabilities(num_batches, epoch)
         # A string is hashed by SHA-512 here, not by `hash`, which differs from process to process.
         generator = random.Random(f"{seed} {epoch}")
@@ -63,6 +69,19 @@ class TaskSampler(Registrable):
 
     def load_state_dict(self, state: Dict[str, Any]) -> None:
         """Takes up what `state_dict` returned."""
+
+
+def checked_num_updates(num_updates: int) -> int:
+    """The same number.
+
+    # Raises
+
+    `ConfigurationError`
+        Where it is below 1.
+    """
+    if num_updates < 1:
+        raise ConfigurationError(f"sampler.num_updates must be at least 1, not {num_updates}")
+    return num_updates
 
 
 def number_of_updates(num_batches: Dict[str, int], tasks_per_update: int) -> int:

@@ -4,7 +4,7 @@ from typing import Dict
 
 from allennlp.common.checks import ConfigurationError
 
-from hmtl.training.task_samplers.task_sampler import TaskSampler
+from hmtl.training.task_samplers.task_sampler import TaskSampler, checked_num_updates
 
 
 @TaskSampler.register("weights")
@@ -15,9 +15,14 @@ class WeightsSampler(TaskSampler):
 
     weights : `Dict[str, float]`
         One for each task, above 0; they need not sum to 1.
+    num_updates : `int`, optional
+        The updates in an epoch; by default as many as there are batches. With it, and numbers of batches as weights, a
+        task of which a part of the data is left out has as many updates as with all of them.
     """
 
-    def __init__(self, weights: Dict[str, float]) -> None:
+    def __init__(self, weights: Dict[str, float], num_updates: int = None) -> None:
+        if num_updates is not None:
+            self.num_updates = checked_num_updates(num_updates)
         for task, weight in weights.items():
             if not weight > 0:
                 raise ConfigurationError(f"sampler 'weights': the weight of '{task}' is {weight}; it must be above 0")

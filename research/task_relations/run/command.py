@@ -14,6 +14,7 @@ from research.task_relations.run.runner import StudyRunner
 from research.task_relations.run.tasks import Tasks, free_tasks, read_tasks
 
 MODULE = "research.task_relations.run.worker"
+SUBSET_SIZE = 4
 LOCK = "run.lock"
 LOCKED_BY = "another research.task_relations, or a run of one that was killed"
 
@@ -30,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--steps", type=at_least(1), metavar="N", help="so many updates a task instead, twice as many a pair")
     add("--glove", metavar="FILE", help="word vectors of 100 dimensions to start with; else they are learned alone")
     add("--seed", type=at_least(0), default=13370, metavar="N", help="(default: %(default)s)")
+    subsets = "train N random subsets of the tasks instead of each alone and all pairs"
+    add("--subsets", type=at_least(1), metavar="N", help=subsets)
+    add("--subset-size", type=at_least(2), metavar="K", help=f"tasks of each (default: {SUBSET_SIZE})")
     add_executor_arguments(parser)
 
 
@@ -42,7 +46,12 @@ def run(arguments: argparse.Namespace) -> None:
         Where tasks or data are not there, or the directory is that of another study.
     """
     checked_resources(arguments)
-    settings = Settings(arguments.preset, arguments.steps, arguments.glove, arguments.seed)
+    if arguments.subset_size is not None and arguments.subsets is None:
+        raise UserError("--subset-size goes with --subsets")
+    size = None if arguments.subsets is None else arguments.subset_size or SUBSET_SIZE
+    settings = Settings(
+        arguments.preset, arguments.steps, arguments.glove, arguments.seed, arguments.subsets, subset_size=size
+    )
     if settings.glove is not None and not Path(settings.glove).is_file():
         raise UserError(f"--glove {settings.glove}: no such file")
     plan = Plan(arguments.output, _tasks(arguments), settings)

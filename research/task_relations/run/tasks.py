@@ -47,7 +47,9 @@ def read_tasks(path: Path) -> Tasks:
     return tasks
 
 
-def configuration(tasks: Tasks, preset: str, steps: int = None, glove: str = None, seed: int = 13370) -> Dict[str, Any]:
+def configuration(
+    tasks: Tasks, preset: str, steps: int = None, glove: str = None, seed: int = 13370, at_end: bool = False
+) -> Dict[str, Any]:
     """The experiment that trains some tasks on one shared encoder (`configs/lib/task_relations.libsonnet`).
 
     # Parameters
@@ -60,8 +62,10 @@ def configuration(tasks: Tasks, preset: str, steps: int = None, glove: str = Non
     glove : `str`, optional
         A file of word vectors of 100 dimensions.
     seed : `int`, optional (default = `13370`)
+    at_end : `bool`, optional (default = `False`)
+        Whether there is one validation, at the end, instead of one after each fifth of a single task's updates.
     """
-    arguments = {"tasks": tasks, "preset": preset, "steps": steps, "glove": glove, "seed": seed}
+    arguments = {"tasks": tasks, "preset": preset, "steps": steps, "glove": glove, "seed": seed, "at_end": at_end}
     call = ", ".join(f"{name}=arguments.{name}" for name in arguments)
     code = f"local arguments = std.parseJson(std.extVar('arguments')); relations.run({call})"
     return _evaluated(code, {"arguments": json.dumps(arguments)})

@@ -33,10 +33,11 @@ def train_one(plan: Plan, run: str) -> None:
     """Trains a run of a study, or goes on with one that was interrupted, and writes its result.
 
     Of the training nothing else stays: `{run}.json` has `f1`, the validation score of each task after each part of the
-    updates, `losses`, the training loss of every tenth update, and `seconds`, since the last interruption.
+    updates, `losses`, the training loss of every tenth update, and `seconds` and `cpu_seconds`, since the last
+    interruption.
     """
     directory = plan.directory / RUNS / run
-    begun = time.monotonic()
+    begun, cpu_begun = time.monotonic(), time.process_time()
     experiment = plan.configuration(run)
     updates_per_epoch = experiment["trainer"]["sampler"]["num_updates"]
     train_in(directory, experiment)
@@ -46,6 +47,7 @@ def train_one(plan: Plan, run: str) -> None:
         "f1": _scores(directory, run.split("_"), updates_per_epoch),
         "losses": _losses(directory),
         "seconds": round(time.monotonic() - begun, 1),
+        "cpu_seconds": round(time.process_time() - cpu_begun, 1),
     }
     write_json(plan.result(run), result)
     shutil.rmtree(directory)

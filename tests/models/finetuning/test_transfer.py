@@ -113,6 +113,31 @@ def test_another_order_of_words_and_labels_changes_no_prediction(run, fixtures, 
             assert sorted(map(str, one[task])) == sorted(map(str, other[task]))
 
 
+LABELS_READ = {"levels.emd.reads_label_embeddings": ["ner"], "levels.ner.label_embedding_dim": 3}
+
+
+def test_embeddings_of_labels_follow_the_order_of_these(source_run):
+    vocab = HMTL.from_archive(source_run).vocab
+    source, model = (model_like(source_run, each, **LABELS_READ) for each in (vocab, changed(vocab)))
+    source.load_state_dict({name: torch.randn_like(weight) for name, weight in source.state_dict().items()})
+    report = transfer(source, model)
+    assert report.reordered["label_embeddings.ner"] == source.head("ner").labels and not report.reinitialised
+    tags = [("O", 0)] + [(label, part) for label in source.head("ner").labels for part in (1, 2, 3, 4)]
+    old, new = source.label_embeddings["ner"].weight, model.label_embeddings["ner"].weight
+    for number, (label, part) in enumerate(tags):
+        place = 0 if label == "O" else 4 * model.head("ner").labels.index(label) + part
+        assert torch.equal(new[place], old[number])
+
+
+def test_embeddings_of_labels_that_one_side_lacks(source, source_run):
+    model = model_like(source_run, source.vocab, **LABELS_READ)
+    report = transfer(source, model)
+    assert "heads.ner" in report.taken
+    assert report.reinitialised["label_embeddings.ner"] == "the archive has no such part"
+    assert "the labels of ner here" in report.reinitialised["encoders.emd"]
+    assert transfer(model, model_like(source_run, source.vocab)).unused == ["label_embeddings.ner"]
+
+
 def test_rows_are_matched_by_entry(source, source_run):
     model = model_like(source_run, changed(source.vocab, {"tokens": ["zebra", "quagga"], "token_characters": ["ß"]}))
     before = model.text_field_embedder.token_embedder_tokens.weight.detach().clone()
@@ -181,6 +206,11 @@ def test_labels_that_are_as_many_but_others_start_anew(source, source_run):
     [
         ({"levels.ner.encoder.hidden_size": 6}, {"encoders.ner"}, "has the shape"),
         ({"levels.relation.reads": ["ner"]}, {"encoders.relation", "heads.relation"}, "ner here"),
+        (
+            {"levels.relation.reads_embedding": False},
+            {"encoders.relation", "heads.relation"},
+            "in the archive and emd here",
+        ),
         ({"levels.ner.encoder.type": "lstm"}, {"encoders.ner"}, "and a"),
         (
             {"text_field_embedder.token_embedders.tokens.embedding_dim": 6},

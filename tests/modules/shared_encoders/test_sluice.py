@@ -3,6 +3,7 @@ from typing import Any, Dict, List
 import pytest
 import torch
 from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
 
 from hmtl.modules import CrossStitchEncoder, SharedEncoder, SluiceEncoder
 
@@ -83,6 +84,126 @@ def test_the_last_layer_alone_without_subspaces_is_a_cross_stitch_network() -> N
     outputs = [encoder(embedding, mask, TASKS) for encoder in (sluice, cross_stitch)]
     for task in TASKS:
         torch.testing.assert_close(outputs[0][task], outputs[1][task])
+
+
+@pytest.mark.parametrize("connection", ["skip", "concatenation", "none"])
+def test_other_connections_of_layers(connection: str) -> None:
+    encoder = build(num_layers=3, layer_connection=connection).eval()
+    weights = encoder.state_dict()
+    assert not any(name.startswith("betas") for name in weights)
+    embedding, mask = torch.randn(2, 6, 5), torch.ones(2, 6, dtype=torch.bool)
+    # The mixtures after each layer, as a network with learned weights has them.
+    layers = []
+    for number in range(3):
+        single = build(num_layers=3).eval()
+        for beta in single.betas.values():
+            beta.data = torch.eye(3)[number]
+        single.load_state_dict({**single.state_dict(), **weights})
+        layers.append(single(embedding, mask, TASKS))
+    found = encoder(embedding, mask, TASKS)
+    for task in TASKS:
+        first, second, third = (layer[task] for layer in layers)
+        assert not torch.allclose(first, third, atol=1e-3)
+        expected = {
+            "skip": first + second + third,
+            "concatenation": torch.cat([first, second, third], dim=-1),
+            "none": third,
+        }
+        torch.testing.assert_close(found[task], expected[connection])
+        assert encoder.get_output_dim() == found[task].size(-1)
+
+
+def squared_dot_products(weight: torch.Tensor, num_gates: int, num_subspaces: int) -> float:
+    """Of the weights of each two units of a gate that belong to different subspaces, pair by pair."""
+    total, hidden_size = 0.0, len(weight) // num_gates
+    size = hidden_size // num_subspaces
+    for gate in range(num_gates):
+        for one in range(hidden_size):
+            for other in range(one + 1, hidden_size):
+                if one // size != other // size:
+                    product = weight[gate * hidden_size + one] @ weight[gate * hidden_size + other]
+                    total += float(product) ** 2
+    return total
+
+
+@pytest.mark.parametrize(
+    "layer, num_gates, num_subspaces",
+    [
+        (LSTM, 4, 2),
+        (LSTM, 4, 4),
+        (ONE_DIRECTION, 4, 3),
+        ({"type": "gru", "hidden_size": 4, "bidirectional": True}, 3, 2),
+    ],
+    ids=["two subspaces", "four subspaces", "one direction", "gru"],
+)
+def test_the_penalty_is_the_sum_of_squared_dot_products(layer: Any, num_gates: int, num_subspaces: int) -> None:
+    encoder = build(layer=layer, num_subspaces=num_subspaces, orthogonality_weight=0.25)
+    weights = [weight for name, weight in encoder.layers.named_parameters() if "weight_" in name]
+    # Matrices of inputs and of states, of each direction, two layers and three tasks.
+    assert len(weights) == 2 * (1 if layer is ONE_DIRECTION else 2) * 2 * 3
+    expected = 0.25 * sum(squared_dot_products(weight.detach(), num_gates, num_subspaces) for weight in weights)
+    penalty = encoder.penalty()
+    assert penalty is not None and expected > 0
+    assert penalty.item() == pytest.approx(expected, rel=1e-4)
+    penalty.backward()
+    assert {name for name, weight in encoder.named_parameters() if weight.grad is not None} == {
+        name for name, _ in encoder.named_parameters() if "weight_" in name
+    }
+
+
+def test_the_penalty_by_hand() -> None:
+    """An LSTM of two units, one a subspace: in each gate the product of their two rows."""
+    encoder = SharedEncoder.from_params(
+        Params(
+            {
+                "type": "sluice",
+                "layer": {"type": "lstm", "hidden_size": 2},
+                "num_layers": 1,
+                "orthogonality_weight": 2.0,
+            }
+        ),
+        shared_embedding_dim=3,
+        sharing_tasks=["a"],
+    )
+    lstm = encoder.layers[0]["a"]._module
+    lstm.weight_hh_l0.data.zero_()
+    lstm.weight_ih_l0.data = torch.tensor(
+        # (1 * 4 + 2 * 5 + 3 * 6)^2 = 1024 of the first gate, (-2)^2 of the third, and rows at right angles.
+        [[1, 2, 3], [4, 5, 6], [1, 0, 0], [0, 1, 0], [1, 1, 0], [-1, -1, 0], [0, 0, 0], [7, 7, 7]],
+        dtype=torch.float,
+    )
+    penalty = encoder.penalty()
+    assert penalty is not None and penalty.item() == 2 * (1024 + 4)
+
+
+def test_of_a_layer_of_several_the_last_is_kept_orthogonal() -> None:
+    encoder = build(layer={**LSTM, "num_layers": 2}, orthogonality_weight=1.0)
+    penalty = encoder.penalty()
+    assert penalty is not None
+    penalty.backward()
+    penalised = {name for name, weight in encoder.named_parameters() if weight.grad is not None}
+    assert penalised and all("_layers.1." in name for name in penalised)
+
+
+def test_without_a_weight_there_is_no_penalty() -> None:
+    assert build().penalty() is None
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"layer_connection": "sum"}, "layer_connection is 'sum', not one of: mixture, skip, concatenation, none"),
+        ({"orthogonality_weight": -1.0}, "orthogonality_weight is -1.0; at least 0 is due"),
+        ({"orthogonality_weight": 0.1, "num_subspaces": 1}, "num_subspaces is 1; remove one of them"),
+        (
+            {"orthogonality_weight": 0.1, "num_subspaces": 5, "layer": {"type": "pass_through"}},
+            "a PassThroughEncoder is none; remove it, or choose another layer",
+        ),
+    ],
+)
+def test_mistakes(options: Dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        build(**options)
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])

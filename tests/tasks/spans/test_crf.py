@@ -218,6 +218,21 @@ def test_a_span_that_the_sentence_end_would_cut_is_never_predicted() -> None:
     assert tag_numbers(spans, 3).count(1) == 1
 
 
+def test_the_distribution_of_labels_is_that_of_tags_without_neighbours() -> None:
+    head = head_of()
+    encoding = torch.randn(2, 4, head._projection.in_features)
+    head._projection.weight.data.normal_(std=3.0)
+    distribution = head.label_distribution(encoding)
+    assert distribution.shape == (2, 4, 4 * len(LABELS) + 1) == (2, 4, head.num_token_labels)
+    # A sentence of one token has no neighbours: without starts and ends the CRF gives each tag the same probability.
+    torch.nn.init.zeros_(head._crf.start_transitions)
+    torch.nn.init.zeros_(head._crf.end_transitions)
+    for number in range(len(LABELS)):
+        spans = torch.tensor([[[0, 0, number]]])
+        loss = head(encoding[:1, :1], torch.ones(1, 1, dtype=torch.bool), spans=spans)["loss"]
+        torch.testing.assert_close(distribution[0, 0, 4 * number + 4].log(), -loss)
+
+
 def test_dropout_acts_in_training_alone() -> None:
     head = head_of(dropout=0.5)
     batch = batch_of([4, 2], [[(0, 1, "ORG")], [(1, 1, "PER")]])

@@ -47,6 +47,14 @@ def test_the_loss_is_the_mean_over_tokens():
     assert "predictions" not in output
 
 
+def test_the_distribution_of_labels_is_the_one_that_predictions_go_by():
+    head, fields = head_of(), batch()
+    distribution = head.label_distribution(fields["encoding"])
+    assert distribution.shape == (*fields["mask"].shape, head.num_token_labels)
+    losses = -distribution.log().gather(-1, fields["labels"][..., 1:].clamp(min=0)).squeeze(-1)
+    torch.testing.assert_close(head(**fields)["loss"], losses[fields["mask"]].mean())
+
+
 def test_a_batch_without_labels_has_no_loss():
     head, fields = head_of(), batch()
     fields["labels"] = torch.full((len(LENGTHS), 1, 2), -1)

@@ -1,7 +1,7 @@
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from hmtl.training.task_samplers import TaskSampler, UniformSampler, UniformUpdatesSampler
+from hmtl.training.task_samplers import TaskSampler, UniformSampler, UniformUpdatesSampler, WeightsSampler
 
 BATCHES = {"a": 3, "b": 900}
 
@@ -24,3 +24,15 @@ def test_a_length_below_one_is_refused():
     with pytest.raises(ConfigurationError, match="num_updates must be at least 1, not 0"):
         UniformUpdatesSampler(0)
     assert TaskSampler.by_name("uniform_updates") is UniformUpdatesSampler
+
+
+def test_weights_have_the_given_length_and_their_shares():
+    sampler = WeightsSampler({"large": 3.0, "small": 1.0}, num_updates=4000)
+    draws = sampler.draw({"large": 2, "small": 50}, epoch=0, seed=1)
+    assert len(draws) == 4000
+    assert sum(task == ("large",) for task in draws) == pytest.approx(3000, abs=120)
+
+
+def test_a_length_of_weights_below_one_is_refused():
+    with pytest.raises(ConfigurationError, match="num_updates must be at least 1, not 0"):
+        WeightsSampler({"large": 1.0}, num_updates=0)

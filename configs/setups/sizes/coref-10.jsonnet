@@ -1,0 +1,2 @@
+// coref-10: all four tasks, CR with 10 % of its training documents; on GUM and Re-DocRED. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').sizes('coref', every=10)

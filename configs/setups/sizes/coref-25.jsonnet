@@ -1,0 +1,2 @@
+// coref-25: all four tasks, CR with 25 % of its training documents; on GUM and Re-DocRED. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').sizes('coref', every=4)

@@ -1,0 +1,2 @@
+// coref-50: all four tasks, CR with 50 % of its training documents; on GUM and Re-DocRED. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').sizes('coref', every=2)

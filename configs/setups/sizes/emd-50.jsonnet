@@ -1,0 +1,2 @@
+// emd-50: all four tasks, EMD with 50 % of its training documents; on GUM and Re-DocRED. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').sizes('emd', every=2)

@@ -1,0 +1,2 @@
+// ner-10: all four tasks, NER with 10 % of its training documents; on GUM and Re-DocRED. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').sizes('ner', every=10)

@@ -1,0 +1,2 @@
+// relation-25-alone: RE alone with 25 % of its training documents; on GUM and Re-DocRED. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').sizes('relation', every=4, alone=true)

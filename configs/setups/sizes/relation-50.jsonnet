@@ -1,0 +1,2 @@
+// relation-50: all four tasks, RE with 50 % of its training documents; on GUM and Re-DocRED. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').sizes('relation', every=2)

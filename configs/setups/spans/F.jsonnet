@@ -1,0 +1,2 @@
+// F: NER and EMD, heads of spans; on GUM and Re-DocRED. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').spans('F')

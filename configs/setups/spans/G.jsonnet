@@ -1,0 +1,2 @@
+// G: EMD and RE, heads of spans; on GUM and Re-DocRED. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').spans('G')

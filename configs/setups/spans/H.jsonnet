@@ -1,0 +1,2 @@
+// H: EMD and CR, heads of spans; on GUM and Re-DocRED. The environment variables are in lib/setups.libsonnet.
+(import '../../lib/setups.libsonnet').spans('H')
