@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union, cast
 
+import numpy
 import torch
 from allennlp.common import FromParams, Lazy, Params
 from allennlp.common.checks import ConfigurationError
@@ -359,13 +360,49 @@ class HMTL(Model):
         UserError
             Where the model is not from an archive, spaCy finds no such pipeline, or a text is no text.
         """
+        predictor = self._predictor(spacy_model=spacy_model, with_scores=True, consistent=consistent)
+        return predictor.annotate([texts] if isinstance(texts, str) else texts, batch_size=batch_size)
+
+    def embed(
+        self,
+        texts: Union[str, Iterable[Union[str, JsonDict]]],
+        level: str = "embedding",
+        pooling: str = "average",
+        unit: str = "text",
+        spacy_model: str = None,
+        batch_size: int = 64,
+    ) -> Iterator[numpy.ndarray]:
+        """The vectors that a level of a model of `from_archive` has for raw texts, one by one in their order.
+
+        Of each text a vector, shape (dim,), or, where the `unit` is `"sentence"`, one of each of its sentences, shape
+        (num_sentences, dim); float32. Call it once for many texts, as `annotate`; `numpy.stack` makes one matrix of the
+        vectors of texts, and `numpy.concatenate` one of those of all sentences.
+
+        # Parameters
+
+        texts : `Union[str, Iterable[Union[str, JsonDict]]]`
+            A text or many, each raw or an input of `HMTLPredictor`, such as `{"sentences": [["A", "token"]]}`.
+        level, pooling, unit : `str`, optional (default = `"embedding"`, `"average"`, `"text"`)
+            See `HMTLPredictor.embed`.
+        spacy_model : `str`, optional (default = `None`)
+            As for `annotate`.
+        batch_size : `int`, optional (default = `64`)
+            The most texts in a batch.
+
+        # Raises
+
+        UserError
+            As `annotate` does, and where there is no such level, pooling or unit, or a text has no tokens.
+        """
+        predictor = self._predictor(spacy_model=spacy_model)
+        found = predictor.embed([texts] if isinstance(texts, str) else texts, level, pooling, unit, batch_size)
+        return (each.vectors if unit == "sentence" else each.vectors[0] for each in found)
+
+    def _predictor(self, **options: Any) -> Any:
         if self.reader is None:
             raise UserError("this model does not know how words are indexed; load it by HMTL.from_archive")
         # The predictor is looked up by its name: this module may not import it, since predictors stand above models.
-        predictor: Any = Predictor.by_name("hmtl")(
-            self, self.reader, spacy_model=spacy_model, with_scores=True, consistent=consistent
-        )
-        return predictor.annotate([texts] if isinstance(texts, str) else texts, batch_size=batch_size)
+        return Predictor.by_name("hmtl")(self, self.reader, **options)
 
     def forward(  # type: ignore[override]
         self,

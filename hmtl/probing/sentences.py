@@ -143,7 +143,7 @@ def run_probes(
     UserError
         Where the model has no such level, or the cache cannot be used.
     """
-    rows = [Row(encoder, level, pooling) for level in vectors.known_levels(levels) for pooling in plan.poolings]
+    rows = [Row(encoder, *pair) for pair in vectors.known_pairs(levels, plan.poolings)]
     found: Dict[Tuple[Row, str], Result] = {}
     missing: List[Tuple[Row, ProbingTask]] = []
     for row in rows:

@@ -32,7 +32,7 @@ OVERRIDING = [
 ]
 # Commands that look at what the workplace has; those that ask for other places are parsed alone (test_commands.py), as
 # are servers, which do not end, and searches and probes, which take long.
-LOOKING = ("allennlp", "annotate", "configs", "errors", "evaluate", "inspect", "predict", "runs", "validate")
+LOOKING = ("allennlp", "annotate", "configs", "embed", "errors", "evaluate", "inspect", "predict", "runs", "validate")
 AT_HAND = re.compile(
     r"runs|runs/(?:quickstart|gum|text_labels)(?:/.+)?|data/sample|configs/quickstart\.jsonnet|best_\w+\.safetensors"
     r"|(?:article|one|two|texts)\.txt|texts\.jsonl"
