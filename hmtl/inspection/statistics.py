@@ -5,9 +5,10 @@ from collections import Counter
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from hmtl.corpora import Corpus
+from hmtl.corpora.dependencies import DEPENDENCIES, has_dependencies
 from hmtl.corpora.validation import MIN_LEAK_TOKENS, SplitCounts
 from hmtl.document import Document
-from hmtl.inspection.layers import ClusterStatistics, RelationStatistics, SpanStatistics, share
+from hmtl.inspection.layers import ClusterStatistics, DependencyStatistics, RelationStatistics, SpanStatistics, share
 from hmtl.inspection.measures import Distribution
 from hmtl.inspection.splits import Split, training_split
 
@@ -24,7 +25,7 @@ class SplitStatistics:
         Documents, sentences, tokens, labels and nested spans.
     tokens : `Counter`
         How often each token occurs.
-    spans, relations, clusters : `Dict[str, SpanStatistics]`, `RelationStatistics`, `ClusterStatistics`
+    spans, relations, clusters, dependencies : `Dict[str, SpanStatistics]`, `RelationStatistics` and so on
         The layers; `None` where no document has them.
     texts, sentences : `Counter`
         How often each text of a document, and each sentence of at least `MIN_LEAK_TOKENS` tokens, occurs, by its hash.
@@ -36,6 +37,7 @@ class SplitStatistics:
         self.spans: Dict[str, SpanStatistics] = {}
         self.relations: Optional[RelationStatistics] = None
         self.clusters: Optional[ClusterStatistics] = None
+        self.dependencies: Optional[DependencyStatistics] = None
         self.texts: Counter = Counter()
         self.sentences: Counter = Counter()
         self._sentence_tokens, self._document_tokens = Distribution(), Distribution()
@@ -56,6 +58,9 @@ class SplitStatistics:
         if document.relations is not None:
             self.relations = self.relations or RelationStatistics()
             self.relations.add(document)
+        if has_dependencies(document):
+            self.dependencies = self.dependencies or DependencyStatistics()
+            self.dependencies.add(document)
         if document.clusters is not None:
             self.clusters = self.clusters or ClusterStatistics()
             self.clusters.add(document)
@@ -71,6 +76,8 @@ class SplitStatistics:
             layers["relations"] = self.relations.to_json(labels["relations"])
         if self.clusters is not None:
             layers["clusters"] = self.clusters.to_json(labels["clusters"])
+        if self.dependencies is not None:
+            layers[DEPENDENCIES] = self.dependencies.to_json()
         return {
             "documents": totals["documents"],
             "sentences": totals["sentences"],
