@@ -72,7 +72,8 @@ def test_the_archive_predicts_what_the_run_does(run, output):
         (row["head"] and row["head"]["text"], row["label"], row["dependent"]["text"]) for row in output["dependencies"]
     ]
     assert arrows[:3] == [("planted", "nsubj", "Mara"), (None, "root", "planted"), ("planted", "obj", "roses")]
-    assert all(0 < row["score"] <= 1 for row in output["dependencies"])
+    # What makes a tree need not be likely.
+    assert all(0 <= row["score"] <= 1 for row in output["dependencies"]) and output["dependencies"][0]["score"] > 0.5
     heads = [row["head"]["start"] for row in output["dependencies"][len(first) :] if row["head"]]
     assert min(heads) >= len(first)
 
@@ -155,7 +156,7 @@ def test_commands_from_annotating_to_errors(run, fixtures, tmp_path, capsys):
     ]
     assert kept[0] == kept[1] and ("3-4", "doesn't", "_", "_", "_") in kept[1]
     capsys.readouterr()
-    main(["inspect", str(fixtures / "treebank" / "train.conllu"), "--limit", "1"])
+    main(["inspect", str(fixtures / "treebank" / "train.conllu")])
     shown = capsys.readouterr().out
     assert "arcs that cross others" in shown and "tokens from head to dependent" in shown
 
@@ -178,7 +179,11 @@ def test_spacy_has_heads_and_relations(run):
         spacy.displacy.render(doc, style="dep", page=False, jupyter=False).count('class="displacy-arrow"')
         == sum(not token.is_space for token in doc) - 2
     )
-    assert nlp.evaluate([Example(doc, doc.copy())])["dep_las"] == 1.0
+    plain = nlp("Mara planted roses near the old mill.")
+    wrong = plain.copy()
+    wrong[0].dep_ = "obj"
+    scores = nlp.evaluate([Example(plain, wrong)])
+    assert (scores["dep_uas"], scores["dep_las"]) == pytest.approx((1.0, 7 / 8))
     # A parse that is there stays.
     kept = nlp.make_doc("Mara planted roses .")
     for token in kept:
