@@ -9,6 +9,12 @@ local spans(corpus, layer) = {
 local ner(corpus) = spans(corpus, 'ner');
 local emd(corpus) = spans(corpus, 'emd');
 local relation(corpus) = { reader: { type: 'hmtl_relation', corpus: corpus }, batch_size: 4 };
+// Of each token one label, and its head with the relation to it.
+local pos(corpus) = {
+  reader: { type: 'hmtl_token_labels', corpus: corpus, layer: 'pos', scheme: 'plain' },
+  batch_size: 32,
+};
+local dependencies(corpus) = { reader: { type: 'hmtl_dependencies', corpus: corpus }, batch_size: 32 };
 local labelled(corpus, layer, batch_size=32) = {
   reader: { type: 'hmtl_labels', corpus: corpus, layer: layer },
   batch_size: batch_size,
@@ -32,12 +38,15 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
     },
 
   // GUM by its lists of documents: entities, mention heads, coreference. Pronouns and common nouns are no named entities.
-  // By `emd_layer` 'mentions' EMD has the whole mentions, which nest, in the place of their heads.
+  // By `emd_layer` 'mentions' EMD has the whole mentions, which nest, in the place of their heads. Beside these three tasks
+  // there are `pos` and `dependencies`, which are read with GUM's `const`.
   gum(folder, emd_layer='emd'): {
     local files = splits(folder + '/train.txt', folder + '/dev.txt', folder + '/test.txt'),
     ner: ner('gum') + files,
     emd: spans('gum', emd_layer) { reader+: { label_namespace: 'emd_labels' } } + files,
     coref: coref('gum') + files,
+    pos:: pos('gum_layers') + files,
+    dependencies:: dependencies('gum_layers') + files,
   },
 
   // GUM's types of sentences, and the genres of its documents.
@@ -59,11 +68,17 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
   gum_layers(folder): {
     local files = splits(folder + '/train.txt', folder + '/dev.txt', folder + '/test.txt'),
     local corpus = { type: 'gum_layers', arguments: true },
-    pos: { reader: { type: 'hmtl_token_labels', corpus: corpus, layer: 'pos', scheme: 'plain' }, batch_size: 32 } + files,
+    pos: pos(corpus) + files,
     chunks: spans(corpus, 'chunks') + files,
     ner: ner(corpus) + files,
     arguments: { reader: { type: 'hmtl_predicate_arguments', corpus: corpus, predicate_layer: 'pos' }, batch_size: 32 } + files,
   },
+
+  // Parts of speech and dependencies of any treebank of Universal Dependencies: a folder with train.conllu, dev.conllu and
+  // test.conllu.
+  conllu(folder):
+    local files = splits(folder + '/train.conllu', folder + '/dev.conllu', folder + '/test.conllu');
+    { pos: pos('conllu') + files, dependencies: dependencies('conllu') + files },
 
   // Re-DocRED's 500 development documents, 400/50/50 in file order. Some relation types are too rare for the first 400:
   // they count as missed. `entities` are its mentions with their types, the arguments of its relations.

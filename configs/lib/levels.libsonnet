@@ -42,6 +42,22 @@ local hierarchy(levels, gold_mentions) = {
     reads_labels: [predicates],
   },
 
+  // A label for each token, such as its part of speech.
+  token_labels(reads, dropout=0.2): {
+    encoder: lstm(1, 64),
+    head: { type: 'hmtl_token_classification', dropout: dropout },
+    reads: reads,
+    input_dropout: dropout,
+  },
+
+  // The head of each token in a dependency tree, and the relation to it.
+  parser(reads, dropout=0.33): {
+    encoder: lstm(2, 200, dropout),
+    head: { type: 'hmtl_biaffine', dropout: dropout },
+    reads: reads,
+    input_dropout: dropout,
+  },
+
   // By `prior_probability` 'data' relations start as probable as they are in the training data, or by a number with that.
   relation(reads, dropout=0.2, threshold=0.5, prior_probability='data'): {
     encoder: lstm(3, 64, dropout),

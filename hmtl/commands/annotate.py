@@ -39,9 +39,9 @@ Annotate texts with a trained model: every task in one pass. Files are plain tex
 
 Formats: jsonl has all: tokens, offsets in tokens and characters, labels, scores, relations, clusters with their head
 mentions. dygie is the layout in which hmtl reads corpora; conll2012 the columns of that shared task, with names of one
-task and clusters; brat a folder for the annotation tool; html a page to read. Texts are read and written as they come,
-however many; only a page is held in memory. A file appears once it is complete. In an empty text nothing is found; an
-empty line is no text."""
+task and clusters; conllu those of treebanks, with dependencies; brat a folder for the annotation tool; html a page to
+read. Texts are read and written as they come, however many; only a page is held in memory. A file appears once it is
+complete. In an empty text nothing is found; an empty line is no text."""
 
 
 @Subcommand.register("annotate")

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import DefaultDict, Dict, Iterator, List, Sequence, Set, Tuple
 
-from hmtl.corpora.conllu import ENTITY_BRACKET, Token, read_conllu
+from hmtl.corpora.conllu import ENTITY_BRACKET, Token, dependency_metadata, read_conllu
 from hmtl.corpora.constituents import chunks_of, read_brackets
 from hmtl.corpora.corpus import Attempt, Corpus, attempted
 from hmtl.corpora.gum import GumCorpus, comments_of, entity_fields
@@ -31,6 +31,8 @@ class GumLayersCorpus(GumCorpus):
     - `infstat`: the information status of each mention, such as `new`, `giv:act` or `acc:inf`, each part of a
       discontinuous mention by itself;
     - `links`: what the markup (`XML=<ref ...>`) of a page made a hyperlink, within a sentence, labelled `link`.
+
+    `metadata` has the `heads` of the tokens as well, and what CoNLL-U has beside words; see `dependency_metadata`.
 
     With `arguments` the documents also have relations, from each verb (`VERB`) to the phrases that depend on it, a
     substitute for semantic roles, which GUM lacks. The label is the dependent's relation with its subtype, such as
@@ -62,6 +64,7 @@ def _with_layers(document: Document, path: Path, with_arguments: bool) -> Docume
     fields = entity_fields(comments_of(treebank), treebank_file, "infstat")
     document.spans.update(_layers([sentence.tokens for sentence in treebank], fields))
     document.spans["chunks"] = _chunks(tree_file, document)
+    document.metadata.update(dependency_metadata(treebank))
     if with_arguments:
         by_sentence = zip(document.sentence_starts, treebank)
         document.relations = [each for first, sentence in by_sentence for each in _arguments(sentence.tokens, first)]

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from typing import Any, DefaultDict, Dict, List, Optional
 
+from hmtl.corpora.dependencies import EMPTY_NODES, MULTIWORD_TOKENS, ROOT, crossing, dependencies_of, depth_of
 from hmtl.corpora.entity_relations import EntityRelations
 from hmtl.corpora.validation import count_nested, crossing_pairs
 from hmtl.document import MENTION_LAYERS, Bounds, Document, Relation, Span, flatten_spans
@@ -262,6 +263,61 @@ class ClusterStatistics:
             "links_across_sentences_share": share(totals["across"], totals["links"]),
             "links_nested": totals["nested_links"],
             "links_nested_share": share(totals["nested_links"], totals["links"]),
+        }
+
+
+class DependencyStatistics:
+    """Dependency trees. Their relations are a layer of spans, which is counted by itself."""
+
+    def __init__(self) -> None:
+        self._totals: Counter = Counter()
+        self._places: Counter = Counter()
+        self._distances, self._depths = Distribution(), Distribution()
+
+    def add(self, document: Document) -> None:
+        """Counts the trees of a further document.
+
+        # Raises
+
+        DataError
+            Where it has none, see `dependencies_of`.
+        """
+        for arcs in dependencies_of(document):
+            below_root = [arc for arc in arcs if arc.head != ROOT]
+            crossing_arcs = crossing(arcs)
+            self._distances.add(abs(arc.head - arc.token) for arc in below_root)
+            self._depths.add([depth_of(arcs)])
+            self._totals.update(
+                sentences=1,
+                arcs=len(below_root),
+                head_first=sum(arc.head < arc.token for arc in below_root),
+                crossing=len(crossing_arcs),
+                crossing_sentences=bool(crossing_arcs),
+            )
+        self._totals.update(
+            documents=1,
+            multiword=len(document.metadata.get(MULTIWORD_TOKENS, [])),
+            empty=document.metadata.get(EMPTY_NODES, 0),
+        )
+
+    def to_json(self) -> Dict[str, Any]:
+        """The statistics; the arc to the root is none of `arcs`."""
+        totals = self._totals
+        return {
+            "kind": "dependencies",
+            "documents": totals["documents"],
+            "trees": totals["sentences"],
+            "arcs": totals["arcs"],
+            "head_distance": self._distances.to_json(),
+            "tree_depth": self._depths.to_json(),
+            "head_first": totals["head_first"],
+            "head_first_share": share(totals["head_first"], totals["arcs"]),
+            "crossing_arcs": totals["crossing"],
+            "crossing_arcs_share": share(totals["crossing"], totals["arcs"]),
+            "crossing_trees": totals["crossing_sentences"],
+            "crossing_trees_share": share(totals["crossing_sentences"], totals["sentences"]),
+            "multiword_tokens": totals["multiword"],
+            "empty_nodes": totals["empty"],
         }
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from hmtl.corpora.dependencies import DEPENDENCIES
 from hmtl.corpora.validation import ordered_union
 from hmtl.document import Relation, Span
 from hmtl.inspection.layers import sentence_of, text_of
@@ -26,7 +27,12 @@ def write_page(report: Dict[str, Any], documents: Sequence[ShownDocument]) -> It
     It holds all it needs, has light and dark colours, and can be read without JavaScript, which only lights up the
     mentions of a cluster together. Each text shows all layers at once, as nested marks, and each layer can be hidden.
     """
-    layers = ordered_union(split["layers"] for split in report["splits"].values())
+    # What trees say of their tokens is a layer of spans.
+    layers = [
+        layer
+        for layer in ordered_union(split["layers"] for split in report["splits"].values())
+        if layer != DEPENDENCIES
+    ]
     return document(
         "corpus.html",
         "Corpus: " + ", ".join(report["splits"]),

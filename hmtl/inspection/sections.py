@@ -139,12 +139,27 @@ def _cluster_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
     ]
 
 
+def _dependency_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
+    return [
+        _counts("trees", layers, "trees"),
+        _counts("arcs below the root", layers, "arcs"),
+        _lengths("tokens from head to dependent", layers, "head_distance"),
+        _lengths("arcs from a tree's deepest token to the root", layers, "tree_depth"),
+        _shares("the head comes first", layers, "head_first"),
+        _shares("arcs that cross others", layers, "crossing_arcs"),
+        _shares("trees with any", layers, "crossing_trees"),
+        _counts("multiword tokens, read as their words", layers, "multiword_tokens"),
+        _counts("empty nodes left out", layers, "empty_nodes"),
+    ]
+
+
 _LAYER_ROWS: Dict[str, Callable[[Sequence[Optional[Figures]]], List[Row]]] = {
     "spans": _span_rows,
     "labels": _label_rows,
     "numbers": _number_rows,
     "relations": _relation_rows,
     "clusters": _cluster_rows,
+    "dependencies": _dependency_rows,
 }
 
 

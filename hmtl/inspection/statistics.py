@@ -5,9 +5,17 @@ from collections import Counter
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from hmtl.corpora import Corpus
+from hmtl.corpora.dependencies import DEPENDENCIES, has_dependencies
 from hmtl.corpora.validation import MIN_LEAK_TOKENS, SplitCounts
 from hmtl.document import Document
-from hmtl.inspection.layers import ClusterStatistics, LabelStatistics, RelationStatistics, SpanStatistics, share
+from hmtl.inspection.layers import (
+    ClusterStatistics,
+    DependencyStatistics,
+    LabelStatistics,
+    RelationStatistics,
+    SpanStatistics,
+    share,
+)
 from hmtl.inspection.measures import Distribution
 from hmtl.inspection.splits import Split, training_split
 
@@ -25,7 +33,7 @@ class SplitStatistics:
     tokens : `Counter`
         How often each token occurs.
     spans, labels : `Dict[str, SpanStatistics]`, `Dict[str, LabelStatistics]`
-    relations, clusters : `RelationStatistics`, `ClusterStatistics`
+    relations, clusters, dependencies : `RelationStatistics`, `ClusterStatistics`, `DependencyStatistics`
         The layers; `None` where no document has them.
     texts, sentences : `Counter`
         How often each text of a document, and each sentence of at least `MIN_LEAK_TOKENS` tokens, occurs, by its hash.
@@ -38,6 +46,7 @@ class SplitStatistics:
         self.labels: Dict[str, LabelStatistics] = {}
         self.relations: Optional[RelationStatistics] = None
         self.clusters: Optional[ClusterStatistics] = None
+        self.dependencies: Optional[DependencyStatistics] = None
         self.texts: Counter = Counter()
         self.sentences: Counter = Counter()
         self._sentence_tokens, self._document_tokens = Distribution(), Distribution()
@@ -60,6 +69,9 @@ class SplitStatistics:
         if document.relations is not None:
             self.relations = self.relations or RelationStatistics()
             self.relations.add(document)
+        if has_dependencies(document):
+            self.dependencies = self.dependencies or DependencyStatistics()
+            self.dependencies.add(document)
         if document.clusters is not None:
             self.clusters = self.clusters or ClusterStatistics()
             self.clusters.add(document)
@@ -76,6 +88,8 @@ class SplitStatistics:
             layers["relations"] = self.relations.to_json(labels["relations"])
         if self.clusters is not None:
             layers["clusters"] = self.clusters.to_json(labels["clusters"])
+        if self.dependencies is not None:
+            layers[DEPENDENCIES] = self.dependencies.to_json()
         return {
             "documents": totals["documents"],
             "sentences": totals["sentences"],

@@ -80,6 +80,8 @@ class HMTLPredictor(Predictor):
     - for each task, by its name, a list of what its head's kind (see `Kind.to_json`) makes of the predictions:
       spans, `[{start, end, text, char_start, char_end, label}, ...]`;
       relations, `[{label, arg1: {start, end, text, char_start, char_end}, arg2: {...}}, ...]`;
+      dependencies, `[{label, head: {start, end, text, char_start, char_end}, dependent: {...}}, ...]`, one for each
+      token, where the head of the root is `null`;
       clusters, `[[{start, end, text, char_start, char_end}, ...], ...]`.
 
     A text that is empty, or white space alone, has no sentences, and nothing is found in it.

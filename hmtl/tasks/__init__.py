@@ -8,6 +8,9 @@ from hmtl.corpora.training_data import TaskData, coref, emd, labels, ner, relati
 from hmtl.tasks.clusters.cluster_kind import Clusters
 from hmtl.tasks.clusters.coref import CorefHead
 from hmtl.tasks.clusters.coref_reader import CorefReader
+from hmtl.tasks.dependencies.biaffine import BiaffineHead
+from hmtl.tasks.dependencies.dependency_kind import Dependencies
+from hmtl.tasks.dependencies.dependency_reader import DependencyReader
 from hmtl.tasks.kind import Kind
 from hmtl.tasks.labels.label_head import LabelHead, PairHead
 from hmtl.tasks.labels.label_kind import Labels, Numbers, PairNumbers, Pairs
@@ -31,10 +34,13 @@ from hmtl.tasks.spans.token_labels_reader import TokenLabelsReader
 from hmtl.tasks.task_head import TaskHead
 
 __all__ = [
+    "BiaffineHead",
     "Clusters",
     "CorefHead",
     "CorefReader",
     "CrfHead",
+    "Dependencies",
+    "DependencyReader",
     "Kind",
     "LabelHead",
     "LabelReader",
