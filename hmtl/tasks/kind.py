@@ -268,7 +268,7 @@ class Kind(Registrable):
         return DocItem(row.get("label"), [span(mention) for mention in self.mentions(row)], row.get("score"))
 
     def add_to_doc(self, doc: Any, task: str, rows: List[Any], span: Callable[[JsonDict], Any]) -> None:
-        """Gives a document of spaCy what the rows of a task are in itself, beside the values of its extension; by default nothing."""
+        """Gives a document of spaCy what the rows of a task are in itself, beside its extension; by default nothing."""
 
     def example_scores(self, examples: Iterable[Any]) -> Dict[str, Any]:
         """The scores, of spaCy's examples, of what `add_to_doc` adds; by default none."""
