@@ -9,6 +9,9 @@ from hmtl.tasks.clusters.cluster_kind import Clusters
 from hmtl.tasks.clusters.coref import CorefHead
 from hmtl.tasks.clusters.coref_reader import CorefReader
 from hmtl.tasks.kind import Kind
+from hmtl.tasks.questions.answer_kind import Answers
+from hmtl.tasks.questions.question_head import QuestionHead
+from hmtl.tasks.questions.question_reader import QuestionReader
 from hmtl.tasks.relations.relation import RelationHead
 from hmtl.tasks.relations.relation_kind import Relations
 from hmtl.tasks.relations.relation_reader import RelationReader
@@ -26,11 +29,14 @@ from hmtl.tasks.spans.token_labels_reader import TokenLabelsReader
 from hmtl.tasks.task_head import TaskHead
 
 __all__ = [
+    "Answers",
     "Clusters",
     "CorefHead",
     "CorefReader",
     "CrfHead",
     "Kind",
+    "QuestionHead",
+    "QuestionReader",
     "RelationHead",
     "RelationReader",
     "Relations",
