@@ -136,6 +136,19 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
          + splits(folder + '/wnut17train.conll', folder + '/emerging.dev.conll', folder + '/emerging.test.annotated'),
   },
 
+  // One task of several that are asked as questions: an entry for each, by a name of one's choice, with the `source` of
+  // its questions, such as { type: 'spans', corpus: 'gum', layer: 'ner', questions: { person: 'Which spans name a person?' } },
+  // and its `train`, `validation` and `test`. A split that is null is not read. `questions.libsonnet` has some.
+  questions(sources, batch_size=16)::
+    local paths(split) = std.manifestJsonMinified(std.prune({ [name]: sources[name][split] for name in std.objectFields(sources) }));
+    {
+      reader: {
+        type: 'hmtl_questions',
+        sources: { [name]: sources[name].source for name in std.objectFields(sources) },
+      },
+      batch_size: batch_size,
+    } + splits(paths('train'), paths('validation'), paths('test')),
+
   // One task of several corpora whose labels are texts: an entry for each, by a name of one's choice, such as
   // { gum: corpora.gum(folder).emd, wnut17: corpora.wnut17(folder).ner }. In `reader+` an entry may have `label_texts`, what
   // its labels are called, and `exclude_labels`, those to leave out. A split that is null is not read.

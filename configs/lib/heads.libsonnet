@@ -37,6 +37,16 @@ local values_of(values, number_range) = {
     reader:: { type: 'hmtl_predicate_arguments', predicate_labels: predicate_labels },
   } + options,
 
+  // Answers to questions, which are spans of the text: a task's questions and data are those of `corpora.questions`.
+  // `max_span_width` is the width of answers in tokens; `options` are others of the head `hmtl_questions`.
+  questions(max_span_width=12, dropout=0.2, options={}): {
+    type: 'hmtl_questions',
+    max_span_width: max_span_width,
+    dropout: dropout,
+    reader:: { type: 'hmtl_questions' },
+    indexes_texts:: true,
+  } + options,
+
   // Relations between the spans that the nearest level below finds. Those of `symmetric` have no direction, and
   // `type_constraints` say what they may join: 'learned', or pairs of types for each. A relation is found from the
   // probability `threshold` on: of small corpora few become likely. `options` are others of the head

@@ -35,7 +35,7 @@ from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.frozen import are_equal
 from hmtl.modules.token_rows import TokenRows
 from hmtl.tasks import TaskHead
-from hmtl.tasks.task_head import LabelTexts, Scope, check_dropout, check_numbers, span_tasks_for
+from hmtl.tasks.task_head import LabelTexts, Questions, Scope, check_dropout, check_numbers, span_tasks_for
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
@@ -455,7 +455,10 @@ class HMTL(Model):
                 else self._run_head(task, encodings, {}, **self._label_options(task))
                 for task in span_tasks
             }
-            options.update(self._label_options(task_name))
+            if self.head(task_name).reads_questions and "questions" in targets:
+                targets["questions"] = self._questions(task_name, **targets["questions"])  # type: ignore[arg-type]
+            else:
+                options.update(self._label_options(task_name))
             output = self._run_head(task_name, encodings, of_spans, metadata=metadata, **options, **targets)[0]
             if self.training and "loss" not in output:
                 raise ConfigurationError(
@@ -750,8 +753,23 @@ class HMTL(Model):
         own = list(head.labels or [])
         asked = (labels or {}).get(task, {label: label for label in own})
         label_of = {text: label for label, text in asked.items()}
+        if head.reads_questions:
+            tensors = head.index_label_texts(list(label_of)) if label_of else None
+            names = list(label_of.values())
+            return {"questions": None if tensors is None else self._questions(task, tensors)._replace(names=names)}
         texts = list(dict.fromkeys([*own, *label_of]))
         return {"label_texts": LabelTexts([label_of.get(text) for text in texts], self._vectors_of_texts(task, texts))}
+
+    def _questions(self, task: str, texts: TextFieldTensors, numbers: Optional[torch.Tensor] = None) -> Questions:
+        """Questions as a level reads them: each is a row of one sentence. `texts` have shapes (num_texts, length, ...),
+        `numbers` are handed on."""
+        texts = move_to_device(texts, next(self.parameters()).device)
+        mask = _token_mask(texts)
+        is_document = self.head(task).scope == "document"
+        document_of = torch.arange(len(mask), device=mask.device) if is_document else None
+        layout = BatchLayout(DocumentLayout(mask, document_of, len(mask)))
+        level = self._encode([texts], layout, [task]).levels[task]
+        return Questions(level.output[0], level.encoder_input[0], layout.masks(level.scope)[0], numbers)
 
     def _vectors_of_texts(self, task: str, texts: List[str]) -> torch.Tensor:
         """The mean of the shared embedding over the words of each text. Shape: (num_texts, embedding_dim)

@@ -15,6 +15,9 @@ from hmtl.tasks.kind import Kind
 from hmtl.tasks.labels.label_head import LabelHead, PairHead
 from hmtl.tasks.labels.label_kind import Labels, Numbers, PairNumbers, Pairs
 from hmtl.tasks.labels.label_reader import LabelReader, PairReader
+from hmtl.tasks.questions.answer_kind import Answers
+from hmtl.tasks.questions.question_head import QuestionHead
+from hmtl.tasks.questions.question_reader import QuestionReader
 from hmtl.tasks.relations.predicate_arguments import PredicateArgumentsHead
 from hmtl.tasks.relations.predicate_arguments_reader import PredicateArgumentsReader
 from hmtl.tasks.relations.relation import RelationHead
@@ -34,6 +37,7 @@ from hmtl.tasks.spans.token_labels_reader import TokenLabelsReader
 from hmtl.tasks.task_head import TaskHead
 
 __all__ = [
+    "Answers",
     "BiaffineHead",
     "Clusters",
     "CorefHead",
@@ -52,6 +56,8 @@ __all__ = [
     "Pairs",
     "PredicateArgumentsHead",
     "PredicateArgumentsReader",
+    "QuestionHead",
+    "QuestionReader",
     "RelationHead",
     "RelationReader",
     "Relations",
