@@ -4,7 +4,7 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, List, Sequence
 
-from hmtl.advice.methods import METHODS, WEAK
+from hmtl.advice.methods import CHOSEN, METHODS, REPEAT, WEAK
 from hmtl.common.files import write_png
 from hmtl.common.tables import markdown
 from research.task_relations.methods import INTERVAL
@@ -136,7 +136,9 @@ def _draw_lines(axes: "Axes", rows: Rows, x: str, group: str, y: str, label: str
 
 
 def _methods(rows: Rows) -> List[str]:
-    return list(dict.fromkeys(row["method"] for row in rows))
+    """In the order of the rows; last the two that are none."""
+    found = dict.fromkeys(row["method"] for row in rows)
+    return sorted(found, key=lambda method: method in (CHOSEN, REPEAT))
 
 
 def _title(rows: Rows, method: str) -> str:
