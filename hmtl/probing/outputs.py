@@ -1,4 +1,4 @@
-"""The files that a probing leaves: table.md, table.csv, results.json and heat_map.png; those of tokens."""
+"""The files that a probing leaves: table.md, table.csv, tasks.csv, results.json and heat_map.png; those of tokens."""
 
 import math
 from dataclasses import asdict
@@ -42,14 +42,15 @@ PAPER: Dict[Tuple[str, str], Dict[str, float]] = {row: dict(zip(FILES, values)) 
 
 def write_report(results: Sequence[Result], plan: Plan, model: str, output: Path) -> List[str]:
     """Writes the files below `output`; returns the lines of the table and notes for the user."""
-    table = probing_table(results, plan.tasks)
+    table, sizes = probing_table(results, plan.tasks), sizes_table(plan.tasks)
     table.write(output)
-    lines = list(table_lines(table, plan.tasks))
+    sizes.write(output)
+    lines = list(table_lines(table, sizes))
     with atomic_write(output / TABLE) as file:
         file.write("\n".join(lines) + "\n")
     write_json(output / RESULTS, _described(results, plan, model))
     try:
-        write_png(output / IMAGE, heat_map(table, {task.name: len(task.splits["test"]) for task in plan.tasks}))
+        write_png(output / IMAGE, heat_map(table, {row["task"]: row["test"] for row in sizes.rows}))
     except ImportError:
         lines += ["", WITHOUT_MATPLOTLIB]
     return lines
@@ -112,12 +113,25 @@ def column(task: str, measure: str) -> str:
     return f"{task} {measure}"
 
 
-def table_lines(table: Table, tasks: Sequence[ProbingTask]) -> Iterator[str]:
+def sizes_table(tasks: Sequence[ProbingTask]) -> Table:
+    """The classes of each task, and the examples of each split."""
+    rows = [
+        {
+            "task": task.name,
+            "classes": len(task.labels),
+            **{split: len(examples) for split, examples in task.splits.items()},
+        }
+        for task in tasks
+    ]
+    return Table("tasks", rows)
+
+
+def table_lines(table: Table, sizes: Table) -> Iterator[str]:
     """The lines of the table for people, below it one for each further measure, and how large the tasks are.
 
     `+-` is half of the 95 % interval of an accuracy of 50 %, in points, for so many test sentences.
     """
-    names = [task.name for task in tasks]
+    names = [row["task"] for row in sizes.rows]
     titles = ["level", "pooling", *names]
     yield "Accuracy in percent:"
     yield ""
@@ -132,11 +146,8 @@ def table_lines(table: Table, tasks: Sequence[ProbingTask]) -> Iterator[str]:
                 titles, [[*_title(row), *(f"{row[name]:.{places}f}" for name in columns)] for row in rows]
             )
     yield from ("", "Sentences:", "")
-    sizes = []
-    for task in tasks:
-        counts = [str(len(examples)) for examples in task.splits.values()]
-        sizes.append([task.name, str(len(task.labels)), *counts, f"{98 / len(task.splits['test']) ** 0.5:.1f}"])
-    yield from markdown(["task", "classes", *tasks[0].splits, "+-"], sizes)
+    rows = [[*map(str, row.values()), f"{98 / row['test'] ** 0.5:.1f}"] for row in sizes.rows]
+    yield from markdown([*sizes.columns, "+-"], rows)
 
 
 def _title(row: Dict[str, Any]) -> List[str]:

@@ -1,13 +1,13 @@
 """Parts of reports in Markdown, each made of the tables that `tables.py` makes: of what CSV files hold, and no run."""
 
 from collections import Counter
-from typing import Iterator, List, Optional, Sequence
+from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
-from hmtl.common.figures import STRICT
+from hmtl.common.figures import STRICT, TYPED
 from hmtl.common.tables import Table, markdown
 from research.paper.claims import CONTRADICTED, HOLDS, NOT_SHOWN
 from research.paper.comparisons import FAMILIES, Family
-from research.paper.paper import paper_f1, setup_words, task_title
+from research.paper.paper import paper_f1, setup_in_words, setup_words, task_title
 from research.paper.significance import p_text
 from research.paper.table_files import CONVERGENCE, Row, Tables, column_of, columns_in, groups, mean_and_std, rows_of
 from research.paper.tables import BETTER, NO_DIFFERENCE, WORSE
@@ -70,6 +70,24 @@ def _mean_and_std(cell: Sequence[Row], places: int, with_runs: bool) -> str:
 def baseline_note(tables: Tables, corpora: str) -> Iterator[str]:
     if rows_of(tables["baselines"], corpora=corpora):
         yield from ("The baselines are those of `hmtl evaluate`, fitted to the same training data.", "")
+
+
+def main_scores_lines(tables: Tables, corpora: str) -> Iterator[str]:
+    """The same in short: what weights scored in the setup that chose them, without notes."""
+    rows = [row for row in rows_of(tables["scores"], corpora=corpora) if row["chosen_alike"] and row["figure"] != TYPED]
+    columns = columns_in(rows)
+    lines = []
+    for (setup, tasks), of_setup in groups(rows, "setup", "tasks").items():
+        cells = groups(of_setup, "task", "gold_mentions", "figure")
+        words = setup_in_words(setup, tasks.split("+"))
+        lines.append([words, *(_mean_and_std(cells.get(column, []), 1, with_runs=False) for column in columns)])
+    baselines = {column_of(row): row["f1"] for row in rows_of(tables["baselines"], corpora=corpora)}
+    if baselines:
+        lines.append(["baseline", *(_number(baselines.get(column), ".1f") for column in columns)])
+    seeds = sorted({len(group) for group in groups(rows, "setup", "task", "gold_mentions", "figure").values()})
+    yield from (*markdown(["", *(column.title for column in columns)], lines), "")
+    yield f"Mean ± standard deviation over {' to '.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))} seeds."
+    yield ""
 
 
 def family_named(name: str) -> Family:
@@ -162,9 +180,10 @@ def _in_short(row: Row) -> str:
     return f"{shown}{row['difference']:+.1f}{shown} ({row['low']:+.1f} to {row['high']:+.1f})"
 
 
-def convergence_lines(tables: Tables, corpora: str) -> Iterator[str]:
-    """The updates of tasks against those of the task alone."""
+def convergence_lines(tables: Tables, corpora: str, *setups: str) -> Iterator[str]:
+    """The updates of tasks against those of the task alone, in all setups, or in those that are named."""
     rows = rows_of(tables[CONVERGENCE], corpora=corpora)
+    rows = [row for row in rows if not setups or row["setup"] in setups]
     if not rows:
         yield from ("Nothing to compare.", "")
         return
@@ -177,13 +196,13 @@ def convergence_lines(tables: Tables, corpora: str) -> Iterator[str]:
         line = [setup, title, f"{best['updates_single']:.0f} ({best['single']})", f"{best['updates']:.0f}"]
         line += _change_cells(best) + [_number(best["paper_change_percent"], "+.0f", " %")] * with_paper
         at_least = alone["reached"] < alone["n"]
-        line += ["> " * at_least + f"{alone['updates']:.0f}", *_change_cells(alone, "> " * at_least)]
+        line += ["≥ " * at_least + f"{alone['updates']:.0f}", *_change_cells(alone, "≥ " * at_least)]
         lines.append([*line, f"{alone['reached']} of {alone['n']}"])
     yield from (*markdown(titles, lines), "")
     yield (
         "Updates of the task until the end of its best epoch in validation, means over the seeds; and until the end "
         "of the first epoch whose validation is as good as the best of the task alone with the same seed. Seeds that "
-        "never get there count with all of their updates, so that the figure is a lower bound (>). Change: the "
+        "never get there count with all of their updates, so that the figure is a lower bound (≥). Change: the "
         "geometric mean of the ratios, with Student's interval of their logarithms over the seeds; corrected p: "
         "Holm's, of a column."
     )
@@ -223,7 +242,7 @@ def _score_title(row: Row) -> str:
 
 def _figure_and_interval(row: Row) -> str:
     places, unit = (0, " %") if row["unit"] == "percent" else (1, "")
-    bound = "more than " if row["reached"] is not None and row["reached"] < row["n"] else ""
+    bound = "at least " if row["reached"] is not None and row["reached"] < row["n"] else ""
     figure = f"{bound}{row['difference']:+.{places}f}{unit}"
     return figure if row["low"] is None else f"{figure}, {row['low']:+.{places}f} to {row['high']:+.{places}f}"
 
@@ -304,6 +323,22 @@ def cost_lines(tables: Tables, cache: Table) -> Iterator[str]:
         if FILLING in measured:
             yield f"Filling the cache took {duration(measured[FILLING])}, once for all runs."
         yield ""
+
+
+def commands_lines(tables: Tables) -> Iterator[str]:
+    """The commands that all runs were made by."""
+    yield from ("```", *dict.fromkeys(row["command"] for row in tables["runs"].rows), "```", "")
+
+
+# Those that pages have between markers, by the names that these give them.
+PAGE_BLOCKS: Dict[str, Callable[..., Iterator[str]]] = {
+    "scores": main_scores_lines,
+    "differences": matrix_lines,
+    "claims": statement_lines,
+    "convergence": convergence_lines,
+    "commands": commands_lines,
+    "cost": cost_lines,
+}
 
 
 def hours(seconds: float) -> str:

@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Dict, Iterator, List, Sequence
 
 from hmtl.common.files import atomic_write
+from hmtl.errors import UserError
 from research.paper import plots
 from research.paper.blocks import (
+    PAGE_BLOCKS,
     baseline_note,
     claims_lines,
     comparison_lines,
@@ -62,6 +64,20 @@ def draw(directory: Path) -> List[str]:
     with atomic_write(directory / REPORT) as file:
         file.write("\n".join(report_lines(tables, images, directory)).rstrip() + "\n")
     return notes
+
+
+def page_lines(directory: Path, block: str, *arguments: str) -> Iterator[str]:
+    """The lines of one of `PAGE_BLOCKS`, from the tables of a folder.
+
+    # Raises
+
+    UserError
+        Where there is no such block.
+    """
+    if block not in PAGE_BLOCKS:
+        raise UserError(f"{block}: no block of tables; there are {', '.join(PAGE_BLOCKS)}")
+    cache = [read_table(directory / CACHE)] if block == "cost" else []
+    return PAGE_BLOCKS[block](read_tables(directory), *cache, *arguments)
 
 
 def corpora_of(tables: Tables) -> List[str]:

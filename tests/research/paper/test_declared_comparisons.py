@@ -165,4 +165,4 @@ def test_updates_until_the_best_of_the_task_alone(runs):
     ner, emd = table(runs, "claims", claim=claim)
     assert (ner["outcome"], emd["outcome"]) == ("holds", "is not shown")
     text = (runs.parent / "out" / "report.md").read_text(encoding="utf-8")
-    assert "| > 40 |" in text and "2 of 3 |" in text and "EMD (more than +11 %)" in text
+    assert "| ≥ 40 |" in text and "2 of 3 |" in text and "EMD (at least +11 %)" in text
