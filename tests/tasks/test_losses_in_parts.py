@@ -8,7 +8,7 @@ from allennlp.common import Params
 from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 
-from hmtl.tasks import CorefHead, CrfHead, RelationHead, SpanHead, SpanRelationHead
+from hmtl.tasks import BiaffineHead, CorefHead, CrfHead, RelationHead, SpanHead, SpanRelationHead
 from hmtl.tasks.task_head import TaskHead
 
 DIM = 5
@@ -23,6 +23,8 @@ SPAN_MENTIONS = [[(0, 1, 0), (2, 3, 1)], [(0, 0, 1)], [(5, 5, 1)], [], []]
 PREDICATES = [[(1, 1), (3, 3)], [], [(2, 2)], [], [(0, 1)]]
 ARGUMENTS = [[(0, 0, 0, 1), (0, 2, 3, 0), (1, 0, 2, 1)], [], [(0, 3, 5, 0)], [], []]
 CLUSTERS = [[(0, 0, 0), (2, 3, 0)], [(0, 0, 0)], [(0, 1, 0), (3, 3, 1), (5, 5, 0)], [(0, 0, 0)], [(0, 0, 1), (2, 2, 1)]]
+# Rows `(token, head, relation)`.
+DEPENDENCIES = [[(0, 2, 0), (1, 0, 2), (2, 2, 1), (3, 2, 1)], [(0, 0, 2)], [(5, 0, 2), (1, 6, 0)], [(0, 0, 2)], []]
 # Parts of one sentence, of several, and one that has no pair of tokens at all.
 PARTS = [[0], [1, 3], [2, 4]]
 
@@ -47,6 +49,7 @@ def batch() -> Dict[str, Any]:
         "predicates": padded(PREDICATES, 2),
         "arguments": padded(ARGUMENTS, 4),
         "mentions": padded(CLUSTERS),
+        "dependencies": padded(DEPENDENCIES),
     }
 
 
@@ -94,12 +97,21 @@ def predicate_arguments() -> TaskHead:
     return cast(TaskHead, Head.from_params(params, **about))
 
 
+def biaffine() -> TaskHead:
+    vocab = Vocabulary(counter={"dependencies_labels": {"nsubj": 3, "obj": 2, "root": 1}})
+    head = BiaffineHead(vocab, DIM, "dependencies", arc_dim=4, relation_dim=3, dropout=0.0)
+    for weight in (head._arc_weight, head._relation_weight):
+        torch.nn.init.normal_(weight, std=0.1)
+    return head
+
+
 HEADS = {
     "crf sum": lambda: crf("sum"),
     "crf mean": lambda: crf("mean"),
     "relation sum": lambda: relation("sum"),
     "relation mean": lambda: relation("mean"),
     "relation as_2018": lambda: relation("as_2018"),
+    "biaffine": biaffine,
     "spans sum": lambda: spans("sum"),
     "spans mean": lambda: spans("mean"),
     "spans with several labels": lambda: spans("sum", several_labels=True),

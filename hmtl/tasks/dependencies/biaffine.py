@@ -11,6 +11,7 @@ from hmtl.corpora.dependencies import Dependency
 from hmtl.metrics import DependencyScores
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.feedforward import feedforward
+from hmtl.modules.float32 import at_least_float32
 from hmtl.tasks.dependencies.trees import best_trees
 from hmtl.tasks.task_head import TaskHead, check_dropout, check_numbers, labels_of
 
@@ -36,7 +37,7 @@ class BiaffineHead(TaskHead):
 
     # Parameters
 
-    label_namespace : `str`, optional (default = `"dependency_labels"`)
+    label_namespace : `str`, optional (default = `f"{task_name}_labels"`)
         The vocabulary namespace of the relations.
     arc_dim, relation_dim : `int`, optional (default = `256`, `100`)
         The sizes of the vectors; in the paper 500 and 100.
@@ -58,7 +59,7 @@ class BiaffineHead(TaskHead):
         vocab: Vocabulary,
         encoding_dim: int,
         task_name: str,
-        label_namespace: str = "dependency_labels",
+        label_namespace: str = None,
         arc_dim: int = 256,
         relation_dim: int = 100,
         dropout: float = 0.33,
@@ -66,7 +67,7 @@ class BiaffineHead(TaskHead):
         super().__init__(vocab)
         check_numbers(1, arc_dim=arc_dim, relation_dim=relation_dim)
         check_dropout(dropout=dropout)
-        self.labels = labels_of(vocab, label_namespace, task_name)
+        self.labels = labels_of(vocab, label_namespace or f"{task_name}_labels", task_name)
         self._root = torch.nn.Parameter(torch.randn(encoding_dim) * encoding_dim**-0.5)
         self._arc_dependent = feedforward(encoding_dim, 1, arc_dim, dropout)
         self._arc_head = feedforward(encoding_dim, 1, arc_dim, dropout)
@@ -129,25 +130,29 @@ class BiaffineHead(TaskHead):
         return {**weights, "_relation_weight": weights["_relation_weight"][list(order)]}
 
     def _arc_logits(self, encoding: torch.Tensor, with_root: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """The logits of the heads of each token, in float32: of the root, of the first token, and so on. Those of
-        padding and of the token itself are the lowest number. Shape: (batch_size, length, length + 1)"""
-        # Shape: (batch_size, length, arc_dim)
-        projected = _with_one(self._arc_dependent(encoding)) @ self._arc_weight
-        logits = (projected @ self._arc_head(with_root).transpose(1, 2)).float()
+        """The logits of the heads of each token, in float32, under autocast too: of the root, of the first token, and
+        so on. Those of padding and of the token itself are the lowest number. Shape: (batch_size, length, length +
+        1)"""
+        # Shapes: (batch_size, length, arc_dim) and (batch_size, length + 1, arc_dim)
+        dependents, heads = map(at_least_float32, (self._arc_dependent(encoding), self._arc_head(with_root)))
+        with torch.autocast(mask.device.type, enabled=False):
+            logits = _with_one(dependents) @ self._arc_weight @ heads.transpose(1, 2)
         # Shape: (batch_size, 1, length + 1)
         is_head = torch.nn.functional.pad(mask, (1, 0), value=True).unsqueeze(1)
         itself = torch.eye(mask.size(1), mask.size(1) + 1, dtype=torch.bool, device=mask.device).roll(1, dims=1)
         return logits.masked_fill(~is_head | itself, torch.finfo(logits.dtype).min)
 
     def _relation_logits(self, dependents: torch.Tensor, heads: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
-        """The logits of the relation of each token to one head, in float32.
+        """The logits of the relation of each token to one head, in float32, under autocast too.
 
         Shapes: (batch_size, length, relation_dim), (batch_size, length + 1, relation_dim) and (batch_size, length) ->
         (batch_size, length, num_labels)
         """
         # Shape: (batch_size, length, relation_dim)
         heads = heads.gather(1, chosen.unsqueeze(-1).expand(-1, -1, heads.size(-1)))
-        return torch.einsum("bti,rij,btj->btr", _with_one(dependents), self._relation_weight, _with_one(heads)).float()
+        dependents, heads = (_with_one(at_least_float32(vectors)) for vectors in (dependents, heads))
+        with torch.autocast(dependents.device.type, enabled=False):
+            return torch.einsum("bti,rij,btj->btr", dependents, self._relation_weight, heads)
 
     def _decoded(
         self,

@@ -25,11 +25,11 @@ class DependencyReader(DocumentReader):
 
     layer : `str`, optional (default = `"deprel"`)
         The span layer that holds the relations; the heads are the metadata `heads`.
-    label_namespace : `str`, optional (default = `"dependency_labels"`)
+    label_namespace : `str`, optional (default = `"dependencies_labels"`)
         The vocabulary namespace of the relations.
     """
 
-    def __init__(self, layer: str = RELATIONS, label_namespace: str = "dependency_labels", **kwargs: Any) -> None:
+    def __init__(self, layer: str = RELATIONS, label_namespace: str = "dependencies_labels", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.layer = layer
         self.label_namespace = label_namespace

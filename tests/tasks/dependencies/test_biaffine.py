@@ -19,7 +19,7 @@ DIM, LENGTHS = 6, [5, 2, 1]
 def head_of(labels: List[str] = LABELS, **options: Any) -> BiaffineHead:
     counts = {label: len(labels) - number for number, label in enumerate(labels)}
     sizes = {"arc_dim": 4, "relation_dim": 3, "dropout": 0.0, **options}
-    head = BiaffineHead(Vocabulary(counter={"dependency_labels": counts}), DIM, "dependencies", **sizes)
+    head = BiaffineHead(Vocabulary(counter={"dependencies_labels": counts}), DIM, "dependencies", **sizes)
     for parameter in head.parameters():
         torch.nn.init.normal_(parameter)
     return head

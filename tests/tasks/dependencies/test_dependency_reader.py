@@ -24,7 +24,7 @@ def test_an_instance_a_sentence_with_a_row_a_token(path, caplog):
     # As in CoNLL-U: 0 is the root, 1 the first token.
     assert field.rows == [(0, 2), (1, 5), (2, 5), (3, 5), (4, 0), (5, 5), (6, 5)]
     assert field.labels == ["nmod", "nsubj", "aux", "advmod", "root", "obj", "punct"]
-    assert field.label_namespace == "dependency_labels"
+    assert field.label_namespace == "dependencies_labels"
     assert "1 multiword tokens, read as their words" in caplog.text and "1 empty nodes left out" in caplog.text
 
 
