@@ -608,9 +608,11 @@ class HMTL(Model):
     def get_regularization_penalty(self) -> Optional[torch.Tensor]:
         """What is added to the loss of each update, shape (): the penalty of the regularizer and that of the shared
         encoder; `None` where there is neither."""
-        penalties = [super().get_regularization_penalty(), self.shared_encoder and self.shared_encoder.penalty()]
+        penalties = [super().get_regularization_penalty()]
+        if self.shared_encoder is not None:
+            penalties.append(self.shared_encoder.penalty())
         found = [penalty for penalty in penalties if penalty is not None]
-        return torch.stack(found).sum() if found else None
+        return sum(found[1:], found[0]) if found else None
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """`{task}_{metric}` of the tasks that were evaluated since the last reset."""

@@ -43,7 +43,7 @@ class WindowEncoder(Seq2SeqEncoder):
         width = self._convolution.kernel_size[0] // 2
         inputs = torch.where(mask.unsqueeze(-1), inputs, self._padding.to(inputs.dtype))
         # Shape: (batch_size, width, input_size)
-        margin = self._padding.to(inputs.dtype).expand(len(inputs), width, -1)
+        margin = self._padding.to(inputs.dtype).expand(inputs.size(0), width, -1)
         # Shape: (batch_size, length + 2 * width, input_size)
         inputs = torch.cat([margin, inputs, margin], dim=1)
         # Shape: (batch_size, length, hidden_size)
