@@ -17,7 +17,7 @@ from hmtl.document import Span
 from hmtl.metrics.counts import all_reduce_counts
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.float32 import at_least_float32, in_float32
-from hmtl.tasks.questions.question_reader import LABEL_NAMESPACE, SEPARATOR, namespace_of_sources
+from hmtl.tasks.questions.question_reader import LABEL_NAMESPACE, SEPARATOR, namespace_of_sources, words_of
 from hmtl.tasks.questions.question_sources import ONE, SEVERAL
 from hmtl.tasks.questions.task_scores import TASK_SCORES, Found, TaskScores
 from hmtl.tasks.task_head import OptionError, Questions, TaskHead, check_dropout, check_numbers, labels_of, log_odds
@@ -275,7 +275,7 @@ class QuestionHead(TaskHead):
         return near, len(answers) + metadata["num_not_asked"]
 
     def index_label_texts(self, texts: Sequence[str]) -> TextFieldTensors:
-        return index_texts(texts, self._token_indexers, self.vocab)
+        return index_texts(list(map(words_of, texts)), self._token_indexers, self.vocab)
 
     def _pairs(
         self,

@@ -1,5 +1,6 @@
 """Questions about texts of several corpora, whatever task they come from."""
 
+from functools import lru_cache
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import torch
@@ -12,6 +13,7 @@ from hmtl.data.fields import PADDING, DistinctTextsField, LabelledIndicesField, 
 from hmtl.document import Document, Span
 from hmtl.errors import ConfigurationError
 from hmtl.tasks.questions.question_sources import QuestionSource, Window, check_layer
+from hmtl.text import shared_splitter
 
 LABEL_NAMESPACE = "question_labels"
 # Between the name of a source and what it asks for, in the vocabulary.
@@ -115,7 +117,7 @@ class QuestionReader(DocumentReader):
         self.counts[f"gold items of '{name}' that no question asks for"] += source.num_not_asked(window)
         fields = {
             "text": SentencesField([self.text_field(sentence) for sentence in window.sentences]),
-            "questions": DistinctTextsField([self.text_field(text.split()) for text in texts]),
+            "questions": DistinctTextsField([self.text_field(words_of(text)) for text in texts]),
             "pairs": TensorField(torch.tensor(rows, dtype=torch.long).view(-1, 4), padding_value=PADDING),
             "answers": TensorField(torch.tensor(answers, dtype=torch.long).view(-1, 3), padding_value=PADDING),
             "source": LabelledIndicesField([()], [key], namespace_of_sources(self.label_namespace), row_length=0),
@@ -140,6 +142,12 @@ class QuestionReader(DocumentReader):
             ),
         }
         return Instance(fields)
+
+
+@lru_cache(maxsize=2**14)
+def words_of(question: str) -> List[str]:
+    """The words of a question, split as those of a raw text are; where nobody sees any, the question itself."""
+    return [word for sentence in shared_splitter()(question).sentences for word in sentence] or [question]
 
 
 def _raw_text(window: Window) -> Dict[str, Any]:
