@@ -5,6 +5,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 import torch.distributed
 from allennlp.common.util import is_distributed
 
+from hmtl.common.distributed import get_rank, get_world_size
 from hmtl.document import Bounds, Relation, Span
 from hmtl.metrics import AnswerScores, CoreferenceScores, LabelledF1
 from hmtl.metrics.coreference_scores import AVERAGED
@@ -81,9 +82,7 @@ class LinkScores(TaskScores):
                 links.append((_moved(each.about, first), _moved(each.bounds, first)))
 
     def get_metric(self) -> Dict[str, float]:
-        rank, number = 0, 1
-        if is_distributed():
-            rank, number = torch.distributed.get_rank(), torch.distributed.get_world_size()
+        rank, number = get_rank(), get_world_size()
         gold = pooled(self._gold)
         # The windows of a document may be anywhere.
         of_documents: Dict[str, Links] = {}
@@ -145,6 +144,6 @@ def pooled(values: Dict[Any, Any]) -> Dict[Any, Any]:
     """The values of all distributed workers by name, of which some workers may have some alone."""
     of_workers = [values]
     if is_distributed():
-        of_workers = [{} for _ in range(torch.distributed.get_world_size())]
+        of_workers = [{} for _ in range(get_world_size())]
         torch.distributed.all_gather_object(of_workers, values)
     return {name: value for of_worker in of_workers for name, value in of_worker.items()}
