@@ -1,7 +1,6 @@
 // The four tasks as questions, answered by one head: names, mentions and coreference of GUM, mentions and relations of
-// Re-DocRED, and SQuAD's own questions where there are some.
+// Re-DocRED. Another source, such as `questions.squad()`, is another entry.
 //   HMTL_DATA         the folder that holds gum/ and redocred/
-//   HMTL_SQUAD        the folder of train-v2.0.json and dev-v2.0.json; without it there is no SQuAD
 //   HMTL_TRANSFORMER  a frozen encoder's name or folder: it reads texts and questions
 local corpora = import 'lib/corpora.libsonnet';
 local embedders = import 'lib/embedders.libsonnet';
@@ -12,21 +11,16 @@ local levels = import 'lib/levels.libsonnet';
 local questions = import 'lib/questions.libsonnet';
 
 local data = env.data('gum/ and redocred/');
-local squad = {
-  squad: questions.squad() {
-    train: env.squad + '/train-v2.0.json',
-    validation: env.squad + '/dev-v2.0.json',
-    test: null,
-  },
-};
 
 experiment.new(
   tasks={
-    questions: corpora.questions(
-      questions.gum(data + '/gum') + questions.redocred(data + '/redocred') + (if env.squad == '' then {} else squad)
-    ),
+    questions: corpora.questions(questions.gum(data + '/gum') + questions.redocred(data + '/redocred')),
   },
-  embedding=embedders.combine([embedders.words(), embedders.characters(), embedders.transformer(env.encoder, cache_gib=6.0)]),
+  embedding=embedders.combine([
+    embedders.words(),
+    embedders.characters(),
+    embedders.transformer(env.encoder, cache_gib=6.0),
+  ]),
   levels={
     questions: {
       encoder: levels.lstm(1, 64),

@@ -17,8 +17,6 @@ local choice(name, values) =
   encoder::
     if $.transformer == '' then error "Set the environment variable HMTL_TRANSFORMER to an encoder's name or folder"
     else $.transformer,
-  // The folder of SQuAD's files, or '' for none.
-  squad:: std.extVar('HMTL_SQUAD'),
   glove(content):: folder('HMTL_GLOVE', content),
   elmo(content):: folder('HMTL_ELMO', content),
   archive(content):: folder('HMTL_ARCHIVE', content),

@@ -24,7 +24,7 @@ from hmtl.common.arguments import (
 )
 from hmtl.errors import DataError
 from hmtl.predictors import HMTLPredictor
-from hmtl.predictors.asked_labels import asked_labels, in_one_line
+from hmtl.predictors.asked_labels import asked_by_options, asked_labels
 from hmtl.predictors.hmtl_predictor import PRECISIONS
 
 DESCRIPTION = """\
@@ -96,7 +96,8 @@ def _annotate_texts(arguments: argparse.Namespace, on_error: Optional[Callable[[
         precision=arguments.precision,
         consistent=arguments.consistent,
     )
-    labels = None if arguments.labels is None else in_one_line(arguments.labels)
+    tasks = predictor.tasks_with_label_texts, predictor.tasks_with_questions
+    labels = asked_by_options(arguments.labels, arguments.ask, *tasks)
     # Before the first text is read.
     asked_labels(labels, predictor.tasks_with_label_texts)
     layers = predictor.annotated_layers(arguments.tasks)

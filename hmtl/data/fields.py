@@ -158,9 +158,11 @@ class DistinctTextsField(ListField):
     """
 
 
-def index_texts(texts: Sequence[str], token_indexers: Dict[str, TokenIndexer], vocab: Vocabulary) -> TextFieldTensors:
-    """The tensors of texts whose words stand between white space, padded alike. Shapes: (num_texts, length, ...)"""
-    fields = [WordsField(text.split(), token_indexers) for text in texts]
+def index_texts(
+    texts: Sequence[List[str]], token_indexers: Dict[str, TokenIndexer], vocab: Vocabulary
+) -> TextFieldTensors:
+    """The tensors of texts of such words, padded alike. Shapes: (num_texts, length, ...)"""
+    fields = [WordsField(words, token_indexers) for words in texts]
     for field in fields:
         field.index(vocab)
     lengths = [field.get_padding_lengths() for field in fields]

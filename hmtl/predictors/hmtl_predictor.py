@@ -145,6 +145,8 @@ class HMTLPredictor(Predictor):
         self.labels: Dict[str, List[str]] = {task: list(head.labels or []) for task, head in heads.items()}
         # Those whose labels are texts, so that others can be asked for.
         self.tasks_with_label_texts = [task for task, head in heads.items() if head.reads_label_texts]
+        # Of these the ones whose texts are questions.
+        self.tasks_with_questions = [task for task, head in heads.items() if head.reads_questions]
         # Whether some task is of pairs of texts.
         self.reads_pairs = any(head.reads_second_text for head in heads.values())
         self._scopes = {task: head.scope for task, head in heads.items()}
@@ -315,9 +317,9 @@ class HMTLPredictor(Predictor):
             The key of each object that holds entities that are known (see `entities_of`). They stand in the layer of
             the span task of that name, where the model has one, and else of that which relations read.
         labels : `Union[Sequence[str], Mapping[str, str], Mapping[str, ...]]`, optional (default = `None`)
-            The labels to find, where a task's labels are texts (head `hmtl_text_label_spans`), in the place of those of
-            training: a list of texts, a mapping from labels to their texts, or, where there are several such tasks, a
-            mapping from tasks to these; see `asked_labels`.
+            The labels to find, where a task's labels are texts (head `hmtl_text_label_spans`), or the questions to
+            answer (head `hmtl_questions`), in the place of those of training: a list of texts, a mapping from labels to
+            their texts, or, where there are several such tasks, a mapping from tasks to these; see `asked_labels`.
         names : `str`, optional (default = `None`)
             The span task whose types the mentions of a cluster agree in, where layers are to be consistent; by default
             that of `name_task`.

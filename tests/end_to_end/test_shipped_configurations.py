@@ -23,9 +23,11 @@ VARIANTS.append(("learned_sharing", {"model.shared_encoder.type": "sluice"}))
 # Those without the four tasks of the paper.
 OTHER_TASKS = {
     "parsing": {"pos", "dependencies"},
+    "questions": {"questions"},
     "redocred_documents": {"entities", "relation"},
     "sentence_labels": {"ner", "s_type", "genre"},
     "sentence_pairs": {"relatedness", "entailment"},
+    "text_labels": {"mentions"},
 }
 # Of the studies that repeat one setup, some; tests/configs builds all of them.
 LEFT_OUT = ("sizes/coref", "sizes/emd", "sizes/ner-25", "sizes/ner-50", "sizes/relation-10", "sizes/relation-50")

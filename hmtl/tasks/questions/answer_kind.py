@@ -1,6 +1,8 @@
 """Answers to questions, as a kind of prediction."""
 
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+from allennlp.common.util import JsonDict
 
 from hmtl.document import Document
 from hmtl.tasks.baselines import Baseline
@@ -26,6 +28,9 @@ class Answers(Spans):
         of_sources = {name: name[: -len("_f1")] for name in found if name.endswith("_f1")}
         mean = {"f1": "mean f1"} if len(of_sources) != 1 else {}
         return {**mean, **of_sources} or {"f1": "f1"}
+
+    def lines(self, rows: List[JsonDict], output: JsonDict, emphasised: Callable[[str], str]) -> List[str]:
+        return Kind.lines(self, rows, output, emphasised)
 
     def baseline(self, reader: Any, head: Any, train: List[Document], test: List[Document]) -> Optional[Baseline]:
         return None

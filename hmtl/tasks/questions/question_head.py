@@ -1,7 +1,6 @@
 """Spans of a text that answer questions about it."""
 
 import math
-from collections import Counter
 from itertools import groupby
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, get_args
 
@@ -14,12 +13,11 @@ from allennlp.models.heads import Head
 from hmtl.common.standing_spans import Overlaps, standing_together
 from hmtl.data.fields import index_texts
 from hmtl.document import Span
-from hmtl.metrics.counts import all_reduce_counts
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.float32 import at_least_float32, in_float32
-from hmtl.tasks.questions.question_reader import LABEL_NAMESPACE, SEPARATOR, namespace_of_sources
+from hmtl.tasks.questions.question_reader import LABEL_NAMESPACE, words_of
 from hmtl.tasks.questions.question_sources import ONE, SEVERAL
-from hmtl.tasks.questions.task_scores import TASK_SCORES, Found, TaskScores
+from hmtl.tasks.questions.task_scores import TASK_SCORES, Found, TaskScores, pooled
 from hmtl.tasks.task_head import OptionError, Questions, TaskHead, check_dropout, check_numbers, labels_of, log_odds
 
 # The farthest distance that is told from others, in powers of two, each way.
@@ -195,10 +193,8 @@ class QuestionHead(TaskHead):
         torch.nn.init.constant_(self._starts.bias[-1:], prior)
         torch.nn.init.normal_(self._distances.weight, std=0.1)
         self._dropout = Dropout(dropout)
-        sources = vocab.get_index_to_token_vocabulary(namespace_of_sources(label_namespace))
-        names = [key.split(SEPARATOR, 1) for _, key in sorted(sources.items())]
-        self._scores: Dict[str, TaskScores] = {name: TASK_SCORES[task]() for name, task in names}
-        self._num_rows: Counter[str] = Counter()
+        # Of the sources that rows came from since the last reset.
+        self._scores: Dict[str, TaskScores] = {}
 
     def forward(  # type: ignore[override]
         self,
@@ -254,15 +250,15 @@ class QuestionHead(TaskHead):
         return output
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
-        of_sources = {name: scores.get_metric(reset) for name, scores in self._scores.items()}
-        # Every worker asks, since all have to leave the same sources out: those that the data had nothing of.
-        counts = all_reduce_counts([self._num_rows[name] for name in self._scores])
-        of_sources = {name: of_sources[name] for name, count in zip(self._scores, counts) if count}
+        # Workers may have rows of different sources, and all must ask for the scores of each.
+        for name, of_task in pooled({name: type(scores) for name, scores in self._scores.items()}).items():
+            self._scores.setdefault(name, of_task())
+        of_sources = {name: self._scores[name].get_metric() for name in sorted(self._scores)}
         metrics = {"f1": sum(figures["f1"] for figures in of_sources.values()) / max(1, len(of_sources))}
         for name, figures in of_sources.items():
             metrics.update({f"{name}_{figure}": value for figure, value in figures.items()})
         if reset:
-            self._num_rows.clear()
+            self._scores.clear()
         return metrics
 
     def findable(self, metadata: Dict[str, Any]) -> Tuple[int, int]:
@@ -275,7 +271,7 @@ class QuestionHead(TaskHead):
         return near, len(answers) + metadata["num_not_asked"]
 
     def index_label_texts(self, texts: Sequence[str]) -> TextFieldTensors:
-        return index_texts(texts, self._token_indexers, self.vocab)
+        return index_texts(list(map(words_of, texts)), self._token_indexers, self.vocab)
 
     def _pairs(
         self,
@@ -494,8 +490,8 @@ class QuestionHead(TaskHead):
                 by_row[row].append((Span(*bounds[kept], name), answer.probability))
         if names is None and metadata is not None:
             for of_row, each in zip(metadata, counted):
-                self._scores[of_row["source"]](of_row, each)
-                self._num_rows[of_row["source"]] += 1
+                scores = self._scores.setdefault(of_row["source"], TASK_SCORES[of_row["task"]]())
+                scores(of_row, each)
         by_row = [sorted(dict(sorted(row, key=lambda each: each[1])).items()) for row in by_row]
         output: Dict[str, Any] = {"predictions": [[span for span, _ in row] for row in by_row]}
         if with_scores:

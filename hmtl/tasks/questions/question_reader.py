@@ -1,5 +1,6 @@
 """Questions about texts of several corpora, whatever task they come from."""
 
+from functools import lru_cache
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import torch
@@ -12,15 +13,9 @@ from hmtl.data.fields import PADDING, DistinctTextsField, LabelledIndicesField, 
 from hmtl.document import Document, Span
 from hmtl.errors import ConfigurationError
 from hmtl.tasks.questions.question_sources import QuestionSource, Window, check_layer
+from hmtl.text import shared_splitter
 
 LABEL_NAMESPACE = "question_labels"
-# Between the name of a source and what it asks for, in the vocabulary.
-SEPARATOR = ": "
-
-
-def namespace_of_sources(label_namespace: str) -> str:
-    """The vocabulary namespace of the sources."""
-    return f"sources_of_{label_namespace}"
 
 
 @DatasetReader.register("hmtl_questions")
@@ -37,7 +32,7 @@ class QuestionReader(DocumentReader):
       it is about or -1, and how many answers it has (see `QuestionSource`);
     - `answers`, shape (num_answers, 3), rows `(pair, start, end)`;
     - `standing`, shape (num_standing, 1): those of its source's questions that are about no given span, which the
-      vocabulary has as labels; `source`, shape (1, 1), the number of the source;
+      vocabulary has as labels;
     - `metadata` with `doc_key`, `sentences`, the `first` token of the window in its document, `source` and `task`, the
       `labels` and `texts` of the pairs, `gold` in the task's own terms, `answers` as `Span`s labelled by their
       questions, `num_not_asked`, of spans `one_label`, and, where answers are texts, the window's `text` and
@@ -55,7 +50,7 @@ class QuestionReader(DocumentReader):
     # Raises
 
     ConfigurationError
-        Where there is no source, or the name of one holds `": "`.
+        Where there is no source.
     """
 
     def __init__(
@@ -66,9 +61,6 @@ class QuestionReader(DocumentReader):
         allow_unknown_labels: bool = False,
         max_instances: Optional[int] = None,
     ) -> None:
-        for name in sources:
-            if SEPARATOR in name:
-                raise ConfigurationError(f"the source {name!r}: its name must not hold {SEPARATOR!r}; choose another")
         if not sources:
             raise ConfigurationError("hmtl_questions: sources is empty; name at least one source of questions")
         super().__init__(
@@ -111,14 +103,13 @@ class QuestionReader(DocumentReader):
             answers.extend((pair, start, end) for start, end in question.answers)
         # A row without a question has gold that none asks for, which is missed; a field without texts is none.
         texts = list(numbers) or ["?"]
-        key, standing = f"{name}{SEPARATOR}{source.task}", source.standing
+        standing = source.standing
         self.counts[f"gold items of '{name}' that no question asks for"] += source.num_not_asked(window)
         fields = {
             "text": SentencesField([self.text_field(sentence) for sentence in window.sentences]),
-            "questions": DistinctTextsField([self.text_field(text.split()) for text in texts]),
+            "questions": DistinctTextsField([self.text_field(words_of(text)) for text in texts]),
             "pairs": TensorField(torch.tensor(rows, dtype=torch.long).view(-1, 4), padding_value=PADDING),
             "answers": TensorField(torch.tensor(answers, dtype=torch.long).view(-1, 3), padding_value=PADDING),
-            "source": LabelledIndicesField([()], [key], namespace_of_sources(self.label_namespace), row_length=0),
             "standing": LabelledIndicesField(
                 [()] * len(standing), standing, self.label_namespace, self.allow_unknown_labels, row_length=0
             ),
@@ -140,6 +131,12 @@ class QuestionReader(DocumentReader):
             ),
         }
         return Instance(fields)
+
+
+@lru_cache(maxsize=2**14)
+def words_of(question: str) -> List[str]:
+    """The words of a question, split as those of a raw text are; where nobody sees any, the question itself."""
+    return [word for sentence in shared_splitter()(question).sentences for word in sentence] or [question]
 
 
 def _raw_text(window: Window) -> Dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 import torch.distributed
 from allennlp.common.util import is_distributed
 
+from hmtl.common.distributed import get_rank, get_world_size
 from hmtl.document import Bounds, Relation, Span
 from hmtl.metrics import AnswerScores, CoreferenceScores, LabelledF1
 from hmtl.metrics.coreference_scores import AVERAGED
@@ -30,7 +31,7 @@ class TaskScores:
         """Counts a row, by its metadata."""
         raise NotImplementedError
 
-    def get_metric(self, reset: bool = False) -> Dict[str, float]:
+    def get_metric(self) -> Dict[str, float]:
         """All figures. Every distributed worker must ask, or none."""
         raise NotImplementedError
 
@@ -46,8 +47,8 @@ class SpanScores(TaskScores):
             found = list({each.bounds: each for each in sorted(found, key=lambda each: each.weight)}.values())
         self._f1([[Span(*each.bounds, each.label) for each in found]], [row["gold"]])
 
-    def get_metric(self, reset: bool = False) -> Dict[str, float]:
-        return self._f1.get_metric(reset)
+    def get_metric(self) -> Dict[str, float]:
+        return self._f1.get_metric()
 
 
 class GivenHeadScores(TaskScores):
@@ -60,8 +61,8 @@ class GivenHeadScores(TaskScores):
         relations = [Relation(each.about, each.bounds, each.label) for each in found if each.about is not None]
         self._f1([relations], [row["gold"]])
 
-    def get_metric(self, reset: bool = False) -> Dict[str, float]:
-        return self._f1.get_metric(reset)
+    def get_metric(self) -> Dict[str, float]:
+        return self._f1.get_metric()
 
 
 class LinkScores(TaskScores):
@@ -69,9 +70,6 @@ class LinkScores(TaskScores):
     order and, of distributed workers, anywhere."""
 
     def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
         self._gold: Dict[str, List[List[Bounds]]] = {}
         self._links: Dict[str, Links] = {}
 
@@ -83,17 +81,17 @@ class LinkScores(TaskScores):
             if each.about is not None:
                 links.append((_moved(each.about, first), _moved(each.bounds, first)))
 
-    def get_metric(self, reset: bool = False) -> Dict[str, float]:
+    def get_metric(self) -> Dict[str, float]:
+        rank, number = get_rank(), get_world_size()
+        gold = pooled(self._gold)
+        # The windows of a document may be anywhere.
+        of_documents: Dict[str, Links] = {}
+        for (key, _), links in pooled({(key, rank): links for key, links in self._links.items()}).items():
+            of_documents.setdefault(key, []).extend(links)
         scores = CoreferenceScores()
-        gold, links = _gathered(self._gold, self._links)
         # Every worker has all documents now, and sums would count them as often as there are workers.
-        rank, number = (
-            (torch.distributed.get_rank(), torch.distributed.get_world_size()) if is_distributed() else (0, 1)
-        )
         for key in sorted(gold)[rank::number]:
-            scores([clusters_of(links.get(key, []))], [gold[key]])
-        if reset:
-            self.reset()
+            scores([clusters_of(of_documents[key])], [gold[key]])
         found = scores.get_metric()
         of_parts = {f"f1_{part}": found[f"{part}_f1"] for part in AVERAGED}
         return {**{name: found[name] for name in ("precision", "recall", "f1")}, **of_parts}
@@ -116,8 +114,8 @@ class TextScores(TaskScores):
                 best[each.label] = each
         self._scores({name: text.mention(*each.bounds)["text"] for name, each in best.items()}, row["gold"])
 
-    def get_metric(self, reset: bool = False) -> Dict[str, float]:
-        return self._scores.get_metric(reset)
+    def get_metric(self) -> Dict[str, float]:
+        return self._scores.get_metric()
 
 
 # By the names of `QuestionSource`s.
@@ -142,18 +140,10 @@ def _moved(bounds: Bounds, by: int) -> Bounds:
     return bounds[0] + by, bounds[1] + by
 
 
-def _gathered(
-    gold: Dict[str, List[List[Bounds]]], links: Dict[str, Links]
-) -> Tuple[Dict[str, List[List[Bounds]]], Dict[str, Links]]:
-    """Those of all workers; the windows of a document may be anywhere."""
-    if not is_distributed():
-        return gold, links
-    of_workers: List[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(of_workers, (gold, links))
-    all_gold: Dict[str, List[List[Bounds]]] = {}
-    all_links: Dict[str, Links] = {}
-    for of_worker, links_of_worker in of_workers:
-        all_gold.update(of_worker)
-        for key, found in links_of_worker.items():
-            all_links.setdefault(key, []).extend(found)
-    return all_gold, all_links
+def pooled(values: Dict[Any, Any]) -> Dict[Any, Any]:
+    """The values of all distributed workers by name, of which some workers may have some alone."""
+    of_workers = [values]
+    if is_distributed():
+        of_workers = [{} for _ in range(get_world_size())]
+        torch.distributed.all_gather_object(of_workers, values)
+    return {name: value for of_worker in of_workers for name, value in of_worker.items()}

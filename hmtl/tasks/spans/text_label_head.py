@@ -172,7 +172,7 @@ prior_probability, negative_share, loss_reduction : optional
         return {**metrics, **(of_sets if len(of_sets) > 1 else {})}
 
     def index_label_texts(self, texts: Sequence[str]) -> TextFieldTensors:
-        return index_texts(texts, self._token_indexers, self.vocab)
+        return index_texts([text.split() for text in texts], self._token_indexers, self.vocab)
 
     def _logits(
         self,

@@ -2,6 +2,8 @@ from typing import Any, List
 
 import pytest
 from scipy.stats import pearsonr
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
 
 from hmtl.document import Document
 from hmtl.tasks import Kind
@@ -63,11 +65,16 @@ def test_rows_become_a_layer():
 
 
 def test_categories_are_those_of_the_whole_text():
-    cats = kind_of("labels").cats
-    assert cats("x", [{"label": "a", "score": 0.75}, {"label": "b"}, {**SENTENCE, "label": "c"}]) == {"a": 0.75, "b": 1.0}
-    assert kind_of("numbers").cats("x", [{"value": 2.5}]) == {"x": 2.5}
-    assert kind_of("pairs").cats("x", [{**PAIR, "label": "yes", "score": 0.5}]) == {"yes": 0.5}
-    assert Kind("other").cats("x", [{"label": "a"}]) == {}
+    def cats(kind: Kind, rows):
+        doc = Doc(Vocab(), words=["a"])
+        kind.add_to_doc(doc, "x", rows, lambda mention: None)
+        return doc.cats
+
+    rows = [{"label": "a", "score": 0.75}, {"label": "b"}, {**SENTENCE, "label": "c"}]
+    assert cats(kind_of("labels"), rows) == {"a": 0.75, "b": 1.0}
+    assert cats(kind_of("numbers"), [{"value": 2.5}]) == {"x": 2.5}
+    assert cats(kind_of("pairs"), [{**PAIR, "label": "yes", "score": 0.5}]) == {"yes": 0.5}
+    assert cats(Kind("other"), [{"label": "a"}]) == {}
 
 
 def test_numbers_of_spacys_documents_are_correlated():

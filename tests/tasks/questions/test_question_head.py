@@ -33,7 +33,7 @@ ANSWERS: List[List[Tuple[int, int, int]]] = [
 
 def head_of(vocab: Optional[Vocabulary] = None, **options: Any) -> QuestionHead:
     if vocab is None:
-        vocab = Vocabulary(counter={"question_labels": {"Who?": 2}, "sources_of_question_labels": {"a: spans": 3}})
+        vocab = Vocabulary(counter={"question_labels": {"Who?": 2}})
     options = {"max_span_width": WIDTH, "hidden_dim": HIDDEN, "prior_probability": 0.3, **options}
     torch.manual_seed(3)
     head = QuestionHead(vocab, DIM, INPUT_DIM, "questions", {"tokens": SingleIdTokenIndexer()}, **options)
@@ -55,7 +55,14 @@ def batch_of() -> Dict[str, Any]:
     lengths = list(map(sum, SENTENCES))
     ids = [[number for number, size in enumerate(row) for _ in range(size)] for row in SENTENCES]
     metadata = [
-        {"source": "a", "texts": ["Who?"] * len(row), "labels": ["x"] * len(row), "gold": [], "one_label": False}
+        {
+            "source": "a",
+            "task": "spans",
+            "texts": ["Who?"] * len(row),
+            "labels": ["x"] * len(row),
+            "gold": [],
+            "one_label": False,
+        }
         for row in PAIRS
     ]
     return {
@@ -228,6 +235,27 @@ def test_without_questions_there_are_no_answers() -> None:
     assert output["loss"].item() == 0
     head.train()
     head(**{**batch, "pairs": empty[0], "answers": empty[1]})["loss"].backward()
+
+
+def test_metrics_are_those_of_each_source_and_the_mean_of_their_first_figures() -> None:
+    head = head_of(overlaps="any", threshold=0.2).double().eval()
+    assert head.get_metrics() == {"f1": 0.0}
+    batch = batch_of()
+    predictions = head(**batch)["predictions"]
+    found = [{(span.start, span.end) for span in row} for row in predictions]
+    assert all(found)
+    head.get_metrics(reset=True)
+    # Of the first row all spans are gold, of the second, another source's, one that is found and two others.
+    batch["metadata"][0]["gold"] = [Span(*bounds, "x") for bounds in found[0]]
+    batch["metadata"][1]["gold"] = [Span(*min(found[1]), "x"), Span(0, 0, "y"), Span(1, 1, "z")]
+    batch["metadata"][1]["source"] = "b"
+    head(**batch)
+    metrics = head.get_metrics(reset=True)
+    precision, recall = 1 / len(found[1]), 1 / 3
+    of_second = 2 * precision * recall / (precision + recall)
+    assert (metrics["a_f1"], metrics["b_precision"], metrics["b_recall"]) == pytest.approx((1, precision, recall))
+    assert (metrics["b_f1"], metrics["f1"]) == pytest.approx((of_second, (1 + of_second) / 2))
+    assert head.get_metrics() == {"f1": 0.0}
 
 
 def test_answers_of_one_question_do_not_cross() -> None:
