@@ -9,16 +9,19 @@ probing its heat map, each from the CSV files that lie there; pages get the tabl
     <!-- results: FOLDER BLOCK ARGUMENTS -->
     <!-- end of results -->
 
+such as `paper scores free` and `paper image sizes.png`.
+
 Runs are not made: their commands stand in the reports. Exit code 2: something cannot be read, in one line.
 """
 
 import argparse
+import os
 import re
 import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable, Dict, Iterable, List, Optional
 
 from hmtl.common.arguments import script_parser
 from hmtl.common.explain import user_errors
@@ -27,7 +30,8 @@ from hmtl.errors import UserError
 
 PROGRAM = "research.results"
 RESULTS = Path("docs/results")
-NO_RUNS = "*No runs yet.*"
+# The block of an image, whose argument is the name of its file.
+IMAGE = "image"
 _BLOCK = re.compile(r"(<!-- results: (?P<words>[^\n]*?) -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
 
@@ -51,7 +55,7 @@ def redraw(results: Path, only: Optional[List[str]] = None) -> List[str]:
     notes = [note for name in only or folders for note in folders[name](results / name)]
     for page in pages(results):
         text = page.read_text(encoding="utf-8")
-        filled = fill(text, results)
+        filled = fill(text, results, page)
         if filled != text:
             with atomic_write(page) as file:
                 file.write(filled)
@@ -64,22 +68,26 @@ def pages(results: Path) -> List[Path]:
     return [page for page in found if _BLOCK.search(page.read_text(encoding="utf-8"))]
 
 
-def fill(text: str, results: Path) -> str:
-    """A page with what stands between its markers made again; where there are no runs, it says so."""
+def fill(text: str, results: Path, page: Path) -> str:
+    """The text of a page with what stands between its markers made again; where there are no runs, it says so."""
 
     def block(match: "re.Match[str]") -> str:
-        lines = "\n".join(_lines(results, *match["words"].split())).strip()
+        lines = "\n".join(_lines(results, page, *match["words"].split())).strip()
         return f"{match[1]}\n{lines}\n\n{match[3]}"
 
     return _BLOCK.sub(block, text)
 
 
-def _lines(results: Path, folder: str, block: str, *arguments: str) -> Iterator[str]:
-    from research.paper.report import page_lines
+def _lines(results: Path, page: Path, folder: str, block: str, *arguments: str) -> Iterable[str]:
+    from research.paper.report import NO_RUNS, page_lines
     from research.probing_data import results as probing
 
+    if block == IMAGE:
+        image = results / folder / arguments[0]
+        place = os.path.relpath(image, page.parent)
+        return [f"![{image.stem.replace('_', ' ')}]({place})"] if image.is_file() else [NO_RUNS]
     if not (results / folder).is_dir():
-        return iter([NO_RUNS])
+        return [NO_RUNS]
     if (results / folder / "scores.csv").is_file():
         return page_lines(results / folder, block, *arguments)
     return probing.page_lines(results / folder, block)

@@ -150,20 +150,24 @@ def _comparison_cells(row: Row, rows: Sequence[Row]) -> List[str]:
 def matrix_lines(tables: Tables, corpora: str, name: str) -> Iterator[str]:
     """The same in short: a line a pair, a column a score; of sizes a line a score, a column a size."""
     rows = rows_of(tables["comparisons"], corpora=corpora, family=name)
+    if not rows:
+        yield from ("Nothing to compare.", "")
+        return
     columns = columns_in(rows)
     if rows[0]["percent"] is not None:
         sizes = sorted({row["percent"] for row in rows})
-        cells = {(column_of(row), row["percent"]): _in_short(row) for row in rows}
+        of_size = {(column_of(row), row["percent"]): _in_short(row) for row in rows}
         titles = ["", *(f"{size} %" for size in sizes)]
-        lines = [[column.title, *(cells.get((column, size), "") for size in sizes)] for column in columns]
+        lines = [[column.title, *(of_size.get((column, size), "") for size in sizes)] for column in columns]
     else:
         titles, lines = ["", *(column.title for column in columns)], []
-        for (system, other, less), of_pair in groups(rows, "system", "other", "less").items():
-            by_column = {column_of(row): _in_short(row) for row in of_pair}
-            words = setup_words(system)
-            against = f"{system} - {other}" if less is None else f"({system} - {other}) - ({less})"
-            against += f": {words}" if words and less is None else ""
-            lines.append([against, *(by_column.get(column, "") for column in columns)])
+        tasks = {row["setup"]: row["tasks"].split("+") for row in rows_of(tables["scores"], corpora=corpora)}
+        # Of tasks alone each column has another setup, which needs no name.
+        by = ("system",) if name == "alone" else ("system", "other", "less")
+        for pair, of_pair in groups(rows, *by).items():
+            cells = {column_of(row): _in_short(row) for row in of_pair}
+            words = setup_in_words(pair[0], tasks[pair[0]]) if name == "alone" else _pair_in_words(*pair)
+            lines.append([words, *(cells.get(column, "") for column in columns)])
     yield from (*markdown(titles, lines), "")
     compared = sum(row["difference"] is not None for row in rows)
     yield (
@@ -171,6 +175,13 @@ def matrix_lines(tables: Tables, corpora: str, name: str) -> Iterator[str]:
         f"correction for the {compared} figures of this table."
     )
     yield ""
+
+
+def _pair_in_words(system: str, other: str, less: Optional[str]) -> str:
+    if less is not None:
+        return f"({system} - {other}) - ({less})"
+    words = setup_words(system)
+    return f"{system} - {other}{f': {words}' if words else ''}"
 
 
 def _in_short(row: Row) -> str:
@@ -218,6 +229,8 @@ def _change_cells(row: Row, bound: str = "") -> List[str]:
 
 def statement_lines(tables: Tables) -> Iterator[str]:
     """Each claim of the paper's with what follows for it, score by score."""
+    if not tables["claims"].rows:
+        yield "Nothing to compare."
     for (claim,), rows in groups(tables["claims"].rows, "claim").items():
         yield f"- **{claim}**"
         for (corpora,), of_corpora in groups(rows, "corpora").items():

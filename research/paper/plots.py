@@ -1,5 +1,7 @@
 """The plots of an experiment, drawn from its tables: scores, learning curves, gains by size, claims."""
 
+import textwrap
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Dict, List, Sequence, Tuple
 
@@ -35,34 +37,37 @@ DASHES = ("-", "--", ":", "-.")
 MOST_CURVES, IN_CURVES = 8, ("A", "B", "C", "D", "E", "F")
 
 
-def draw(tables: Tables, directory: Path) -> Dict[str, List[str]]:
-    """Draws all plots; returns the names of their files by corpora, those of all corpora below an empty name.
+def figures(tables: Tables) -> Dict[str, Dict[str, Callable[[], "Figure"]]]:
+    """What makes each figure, by corpora and the name of its file; those of all corpora below an empty name."""
+    found: Dict[str, Dict[str, Callable[[], "Figure"]]] = {}
+    for (corpora,), rows in groups(tables["scores"].rows, "corpora").items():
+        if corpora == SIZES:
+            gains = [row for row in rows_of(tables["comparisons"], family="sizes") if row["difference"] is not None]
+            found[corpora] = {"sizes.png": partial(sizes_figure, gains)} if gains else {}
+            continue
+        # What is of interest beside these alone, tables have.
+        main = [row for row in rows if row["chosen_alike"] and row["figure"] != TYPED]
+        found[corpora] = {f"scores_{corpora}.png": partial(scores_figure, main)}
+        curves = rows_of(tables["curves"], corpora=corpora)
+        if curves:
+            found[corpora][f"curves_{corpora}.png"] = partial(curves_figure, curves, rows)
+    evidence = [row for row in tables["claims"].rows if row["low"] is not None]
+    if evidence:
+        found[""] = {"claims.png": partial(claims_figure, Table("claims", evidence))}
+    return found
+
+
+def draw(tables: Tables, directory: Path) -> None:
+    """Draws all figures.
 
     # Raises
 
     ImportError
         Where matplotlib is missing.
     """
-    images: Dict[str, List[str]] = {}
-    for (corpora,), rows in groups(tables["scores"].rows, "corpora").items():
-        if corpora == SIZES:
-            gains = rows_of(tables["comparisons"], family="sizes")
-            figures = {"sizes.png": sizes_figure([row for row in gains if row["difference"] is not None])}
-        else:
-            # What is of interest beside these alone, tables have.
-            main = [row for row in rows if row["chosen_alike"] and row["figure"] != TYPED]
-            figures = {f"scores_{corpora}.png": scores_figure(main)}
-            curves = rows_of(tables["curves"], corpora=corpora)
-            if curves:
-                figures[f"curves_{corpora}.png"] = curves_figure(curves, rows)
-        for name, figure in figures.items():
-            write_png(directory / name, figure)
-        images[corpora] = list(figures)
-    evidence = [row for row in tables["claims"].rows if row["low"] is not None]
-    if evidence:
-        write_png(directory / "claims.png", claims_figure(Table("claims", evidence)))
-        images[""] = ["claims.png"]
-    return images
+    for of_corpora in figures(tables).values():
+        for name, make in of_corpora.items():
+            write_png(directory / name, make())
 
 
 def scores_figure(rows: Sequence[Row]) -> "Figure":
@@ -85,7 +90,8 @@ def scores_figure(rows: Sequence[Row]) -> "Figure":
             paper = paper_f1(of_setup[0]["corpora"], setup, column)
             if paper is not None:
                 axes.plot([paper], [position], "*", color="black", markersize=9)
-        axes.set_yticks(range(len(setups)), [setup_in_words(setup, tasks[setup]) for (setup,) in setups], fontsize=8)
+        names = [_wrapped(setup_in_words(setup, tasks[setup])) for (setup,) in setups]
+        axes.set_yticks(range(len(setups)), names, fontsize=8)
         axes.set_ylim(len(setups) - 0.4, -0.6)
 
     return _panels(len(columns), draw_panel, height=1.0 + 0.24 * len(tasks), width=6.5)
@@ -172,7 +178,7 @@ def claims_figure(claims: Table) -> "Figure":
             axes.plot([sign * row["low"], sign * row["high"]], [position] * 2, "-", color=color, linewidth=1.6)
             axes.plot([sign * row["difference"]], [position], "o", color=color, markersize=5)
             title = task_title(row["task"]) if of_updates else column_of(row).title
-            names.append(f"{row['corpora']}: {title} ({row['system']} - {row['other']})")
+            names.append(_wrapped(f"{row['corpora']}: {title} ({row['system']} - {row['other']})"))
         axes.set_yticks(range(len(rows)), names, fontsize=7)
         axes.set_ylim(len(rows) - 0.4, -0.6)
         if of_updates:
@@ -195,6 +201,10 @@ def mean_and_band(curves: Sequence[Curve]) -> List[Tuple[float, float, float, fl
         updates, scores = zip(*(of_seed[epoch] for of_seed in points))
         band.append((sum(updates) / len(updates), sum(scores) / len(scores), min(scores), max(scores)))
     return band
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, 34, break_on_hyphens=False))
 
 
 def _panels(count: int, draw_panel: Callable[[int, "Axes"], None], height: float = 3.4, width: float = 5.5) -> "Figure":

@@ -27,6 +27,7 @@ from research.paper.tables import Bootstrap, make_tables
 REPORT = "report.md"
 # What a run took without the cache of frozen vectors and with it, beside the tables: measured, not made here.
 CACHE = "cache.csv"
+NO_RUNS = "*No runs yet.*"
 WITHOUT_MATPLOTLIB = "no plots without matplotlib: pip install 'hmtl[plots]'"
 
 # Of the folders of configurations that belong together; others come first.
@@ -55,19 +56,25 @@ def draw(directory: Path) -> List[str]:
         Where there are no such files.
     """
     tables = read_tables(directory)
-    images: Dict[str, List[str]] = {}
     notes = []
     try:
-        images = plots.draw(tables, directory)
+        plots.draw(tables, directory)
     except ImportError:
         notes.append(WITHOUT_MATPLOTLIB)
     with atomic_write(directory / REPORT) as file:
-        file.write("\n".join(report_lines(tables, images, directory)).rstrip() + "\n")
+        file.write(report_text(directory, with_images=not notes))
     return notes
 
 
+def report_text(directory: Path, with_images: bool = True) -> str:
+    """The report of the tables of a folder."""
+    tables = read_tables(directory)
+    images = {corpora: list(by_name) for corpora, by_name in plots.figures(tables).items()} if with_images else {}
+    return "\n".join(report_lines(tables, images, directory)).rstrip() + "\n"
+
+
 def page_lines(directory: Path, block: str, *arguments: str) -> Iterator[str]:
-    """The lines of one of `PAGE_BLOCKS`, from the tables of a folder.
+    """The lines of one of `PAGE_BLOCKS`, from the tables of a folder; of corpora that have no runs it says so.
 
     # Raises
 
@@ -76,8 +83,11 @@ def page_lines(directory: Path, block: str, *arguments: str) -> Iterator[str]:
     """
     if block not in PAGE_BLOCKS:
         raise UserError(f"{block}: no block of tables; there are {', '.join(PAGE_BLOCKS)}")
+    tables = read_tables(directory)
+    if arguments and arguments[0] not in corpora_of(tables):
+        return iter([NO_RUNS])
     cache = [read_table(directory / CACHE)] if block == "cost" else []
-    return PAGE_BLOCKS[block](read_tables(directory), *cache, *arguments)
+    return PAGE_BLOCKS[block](tables, *cache, *arguments)
 
 
 def corpora_of(tables: Tables) -> List[str]:
@@ -110,8 +120,7 @@ def _section(tables: Tables, corpora: str, images: Sequence[str]) -> Iterator[st
     for family in FAMILIES:
         if family.name in families:
             yield from (f"### {family.title}", "", family.what, "")
-            if family.name != "alone":
-                yield from matrix_lines(tables, corpora, family.name)
+            yield from matrix_lines(tables, corpora, family.name)
             yield from comparison_lines(tables, corpora, family.name)
     if not families:
         yield from ("No setup has the runs of another to be compared with.", "")
