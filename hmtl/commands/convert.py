@@ -25,6 +25,7 @@ A folder IN that holds train, dev and test becomes a folder of these. What has n
 counted with its reason. OUT appears at the end, whole or not at all; in a folder, report.json has all counts."""
 
 _OF_PREDICTIONS = ("conll2012", "conllu", "html")
+_OF_TREES = "conllu"
 _TO = ("dygie", "jsonl", "conll", "brat", *_OF_PREDICTIONS)
 _SUFFIXES_OF_COLUMNS = (".conll", ".iob", ".iob2", ".bio", ".tsv")
 
@@ -252,18 +253,20 @@ def _write(to: str, documents: Iterable[Any], path: Path, changes: Any) -> None:
         return
     # The formats of predictions ask what tasks are, and torch comes with these.
     from hmtl.annotation import OutputFormat
-    from hmtl.corpora.dependencies import DEPENDENCIES, dependencies_of, has_dependencies, rows_of
+    from hmtl.corpora.dependencies import DEPENDENCIES, dependencies_of, has_trees, rows_of
 
     documents = list(documents)
     layers: Dict[str, str] = {}
     for document in documents:
         for layer in document.layers:
             layers[layer] = layer if layer in ("relations", "clusters") else "spans"
-        if has_dependencies(document):
+        if to == _OF_TREES or has_trees(document):
             layers[DEPENDENCIES] = DEPENDENCIES
 
     def output(document: Any) -> Dict[str, Any]:
-        trees = {DEPENDENCIES: rows_of(dependencies_of(document), document.text)} if has_dependencies(document) else {}
+        # Where there is no tree, the format of trees says why.
+        is_wanted = to == _OF_TREES or has_trees(document)
+        trees = {DEPENDENCIES: rows_of(dependencies_of(document), document.text)} if is_wanted else {}
         return {**empty, **output_of(document), **trees}
 
     output_format = OutputFormat.by_name(to)(layers)

@@ -61,6 +61,15 @@ def dependencies_of(document: Document, layer: str = RELATIONS) -> List[List[Dep
     ]
 
 
+def has_trees(document: Document, layer: str = RELATIONS) -> bool:
+    """Whether a document has dependencies, and each sentence is a tree."""
+    try:
+        dependencies_of(document, layer)
+    except DataError:
+        return False
+    return True
+
+
 def set_dependencies(document: Document, by_sentence: Iterable[Sequence[Dependency]], layer: str = RELATIONS) -> None:
     """Gives a document the dependencies of its sentences, one for each token, in their order."""
     by_sentence = list(by_sentence)

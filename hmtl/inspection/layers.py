@@ -5,7 +5,15 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from typing import Any, DefaultDict, Dict, List, Optional
 
-from hmtl.corpora.dependencies import EMPTY_NODES, MULTIWORD_TOKENS, ROOT, crossing, dependencies_of, depth_of
+from hmtl.corpora.dependencies import (
+    EMPTY_NODES,
+    MULTIWORD_TOKENS,
+    ROOT,
+    crossing,
+    dependencies_of,
+    depth_of,
+    has_trees,
+)
 from hmtl.corpora.entity_relations import EntityRelations
 from hmtl.corpora.validation import count_nested, crossing_pairs
 from hmtl.document import MENTION_LAYERS, Bounds, Document, Relation, Span, flatten_spans
@@ -267,7 +275,8 @@ class ClusterStatistics:
 
 
 class DependencyStatistics:
-    """Dependency trees. Their relations are a layer of spans, which is counted by itself."""
+    """Dependency trees. Their relations are a layer of spans, which is counted by itself. Documents in which a sentence
+    is no tree, which `hmtl validate` names, are counted, and their arcs are not."""
 
     def __init__(self) -> None:
         self._totals: Counter = Counter()
@@ -275,13 +284,15 @@ class DependencyStatistics:
         self._distances, self._depths = Distribution(), Distribution()
 
     def add(self, document: Document) -> None:
-        """Counts the trees of a further document.
-
-        # Raises
-
-        DataError
-            Where it has none, see `dependencies_of`.
-        """
+        """Counts the trees of a further document that has heads."""
+        self._totals.update(
+            documents=1,
+            multiword=len(document.metadata.get(MULTIWORD_TOKENS, [])),
+            empty=document.metadata.get(EMPTY_NODES, 0),
+        )
+        if not has_trees(document):
+            self._totals["without_trees"] += 1
+            return
         for arcs in dependencies_of(document):
             below_root = [arc for arc in arcs if arc.head != ROOT]
             crossing_arcs = crossing(arcs)
@@ -294,11 +305,6 @@ class DependencyStatistics:
                 crossing=len(crossing_arcs),
                 crossing_sentences=bool(crossing_arcs),
             )
-        self._totals.update(
-            documents=1,
-            multiword=len(document.metadata.get(MULTIWORD_TOKENS, [])),
-            empty=document.metadata.get(EMPTY_NODES, 0),
-        )
 
     def to_json(self) -> Dict[str, Any]:
         """The statistics; the arc to the root is none of `arcs`."""
@@ -306,6 +312,7 @@ class DependencyStatistics:
         return {
             "kind": "dependencies",
             "documents": totals["documents"],
+            "documents_without_trees": totals["without_trees"],
             "trees": totals["sentences"],
             "arcs": totals["arcs"],
             "head_distance": self._distances.to_json(),

@@ -141,6 +141,7 @@ def _cluster_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
 
 def _dependency_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
     return [
+        _counts("documents in which some sentence is no tree", layers, "documents_without_trees"),
         _counts("trees", layers, "trees"),
         _counts("arcs below the root", layers, "arcs"),
         _lengths("tokens from head to dependent", layers, "head_distance"),
