@@ -32,15 +32,24 @@ def test_layers_and_their_entries():
     "labels, message",
     [
         (["decl", "q"], r"\[\"decl\", \"q\"\]; expected {\"sentences\": {LAYER: \[one a sentence\]}, \"document\""),
-        ({"sentence": {"kind": ["a", "b"]}}, "expected {\"sentences\""),
+        ({"sentence": {"kind": ["a", "b"]}}, 'expected {"sentences"'),
         ({"sentences": ["a", "b"]}, r"'sentences' is \[\"a\", \"b\"\]; expected an object with the layers"),
-        ({"sentences": {"kind": ["a"]}}, "'kind' of 'sentences' must have an entry for each of the 2 sentences, found 1 en"),
-        ({"sentences": {"kind": "a"}}, "for each of the 2 sentences, found \"a\""),
-        ({"sentences": {"kind": ["a", True]}}, "'kind' of 'sentences': true is no label; expected a text, a list of texts"),
+        (
+            {"sentences": {"kind": ["a"]}},
+            "'kind' of 'sentences' must have an entry for each of the 2 sentences, found 1 en",
+        ),
+        ({"sentences": {"kind": "a"}}, 'for each of the 2 sentences, found "a"'),
+        (
+            {"sentences": {"kind": ["a", True]}},
+            "'kind' of 'sentences': true is no label; expected a text, a list of texts",
+        ),
         ({"document": {"kind": ["a", 3]}}, "'kind' of 'document': 3 is int; expected a text in quotes"),
         ({"document": {"kind": "a "}}, "'a ' begins or ends in white space"),
         ({"document": {"kind": ""}}, "an empty label"),
-        ({"sentences": {"x": ["a", "b"]}, "document": {"x": "a"}}, "'x' is one of 'sentences' and of 'document'; rename"),
+        (
+            {"sentences": {"x": ["a", "b"]}, "document": {"x": "a"}},
+            "'x' is one of 'sentences' and of 'document'; rename",
+        ),
     ],
 )
 def test_labels_of_another_form_are_refused(labels, message):
@@ -50,7 +59,9 @@ def test_labels_of_another_form_are_refused(labels, message):
 
 @pytest.mark.parametrize("second", [0, 2, True, "1", 0.5])
 def test_a_second_text_begins_with_a_later_sentence(second):
-    with pytest.raises(DataError, match="the metadata key 'second_text' is .*; expected the number, from 1 to 1, of the"):
+    with pytest.raises(
+        DataError, match="the metadata key 'second_text' is .*; expected the number, from 1 to 1, of the"
+    ):
         document({}, second_text=second).validate()
 
 

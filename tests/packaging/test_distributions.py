@@ -98,7 +98,17 @@ def test_the_source_distribution_holds_what_a_checkout_holds(distributions, chec
     (sdist,) = distributions.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {member.name.partition("/")[2] for member in archive.getmembers() if not member.isdir()}
-    folders = ("hmtl", "carried/allennlp", "configs", "data/sample", "data/pairs", "scripts", "benchmarks", "docs", "notebooks")
+    folders = (
+        "hmtl",
+        "carried/allennlp",
+        "configs",
+        "data/sample",
+        "data/pairs",
+        "scripts",
+        "benchmarks",
+        "docs",
+        "notebooks",
+    )
     folders += ("research", "tests", ".ci", "deploy")
     files = (
         "README.md",

@@ -64,7 +64,10 @@ def test_rows_become_a_layer():
 
 def test_categories_are_those_of_the_whole_text():
     cats = kind_of("labels").cats
-    assert cats("x", [{"label": "a", "score": 0.75}, {"label": "b"}, {**SENTENCE, "label": "c"}]) == {"a": 0.75, "b": 1.0}
+    assert cats("x", [{"label": "a", "score": 0.75}, {"label": "b"}, {**SENTENCE, "label": "c"}]) == {
+        "a": 0.75,
+        "b": 1.0,
+    }
     assert kind_of("numbers").cats("x", [{"value": 2.5}]) == {"x": 2.5}
     assert kind_of("pairs").cats("x", [{**PAIR, "label": "yes", "score": 0.5}]) == {"yes": 0.5}
     assert Kind("other").cats("x", [{"label": "a"}]) == {}
