@@ -233,7 +233,7 @@ class HMTLPredictor(Predictor):
         UserError
             As `to_document` and `predict_many` do.
         """
-        record = {"doc_key": document.doc_key, "sentences": document.sentences, **document.spans}
+        record: JsonDict = {"doc_key": document.doc_key, "sentences": document.sentences, **document.spans}
         if document.second_text is not None:
             record[SECOND_TEXT] = document.second_text
         output = next(self.predict_many([record], entities=entities))

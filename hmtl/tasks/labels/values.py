@@ -35,11 +35,14 @@ class Values(torch.nn.Module):
     metric : `Union[LabelScores, NumberScores]`
     """
 
+    # What either gets differs, and `count` knows.
+    metric: Any
+
     def __init__(self, dim: int, num_outputs: int, labels: Sequence[str] = ()) -> None:
         super().__init__()
         self.projection = torch.nn.Linear(dim, num_outputs)
         self.labels = list(labels)
-        self.metric: Union[LabelScores, NumberScores] = NumberScores()
+        self.metric = NumberScores()
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         return self.projection(features).float()
@@ -160,6 +163,8 @@ class ExpectedNumber(Number):
     lowest, highest : `int`
         The ends of the range, both included.
     """
+
+    steps: torch.Tensor
 
     def __init__(self, dim: int, lowest: int, highest: int) -> None:
         super().__init__(dim, highest - lowest + 1)
