@@ -1,4 +1,4 @@
-"""The files that a probing leaves: table.md, its CSV files, results.json and heat_map.png; those of tokens and transfer."""
+"""What a probing leaves: table.md, its CSV files, results.json and heat_map.png; those of tokens and of transfer."""
 
 import math
 from dataclasses import asdict
