@@ -123,8 +123,9 @@ class QuestionHead(TaskHead):
     unanswered_share : `float`, optional (default = `1.0`)
         In training, the share of the questions without an answer that are asked, drawn anew for each batch.
     max_training_tokens : `int`, optional (default = `16384`)
-        In training, questions of a batch are drawn until the tokens of the texts that they are asked of are so many.
-        Each question that is asked counts so many times that the loss has the expectation of that over all of them.
+        In training, no more questions of a batch are asked than make the tokens of the texts that they are asked of, as
+        often as they are, so many; unanswered ones are left out first. Each question that is asked counts so many times
+        that the loss has the expectation of that over all of them.
 
     # Raises
 
@@ -288,31 +289,42 @@ class QuestionHead(TaskHead):
             rows = torch.arange(len(mask), device=device).repeat_interleave(number)
             places = torch.arange(number, device=device).repeat(len(mask))
             about = torch.full_like(rows, -1)
-            return Pairs(rows, places, about, about, torch.full_like(rows, SEVERAL), places), rows.new_ones(len(rows))
+            everything = Pairs(rows, places, about, about, torch.full_like(rows, SEVERAL), places)
+            return everything, torch.ones(len(rows), device=device)
         # Shape: (batch_size, num_pairs)
         is_asked = pairs[..., 0] >= 0
-        weights = torch.ones_like(is_asked, dtype=questions.encoding.dtype)
         if self.training and answers is not None and pairs.size(1):
-            is_answered = torch.zeros_like(pairs[..., 0]).scatter_add(
-                1, answers[..., 0].clamp(min=0), (answers[..., 0] >= 0).long()
+            of_pairs = answers[..., 0]
+            is_answered = torch.zeros_like(is_asked, dtype=torch.long)
+            is_answered = is_answered.scatter_add(1, of_pairs.clamp(min=0), (of_pairs >= 0).long()) > 0
+            # How many there are is known on the device alone: here the head waits for it.
+            places, weights = self._drawn(
+                (is_asked & is_answered).nonzero(), (is_asked & ~is_answered).nonzero(), mask.size(1)
             )
-            is_open = is_answered == 0
-            is_drawn = torch.rand(is_asked.shape, device=device) < self._unanswered_share
-            is_asked = is_asked & (~is_open | is_drawn)
-            weights = weights.where(~is_open, 1 / self._unanswered_share)
-        # How many there are is known on the device alone: here the head waits for it.
-        rows, places = is_asked.nonzero().unbind(1)
-        most = max(1, self._max_training_tokens // mask.size(1))
-        share = 1.0
-        if self.training and len(rows) > most:
-            drawn = torch.randperm(len(rows), device=device)[:most]
-            share = most / len(rows)
-            rows, places = rows[drawn], places[drawn]
+        else:
+            places = is_asked.nonzero()
+            weights = torch.ones(len(places), device=device)
+        rows, of_rows = places.unbind(1)
         # Shape: (num_asked, 4)
-        chosen = pairs[rows, places]
+        chosen = pairs[rows, of_rows]
         numbers = questions.numbers[rows, chosen[:, 0]]
-        asked = Pairs(rows, numbers, chosen[:, 1], chosen[:, 2], chosen[:, 3], places)
-        return asked, weights[rows, places] / share
+        return Pairs(rows, numbers, chosen[:, 1], chosen[:, 2], chosen[:, 3], of_rows), weights
+
+    def _drawn(
+        self, answered: torch.Tensor, unanswered: torch.Tensor, length: int
+    ) -> Tuple[torch.Tensor, torch.Tensor]:
+        """Those of the questions that are asked in training, and how often each counts. Of too many half are answered,
+        where there are so many. Shapes: (num_questions, 2), both -> (num_drawn, 2) and (num_drawn,)"""
+        most = max(2, self._max_training_tokens // length)
+        num_unanswered = math.ceil(self._unanswered_share * len(unanswered))
+        num_answered = min(len(answered), max(most // 2, most - num_unanswered))
+        num_unanswered = min(num_unanswered, most - num_answered)
+        drawn, weights = [], []
+        for places, number in ((answered, num_answered), (unanswered, num_unanswered)):
+            order = torch.randperm(len(places), device=places.device)[:number]
+            drawn.append(places[order])
+            weights.append(torch.full((number,), len(places) / max(1, number), device=places.device))
+        return torch.cat(drawn), torch.cat(weights)
 
     def _projected(self, encoder_input: torch.Tensor, encoding: torch.Tensor) -> torch.Tensor:
         return self._tokens(self._dropout(torch.cat([encoder_input, encoding], dim=-1)))
