@@ -122,7 +122,9 @@ class GradientStudy:
             with self._timed("affinities"):
                 # Those that a batch can have.
                 shares = [share for share in SHARES if (share * options.batch_size).is_integer()]
-                checkpoints: List[Optional[Path]] = sorted(run_directory.glob("model_state_e*.th")) or [None]
+                checkpoints: List[Optional[Path]] = [*sorted(run_directory.glob("model_state_e*.th"))]
+                # A run without any is measured at its best weights.
+                checkpoints = checkpoints or [None]
                 for number, weights in enumerate(checkpoints):
                     run = self._run(run_directory, weights)
                     found += measure_shares(
