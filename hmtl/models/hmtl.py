@@ -17,11 +17,11 @@ from allennlp.models.archival import Archive, load_archive
 from allennlp.models.heads import Head
 from allennlp.modules import Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
-from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
 from hmtl.common.archives import trusting, weights_path
 from hmtl.common.checks import did_you_mean, it_has
+from hmtl.common.devices import computed, computed_twice, moved, on_host
 from hmtl.common.file_names import ARCHIVE_NAME, BEST, SUFFIX, VOCABULARY_NAME
 from hmtl.common.model_names import find_model
 from hmtl.common.packages import include_packages_of_run
@@ -782,7 +782,7 @@ class HMTL(Model):
         key = (task, *texts)
         if self.training or key not in self._known_texts:
             device = next(self.parameters()).device
-            tensors = move_to_device(self.head(task).index_label_texts(texts), device)
+            tensors = moved(self.head(task).index_label_texts(texts), device)
             # Shape: (num_texts, num_words, embedding_dim)
             vectors = self._embed([tensors], task if self._adapted else None)[0]
             # Shape: (num_texts, num_words, 1)
@@ -1001,24 +1001,28 @@ def _token_mask(text: TextFieldTensors) -> torch.Tensor:
     """Which tokens are real, shape (num_sentences, sentence_length)."""
     tensors = dict(_tensors(text))
     if "mask" in tensors:
-        return tensors["mask"].bool()
+        return computed(torch.Tensor.bool, tensors["mask"])
     for name in _CHARACTER_TENSORS:
         if name in tensors:
-            return (tensors[name] != 0).any(-1)
-    return min(tensors.values(), key=lambda tensor: tensor.dim()) != 0
+            return computed(lambda tensor: (tensor != 0).any(-1), tensors[name])
+    return computed(lambda tensor: tensor != 0, min(tensors.values(), key=lambda tensor: tensor.dim()))
 
 
 def _flatten_documents(text: TextFieldTensors) -> Tuple[TextFieldTensors, torch.Tensor, int]:
     """(batch_size, num_sentences, ...) -> (all sentences, ...) without the padded sentences, and their documents."""
     shape = next(tensor.shape for _, tensor in _tensors(text))
     flat = {
-        indexer: {name: tensor.flatten(0, 1) for name, tensor in tensors.items()} for indexer, tensors in text.items()
+        indexer: {name: computed_twice(lambda tensor: tensor.flatten(0, 1), tensor) for name, tensor in tensors.items()}
+        for indexer, tensors in text.items()
     }
     mask = _token_mask(flat)
     # Shape: (num_sentences,)
-    document_of = torch.arange(shape[0], device=mask.device).repeat_interleave(shape[1])
+    document_of = torch.arange(shape[0]).repeat_interleave(shape[1])
     if shape[0] > 1:
-        rows = mask.any(-1).nonzero().squeeze(-1)
-        document_of = document_of[rows]
-        flat = {indexer: {name: tensor[rows] for name, tensor in tensors.items()} for indexer, tensors in flat.items()}
-    return flat, document_of, shape[0]
+        rows = on_host(mask)[0].any(-1).nonzero().squeeze(-1)
+        document_of, rows = document_of[rows], moved(rows, mask.device)
+        flat = {
+            indexer: {name: computed_twice(torch.Tensor.__getitem__, tensor, rows) for name, tensor in tensors.items()}
+            for indexer, tensors in flat.items()
+        }
+    return flat, moved(document_of, mask.device), shape[0]

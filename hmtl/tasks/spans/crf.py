@@ -7,6 +7,7 @@ from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from allennlp.modules.conditional_random_field.conditional_random_field import allowed_transitions
 
+from hmtl.common.devices import moved, on_host
 from hmtl.document import Span
 from hmtl.metrics import SpanF1
 from hmtl.modules import ConditionalRandomField
@@ -88,6 +89,7 @@ class CrfHead(TaskHead):
                 output["loss_count"] = log_likelihood.new_full((), len(log_likelihood))
         if not self.training:
             tags, _ = self._crf.viterbi(logits, mask)
+            (tags,) = on_host(tags)
             output["predictions"] = [self._spans(row) for row in tags.tolist()]
             if with_scores:
                 output["scores"] = self._span_probabilities(logits, mask, tags, output["predictions"])
@@ -133,17 +135,19 @@ class CrfHead(TaskHead):
     def _span_probabilities(
         self, logits: torch.Tensor, mask: torch.Tensor, tags: torch.Tensor, predictions: List[List[Span]]
     ) -> List[List[float]]:
-        """The posterior probability of each span of the best sequences of tags, shape (batch_size, length)."""
+        """The posterior probability of each span of the best sequences of tags, which lie on the host. Shape:
+        (batch_size, length)"""
         found = [(row, span.start, span.end) for row, spans in enumerate(predictions) for span in spans]
         if not found:
             return [[] for _ in predictions]
-        rows, starts, ends = torch.tensor(found, device=tags.device).unbind(1)
+        rows, starts, ends = torch.tensor(found).unbind(1)
         widths = (ends - starts + 1).unsqueeze(1)
         # Shape: (num_spans, largest width)
-        offsets = torch.arange(int(widths.max()), device=tags.device)
+        offsets = torch.arange(int(widths.max()))
         positions = (starts.unsqueeze(1) + offsets).clamp(max=tags.size(1) - 1)
         paths = tags[rows.unsqueeze(1), positions].masked_fill(offsets >= widths, -1)
-        probabilities = iter(self._crf.path_probabilities(logits, mask, rows, starts, paths).tolist())
+        of_spans = moved([rows, starts, paths], logits.device)
+        probabilities = iter(self._crf.path_probabilities(logits, mask, *of_spans).tolist())
         return [[next(probabilities) for _ in spans] for spans in predictions]
 
     def _spans(self, tags: List[int]) -> List[Span]:
