@@ -43,7 +43,7 @@ class BuildWithShipped(build_py):
             return
         shutil.rmtree(Path(self.build_lib) / "hmtl" / "shipped", ignore_errors=True)  # of an earlier build
         # As in hmtl/common/shipped.py.
-        for part in ("configs", "data/sample", "data/README.md", "scripts", ".allennlp_plugins"):
+        for part in ("configs", "data/sample", "data/pairs", "data/README.md", "scripts", ".allennlp_plugins"):
             copy = Path(self.build_lib) / "hmtl" / "shipped" / part
             copy.parent.mkdir(parents=True, exist_ok=True)
             if (ROOT / part).is_dir():

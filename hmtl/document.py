@@ -114,7 +114,7 @@ class Document:
     metadata : `Dict[str, Any]`
         Whatever else the corpus knows; JSON values only. `text` and `token_offsets`, where they are known, are the raw
         text and the `[start, end]` in characters of each token; see the property `text`. `labels` are labels and
-        numbers of sentences, `{"sentences": {layer: [one a sentence]}}`, and of the whole, `{"document": {layer: one}}`:
+        numbers of sentences and of the whole, `{"sentences": {layer: [one a sentence]}, "document": {layer: one}}`,
         each a label, a list of labels, a number, or `None` where it is not annotated. Of a pair of texts, both in
         `sentences`, `second_text` is the number of the sentence, from 0, that the second one begins with.
     """
@@ -266,6 +266,13 @@ class Document:
         return (
             list(labels["sentences"][layer]) if self.label_layers[layer] == "sentence" else [labels["document"][layer]]
         )
+
+    def labels_in_words(self, layer: str) -> List[List[str]]:
+        """The same as texts, those of each entry: a number with two digits behind the point, none of what is not
+        annotated."""
+        entries = self.label_values(layer)
+        rows = [[] if entry is None else entry if isinstance(entry, list) else [entry] for entry in entries]
+        return [[each if isinstance(each, str) else f"{each:.2f}" for each in row] for row in rows]
 
     @property
     def second_text(self) -> Optional[int]:

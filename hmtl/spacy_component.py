@@ -64,8 +64,9 @@ class HMTLComponent(Pipe):
     - `doc.spans["mentions"]`: spans of another task, with `attrs["scores"]`;
     - `doc._.relations`, a `DocRelation` each, and `doc._.clusters`, a `DocCluster` each; see `hmtl.spacy_extensions`;
     - `doc._.{task}` for each task of another kind of prediction, a `DocItem` each unless the kind says otherwise;
-    - `doc.cats`: the labels of the whole text, each with its probability, and numbers by the names of their tasks. Labels
-      of sentences are `doc._.{task}` alone, whose items have the sentence in `mentions`.
+    - `doc.cats`: the labels of the whole text, each with its probability, and numbers by the names of their tasks.
+      Labels of sentences are `doc._.{task}` alone, whose items have the sentence in `mentions`;
+    - `token.head` and `token.dep_` by a task of dependencies, unless the document has a parse already.
 
     Where a batch fails, its documents are tried one by one, so that the pipeline's error handler gets those alone that
     are to blame. `nlp.pipe(..., n_process=2)` works on CPUs: each process computes with one thread.
@@ -162,7 +163,8 @@ class HMTLComponent(Pipe):
           last tokens have to; see `RelationScores`;
         - `clusters_p`, `clusters_r`, `clusters_f`, the averages of MUC, B-cubed and CEAF-phi4, and each score by
           itself, such as `clusters_muc_f`; see `CoreferenceScores`;
-        - `{task}_...` of each task of another kind, see `Kind.doc_scores`.
+        - `{task}_...` of each task of another kind, see `Kind.doc_scores`;
+        - `dep_uas`, `dep_las` and `dep_las_per_type` of the tokens' heads, punctuation included.
         """
         examples = list(examples)
         validate_examples(examples, "HMTLComponent.score")
@@ -184,6 +186,7 @@ class HMTLComponent(Pipe):
             )
         for task, attribute in self._attributes.items():
             scores.update(doc_scores(examples, attribute, self._kinds[task].name))
+            scores.update(self._kinds[task].example_scores(examples))
         return scores
 
     def to_disk(self, path: Union[str, Path], *, exclude: Iterable[str] = ()) -> None:
@@ -324,9 +327,9 @@ class HMTLComponent(Pipe):
                 doc, name=self._spans_key, spans=[span(row) for row in rows], attrs={"scores": scores}
             )
         for task, attribute in self._attributes.items():
-            value = self._kinds[task].doc_value
-            doc._.set(attribute, [value(row, span) for row in output[task]])
-            doc.cats.update(self._kinds[task].cats(task, output[task]))
+            kind = self._kinds[task]
+            doc._.set(attribute, [kind.doc_value(row, span) for row in output[task]])
+            kind.add_to_doc(doc, task, output[task], span)
 
     def _set_ents(self, doc: Doc, found: List[Span]) -> None:
         """Sets the entities; of those that were there, as `overwrite_ents` has it. Other tokens are outside."""

@@ -86,6 +86,16 @@ def text_label_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def question_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The serialization directory of a model that answers questions, trained on the fixture documents. Read only."""
+    from hmtl.cli import main
+
+    directory = tmp_path_factory.mktemp("questions") / "run"
+    main(["train", str(FIXTURES / "questions.jsonnet"), "-s", str(directory)])
+    return directory
+
+
+@pytest.fixture(scope="session")
 def tiny_spans_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with heads that find spans which may nest, and relations between these. Read only."""
     from hmtl.cli import main

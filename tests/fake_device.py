@@ -268,9 +268,7 @@ class FakeDevice(TorchDispatchMode):
             if not takes_numbers or any(tensor.dim() for tensor in others):
                 shapes = [tuple(tensor.shape) for tensor in others]
                 raise MixedDevices(f"{function}: expected all tensors on {self.device}, found {shapes} on the CPU")
-        if function in SHAPES:
-            self.note("shape", name)
-        elif function is aten.repeat_interleave.Tensor and kwargs.get("output_size") is None:
+        if function in SHAPES or function is aten.repeat_interleave.Tensor and kwargs.get("output_size") is None:
             self.note("shape", name)
         elif function in READS or function in SOLVERS:
             self.note("read", name)

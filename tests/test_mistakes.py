@@ -202,6 +202,8 @@ MISTAKES: Dict[str, List[str]] = {
         "best_nre.safetensors: No such",
         "best_ner.safetens",
     ],
+    "embed RUN good.jsonl --level nre": ["the model has no level 'nre'; it has: embedding, ner", "did you mean 'ner'?"],
+    "embed RUN good.jsonl --output a.txt": ["a.txt: the name says no format; expected *.npy, *.npz or *.jsonl"],
     "probe RUN": ["nothing to probe: name the folder", "--data", "--tokens"],
     "advise --study gone": ["expected either --main TASK or --order CONFIG"],
     "search CONFIG gone.json -s s": ["gone.json: expected a file with the space to search, found nothing"],

@@ -9,7 +9,13 @@ local spans(corpus, layer) = {
 local ner(corpus) = spans(corpus, 'ner');
 local emd(corpus) = spans(corpus, 'emd');
 local relation(corpus) = { reader: { type: 'hmtl_relation', corpus: corpus }, batch_size: 4 };
-local labels(corpus, layer, batch_size=32) = {
+// Of each token one label, and its head with the relation to it.
+local pos(corpus) = {
+  reader: { type: 'hmtl_token_labels', corpus: corpus, layer: 'pos', scheme: 'plain' },
+  batch_size: 32,
+};
+local dependencies(corpus) = { reader: { type: 'hmtl_dependencies', corpus: corpus }, batch_size: 32 };
+local labelled(corpus, layer, batch_size=32) = {
   reader: { type: 'hmtl_labels', corpus: corpus, layer: layer },
   batch_size: batch_size,
 };
@@ -17,12 +23,14 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
 
 {
   // Documents in the project's own layout: a folder with train.jsonl, dev.jsonl and test.jsonl. `layers` names their layers
-  // of spans, each a task, and `mentions` the one that relations join, by default the first of emd and ner that there is.
+  // of spans, each a task, and `mentions` the one that relations join, by default the first of emd and ner that there is;
+  // `labels` names layers of labels, of sentences, documents or pairs of texts.
   // With `batch_size` all tasks of sentences have batches of this size.
-  jsonl(folder, layers=['ner', 'emd'], mentions=null, batch_size=null):
+  jsonl(folder, layers=['ner', 'emd'], mentions=null, batch_size=null, labels=[]):
     local files = splits(folder + '/train.jsonl', folder + '/dev.jsonl', folder + '/test.jsonl');
     local of_sentences = files + if batch_size == null then {} else { batch_size: batch_size };
-    { [layer]: spans('jsonl', layer) + of_sentences for layer in layers } + {
+    { [layer]: spans('jsonl', layer) + of_sentences for layer in layers }
+    + { [layer]: labelled('jsonl', layer) + of_sentences for layer in labels } + {
       relation: relation('jsonl') + of_sentences {
         [if mentions != null then 'reader']+: { mention_layer: mentions },
       },
@@ -30,27 +38,47 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
     },
 
   // GUM by its lists of documents: entities, mention heads, coreference. Pronouns and common nouns are no named entities.
-  // By `emd_layer` 'mentions' EMD has the whole mentions, which nest, in the place of their heads.
+  // By `emd_layer` 'mentions' EMD has the whole mentions, which nest, in the place of their heads. Beside these three tasks
+  // there are `pos` and `dependencies`, which are read with GUM's `const`.
   gum(folder, emd_layer='emd'): {
     local files = splits(folder + '/train.txt', folder + '/dev.txt', folder + '/test.txt'),
     ner: ner('gum') + files,
     emd: spans('gum', emd_layer) { reader+: { label_namespace: 'emd_labels' } } + files,
     coref: coref('gum') + files,
+    pos:: pos('gum_layers') + files,
+    dependencies:: dependencies('gum_layers') + files,
   },
 
   // GUM's types of sentences, and the genres of its documents.
   gum_labels(folder): {
     local files = splits(folder + '/train.txt', folder + '/dev.txt', folder + '/test.txt'),
-    s_type: labels('gum', 's_type') + files,
-    genre: labels('gum', 'genre', batch_size=4) + files,
+    s_type: labelled('gum', 's_type') + files,
+    genre: labelled('gum', 'genre', batch_size=4) + files,
   },
 
   // Texts, or pairs of texts, with labels: a task for each of `layers`, from three files of a format that `corpus` names, by
   // default tables, JSON lines or rows as GLUE, SNLI, SICK and their like have them.
   labelled(folder, layers=['label'], files=['train.tsv', 'dev.tsv', 'test.tsv'], corpus='labelled'): {
-    [layer]: labels(corpus, layer) + splits(folder + '/' + files[0], folder + '/' + files[1], folder + '/' + files[2])
+    [layer]: labelled(corpus, layer) + splits(folder + '/' + files[0], folder + '/' + files[1], folder + '/' + files[2])
     for layer in layers
   },
+
+  // GUM with its dependencies and constituents, by its lists of documents: parts of speech, chunks, entities, and the phrases
+  // that depend on verbs.
+  gum_layers(folder): {
+    local files = splits(folder + '/train.txt', folder + '/dev.txt', folder + '/test.txt'),
+    local corpus = { type: 'gum_layers', arguments: true },
+    pos: pos(corpus) + files,
+    chunks: spans(corpus, 'chunks') + files,
+    ner: ner(corpus) + files,
+    arguments: { reader: { type: 'hmtl_predicate_arguments', corpus: corpus, predicate_layer: 'pos' }, batch_size: 32 } + files,
+  },
+
+  // Parts of speech and dependencies of any treebank of Universal Dependencies: a folder with train.conllu, dev.conllu and
+  // test.conllu.
+  conllu(folder):
+    local files = splits(folder + '/train.conllu', folder + '/dev.conllu', folder + '/test.conllu');
+    { pos: pos('conllu') + files, dependencies: dependencies('conllu') + files },
 
   // Re-DocRED's 500 development documents, 400/50/50 in file order. Some relation types are too rare for the first 400:
   // they count as missed. `entities` are its mentions with their types, the arguments of its relations.
@@ -107,6 +135,19 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
     ner: ner('conll2003')
          + splits(folder + '/wnut17train.conll', folder + '/emerging.dev.conll', folder + '/emerging.test.annotated'),
   },
+
+  // One task of several that are asked as questions: an entry for each, by a name of one's choice, with the `source` of
+  // its questions, such as { type: 'spans', corpus: 'gum', layer: 'ner', questions: { person: 'Which spans name a person?' } },
+  // and its `train`, `validation` and `test`. A split that is null is not read. `questions.libsonnet` has some.
+  questions(sources, batch_size=16)::
+    local paths(split) = std.manifestJsonMinified(std.prune({ [name]: sources[name][split] for name in std.objectFields(sources) }));
+    {
+      reader: {
+        type: 'hmtl_questions',
+        sources: { [name]: sources[name].source for name in std.objectFields(sources) },
+      },
+      batch_size: batch_size,
+    } + splits(paths('train'), paths('validation'), paths('test')),
 
   // One task of several corpora whose labels are texts: an entry for each, by a name of one's choice, such as
   // { gum: corpora.gum(folder).emd, wnut17: corpora.wnut17(folder).ner }. In `reader+` an entry may have `label_texts`, what

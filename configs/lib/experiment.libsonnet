@@ -63,7 +63,7 @@
       else level,
     local holds_documents(task) =
       local reader = experiment.dataset_reader.readers[task];
-      reader.type == 'hmtl_coref' || std.get(reader, 'scope') == 'document',
+      std.member(['hmtl_coref', 'hmtl_questions'], reader.type) || std.get(reader, 'scope') == 'document',
 
     random_seed: seed,
     numpy_seed: seed,

@@ -1,4 +1,4 @@
-// Heads of spans. Each goes with a dataset reader of its own, which `experiment.new` gives to the task whose level has it.
+// Heads of spans, relations and labels. Each goes with a dataset reader of its own, which `experiment.new` gives to the task whose level has it.
 local values_of(values, number_range) = {
   values: values,
   [if number_range != null then 'number_range']: number_range,
@@ -24,6 +24,26 @@ local values_of(values, number_range) = {
     overlaps: overlaps,
     dropout: dropout,
     reader:: { type: 'hmtl_text_label_spans' },
+    indexes_texts:: true,
+  } + options,
+
+  // The arguments of each predicate, tagged with the distance from it as an input feature. `encoder` reads the level's
+  // vectors and these distances. `options` are others of the head `hmtl_predicate_arguments`.
+  predicate_arguments(encoder, predicate_labels=['VERB'], dropout=0.2, options={}): {
+    type: 'hmtl_predicate_arguments',
+    encoder: encoder,
+    predicate_labels: predicate_labels,
+    dropout: dropout,
+    reader:: { type: 'hmtl_predicate_arguments', predicate_labels: predicate_labels },
+  } + options,
+
+  // Answers to questions, which are spans of the text: a task's questions and data are those of `corpora.questions`.
+  // `max_span_width` is the width of answers in tokens; `options` are others of the head `hmtl_questions`.
+  questions(max_span_width=12, dropout=0.2, options={}): {
+    type: 'hmtl_questions',
+    max_span_width: max_span_width,
+    dropout: dropout,
+    reader:: { type: 'hmtl_questions' },
     indexes_texts:: true,
   } + options,
 

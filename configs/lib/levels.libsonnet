@@ -30,6 +30,34 @@ local hierarchy(levels, gold_mentions) = {
     input_dropout: dropout,
   },
 
+  // The convolutional encoder of Collobert and Weston: a linear layer over the words of a window, and a HardTanh.
+  window_encoder(hidden_size=300, window_size=5): { type: 'hmtl_window', hidden_size: hidden_size, window_size: window_size },
+
+  // The arguments of the predicates that the level `predicates` finds, by its labels `predicate_labels`. What is the
+  // distance from a predicate stands beside the shared embedding, and `encoder` reads both.
+  arguments(predicates, predicate_labels=['VERB'], encoder=$.window_encoder(), dropout=0.2): {
+    encoder: { type: 'pass_through' },
+    head: heads.predicate_arguments(encoder, predicate_labels, dropout),
+    reads: [],
+    reads_labels: [predicates],
+  },
+
+  // A label for each token, such as its part of speech.
+  token_labels(reads, dropout=0.2): {
+    encoder: lstm(1, 64),
+    head: { type: 'hmtl_token_classification', dropout: dropout },
+    reads: reads,
+    input_dropout: dropout,
+  },
+
+  // The head of each token in a dependency tree, and the relation to it.
+  parser(reads, dropout=0.33): {
+    encoder: lstm(2, 200, dropout),
+    head: { type: 'hmtl_biaffine', dropout: dropout },
+    reads: reads,
+    input_dropout: dropout,
+  },
+
   // By `prior_probability` 'data' relations start as probable as they are in the training data, or by a number with that.
   relation(reads, dropout=0.2, threshold=0.5, prior_probability='data'): {
     encoder: lstm(3, 64, dropout),

@@ -35,6 +35,7 @@ GROUPS: Dict[str, Dict[str, Command]] = {
     "Using a model": {
         "predict": Command("hmtl.commands.predict", "Show what a trained model finds in a text."),
         "annotate": Command("hmtl.commands.annotate", "Annotate files with a trained model."),
+        "embed": Command("hmtl.commands.embed", "Write the vectors that a level has for texts."),
         "package": Command("hmtl.commands.package", "Make a package of a run, that pip installs."),
         "serve": Command("hmtl.commands.serve", "Serve a trained model over HTTP, with a page."),
         "export": Command("hmtl.commands.export", "Export a trained model as a graph, by ONNX or torch.export."),

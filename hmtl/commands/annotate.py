@@ -24,7 +24,7 @@ from hmtl.common.arguments import (
 )
 from hmtl.errors import DataError
 from hmtl.predictors import HMTLPredictor
-from hmtl.predictors.asked_labels import asked_labels, in_one_line
+from hmtl.predictors.asked_labels import asked_by_options, asked_labels
 from hmtl.predictors.hmtl_predictor import PRECISIONS
 
 DESCRIPTION = """\
@@ -39,9 +39,9 @@ Annotate texts with a trained model: every task in one pass. Files are plain tex
 
 Formats: jsonl has all: tokens, offsets in tokens and characters, labels, scores, relations, clusters with their head
 mentions. dygie is the layout in which hmtl reads corpora; conll2012 the columns of that shared task, with names of one
-task and clusters; brat a folder for the annotation tool; html a page to read. Texts are read and written as they come,
-however many; only a page is held in memory. A file appears once it is complete. In an empty text nothing is found; an
-empty line is no text."""
+task and clusters; conllu those of treebanks, with dependencies; brat a folder for the annotation tool; html a page to
+read. Texts are read and written as they come, however many; only a page is held in memory. A file appears once it is
+complete. In an empty text nothing is found; an empty line is no text."""
 
 
 @Subcommand.register("annotate")
@@ -96,7 +96,8 @@ def _annotate_texts(arguments: argparse.Namespace, on_error: Optional[Callable[[
         precision=arguments.precision,
         consistent=arguments.consistent,
     )
-    labels = None if arguments.labels is None else in_one_line(arguments.labels)
+    tasks = predictor.tasks_with_label_texts, predictor.tasks_with_questions
+    labels = asked_by_options(arguments.labels, arguments.ask, *tasks)
     # Before the first text is read.
     asked_labels(labels, predictor.tasks_with_label_texts)
     layers = predictor.annotated_layers(arguments.tasks)

@@ -24,7 +24,8 @@ sentences of CoNLL04, ADE and CrossRE, DyGIE, and what hmtl writes. Without OUT,
 A folder IN that holds train, dev and test becomes a folder of these. What has no place in a document is dropped, and
 counted with its reason. OUT appears at the end, whole or not at all; in a folder, report.json has all counts."""
 
-_OF_PREDICTIONS = ("conll2012", "html")
+_OF_PREDICTIONS = ("conll2012", "conllu", "html")
+_OF_TREES = "conllu"
 _TO = ("dygie", "jsonl", "conll", "brat", *_OF_PREDICTIONS)
 _SUFFIXES_OF_COLUMNS = (".conll", ".iob", ".iob2", ".bio", ".tsv")
 
@@ -252,15 +253,25 @@ def _write(to: str, documents: Iterable[Any], path: Path, changes: Any) -> None:
         return
     # The formats of predictions ask what tasks are, and torch comes with these.
     from hmtl.annotation import OutputFormat
+    from hmtl.corpora.dependencies import DEPENDENCIES, dependencies_of, has_trees, rows_of
 
     documents = list(documents)
     layers: Dict[str, str] = {}
     for document in documents:
         for layer in document.layers:
             layers[layer] = layer if layer in ("relations", "clusters") else "spans"
+        if to == _OF_TREES or has_trees(document):
+            layers[DEPENDENCIES] = DEPENDENCIES
+
+    def output(document: Any) -> Dict[str, Any]:
+        # Where there is no tree, the format of trees says why.
+        is_wanted = to == _OF_TREES or has_trees(document)
+        trees = {DEPENDENCIES: rows_of(dependencies_of(document), document.text)} if is_wanted else {}
+        return {**empty, **output_of(document), **trees}
+
     output_format = OutputFormat.by_name(to)(layers)
     empty: Dict[str, List[Any]] = {layer: [] for layer in layers}
-    output_format.write(({**empty, **output_of(document)} for document in documents), path)
+    output_format.write(map(output, documents), path)
     for note in output_format.notes:
         changes.drop("layer", note)
 
@@ -295,6 +306,9 @@ class Report:
             for layer, rows in (("relations", document.relations), ("clusters", document.clusters)):
                 if rows is not None:
                     counts[layer] = counts.get(layer, 0) + len(rows)
+            for layer, scope in document.label_layers.items():
+                name = f"{layer} of {scope}s"
+                counts[name] = counts.get(name, 0) + sum(entry is not None for entry in document.label_values(layer))
             if document.clusters is not None:
                 counts["mentions"] = counts.get("mentions", 0) + sum(map(len, document.clusters))
             yield document

@@ -23,7 +23,7 @@ from hmtl.common.arguments import (
 from hmtl.common.terminal import wants_colours
 from hmtl.errors import UserError
 from hmtl.predictors import HMTLPredictor
-from hmtl.predictors.asked_labels import in_one_line
+from hmtl.predictors.asked_labels import asked_by_options
 from hmtl.predictors.hmtl_predictor import PRECISIONS
 from hmtl.predictors.render import render
 
@@ -37,6 +37,7 @@ Show what a trained model finds in a text: every task of the model, in one pass.
   hmtl predict model.tar.gz "Some text." --json --scores
   hmtl predict model.tar.gz texts.txt --lines --json > predictions.jsonl
   hmtl predict model.tar.gz "The whales ate krill." --labels animal,food
+  hmtl predict model.tar.gz "The whales ate krill." --ask "What did the whales eat?"
   hmtl predict runs/pairs $'A man sleeps.\tSomebody sleeps.'
 
 To a model of pairs of texts, two texts with a tab between them are a pair; in JSON lines the second is "text_pair".
@@ -89,7 +90,8 @@ def _predict(arguments: argparse.Namespace) -> None:
     colour = wants_colours()
     # On a terminal the predictions themselves show the progress.
     quiet = not arguments.lines or sys.stdout.isatty() or not sys.stderr.isatty()
-    labels = None if arguments.labels is None else in_one_line(arguments.labels)
+    tasks = predictor.tasks_with_label_texts, predictor.tasks_with_questions
+    labels = asked_by_options(arguments.labels, arguments.ask, *tasks)
     outputs = predictor.predict_many(inputs, arguments.batch_size, entities=arguments.given_entities, labels=labels)
     for number, output in enumerate(Tqdm.tqdm(outputs, desc="predicting", unit=" texts", disable=quiet)):
         if arguments.json:

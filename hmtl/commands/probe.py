@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict, List, Sequence
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
 from allennlp.commands.subcommand import Subcommand
 
@@ -11,6 +11,7 @@ from hmtl.errors import UserError
 
 if TYPE_CHECKING:
     from hmtl.probing.sentences import Plan
+    from hmtl.probing.transfer import TransferPlan
     from hmtl.probing.vectors import LevelVectors
 
 # As in hmtl.probing, whose import takes its time.
@@ -21,11 +22,13 @@ Probe the levels of a model: how well does a simple classifier read properties o
 not trained for?
 
   hmtl probe MODEL --data DIR               # SentEval's ten tasks on sentences, each level and pooling
+  hmtl probe MODEL --transfer DIR           # SentEval's transfer tasks: sentiment, questions, paraphrases, similarity
   hmtl probe MODEL --tokens DIR --ptb DIR   # properties of single tokens, with control tasks and description lengths
 
 MODEL is a model.tar.gz or the directory of a run. The same command again goes on where it was interrupted. The output
-directory gets table.md, table.csv, tasks.csv, results.json and heat_map.png, or tokens.md, tokens.csv and tokens.json, with
-baselines: word vectors alone, encoders whose weights are as drawn, and the majority class."""
+directory gets table.md, table.csv, tasks.csv, results.json and heat_map.png, or transfer.md, transfer.csv and
+transfer.json, or tokens.md, tokens.csv and tokens.json, with baselines: word vectors alone, encoders whose weights are
+as drawn, and the majority class."""
 
 
 @Subcommand.register("probe")
@@ -36,12 +39,21 @@ class Probe(Subcommand):
         add("model", metavar="MODEL", type=Path, help="an archive or the directory of a run")
         made = "the ten tasks, in SentEval's files, such as 'python -m research.probing_data' makes in a checkout"
         add("--data", metavar="DIR", type=Path, help=made)
+        of_transfer = "SentEval's transfer tasks, in the folders of its data/downstream, such as MR, SICK and STS"
+        add("--transfer", metavar="DIR", type=Path, help=of_transfer)
         add("--tokens", metavar="DIR", type=Path, help="a treebank in CoNLL-U, for probes of single tokens")
         add("--ptb", metavar="DIR", type=Path, help="its constituents in brackets")
         add("--max-sentences", type=at_least(1), metavar="N", help="of the treebank, drawn at random (default: all)")
         add("--levels", type=_names, help="some of: embedding, words, and the model's tasks; default: all but words")
-        add("--pooling", type=_names, default=["max", "average"], help="max, average or both (default: both)")
-        add("--tasks", type=_names, default=[], help="such as SentLen,WC; default: all whose files DIR has")
+        add(
+            "--pooling",
+            type=_names,
+            default=["max", "average"],
+            help="some of max, average, first, last and ends, as of 'hmtl embed' (default: max,average)",
+        )
+        add(
+            "--tasks", type=_names, default=[], help="such as SentLen,WC or MR,SICK-E; default: all whose files DIR has"
+        )
         add(
             "--classifier",
             default="logistic-regression",
@@ -49,6 +61,14 @@ class Probe(Subcommand):
         )
         add("--measures", type=_names, default=None, help="some of accuracy, selectivity, compression (default: all)")
         add("--hidden-units", type=at_least(1), default=50, help="of the mlp")
+        add("--folds", type=at_least(2), metavar="N", help="of transfer tasks (default: 10, with --quick 5)")
+        add("--quick", action="store_true", help="measure transfer tasks by SentEval's settings for prototypes")
+        add(
+            "--relatedness-loss",
+            choices=["kl", "squared-error"],
+            default="kl",
+            help="of SICK-R and STS-B: as in the papers (default), or as in SentEval's code",
+        )
         add("--seed", type=int, default=1111, help="of the probes and the random encoders")
         add("--output", metavar="DIR", type=Path, help="default: 'probing' beside the weights of MODEL")
         add(
@@ -73,15 +93,22 @@ def _probe(arguments: argparse.Namespace) -> None:
     from hmtl.probing.vector_store import chosen_directory
     from hmtl.probing.vectors import LevelVectors
 
-    if arguments.data is None and arguments.tokens is None:
-        raise UserError("nothing to probe: name the folder of the ten tasks by --data, or a treebank by --tokens")
+    if arguments.data is None and arguments.transfer is None and arguments.tokens is None:
+        raise UserError(
+            "nothing to probe: name the folder of transfer tasks by --transfer, that of the ten tasks by --data, "
+            "or a treebank by --tokens"
+        )
     # Mistakes come to light before the models are loaded.
-    plan = None if arguments.data is None else _plan(arguments)
+    of_data, of_transfer = _task_names(arguments)
+    plan = None if of_data is None else _plan(arguments, of_data)
+    transfer_plan = None if of_transfer is None else _transfer_plan(arguments, of_transfer)
     if arguments.tokens is not None and not arguments.tokens.is_dir():
         raise UserError(f"{arguments.tokens}: no such directory; expected a treebank in CoNLL-U")
     options = {"cuda_device": gpu_named(arguments.device), "batch_size": arguments.batch_size}
     vectors = LevelVectors.load(arguments.model, weights_file=arguments.weights_file, **options)
     levels = vectors.known_levels(arguments.levels or vectors.levels)
+    if plan is not None or transfer_plan is not None:
+        vectors.known_pairs(levels, arguments.pooling)
     models = {TRAINED: vectors}
     if arguments.baselines:
         models[RANDOM] = random_vectors(arguments.model, arguments.seed, **options)
@@ -92,11 +119,40 @@ def _probe(arguments: argparse.Namespace) -> None:
     ):
         if plan is not None:
             _probe_sentences(plan, models, levels, str(arguments.model), output, cache)
+        if transfer_plan is not None:
+            _probe_transfer(transfer_plan, models, levels, str(arguments.model), output, cache)
         if arguments.tokens is not None:
             _probe_tokens(arguments, models, levels, output)
 
 
-def _plan(arguments: argparse.Namespace) -> "Plan":
+def _task_names(arguments: argparse.Namespace) -> Tuple[Optional[List[str]], Optional[List[str]]]:
+    """The names of the probing tasks and of the transfer tasks that are asked for, none for all; `None` where the
+    folder is not named, or where others are asked for."""
+    from hmtl.probing.transfer_tasks import SOURCES
+
+    wanted: List[str] = arguments.tasks
+    if arguments.data is None or arguments.transfer is None:
+        return None if arguments.data is None else wanted, None if arguments.transfer is None else wanted
+    of_transfer = [name for name in wanted if name in SOURCES]
+    others = [name for name in wanted if name not in SOURCES]
+    return (others if others or not wanted else None), (of_transfer if of_transfer or not wanted else None)
+
+
+def _transfer_plan(arguments: argparse.Namespace, names: Sequence[str]) -> "TransferPlan":
+    from hmtl.probing.probes import ProbeSettings
+    from hmtl.probing.transfer import TransferPlan, TransferSettings, default_probe
+    from hmtl.probing.transfer_tasks import read_transfer_tasks
+    from hmtl.probing.vectors import known_poolings
+
+    options = {"hidden_units": arguments.hidden_units, "seed": arguments.seed}
+    probe = (ProbeSettings if arguments.quick else default_probe)(classifier=arguments.classifier, **options)
+    folds = arguments.folds or (5 if arguments.quick else 10)
+    settings = TransferSettings(probe, folds, arguments.relatedness_loss)
+    tasks = read_transfer_tasks(arguments.transfer, names)
+    return TransferPlan(tasks, known_poolings(arguments.pooling), settings)
+
+
+def _plan(arguments: argparse.Namespace, names: Sequence[str]) -> "Plan":
     from hmtl.probing.probes import ProbeSettings
     from hmtl.probing.sentences import MEASURES, Plan
     from hmtl.probing.senteval import read_tasks
@@ -105,7 +161,7 @@ def _plan(arguments: argparse.Namespace) -> "Plan":
     settings = ProbeSettings(arguments.classifier, arguments.hidden_units, seed=arguments.seed)
     poolings = known_poolings(arguments.pooling)
     measures = arguments.measures or list(MEASURES)
-    return Plan(read_tasks(arguments.data, arguments.tasks), poolings, settings, measures)
+    return Plan(read_tasks(arguments.data, names), poolings, settings, measures)
 
 
 def _probe_sentences(
@@ -120,6 +176,26 @@ def _probe_sentences(
         for result in run_probes(plan, vectors, encoder, _levels_of(models, encoder, levels), output, cache)
     ]
     for line in write_report(results, plan, model, output):
+        print(line)
+
+
+def _probe_transfer(
+    plan: "TransferPlan",
+    models: Dict[str, "LevelVectors"],
+    levels: Sequence[str],
+    model: str,
+    output: Path,
+    cache: Path,
+) -> None:
+    from hmtl.probing.outputs import write_transfer_report
+    from hmtl.probing.transfer import run_transfer
+
+    results = [
+        result
+        for encoder, vectors in models.items()
+        for result in run_transfer(plan, vectors, encoder, _levels_of(models, encoder, levels), output, cache)
+    ]
+    for line in write_transfer_report(results, plan, model, output):
         print(line)
 
 

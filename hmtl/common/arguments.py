@@ -67,9 +67,16 @@ def add_spacy_model(parser: argparse.ArgumentParser) -> None:
 
 
 def add_asked(parser: argparse.ArgumentParser) -> None:
-    """Adds what is asked of a model, or known of its texts: `--labels`, `--given-entities` and `--consistent`."""
+    """Adds what is asked of a model, or known of its texts: `--labels`, `--ask`, `--given-entities` and
+    `--consistent`."""
     add = parser.add_argument
     add("--labels", metavar="TEXTS", help="those to find, where labels are texts: animal,substance")
+    add(
+        "--ask",
+        action="append",
+        metavar="QUESTION",
+        help="a question to answer, of a model that answers such; may be repeated",
+    )
     add(
         "--given-entities",
         metavar="LAYER",

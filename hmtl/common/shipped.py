@@ -10,7 +10,7 @@ from typing import List
 from hmtl.errors import UserError
 
 # Each at the top of a checkout; setup.py puts copies of them into the package's folder `shipped`.
-PARTS = ("configs", "data/sample", "data/README.md", "scripts", ".allennlp_plugins")
+PARTS = ("configs", "data/sample", "data/pairs", "data/README.md", "scripts", ".allennlp_plugins")
 
 
 def shipped_folder() -> Path:

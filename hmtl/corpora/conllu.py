@@ -3,16 +3,18 @@
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
-from typing import DefaultDict, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, DefaultDict, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from hmtl.common.lines import read_lines
 from hmtl.corpora.conll_columns import whole_number
+from hmtl.corpora.dependencies import EMPTY_NODES, HEADS, MULTIWORD_TOKENS
 from hmtl.errors import DataError
 
 _NUM_COLUMNS = 10
 _EMPTY = "_"
+_RANGE = re.compile(r"[0-9]{1,9}-[0-9]{1,9}")
 # Of `Entity=`: `(7-person-new...` opens a mention, `(7-person-new...)` is one, `7)` closes one.
 ENTITY_BRACKET = re.compile(r"\([^()]+\)?|[^()]+\)")
 # A part of a discontinuous mention, `7[2/3]`.
@@ -61,6 +63,15 @@ class EmptyNode(NamedTuple):
     line: int
 
 
+class MultiwordToken(NamedTuple):
+    """What is written as one token and read as several words, such as `don't`: the positions of its first and its last
+    word in the sentence, from 0, and its form."""
+
+    first: int
+    last: int
+    form: str
+
+
 class MarkedEntity(NamedTuple):
     """A mention in the brackets of `Entity=`.
 
@@ -87,11 +98,13 @@ class MarkedEntity(NamedTuple):
 
 @dataclass(frozen=True)
 class DependencySentence:
-    """The words of a sentence, the comments `# key = value` above them, and the nodes that stand for no word."""
+    """The words of a sentence, the comments `# key = value` above them, the nodes that stand for no word, and the
+    tokens that stand for several."""
 
     tokens: Tuple[Token, ...]
     comments: Dict[str, str]
     empty_nodes: Tuple[EmptyNode, ...] = ()
+    multiword_tokens: Tuple[MultiwordToken, ...] = ()
 
     @property
     def line(self) -> int:
@@ -100,7 +113,7 @@ class DependencySentence:
 
 
 def read_conllu(path: Path) -> List[DependencySentence]:
-    """The sentences of a CoNLL-U file; ranges of multiword tokens are left out.
+    """The sentences of a CoNLL-U file.
 
     # Raises
 
@@ -110,6 +123,7 @@ def read_conllu(path: Path) -> List[DependencySentence]:
     sentences: List[DependencySentence] = []
     tokens: List[Token] = []
     empty_nodes: List[EmptyNode] = []
+    multiword_tokens: List[MultiwordToken] = []
     comments: Dict[str, str] = {}
     # A sentence may end with the file.
     for number, line in chain(read_lines(path), [(0, "")]):
@@ -121,11 +135,18 @@ def read_conllu(path: Path) -> List[DependencySentence]:
             token = _token(line, len(tokens) + 1, path, number)
             if isinstance(token, Token):
                 tokens.append(token)
-            elif token is not None:
+            elif isinstance(token, EmptyNode):
                 empty_nodes.append(token)
+            else:
+                multiword_tokens.append(token)
         elif tokens:
-            sentences.append(DependencySentence(tuple(tokens), comments, tuple(empty_nodes)))
-            tokens, empty_nodes, comments = [], [], {}
+            for first, last, form in multiword_tokens:
+                if last >= len(tokens):
+                    message = f"'{form}' stands for the words {first + 1} to {last + 1} of {len(tokens)}"
+                    raise DataError(message, path, tokens[0].line)
+            parts = tuple(tokens), comments, tuple(empty_nodes), tuple(multiword_tokens)
+            sentences.append(DependencySentence(*parts))
+            tokens, empty_nodes, multiword_tokens, comments = [], [], [], {}
     if not sentences:
         raise DataError("no sentences found; expected CoNLL-U", path)
     return sentences
@@ -198,15 +219,19 @@ def _brackets(sentence: DependencySentence, path: Optional[Path]) -> Iterator[Tu
         yield from ((bracket, position, line) for bracket in brackets)
 
 
-def _token(line: str, expected: int, path: Path, number: int) -> Union[Token, EmptyNode, None]:
+def _token(line: str, expected: int, path: Path, number: int) -> Union[Token, EmptyNode, MultiwordToken]:
     cells = line.split("\t")
     if len(cells) != _NUM_COLUMNS:
         raise DataError(f"expected {_NUM_COLUMNS} columns separated by tabs, found {len(cells)}", path, number)
     index, form, lemma, upos, xpos, features, head, relation, _, misc = cells
     if "." in index:
         return EmptyNode(expected - 1, _pairs(misc), number)
-    if "-" in index:
-        return None
+    if _RANGE.fullmatch(index):
+        first, last = map(int, index.split("-"))
+        if first != expected or last < first:
+            message = f"expected a multiword token that begins at word {expected}, found '{index}'"
+            raise DataError(message, path, number)
+        return MultiwordToken(first - 1, last - 1, form)
     head_number = whole_number(head)
     if index != str(expected) or head_number is None:
         message = f"expected token {expected} with the number of its head, found '{index}' and '{head}'"
@@ -218,3 +243,21 @@ def _token(line: str, expected: int, path: Path, number: int) -> Union[Token, Em
 
 def _pairs(cell: str) -> Dict[str, str]:
     return {} if cell == _EMPTY else dict(item.partition("=")[::2] for item in cell.split("|"))
+
+
+def dependency_metadata(sentences: Sequence[DependencySentence]) -> Dict[str, Any]:
+    """What a `Document` keeps of the sentences' trees, see `hmtl.corpora.dependencies`: the `heads`; and, where there
+    are any, the multiword tokens and the number of empty nodes, neither of which is a token."""
+    metadata: Dict[str, Any] = {HEADS: [[token.head for token in sentence.tokens] for sentence in sentences]}
+    firsts = [0, *accumulate(len(sentence.tokens) for sentence in sentences)]
+    multiword_tokens = [
+        [start + first, start + last, form]
+        for start, sentence in zip(firsts, sentences)
+        for first, last, form in sentence.multiword_tokens
+    ]
+    num_empty = sum(len(sentence.empty_nodes) for sentence in sentences)
+    if multiword_tokens:
+        metadata[MULTIWORD_TOKENS] = multiword_tokens
+    if num_empty:
+        metadata[EMPTY_NODES] = num_empty
+    return metadata

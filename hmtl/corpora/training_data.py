@@ -54,9 +54,9 @@ class TaskData(NamedTuple):
     # Attributes
 
     kind : `str`
-        `spans`, `relations` or `clusters`.
+        `spans`, `relations`, `clusters` or `labels`.
     layer : `str`
-        The layer of the documents: a name of a span layer, `relations` or `clusters`.
+        The layer of the documents: a name of a layer of spans or of labels, `relations` or `clusters`.
     source : `Source`
         The documents.
     """
@@ -92,6 +92,12 @@ def relation(documents: Source) -> TaskData:
 def coref(documents: Source) -> TaskData:
     """The coreference clusters of documents as those of `ner`."""
     return TaskData("clusters", "clusters", documents)
+
+
+def labels(documents: Source, layer: str) -> TaskData:
+    """Labels or numbers of sentences, of documents or of pairs of texts: those of the layer `layer` of the metadata
+    `labels` of documents as those of `ner`."""
+    return TaskData("labels", layer, documents)
 
 
 def read_training_data(source: Source, seed: int = 13370, format: Optional[str] = None) -> TrainingData:

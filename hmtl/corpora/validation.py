@@ -10,6 +10,7 @@ from hmtl.common.characters import visible
 from hmtl.common.checks import known_key_like
 from hmtl.common.tables import aligned
 from hmtl.corpora.corpus import Attempt, Corpus, JsonlCorpus, files_below
+from hmtl.corpora.dependencies import DEPENDENCIES, dependencies_of, has_dependencies
 from hmtl.document import MENTION_LAYERS, Bounds, Document, Span, attempt_jsonl
 from hmtl.errors import DataError
 
@@ -67,6 +68,12 @@ class SplitCounts:
         for layer, spans in document.spans.items():
             self.labels[layer].update(span.label for span in spans)
             self.totals[f"nested {layer} spans"] += count_nested(spans)
+        for layer in document.label_layers:
+            for entry in document.label_values(layer):
+                labels = entry if isinstance(entry, list) else [entry]
+                self.labels[layer].update(
+                    label if isinstance(label, str) else "numbers" for label in labels if label is not None
+                )
         if document.relations is not None:
             self.labels["relations"].update(relation.label for relation in document.relations)
             self.totals["relations across sentences"] += len(document.relations_across_sentences)
@@ -143,8 +150,9 @@ def validate_corpus(
     corpus : `Optional[Corpus]`
         The format; by default the project's own.
     tasks : `Optional[Sequence[str]]`
-        The tasks to be trained: `ner`, `emd`, `relation`, `coref` or the name of a span layer. Each document must have
-        their layers. By default a layer must be in all documents of a split or in none.
+        The tasks to be trained: `ner`, `emd`, `relation`, `coref`, `dependencies` or the name of a layer of spans or of
+        labels of sentences and documents. Each document must have their layers. By default a layer must be in all
+        documents of a split or in none.
     relation_labels : `Optional[Iterable[str]]`
         The allowed labels of relations; by default all are.
     min_leak_tokens : `int`
@@ -170,7 +178,7 @@ def validate_corpus(
                 report.problems.append(Problem("error", "unusable document", place, message))
                 continue
             counts.add(found)
-            layers_seen.setdefault(split, Counter()).update(found.layers)
+            layers_seen.setdefault(split, Counter()).update([*found.layers, *found.label_layers])
             ends[split].add(found)
             report.problems.extend(check_document(found, place, tasks, allowed))
             report.problems.extend(shared.check(found, split, place))
@@ -189,14 +197,16 @@ def check_document(
 ) -> Iterator[Problem]:
     """Yields the problems of a document that `Document.validate` accepts."""
     where = f"document '{document.doc_key}'"
+    layers = [*document.layers, *([DEPENDENCIES] if has_dependencies(document) else [])]
     for layer in [TASK_LAYERS.get(task, task) for task in tasks or []]:
-        if layer not in document.layers:
+        if layer not in layers and layer not in document.label_layers:
             yield Problem("error", "missing layer", place, f"{where} has no layer '{layer}'")
     checks = [
         *_check_names(document),
         *(problem for layer, spans in document.spans.items() for problem in _check_spans(document, layer, spans)),
         *_check_relations(document, relation_labels),
         *_check_clusters(document),
+        *_check_dependencies(document),
     ]
     for severity, kind, message in checks:
         yield Problem(severity, kind, place, f"{where}: {message}")
@@ -292,6 +302,15 @@ def _check_clusters(document: Document) -> Iterator[_Finding]:
         for number, count in Counter(numbers).items():
             if count > 1:
                 yield "error", "duplicate mention", f"cluster {number} has {text} {count} times"
+
+
+def _check_dependencies(document: Document) -> Iterator[_Finding]:
+    if has_dependencies(document):
+        try:
+            dependencies_of(document)
+        except DataError as error:
+            message = error.message.removeprefix(f"document '{document.doc_key}'").lstrip(",: ")
+            yield "error", "no dependency tree", message
 
 
 class _Ends:

@@ -3,8 +3,8 @@
 from typing import Dict, List, Optional, Sequence, Tuple, cast
 
 import torch
-from allennlp.data import TokenIndexer, Vocabulary
-from allennlp.data.fields import Field, TextField
+from allennlp.data import TextFieldTensors, TokenIndexer, Vocabulary
+from allennlp.data.fields import Field, ListField, TextField
 from allennlp.data.token_indexers import (
     ELMoTokenCharactersIndexer,
     PretrainedTransformerMismatchedIndexer,
@@ -140,6 +140,34 @@ class WordsField(TextField):
 
     def __len__(self) -> int:
         return len(self.words)
+
+
+class SentencesField(ListField):
+    """The sentences of a document. Its length, by which batches are sorted, is that of all of them, in words."""
+
+    def __len__(self) -> int:
+        return sum(map(len, self.field_list))  # type: ignore[arg-type]
+
+
+class DistinctTextsField(ListField):
+    """Texts of an instance that others of its batch may have, too, as `WordsField`s, at least one.
+
+    `PerTaskDataLoader` makes two tensors of a batch: `texts`, the tensors of its distinct texts, shapes
+    (num_texts, length, ...), and `numbers`, shape (batch_size, most texts of an instance), which of them each instance
+    has, padded with -1.
+    """
+
+
+def index_texts(
+    texts: Sequence[List[str]], token_indexers: Dict[str, TokenIndexer], vocab: Vocabulary
+) -> TextFieldTensors:
+    """The tensors of texts of such words, padded alike. Shapes: (num_texts, length, ...)"""
+    fields = [WordsField(words, token_indexers) for words in texts]
+    for field in fields:
+        field.index(vocab)
+    lengths = [field.get_padding_lengths() for field in fields]
+    longest = {key: max(row[key] for row in lengths) for key in lengths[0]}
+    return fields[0].batch_tensors([field.as_tensor(longest) for field in fields])
 
 
 def is_single_id(indexer: TokenIndexer) -> bool:

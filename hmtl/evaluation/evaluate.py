@@ -142,7 +142,9 @@ class Evaluation:
         first = [name == next(iter(figures[task])) for task, name in columns]
         rows.append(["seconds", *(f"{seconds[task]:.1f} " * is_first for (task, _), is_first in zip(columns, first))])
         given = f", gold mentions given to {', '.join(self.gold_mentions)}" if self.gold_mentions else ""
-        title = f"{self.run}: {self.split} F1 x 100{given}"
+        # A kind of prediction may have accuracy, or correlations.
+        what = "F1" if all("f1" in name for _, name in columns) else "scores"
+        title = f"{self.run}: {self.split} {what} x 100{given}"
         return "\n".join([title, "", aligned(rows, numbers=True), "", *self._notes()])
 
     def _figures(self, task: str) -> Dict[str, str]:

@@ -25,6 +25,8 @@ TASK_NAMES = {"relations": "relation", "clusters": "coref"}
 _LOWEST, _HIGHEST = ("pos", "chunks", "ner", "entities"), ("emd", "mentions")
 # Below so many sentences in training, words are learned in small batches.
 FEW_SENTENCES = 2000
+# Instances in a batch of labels of documents that have more sentences than this, on average.
+_LONG_DOCUMENTS, _FEW_SENTENCES_EACH = 4, 5
 # Of additions to a configuration, until it is what overrides make of it.
 _MAX_ROUNDS = 5
 _LIBRARY = ("corpora", "embedders", "experiment", "levels")
@@ -43,13 +45,13 @@ class Task:
 
     name : `str`
     kind : `str`
-        `spans`, `relations` or `clusters`.
+        `spans`, `relations`, `clusters` or `labels`.
     layer : `str`
         The layer of the documents that it learns.
     documents : `Dict[str, List[Document]]`
         Those that have the layer, by split.
     labels : `Counter`
-        How often each label occurs in training; of clusters, under one label, how many there are.
+        How often each label occurs in training; of clusters, and of numbers, under one label, how many there are.
     reads : `List[str]`
         The tasks whose levels its level reads.
     arguments : `Optional[str]`
@@ -75,6 +77,8 @@ class Task:
         total = sum(self.labels.values())
         if self.kind == "clusters":
             return f"{self.name}: {total:,} clusters"
+        if self.kind == "labels" and label_values(self) == "number":
+            return f"{self.name}: {total:,} numbers"
         shown = [label for label, _ in self.labels.most_common(6)]
         more = f" and {len(self.labels) - len(shown)} more" if len(self.labels) > len(shown) else ""
         return f"{self.name}: {total:,} {self.kind}, {', '.join(shown)}{more}"
@@ -109,7 +113,7 @@ PLAIN = Recipe()
 
 
 def find_tasks(data: Union[TrainingData, Mapping[str, TaskData]], wanted: Optional[Sequence[str]] = None) -> List[Task]:
-    """The tasks that documents have, from the lowest level up: layers of spans, relations, clusters.
+    """The tasks that documents have, from the lowest level up: layers of spans, relations, clusters, labels.
 
     # Parameters
 
@@ -138,9 +142,9 @@ def find_tasks(data: Union[TrainingData, Mapping[str, TaskData]], wanted: Option
             whole = read[id(source.source)]
             tasks.append(_with_data(_task(name, source.kind, source.layer, whole)))
     if not tasks:
-        layers = sorted({layer for document in _all(data) for layer in document.layers})
+        layers = sorted({layer for document in _all(data) for layer in [*document.layers, *document.label_layers]})
         what = f"the layers {', '.join(layers)} are empty in training" if layers else "the documents have no layer"
-        raise UserError(f"nothing to learn: {what}; expected labelled spans, relations or clusters")
+        raise UserError(f"nothing to learn: {what}; expected labelled spans, relations, clusters or labels")
     return _stacked(tasks)
 
 
@@ -186,7 +190,8 @@ def configuration(tasks: Sequence[Task], recipe: Recipe, about: Sequence[str]) -
     tuned = recipe.encoder is not None and not recipe.frozen
     batch_size = recipe.batch_size or (16 if tuned else 8 if small else 32)
     lines = [f"// {line}" for line in about]
-    lines += [f"local {name} = import 'lib/{name}.libsonnet';" for name in _LIBRARY]
+    library = [*_LIBRARY, *(["heads"] if any(task.kind == "labels" for task in tasks) else [])]
+    lines += [f"local {name} = import 'lib/{name}.libsonnet';" for name in sorted(library)]
     source, data_lines = _data(tasks, spans, batch_size)
     lines += [*data_lines, ""]
     merged = f" + {{ {', '.join(f'{_key(name)}+: {_merged(level)}' for name, level in changes.items())} }}"
@@ -262,6 +267,10 @@ def _of_documents(data: TrainingData) -> List[Task]:
     spans = [layer for layer in layers if layer not in TASK_NAMES]
     tasks = [_task(layer, "spans", layer, data) for layer in sorted(spans, key=_height)]
     tasks += [_task(TASK_NAMES[layer], layer, layer, data) for layer in TASK_NAMES if layer in layers]
+    labels = dict.fromkeys(layer for document in data.documents[TRAIN] for layer in document.label_layers)
+    # A task has one name.
+    taken = {task.name for task in tasks}
+    tasks += [_task(layer if layer not in taken else f"{layer}_label", "labels", layer, data) for layer in labels]
     return tasks
 
 
@@ -273,7 +282,11 @@ def _height(layer: str) -> int:
 
 def _task(name: str, kind: str, layer: str, data: TrainingData) -> Task:
     having = {
-        split: [document for document in documents if layer in document.layers]
+        split: [
+            document
+            for document in documents
+            if layer in (document.label_layers if kind == "labels" else document.layers)
+        ]
         for split, documents in data.documents.items()
     }
     is_whole = all(len(having[split]) == len(documents) for split, documents in data.documents.items())
@@ -293,6 +306,14 @@ def _labels(documents: Iterable[Document], kind: str, layer: str) -> Counter:
         return Counter(span.label for document in documents for span in document.spans[layer])
     if kind == "relations":
         return Counter(relation.label for document in documents for relation in document.relations or [])
+    if kind == "labels":
+        return Counter(
+            label if isinstance(label, str) else layer
+            for document in documents
+            for entry in document.label_values(layer)
+            for label in (entry if isinstance(entry, list) else [entry])
+            if label is not None
+        )
     return Counter({layer: sum(len(document.clusters or []) for document in documents)}) + Counter()
 
 
@@ -335,7 +356,7 @@ def _stacked(tasks: List[Task]) -> List[Task]:
                 task.arguments, task.reads = layer, [joined.name]
             else:
                 task.reads = [other.name for other in spans[-1:]]
-        elif task.kind == "clusters":
+        elif task.kind in ("clusters", "labels"):
             task.reads = [other.name for other in spans[-1:]]
     return [*spans, *(task for task in tasks if task.kind != "spans")]
 
@@ -379,6 +400,9 @@ def _data(tasks: Sequence[Task], spans: Sequence[str], batch_size: int) -> Tuple
         layers = [task.layer for task in sharing if task.kind == "spans"]
         arguments = next((task.arguments for task in sharing if task.arguments is not None), None)
         options = [f"layers={_list(layers)}"]
+        labels = [task.layer for task in sharing if task.kind == "labels"]
+        if labels:
+            options.append(f"labels={_list(labels)}")
         if arguments is not None and arguments != next(iter(MENTION_LAYERS)):
             options.append(f"mentions={_string(arguments)}")
         options.append(f"batch_size={batch_size}")
@@ -407,9 +431,44 @@ def _object(before: str, fields: Sequence[str], behind: str) -> List[str]:
 
 
 def _reader_options(task: Task) -> str:
-    options = ["reader+: { allow_unknown_labels: true }"] * bool(task.unknown_labels)
+    reader = ["allow_unknown_labels: true"] * bool(task.unknown_labels)
+    # The vocabulary has labels by the name of the task.
+    if task.kind == "labels" and task.name != task.layer:
+        reader.append(f"label_namespace: {_string(f'{task.name}_labels')}")
+    options = [f"reader+: {{ {', '.join(reader)} }}"] * bool(reader)
+    options += [f"batch_size: {_LONG_DOCUMENTS}"] * _has_long_documents(task)
     options += ["test: null"] * (TEST not in task.documents)
     return f" {{ {', '.join(options)} }}" if options else ""
+
+
+def label_values(task: Task) -> str:
+    """What each row of a task of labels has, `label`, `labels` or `number`, by its training documents."""
+    entries = [entry for document in task.documents[TRAIN] for entry in document.label_values(task.layer)]
+    if any(isinstance(entry, (int, float)) for entry in entries):
+        return "number"
+    return "labels" if any(isinstance(entry, list) for entry in entries) else "label"
+
+
+def _has_long_documents(task: Task) -> bool:
+    """Whether a task of labels has documents of several sentences, other than pairs."""
+    if task.kind != "labels":
+        return False
+    documents = task.documents[TRAIN]
+    is_of_documents = any(document.label_layers[task.layer] == "document" for document in documents)
+    num_sentences = sum(len(document.sentences) for document in documents)
+    return is_of_documents and num_sentences > _FEW_SENTENCES_EACH * len(documents)
+
+
+def _label_level(task: Task) -> str:
+    """The level of a task of labels."""
+    documents = task.documents[TRAIN]
+    values = label_values(task)
+    options = [] if values == "label" else [f"values='{values}'"]
+    if all(document.second_text is not None for document in documents):
+        return f"{_key(task.name)}: levels.pairs([], heads.pairs({', '.join(options)}))"
+    if documents[0].label_layers[task.layer] == "document":
+        options += ["scope='document'", "encoder_scope='sentence'"]
+    return f"{_key(task.name)}: levels.labels([], heads.labels({', '.join(options)}))"
 
 
 def _embedding(recipe: Recipe) -> str:
@@ -429,6 +488,9 @@ def _levels(tasks: Sequence[Task], spans: Sequence[str]) -> str:
     levels = f"levels.spans({', '.join([f'layers={_list(spans)}', *constrained])})"
     if by_token:
         levels += f" + {{ {', '.join(f'{_key(task.name)}: levels.relation([])' for task in by_token)} }}"
+    labels = [_label_level(task) for task in tasks if task.kind == "labels"]
+    if labels:
+        levels += f" + {{ {', '.join(labels)} }}"
     return levels
 
 

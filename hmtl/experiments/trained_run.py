@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
+import numpy
 import torch
 
 from hmtl.common.archives import read_config
@@ -96,6 +97,25 @@ class TrainedRun:
         """
         outputs = self.predictor.annotate([text_of(text) for text in texts])
         return [Prediction(output, self.predictor.layers) for output in outputs]
+
+    def embed(
+        self, texts: Iterable[Text], level: str = "embedding", pooling: str = "average", unit: str = "text"
+    ) -> numpy.ndarray:
+        """The vectors that a level has for texts, each as for `predict`: one row for each text, or for each sentence of
+        all texts.
+
+        `level`, `pooling` and `unit` are those of `HMTLPredictor.embed`.
+
+        Shape: (num_texts, dim) or (num_sentences, dim), float32; without texts (0, 0)
+
+        # Raises
+
+        UserError
+            Where one is no text or has no tokens, or there is no such level, pooling or unit.
+        """
+        found = self.predictor.embed([text_of(text) for text in texts], level, pooling, unit)
+        rows = [each.vectors for each in found]
+        return numpy.concatenate(rows) if rows else numpy.empty((0, 0), numpy.float32)
 
     def evaluate(
         self, split: str = "test", device: Optional[str] = None, data: Union[None, str, os.PathLike] = None

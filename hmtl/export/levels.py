@@ -64,7 +64,9 @@ class ExportedLevels(torch.nn.Module):
         self._reads = model.reads
         self._reads_embedding = model.reads_embedding
         self._reads_label_embeddings = model.reads_label_embeddings
-        self._label_embeddings = model.label_embeddings
+        self._label_embeddings = torch.nn.ParameterDict(
+            {task: embedding.weight for task, embedding in model.label_embeddings.items()}
+        )
         self._levels = [task for task in model.tasks if any(task in _below(model, above) for above in self.tasks)]
         parts = {name.removeprefix(_PART): part for name, part in model.text_field_embedder.named_children()}
         self.inputs = [Input(MASK, ("batch", "length"), torch.bool)]
@@ -95,7 +97,7 @@ class ExportedLevels(torch.nn.Module):
                 scores[task] = head.exported_scores(outputs[task], read)
                 if task in self._label_embeddings:
                     # Shape: (batch_size, length, label_embedding_dim)
-                    labels[task] = head.label_distribution(outputs[task]) @ self._label_embeddings[task].weight
+                    labels[task] = head.label_distribution(outputs[task]) @ self._label_embeddings[task]
         return tuple(scores[task] for task in self.tasks)
 
 

@@ -5,6 +5,15 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from typing import Any, DefaultDict, Dict, List, Optional
 
+from hmtl.corpora.dependencies import (
+    EMPTY_NODES,
+    MULTIWORD_TOKENS,
+    ROOT,
+    crossing,
+    dependencies_of,
+    depth_of,
+    has_trees,
+)
 from hmtl.corpora.entity_relations import EntityRelations
 from hmtl.corpora.validation import count_nested, crossing_pairs
 from hmtl.document import MENTION_LAYERS, Bounds, Document, Relation, Span, flatten_spans
@@ -97,6 +106,47 @@ class SpanStatistics:
             "covered_tokens_share": share(totals["covered"], totals["tokens"]),
             "annotated_sentences": totals["annotated_sentences"],
             "annotated_sentences_share": share(totals["annotated_sentences"], totals["sentences"]),
+        }
+
+
+class LabelStatistics:
+    """A layer of labels, or of numbers, of sentences or of documents. Its labels are counted by `SplitCounts` of
+    hmtl.corpora."""
+
+    def __init__(self) -> None:
+        self._totals: Counter = Counter()
+        self._scope = ""
+        self._numbers: Counter = Counter()
+
+    def add(self, document: Document, layer: str) -> None:
+        """Counts the layer of a further document."""
+        entries = document.label_values(layer)
+        self._scope = document.label_layers[layer]
+        self._numbers.update(float(entry) for entry in entries if isinstance(entry, (int, float)))
+        self._totals.update(
+            documents=1,
+            rows=len(entries),
+            annotated=sum(entry is not None for entry in entries),
+            several=sum(isinstance(entry, list) and len(entry) > 1 for entry in entries),
+        )
+
+    def to_json(self, labels: Counter) -> Dict[str, Any]:
+        """The statistics, with the counts of labels from elsewhere; of numbers `mean`, `lowest` and `highest`."""
+        totals, numbers = self._totals, self._numbers
+        total = numbers.total()
+        return {
+            "kind": "numbers" if total else "labels",
+            "scope": self._scope,
+            "documents": totals["documents"],
+            "rows": totals["rows"],
+            "annotated": totals["annotated"],
+            "annotated_share": share(totals["annotated"], totals["rows"]),
+            "several": totals["several"],
+            "several_share": share(totals["several"], totals["annotated"]),
+            **label_figures(labels),
+            "mean": sum(number * count for number, count in numbers.items()) / total if total else None,
+            "lowest": min(numbers, default=None),
+            "highest": max(numbers, default=None),
         }
 
 
@@ -221,6 +271,60 @@ class ClusterStatistics:
             "links_across_sentences_share": share(totals["across"], totals["links"]),
             "links_nested": totals["nested_links"],
             "links_nested_share": share(totals["nested_links"], totals["links"]),
+        }
+
+
+class DependencyStatistics:
+    """Dependency trees. Their relations are a layer of spans, which is counted by itself. Documents in which a sentence
+    is no tree, which `hmtl validate` names, are counted, and their arcs are not."""
+
+    def __init__(self) -> None:
+        self._totals: Counter = Counter()
+        self._places: Counter = Counter()
+        self._distances, self._depths = Distribution(), Distribution()
+
+    def add(self, document: Document) -> None:
+        """Counts the trees of a further document that has heads."""
+        self._totals.update(
+            documents=1,
+            multiword=len(document.metadata.get(MULTIWORD_TOKENS, [])),
+            empty=document.metadata.get(EMPTY_NODES, 0),
+        )
+        if not has_trees(document):
+            self._totals["without_trees"] += 1
+            return
+        for arcs in dependencies_of(document):
+            below_root = [arc for arc in arcs if arc.head != ROOT]
+            crossing_arcs = crossing(arcs)
+            self._distances.add(abs(arc.head - arc.token) for arc in below_root)
+            self._depths.add([depth_of(arcs)])
+            self._totals.update(
+                sentences=1,
+                arcs=len(below_root),
+                head_first=sum(arc.head < arc.token for arc in below_root),
+                crossing=len(crossing_arcs),
+                crossing_sentences=bool(crossing_arcs),
+            )
+
+    def to_json(self) -> Dict[str, Any]:
+        """The statistics; the arc to the root is none of `arcs`."""
+        totals = self._totals
+        return {
+            "kind": "dependencies",
+            "documents": totals["documents"],
+            "documents_without_trees": totals["without_trees"],
+            "trees": totals["sentences"],
+            "arcs": totals["arcs"],
+            "head_distance": self._distances.to_json(),
+            "tree_depth": self._depths.to_json(),
+            "head_first": totals["head_first"],
+            "head_first_share": share(totals["head_first"], totals["arcs"]),
+            "crossing_arcs": totals["crossing"],
+            "crossing_arcs_share": share(totals["crossing"], totals["arcs"]),
+            "crossing_trees": totals["crossing_sentences"],
+            "crossing_trees_share": share(totals["crossing_sentences"], totals["sentences"]),
+            "multiword_tokens": totals["multiword"],
+            "empty_nodes": totals["empty"],
         }
 
 

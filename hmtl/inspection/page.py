@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from hmtl.corpora.dependencies import DEPENDENCIES
 from hmtl.corpora.validation import ordered_union
 from hmtl.document import Relation, Span
 from hmtl.inspection.layers import sentence_of, text_of
@@ -26,7 +27,12 @@ def write_page(report: Dict[str, Any], documents: Sequence[ShownDocument]) -> It
     It holds all it needs, has light and dark colours, and can be read without JavaScript, which only lights up the
     mentions of a cluster together. Each text shows all layers at once, as nested marks, and each layer can be hidden.
     """
-    layers = ordered_union(split["layers"] for split in report["splits"].values())
+    # What trees say of their tokens is a layer of spans.
+    layers = [
+        layer
+        for layer in ordered_union(split["layers"] for split in report["splits"].values())
+        if layer != DEPENDENCIES
+    ]
     return document(
         "corpus.html",
         "Corpus: " + ", ".join(report["splits"]),
@@ -83,7 +89,25 @@ class _Article:
 
     @property
     def metadata(self) -> List[Tuple[str, Any]]:
-        return [(key, value) for key, value in self._document.metadata.items() if isinstance(value, (str, int, float))]
+        document = self._document
+        labels = [
+            (layer, ", ".join(document.labels_in_words(layer)[0]))
+            for layer, scope in document.label_layers.items()
+            if scope == "document"
+        ]
+        values = [(key, value) for key, value in document.metadata.items() if isinstance(value, (str, int, float))]
+        return [*values, *(row for row in labels if row not in values)]
+
+    @property
+    def labels(self) -> List[List[Tuple[str, str, int]]]:
+        """The labels of each sentence: their layer, the label and its hue."""
+        document = self._document
+        rows: List[List[Tuple[str, str, int]]] = [[] for _ in document.sentences]
+        for layer, scope in document.label_layers.items():
+            if scope == "sentence":
+                for row, labels in zip(rows, document.labels_in_words(layer)):
+                    row += [(layer, label, hue_of(label)) for label in labels]
+        return rows
 
     @property
     def relations_layer(self) -> int:

@@ -44,10 +44,18 @@ class DocumentPrinter:
         for key, value in document.metadata.items():
             if isinstance(value, (str, int, float)):
                 yield from self._wrapped(f"{visible(key)}: ", [visible(str(value))])
-        yield f"layers: {', '.join(map(visible, document.layers)) or 'none'}"
+        scopes = document.label_layers
+        of_sentences = {name: document.labels_in_words(name) for name in scopes if scopes[name] == "sentence"}
+        yield f"layers: {', '.join(map(visible, [*document.layers, *scopes])) or 'none'}"
+        # Where a corpus has the same among its metadata, it stands above.
+        others = [name for name in scopes if name not in of_sentences]
+        for layer in (name for name in others if [document.metadata.get(name)] != document.label_values(name)):
+            yield f"{visible(layer)}: {', '.join(map(self._label, document.labels_in_words(layer)[0]))}"
+        if document.second_text is not None:
+            yield f"the second text begins with sentence {document.second_text + 1}"
         yield ""
         rows = _rows_by_sentence(document)
-        names = [visible(layer) for layer in document.layers]
+        names = [visible(layer) for layer in [*document.layers, *of_sentences]]
         indent = len(str(len(starts))) + 2
         column = max(map(cell_len, names), default=0)
         for number, sentence in enumerate(document.sentences):
@@ -60,6 +68,9 @@ class DocumentPrinter:
                         label + self._styled(set_cell_size(visible(layer), column), _DIM) + "  ", words
                     )
                     label = " " * indent
+            for layer, found in of_sentences.items():
+                name = self._styled(set_cell_size(visible(layer), column), _DIM)
+                yield from self._wrapped(" " * indent + name + "  ", [", ".join(map(self._label, found[number]))])
         if document.clusters:
             yield ""
             yield self._styled("clusters", _BOLD)

@@ -83,6 +83,29 @@ def _span_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
     ]
 
 
+def _label_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
+    scope = next(each["scope"] for each in layers if each is not None)
+    return [
+        _shares(f"{scope}s with an entry", layers, "annotated"),
+        *_list_rows(layers, "labels"),
+        *_entropy_rows(layers),
+        _shares("several labels", layers, "several"),
+    ]
+
+
+def _number_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
+    scope = next(each["scope"] for each in layers if each is not None)
+    names = ("mean", "lowest", "highest")
+    values = {name: [None if each is None else each[name] for each in layers] for name in names}
+    return [
+        _shares(f"{scope}s with a number", layers, "annotated"),
+        *(
+            Row(name, [Cell("-" if each is None else f"{each:.2f}") for each in values_of_name])
+            for name, values_of_name in values.items()
+        ),
+    ]
+
+
 def _relation_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
     return [
         _counts("relations", layers, "relations"),
@@ -116,10 +139,28 @@ def _cluster_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
     ]
 
 
+def _dependency_rows(layers: Sequence[Optional[Figures]]) -> List[Row]:
+    return [
+        _counts("documents in which some sentence is no tree", layers, "documents_without_trees"),
+        _counts("trees", layers, "trees"),
+        _counts("arcs below the root", layers, "arcs"),
+        _lengths("tokens from head to dependent", layers, "head_distance"),
+        _lengths("arcs from a tree's deepest token to the root", layers, "tree_depth"),
+        _shares("the head comes first", layers, "head_first"),
+        _shares("arcs that cross others", layers, "crossing_arcs"),
+        _shares("trees with any", layers, "crossing_trees"),
+        _counts("multiword tokens, read as their words", layers, "multiword_tokens"),
+        _counts("empty nodes left out", layers, "empty_nodes"),
+    ]
+
+
 _LAYER_ROWS: Dict[str, Callable[[Sequence[Optional[Figures]]], List[Row]]] = {
     "spans": _span_rows,
+    "labels": _label_rows,
+    "numbers": _number_rows,
     "relations": _relation_rows,
     "clusters": _cluster_rows,
+    "dependencies": _dependency_rows,
 }
 
 

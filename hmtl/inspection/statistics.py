@@ -5,9 +5,17 @@ from collections import Counter
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 from hmtl.corpora import Corpus
+from hmtl.corpora.dependencies import DEPENDENCIES, has_dependencies
 from hmtl.corpora.validation import MIN_LEAK_TOKENS, SplitCounts
 from hmtl.document import Document
-from hmtl.inspection.layers import ClusterStatistics, RelationStatistics, SpanStatistics, share
+from hmtl.inspection.layers import (
+    ClusterStatistics,
+    DependencyStatistics,
+    LabelStatistics,
+    RelationStatistics,
+    SpanStatistics,
+    share,
+)
 from hmtl.inspection.measures import Distribution
 from hmtl.inspection.splits import Split, training_split
 
@@ -24,7 +32,8 @@ class SplitStatistics:
         Documents, sentences, tokens, labels and nested spans.
     tokens : `Counter`
         How often each token occurs.
-    spans, relations, clusters : `Dict[str, SpanStatistics]`, `RelationStatistics`, `ClusterStatistics`
+    spans, labels : `Dict[str, SpanStatistics]`, `Dict[str, LabelStatistics]`
+    relations, clusters, dependencies : `RelationStatistics`, `ClusterStatistics`, `DependencyStatistics`
         The layers; `None` where no document has them.
     texts, sentences : `Counter`
         How often each text of a document, and each sentence of at least `MIN_LEAK_TOKENS` tokens, occurs, by its hash.
@@ -34,8 +43,10 @@ class SplitStatistics:
         self.counts = SplitCounts()
         self.tokens: Counter = Counter()
         self.spans: Dict[str, SpanStatistics] = {}
+        self.labels: Dict[str, LabelStatistics] = {}
         self.relations: Optional[RelationStatistics] = None
         self.clusters: Optional[ClusterStatistics] = None
+        self.dependencies: Optional[DependencyStatistics] = None
         self.texts: Counter = Counter()
         self.sentences: Counter = Counter()
         self._sentence_tokens, self._document_tokens = Distribution(), Distribution()
@@ -53,9 +64,14 @@ class SplitStatistics:
         self.sentences.update(_hash(each) for each in document.sentences if len(each) >= MIN_LEAK_TOKENS)
         for layer in document.spans:
             self.spans.setdefault(layer, SpanStatistics()).add(document, layer)
+        for layer in document.label_layers:
+            self.labels.setdefault(layer, LabelStatistics()).add(document, layer)
         if document.relations is not None:
             self.relations = self.relations or RelationStatistics()
             self.relations.add(document)
+        if has_dependencies(document):
+            self.dependencies = self.dependencies or DependencyStatistics()
+            self.dependencies.add(document)
         if document.clusters is not None:
             self.clusters = self.clusters or ClusterStatistics()
             self.clusters.add(document)
@@ -67,10 +83,13 @@ class SplitStatistics:
             layer: statistics.to_json(labels[layer], totals[f"nested {layer} spans"])
             for layer, statistics in self.spans.items()
         }
+        layers.update((layer, statistics.to_json(labels[layer])) for layer, statistics in self.labels.items())
         if self.relations is not None:
             layers["relations"] = self.relations.to_json(labels["relations"])
         if self.clusters is not None:
             layers["clusters"] = self.clusters.to_json(labels["clusters"])
+        if self.dependencies is not None:
+            layers[DEPENDENCIES] = self.dependencies.to_json()
         return {
             "documents": totals["documents"],
             "sentences": totals["sentences"],

@@ -15,10 +15,11 @@ Arc = Tuple[int, int, str]
 class DependencyScores(Metric):
     """The shares of gold tokens whose head (`uas`), or whose head and relation (`las`), are right.
 
-    All tokens count, those of punctuation too, as in the shared task of 2018 (Zeman et al. 2018, section 5), whose F1 these
-    are where both sides have the same tokens. `uas_without_punctuation` and `las_without_punctuation` leave tokens out that
-    consist of Unicode's punctuation alone, as CoNLL-X did (Buchholz and Marsi 2006, section 5). Relations are compared as
-    they are given: those of hmtl's corpora have no subtypes, which the shared task leaves out, too.
+    All tokens count, those of punctuation too, as in the shared task of 2018 (Zeman et al. 2018), whose F1
+    these are where both sides have the same tokens. `uas_without_punctuation` and `las_without_punctuation` leave
+    tokens out that consist of Unicode's punctuation alone, as CoNLL-X did (Buchholz and Marsi 2006).
+    Relations are compared as they are given: those of hmtl's corpora have no subtypes, which the shared task leaves
+    out, too.
 
     Each distributed worker counts its own sentences; `get_metric` sums over the workers.
     """

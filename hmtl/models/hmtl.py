@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Collection, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple, Union, cast
 
+import numpy
 import torch
 from allennlp.common import FromParams, Lazy, Params
 from allennlp.common.checks import ConfigurationError
@@ -34,7 +35,7 @@ from hmtl.modules import DocumentLayout, Dropout, SharedEncoder
 from hmtl.modules.frozen import are_equal
 from hmtl.modules.token_rows import TokenRows
 from hmtl.tasks import TaskHead
-from hmtl.tasks.task_head import LabelTexts, Scope, check_dropout, check_numbers, span_tasks_for
+from hmtl.tasks.task_head import LabelTexts, Questions, Scope, check_dropout, check_numbers, span_tasks_for
 
 # Indexers whose tensors have a dimension of characters behind that of tokens.
 _CHARACTER_TENSORS = ("token_characters", "elmo_tokens")
@@ -359,13 +360,49 @@ class HMTL(Model):
         UserError
             Where the model is not from an archive, spaCy finds no such pipeline, or a text is no text.
         """
+        predictor = self._predictor(spacy_model=spacy_model, with_scores=True, consistent=consistent)
+        return predictor.annotate([texts] if isinstance(texts, str) else texts, batch_size=batch_size)
+
+    def embed(
+        self,
+        texts: Union[str, Iterable[Union[str, JsonDict]]],
+        level: str = "embedding",
+        pooling: str = "average",
+        unit: str = "text",
+        spacy_model: str = None,
+        batch_size: int = 64,
+    ) -> Iterator[numpy.ndarray]:
+        """The vectors that a level of a model of `from_archive` has for raw texts, one by one in their order.
+
+        Of each text a vector, shape (dim,), or, where the `unit` is `"sentence"`, one of each of its sentences, shape
+        (num_sentences, dim); float32. Call it once for many texts, as `annotate`; `numpy.stack` makes one matrix of the
+        vectors of texts, and `numpy.concatenate` one of those of all sentences.
+
+        # Parameters
+
+        texts : `Union[str, Iterable[Union[str, JsonDict]]]`
+            A text or many, each raw or an input of `HMTLPredictor`, such as `{"sentences": [["A", "token"]]}`.
+        level, pooling, unit : `str`, optional (default = `"embedding"`, `"average"`, `"text"`)
+            See `HMTLPredictor.embed`.
+        spacy_model : `str`, optional (default = `None`)
+            As for `annotate`.
+        batch_size : `int`, optional (default = `64`)
+            The most texts in a batch.
+
+        # Raises
+
+        UserError
+            As `annotate` does, and where there is no such level, pooling or unit, or a text has no tokens.
+        """
+        predictor = self._predictor(spacy_model=spacy_model)
+        found = predictor.embed([texts] if isinstance(texts, str) else texts, level, pooling, unit, batch_size)
+        return (each.vectors if unit == "sentence" else each.vectors[0] for each in found)
+
+    def _predictor(self, **options: Any) -> Any:
         if self.reader is None:
             raise UserError("this model does not know how words are indexed; load it by HMTL.from_archive")
         # The predictor is looked up by its name: this module may not import it, since predictors stand above models.
-        predictor: Any = Predictor.by_name("hmtl")(
-            self, self.reader, spacy_model=spacy_model, with_scores=True, consistent=consistent
-        )
-        return predictor.annotate([texts] if isinstance(texts, str) else texts, batch_size=batch_size)
+        return Predictor.by_name("hmtl")(self, self.reader, **options)
 
     def forward(  # type: ignore[override]
         self,
@@ -418,7 +455,10 @@ class HMTL(Model):
                 else self._run_head(task, encodings, {}, **self._label_options(task))
                 for task in span_tasks
             }
-            options.update(self._label_options(task_name))
+            if self.head(task_name).reads_questions and "questions" in targets:
+                targets["questions"] = self._questions(task_name, **targets["questions"])  # type: ignore[arg-type]
+            else:
+                options.update(self._label_options(task_name))
             output = self._run_head(task_name, encodings, of_spans, metadata=metadata, **options, **targets)[0]
             if self.training and "loss" not in output:
                 raise ConfigurationError(
@@ -568,9 +608,11 @@ class HMTL(Model):
     def get_regularization_penalty(self) -> Optional[torch.Tensor]:
         """What is added to the loss of each update, shape (): the penalty of the regularizer and that of the shared
         encoder; `None` where there is neither."""
-        penalties = [super().get_regularization_penalty(), self.shared_encoder and self.shared_encoder.penalty()]
+        penalties = [super().get_regularization_penalty()]
+        if self.shared_encoder is not None:
+            penalties.append(self.shared_encoder.penalty())
         found = [penalty for penalty in penalties if penalty is not None]
-        return torch.stack(found).sum() if found else None
+        return sum(found[1:], found[0]) if found else None
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
         """`{task}_{metric}` of the tasks that were evaluated since the last reset."""
@@ -713,8 +755,23 @@ class HMTL(Model):
         own = list(head.labels or [])
         asked = (labels or {}).get(task, {label: label for label in own})
         label_of = {text: label for label, text in asked.items()}
+        if head.reads_questions:
+            tensors = head.index_label_texts(list(label_of)) if label_of else None
+            names = list(label_of.values())
+            return {"questions": None if tensors is None else self._questions(task, tensors)._replace(names=names)}
         texts = list(dict.fromkeys([*own, *label_of]))
         return {"label_texts": LabelTexts([label_of.get(text) for text in texts], self._vectors_of_texts(task, texts))}
+
+    def _questions(self, task: str, texts: TextFieldTensors, numbers: Optional[torch.Tensor] = None) -> Questions:
+        """Questions as a level reads them: each is a row of one sentence. `texts` have shapes (num_texts, length, ...),
+        `numbers` are handed on."""
+        texts = move_to_device(texts, next(self.parameters()).device)
+        mask = _token_mask(texts)
+        is_document = self.head(task).scope == "document"
+        document_of = torch.arange(len(mask), device=mask.device) if is_document else None
+        layout = BatchLayout(DocumentLayout(mask, document_of, len(mask)))
+        level = self._encode([texts], layout, [task]).levels[task]
+        return Questions(level.output[0], level.encoder_input[0], layout.masks(level.scope)[0], numbers)
 
     def _vectors_of_texts(self, task: str, texts: List[str]) -> torch.Tensor:
         """The mean of the shared embedding over the words of each text. Shape: (num_texts, embedding_dim)

@@ -10,6 +10,7 @@ from hmtl.modules.padded_lstm_encoder import PaddedLstmEncoder
 from hmtl.modules.pooling import Pooling
 from hmtl.modules.shared_encoders import CrossStitchEncoder, HardSharingEncoder, SharedEncoder, SluiceEncoder
 from hmtl.modules.transformer_embedder import TransformerEmbedder
+from hmtl.modules.window_encoder import WindowEncoder
 
 __all__ = [
     "ConditionalRandomField",
@@ -24,5 +25,6 @@ __all__ = [
     "SharedEncoder",
     "SluiceEncoder",
     "TransformerEmbedder",
+    "WindowEncoder",
     "antecedent_products",
 ]

@@ -1,6 +1,6 @@
 """One vector for the tokens of a sentence, a document, or a part of one."""
 
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from allennlp.nn.util import masked_softmax
@@ -48,7 +48,7 @@ class Pooling(torch.nn.Module):
         if self.name == "attention":
             # Shape: (batch_size, length)
             scores = self._context(torch.tanh(self._hidden(vectors))).squeeze(-1)
-            weights = masked_softmax(scores, mask, memory_efficient=False)
+            weights = masked_softmax(scores, cast(torch.BoolTensor, mask), memory_efficient=False)
         elif self.name == "mean":
             weights = mask / mask.sum(1, keepdim=True).clamp(min=1)
         else:

@@ -318,10 +318,12 @@ class SluiceEncoder(CrossStitchEncoder):
 def _recurrent_weights(layer: torch.nn.Module) -> Iterator[Tuple[torch.Tensor, int]]:
     """The matrices of the recurrent network whose states a layer puts out, each with the hidden size: of each direction
     that of the inputs and that of the states. Shape (each): (num_gates * hidden_size, input_size)"""
+    networks: List[torch.nn.RNNBase]
     if isinstance(layer, PaddedLstmEncoder):
-        *_, networks = layer.layers()
+        *_, last = layer.layers()
+        networks = list(last)
     else:
-        networks = tuple(module for module in layer.modules() if isinstance(module, torch.nn.RNNBase))
+        networks = [module for module in layer.modules() if isinstance(module, torch.nn.RNNBase)]
         if len(networks) != 1:
             raise ConfigurationError(
                 "shared_encoder: orthogonality_weight needs layers that are recurrent networks, such as hmtl_lstm, "

@@ -34,7 +34,7 @@ def asked_labels(labels: Optional[Labels], tasks: Sequence[str]) -> Optional[Dic
     if not tasks:
         raise UserError(
             "labels: the labels of this model are fixed, so that none can be asked for; that takes a model with the "
-            "head hmtl_text_label_spans (docs/using/labels.md)"
+            "head hmtl_text_label_spans (docs/using/labels.md), or hmtl_questions (docs/using/questions.md)"
         )
     if isinstance(labels, Mapping) and labels and not any(isinstance(each, str) for each in labels.values()):
         for task in labels:
@@ -69,6 +69,43 @@ def _check(text: Any) -> None:
     fault = label_fault(text)
     if fault is not None:
         raise UserError(f"labels: {fault}; {_EXPECTED}")
+
+
+def asked_by_options(
+    labels: Optional[str], questions: Optional[Sequence[str]], tasks: Sequence[str], tasks_with_questions: Sequence[str]
+) -> Optional[Labels]:
+    """What the options `--labels` and `--ask` of a command ask for, as `asked_labels` takes it.
+
+    # Parameters
+
+    labels : `str`, optional
+        Such as `animal,substance`: for the tasks whose labels are texts, and no questions if there are others.
+    questions : `Sequence[str]`, optional
+        For all tasks that answer questions.
+    tasks : `Sequence[str]`
+        Those whose labels are texts, questions or not.
+    tasks_with_questions : `Sequence[str]`
+        Of these the ones whose texts are questions.
+
+    # Raises
+
+    UserError
+        Where questions are asked, and no task answers any.
+    """
+    if not questions:
+        return None if labels is None else in_one_line(labels)
+    if not tasks_with_questions:
+        raise UserError(
+            "--ask: this model answers no questions; that takes a model with the head hmtl_questions "
+            "(docs/using/questions.md)"
+        )
+    asked: Dict[str, Texts] = {task: list(dict.fromkeys(questions)) for task in tasks_with_questions}
+    if labels is not None:
+        others = [task for task in tasks if task not in tasks_with_questions]
+        if len(others) != 1:
+            raise UserError(f"--labels beside --ask: {len(others)} tasks of this model have labels that are texts")
+        asked[others[0]] = in_one_line(labels)
+    return asked
 
 
 def in_one_line(option: str) -> List[str]:

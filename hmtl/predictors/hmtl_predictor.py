@@ -2,8 +2,9 @@
 
 import os
 from itertools import pairwise, repeat
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
+import numpy
 import torch
 from allennlp.common.checks import check_for_gpu
 from allennlp.common.util import JsonDict
@@ -22,6 +23,7 @@ from hmtl.models.hmtl import HMTL, AskedLabels, load_hmtl_archive
 from hmtl.modules.token_rows import TokenRows
 from hmtl.predictors.asked_labels import Labels, asked_labels
 from hmtl.predictors.head_mentions import make_consistent, mark_heads, name_task
+from hmtl.predictors.level_encoder import EMBEDDING, TEXT, LevelEncoder, TextVectors, known_unit
 from hmtl.predictors.quantisation import quantised
 from hmtl.predictors.sentence_indexer import SentenceIndexer
 from hmtl.predictors.text_input import Entities, TextInput, entities_of
@@ -49,6 +51,8 @@ PRECISIONS: Dict[str, Optional[torch.dtype]] = {
 
 # A text and its `doc_key`.
 KeyedText = Tuple[str, TextInput]
+# What a text becomes.
+Output = TypeVar("Output")
 
 # Takes the number of a text and what is wrong with it.
 OnError = Callable[[int, UserError], None]
@@ -76,6 +80,8 @@ class HMTLPredictor(Predictor):
     - for each task, by its name, a list of what its head's kind (see `Kind.to_json`) makes of the predictions:
       spans, `[{start, end, text, char_start, char_end, label}, ...]`;
       relations, `[{label, arg1: {start, end, text, char_start, char_end}, arg2: {...}}, ...]`;
+      dependencies, `[{label, head: {start, end, text, char_start, char_end}, dependent: {...}}, ...]`, one for each
+      token, where the head of the root is `null`;
       clusters, `[[{start, end, text, char_start, char_end}, ...], ...]`.
 
     A text that is empty, or white space alone, has no sentences, and nothing is found in it.
@@ -139,6 +145,8 @@ class HMTLPredictor(Predictor):
         self.labels: Dict[str, List[str]] = {task: list(head.labels or []) for task, head in heads.items()}
         # Those whose labels are texts, so that others can be asked for.
         self.tasks_with_label_texts = [task for task, head in heads.items() if head.reads_label_texts]
+        # Of these the ones whose texts are questions.
+        self.tasks_with_questions = [task for task, head in heads.items() if head.reads_questions]
         # Whether some task is of pairs of texts.
         self.reads_pairs = any(head.reads_second_text for head in heads.values())
         self._scopes = {task: head.scope for task, head in heads.items()}
@@ -225,7 +233,7 @@ class HMTLPredictor(Predictor):
         UserError
             As `to_document` and `predict_many` do.
         """
-        record = {"doc_key": document.doc_key, "sentences": document.sentences, **document.spans}
+        record: JsonDict = {"doc_key": document.doc_key, "sentences": document.sentences, **document.spans}
         if document.second_text is not None:
             record[SECOND_TEXT] = document.second_text
         output = next(self.predict_many([record], entities=entities))
@@ -309,9 +317,9 @@ class HMTLPredictor(Predictor):
             The key of each object that holds entities that are known (see `entities_of`). They stand in the layer of
             the span task of that name, where the model has one, and else of that which relations read.
         labels : `Union[Sequence[str], Mapping[str, str], Mapping[str, ...]]`, optional (default = `None`)
-            The labels to find, where a task's labels are texts (head `hmtl_text_label_spans`), in the place of those of
-            training: a list of texts, a mapping from labels to their texts, or, where there are several such tasks, a
-            mapping from tasks to these; see `asked_labels`.
+            The labels to find, where a task's labels are texts (head `hmtl_text_label_spans`), or the questions to
+            answer (head `hmtl_questions`), in the place of those of training: a list of texts, a mapping from labels to
+            their texts, or, where there are several such tasks, a mapping from tasks to these; see `asked_labels`.
         names : `str`, optional (default = `None`)
             The span task whose types the mentions of a cluster agree in, where layers are to be consistent; by default
             that of `name_task`.
@@ -324,22 +332,13 @@ class HMTLPredictor(Predictor):
         """
         asked = asked_labels(labels, self.tasks_with_label_texts)
         names = name_task(self.layers, names)
-        if batch_size < 1 or max_tokens < 1:
-            raise UserError(f"a batch of {batch_size} texts and {max_tokens} tokens; expected at least 1 of each")
-        read = self._tokenized_texts(texts, on_error, entities)
-        for window in _windows(read, WINDOW * batch_size, WINDOW * max_tokens):
-            outputs: List[Optional[JsonDict]] = [
-                None if len(text) else self._output(doc_key, text, {task: [] for task in self.layers}, names)
-                for doc_key, text in window
-            ]
-            with_tokens = [number for number, (_, text) in enumerate(window) if len(text)]
-            lengths = [len(window[number][1]) for number in with_tokens]
-            for batch in length_batches(lengths, batch_size, max_tokens):
-                numbers = [with_tokens[position] for position in batch]
-                found = self._predict_batch([window[number] for number in numbers], asked, names)
-                for number, output in zip(numbers, found):
-                    outputs[number] = output
-            yield from outputs  # type: ignore[misc]
+        yield from _in_batches(
+            self._tokenized_texts(texts, on_error, entities),
+            batch_size,
+            max_tokens,
+            lambda batch: self._predict_batch(batch, asked, names),
+            lambda doc_key, text: self._output(doc_key, text, {task: [] for task in self.layers}, names),
+        )
 
     def annotate(
         self,
@@ -383,6 +382,61 @@ class HMTLPredictor(Predictor):
         for output in outputs:
             mark_heads(output, self.layers, names)
             yield {key: value for key, value in output.items() if key not in left_out}
+
+    def embed(
+        self,
+        texts: Iterable[Union[str, JsonDict, TokenizedText]],
+        level: str = EMBEDDING,
+        pooling: str = "average",
+        unit: str = TEXT,
+        batch_size: int = 64,
+        on_error: Optional[OnError] = None,
+    ) -> Iterator[TextVectors]:
+        """The vectors that a level has for any number of texts, also an endless stream, in their order; no head runs.
+
+        Texts are read, batched and encoded as `predict_many` does it: what a text gets does not depend on the others.
+
+        # Parameters
+
+        texts : `Iterable[Union[str, JsonDict, TokenizedText]]`
+            See `predict_many`.
+        level : `str`, optional (default = `"embedding"`)
+            A task, `embedding`, which all levels read, or `words`, the word vectors in it.
+        pooling : `str`, optional (default = `"average"`)
+            What becomes of the vectors of tokens: their `average` or their `max` in each dimension; the vector of the
+            `first` token or of the `last`; or, of a level with a bidirectional encoder, its `ends`: the forward half of
+            the last token's vector and the backward half of the first one's.
+        unit : `str`, optional (default = `"text"`)
+            What a vector is of: a whole `text`, or each `sentence` of it. A level that reads documents, such as that of
+            coreference, reads the whole text in either case.
+        batch_size : `int`, optional (default = `64`)
+            The most texts in a batch.
+        on_error : `Callable[[int, UserError], None]`, optional (default = `None`)
+            Called for each text that has no vector: one that is no input of the predictor's, and, unlike in
+            `predict_many`, one without a token. By default, the error is raised.
+
+        # Raises
+
+        UserError
+            Where there is no such level, pooling or unit, or the level has no such pooling; and as `predict_many` does.
+        """
+        encoder = LevelEncoder(self._hmtl, self._index)
+        pairs = encoder.known_pairs([level], [pooling])
+        unit = known_unit(unit)
+
+        device_type = next(self._hmtl.parameters()).device.type
+
+        def vectors_of(batch: List[KeyedText]) -> List[TextVectors]:
+            with torch.autocast(device_type, self._dtype, enabled=self._dtype is not None):
+                (found,) = encoder.pooled([text.sentences for _, text in batch], pairs, unit).values()
+            # Where the rows of each text but the first begin.
+            starts = numpy.cumsum([1 if unit == TEXT else len(text.sentences) for _, text in batch])[:-1]
+            return [TextVectors(*text, rows) for text, rows in zip(batch, numpy.split(found, starts))]
+
+        # Not a generator itself, so that mistakes come to light at once.
+        return _in_batches(
+            self._tokenized_texts(texts, on_error, None, with_tokens=True), batch_size, MAX_TOKENS, vectors_of
+        )
 
     def annotated_layers(self, tasks: Optional[Iterable[str]] = None) -> Dict[str, str]:
         """What each of the tasks, or of all, predicts; in the order of the model's levels.
@@ -454,21 +508,29 @@ class HMTLPredictor(Predictor):
         return next((lower for task in readers for lower in self._hmtl.span_tasks[task]), None)
 
     def _tokenized_texts(
-        self, texts: Iterable[Union[str, JsonDict, TokenizedText]], on_error: Optional[OnError], entities: Optional[str]
+        self,
+        texts: Iterable[Union[str, JsonDict, TokenizedText]],
+        on_error: Optional[OnError],
+        entities: Optional[str] = None,
+        with_tokens: bool = False,
     ) -> Iterator[KeyedText]:
+        """The texts that can be read, and, where they are to be `with_tokens`, have any."""
         for number, inputs in enumerate(texts):
-            if isinstance(inputs, TokenizedText):
-                yield "document", TextInput.of(inputs)
-                continue
+            doc_key = None
             try:
-                record = {"text": inputs} if isinstance(inputs, str) else inputs
-                text = self.tokenized(record, None if entities is None else self._given(record, entities))
+                if isinstance(inputs, TokenizedText):
+                    text = TextInput.of(inputs)
+                else:
+                    record = {"text": inputs} if isinstance(inputs, str) else inputs
+                    text = self.tokenized(record, None if entities is None else self._given(record, entities))
+                    doc_key = record.get("doc_key")
+                if with_tokens and not len(text):
+                    raise UserError("the text has no tokens, and so no vector; leave it out")
             except UserError as error:
                 if on_error is None:
                     raise
                 on_error(number, error)
             else:
-                doc_key = record.get("doc_key")
                 yield "document" if doc_key is None else str(doc_key), text
 
     def _given(self, record: JsonDict, key: str) -> Entities:
@@ -602,6 +664,33 @@ def _in_precision(model: HMTL, precision: str) -> HMTL:
             f"the predictor's precision {precision} is for {'GPUs' if on_cpu else 'CPUs'}; 'bf16' is for both"
         )
     return quantised(model) if precision == "int8" else model
+
+
+def _in_batches(
+    texts: Iterator[KeyedText],
+    batch_size: int,
+    max_tokens: int,
+    of_batch: Callable[[List[KeyedText]], List[Output]],
+    of_empty: Optional[Callable[[str, TextInput], Output]] = None,
+) -> Iterator[Output]:
+    """What texts become, in their order: they are computed in batches of similar length, but for those without tokens.
+
+    # Raises
+
+    UserError
+        Where a batch could hold nothing; and whatever the texts raise, when those before have been yielded.
+    """
+    if batch_size < 1 or max_tokens < 1:
+        raise UserError(f"a batch of {batch_size} texts and {max_tokens} tokens; expected at least 1 of each")
+    for window in _windows(texts, WINDOW * batch_size, WINDOW * max_tokens):
+        outputs = [None if len(text) or of_empty is None else of_empty(doc_key, text) for doc_key, text in window]
+        with_tokens = [number for number, (_, text) in enumerate(window) if len(text)]
+        lengths = [len(window[number][1]) for number in with_tokens]
+        for batch in length_batches(lengths, batch_size, max_tokens):
+            numbers = [with_tokens[position] for position in batch]
+            for number, output in zip(numbers, of_batch([window[number] for number in numbers])):
+                outputs[number] = output
+        yield from outputs  # type: ignore[misc]
 
 
 def _windows(texts: Iterator[KeyedText], max_texts: int, max_tokens: int) -> Iterator[List[KeyedText]]:

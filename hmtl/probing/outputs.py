@@ -1,4 +1,4 @@
-"""The files that a probing leaves: table.md, table.csv, tasks.csv, results.json and heat_map.png; those of tokens."""
+"""What a probing leaves: table.md, its CSV files, results.json and heat_map.png; those of tokens and of transfer."""
 
 import math
 from dataclasses import asdict
@@ -10,13 +10,15 @@ from hmtl.common.tables import Table, markdown
 from hmtl.probing import tokens
 from hmtl.probing.sentences import COMPRESSION, RANDOM, SELECTIVITY, TRAINED, Plan, Result
 from hmtl.probing.senteval import FILES, ProbingTask
+from hmtl.probing.transfer import TransferPlan, TransferResult
+from hmtl.probing.transfer_tasks import SIMILARITY, TransferTask
 from hmtl.probing.vectors import WORDS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Below the output directory. `TOKENS` are the same of single tokens, with .csv, too.
-TABLE, RESULTS, IMAGE, TOKENS = "table.md", "results.json", "heat_map.png", "tokens"
+# Below the output directory. `TOKENS` are the same of single tokens, with .csv, too, and `TRANSFER` of transfer tasks.
+TABLE, RESULTS, IMAGE, TOKENS, TRANSFER = "table.md", "results.json", "heat_map.png", "tokens", "transfer"
 WITHOUT_MATPLOTLIB = "no heat map without matplotlib: pip install 'hmtl[plots]'"
 
 MAJORITY, THE_PAPER = "majority", "paper"
@@ -153,6 +155,74 @@ def table_lines(table: Table, sizes: Table) -> Iterator[str]:
 def _title(row: Dict[str, Any]) -> List[str]:
     level = "bag of word vectors" if row["level"] == WORDS else row["level"]
     return ["majority class" if row["encoder"] == MAJORITY else _TITLES[row["encoder"]] + level, row["pooling"]]
+
+
+# What tables for people show beside the score of a task.
+_SHOWN = ("f1", "spearman")
+
+
+def write_transfer_report(results: Sequence[TransferResult], plan: TransferPlan, model: str, output: Path) -> List[str]:
+    """Writes `transfer.md`, `transfer.csv` and `transfer.json` below `output`; returns the lines of the table."""
+    table = transfer_table(results, plan.tasks)
+    table.write(output)
+    lines = list(transfer_lines(table, plan.tasks))
+    with atomic_write(output / f"{TRANSFER}.md") as file:
+        file.write("\n".join(lines) + "\n")
+    tasks = {
+        task.name: {
+            "sha256": task.sha256,
+            "protocol": task.protocol,
+            "settings": plan.settings.describe(task.protocol),
+            "labels": list(task.labels),
+            "majority": task.majority_accuracy(),
+            "examples": {split: len(examples) for split, examples in task.splits.items()},
+        }
+        for task in plan.tasks
+    }
+    described = {"model": model, "tasks": tasks, "results": [asdict(result) for result in results]}
+    write_json(output / f"{TRANSFER}.json", described)
+    return lines
+
+
+def transfer_table(results: Sequence[TransferResult], tasks: Sequence[TransferTask]) -> Table:
+    """The score of each task, accuracy or Pearson's correlation, times 100, of each row of the results, and the
+    accuracy of the majority class; further columns have all other measures, squared errors as they are."""
+    rows: Dict[Tuple[str, str, str], Dict[str, Any]] = {}
+    for result in results:
+        row = rows.setdefault(result.row, dict(zip(("encoder", "level", "pooling"), result.row)))
+        for number, (measure, value) in enumerate(result.scores.items()):
+            row[column(result.task, measure) if number else result.task] = value if measure == "mse" else 100 * value
+    majority = {task.name: 100 * accuracy for task in tasks if (accuracy := task.majority_accuracy()) is not None}
+    return Table(TRANSFER, [*rows.values(), {"encoder": MAJORITY, "level": "", "pooling": "", **majority}])
+
+
+def transfer_lines(table: Table, tasks: Sequence[TransferTask]) -> Iterator[str]:
+    """The lines of the table for people, below it one of further measures, and how large the tasks are."""
+    names = [task.name for task in tasks]
+    yield "Accuracy in percent, or Pearson's correlation x 100 (SICK-R, STS):"
+    yield ""
+    yield from markdown(["level", "pooling", *names], [[*_title(row), *_hundredths(row, names)] for row in table.rows])
+    further = [column(name, measure) for name in names for measure in _SHOWN]
+    further = [each for each in further if each in table.columns]
+    if further:
+        yield from ("", "F1 of the second label in percent, Spearman's correlation x 100:", "")
+        rows = [row for row in table.rows if row["encoder"] != MAJORITY]
+        yield from markdown(
+            ["level", "pooling", *further], [[*_title(row), *_hundredths(row, further)] for row in rows]
+        )
+    yield from ("", "Sentences, or pairs of them:", "")
+    sizes = []
+    for task in tasks:
+        counts = {split: len(examples) for split, examples in task.splits.items()}
+        if task.protocol == SIMILARITY:
+            counts = {"test": sum(counts.values())}
+        described = ", ".join(f"{split} {count}" for split, count in counts.items())
+        sizes.append([task.name, task.protocol, str(len(task.labels) or ""), described])
+    yield from markdown(["task", "measured by", "labels", "examples"], sizes)
+
+
+def _hundredths(row: Dict[str, Any], columns: Sequence[str]) -> List[str]:
+    return [f"{row[name]:.1f}" if name in row else "" for name in columns]
 
 
 # Accuracies on fewer test sentences say next to nothing: one sentence is more than 3 points.

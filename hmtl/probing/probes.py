@@ -10,6 +10,8 @@ from hmtl.errors import UserError
 
 CLASSIFIERS = ("logistic-regression", "mlp", "scikit-learn")
 
+OPTIMIZERS: Dict[str, Any] = {"rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}
+
 # SentEval's grids, of which validation chooses: weight decay of its own classifiers, C of scikit-learn's.
 WEIGHT_DECAYS: Tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2)
 INVERSE_STRENGTHS: Tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -37,7 +39,7 @@ class ProbeSettings:
     # Attributes
 
     classifier : `str`
-        `logistic-regression` or `mlp`, as SentEval trains them: RMSprop at torch's default rate, without
+        `logistic-regression` or `mlp`, as SentEval trains them: an optimizer at torch's default rate, without
         standardisation, the epoch with the best validation kept; or `scikit-learn`, its logistic regression on vectors
         that are standardised by the training split.
     hidden_units : `int`
@@ -52,6 +54,8 @@ class ProbeSettings:
     max_epochs : `int`
         No validation is followed by more training after more passes than this.
     seed : `int`
+    optimizer : `str`
+        `rmsprop` or `adam`.
     """
 
     classifier: str = "logistic-regression"
@@ -62,6 +66,7 @@ class ProbeSettings:
     epoch_size: int = 2
     max_epochs: int = 200
     seed: int = 1111
+    optimizer: str = "rmsprop"
 
     def __post_init__(self) -> None:
         if self.classifier not in CLASSIFIERS:
@@ -76,6 +81,8 @@ class ProbeSettings:
     def describe(self) -> Dict[str, Any]:
         """What a result depends on."""
         described = asdict(self)
+        if self.optimizer == "rmsprop":
+            del described["optimizer"]  # so that results of releases that knew no other are still found
         if self.classifier == "scikit-learn":
             return {key: described[key] for key in ("classifier", "seed")}
         if self.classifier == "logistic-regression":
@@ -109,12 +116,23 @@ Tensors = Tuple[torch.Tensor, torch.Tensor]
 def _fit_torch(
     train: Tensors, validation: Tensors, test: Tensors, settings: ProbeSettings, weight_decay: float
 ) -> ProbeResult:
+    model, best = trained_classifier(train, validation, settings, weight_decay)
+    return ProbeResult(_accuracy(model, test), best, weight_decay)
+
+
+def trained_classifier(
+    train: Tensors, validation: Tensors, settings: ProbeSettings, weight_decay: float
+) -> Tuple[torch.nn.Module, float]:
+    """One of SentEval's own classifiers after the epoch with the best validation, and the accuracy there, from 0 to 1.
+
+    Vectors have the shape (num_examples, dim), classes (num_examples,).
+    """
     vectors, classes = train
     num_classes = int(classes.max()) + 1
     with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
         torch.manual_seed(settings.seed)
         model = _classifier(vectors.size(1), num_classes, settings).to(vectors.device)
-        optimizer = torch.optim.RMSprop(model.parameters(), weight_decay=weight_decay)
+        optimizer = OPTIMIZERS[settings.optimizer](model.parameters(), weight_decay=weight_decay)
         best, best_state, misses, num_epochs = -1.0, model.state_dict(), 0, 0
         while misses <= settings.tenacity and num_epochs <= settings.max_epochs:
             model.train()
@@ -130,7 +148,7 @@ def _fit_torch(
             else:
                 misses += 1
         model.load_state_dict(best_state)
-        return ProbeResult(_accuracy(model, test), best, weight_decay)
+        return model, best
 
 
 def _classifier(dim: int, num_classes: int, settings: ProbeSettings) -> torch.nn.Module:

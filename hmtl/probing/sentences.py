@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple, TypeVar, cast
 
 import numpy
 import torch
@@ -26,6 +26,20 @@ TRAINED, RANDOM = "trained", "random"
 MEASURES = ACCURACY, SELECTIVITY, COMPRESSION = "accuracy", "selectivity", "compression"
 # Changes when the same data, model and settings would give other results.
 _FORMAT = 1
+
+
+class SentenceTask(Protocol):
+    """What any task on sentences has."""
+
+    name: str
+
+    @property
+    def sentences(self) -> List[List[str]]:
+        """All of its sentences."""
+
+
+Task = TypeVar("Task", bound=SentenceTask)
+Found = TypeVar("Found")
 
 
 class Row(NamedTuple):
@@ -86,11 +100,17 @@ class Result:
 
 def read_result(output: Path, row: Row, task: str, depends_on: Dict[str, Any]) -> Optional[Result]:
     """A result that is there already and depends on the same."""
+    found = stored(_path(output, row, task), depends_on)
+    return None if found is None else Result(**found)
+
+
+def stored(path: Path, depends_on: Dict[str, Any]) -> Optional[Dict[str, Any]]:
+    """The result in a file, where there is one and it depends on the same."""
     try:
-        found = json.loads(_path(output, row, task).read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    return Result(**found) if found["depends_on"] == depends_on else None
+    return found if found["depends_on"] == depends_on else None
 
 
 def _path(output: Path, row: Row, task: str) -> Path:
@@ -143,31 +163,43 @@ def run_probes(
     UserError
         Where the model has no such level, or the cache cannot be used.
     """
-    rows = [Row(encoder, level, pooling) for level in vectors.known_levels(levels) for pooling in plan.poolings]
-    found: Dict[Tuple[Row, str], Result] = {}
-    missing: List[Tuple[Row, ProbingTask]] = []
-    for row in rows:
-        for task in plan.tasks:
-            result = read_result(output, row, task.name, _depends_on(plan, vectors, task))
-            if result is None:
-                missing.append((row, task))
-            else:
-                found[row, task.name] = result
+    device = next(vectors.model.parameters()).device
+
+    def known(row: Row, task: ProbingTask) -> Optional[Result]:
+        return read_result(output, row, task.name, _depends_on(plan, vectors, task))
+
+    def computed(store: VectorStore, row: Row, task: ProbingTask) -> Result:
+        result = _probe(plan, store, row, task, _depends_on(plan, vectors, task), device)
+        result.write(output)
+        return result
+
+    rows = [Row(encoder, *pair) for pair in vectors.known_pairs(levels, plan.poolings)]
+    return run_missing(rows, plan.tasks, vectors, cache, known, computed)
+
+
+def run_missing(
+    rows: Sequence[Row],
+    tasks: Sequence[Task],
+    vectors: LevelVectors,
+    cache: Path,
+    known: Callable[[Row, Task], Optional[Found]],
+    computed: Callable[[VectorStore, Row, Task], Found],
+) -> List[Found]:
+    """The result of each task for each row, row by row: those that are `known`, and those that are then `computed` from
+    vectors of a store, which has those of all sentences of their tasks."""
+    found = {(row, task.name): known(row, task) for row in rows for task in tasks}
+    missing = [(row, task) for row in rows for task in tasks if found[row, task.name] is None]
     if missing:
         store = VectorStore(vectors, cache)
         names = {task.name for _, task in missing}
-        sentences = [sentence for task in plan.tasks if task.name in names for sentence in task.sentences]
         store.fill(
-            sentences,
+            [sentence for task in tasks if task.name in names for sentence in task.sentences],
             list(dict.fromkeys(row.level for row, _ in missing)),
             list(dict.fromkeys(row.pooling for row, _ in missing)),
         )
-        device = next(vectors.model.parameters()).device
-        for row, task in Tqdm.tqdm(missing, desc=f"probes, {encoder}", unit=" probes"):
-            result = _probe(plan, store, row, task, _depends_on(plan, vectors, task), device)
-            result.write(output)
-            found[row, task.name] = result
-    return [found[row, task.name] for row in rows for task in plan.tasks]
+        for row, task in Tqdm.tqdm(missing, desc=f"probes, {rows[0].encoder}", unit=" probes"):
+            found[row, task.name] = computed(store, row, task)
+    return cast(List[Found], list(found.values()))
 
 
 def _probe(

@@ -66,9 +66,7 @@ class VectorStore:
         keys = numpy.fromiter(sentence_of, numpy.uint64, len(sentence_of))
         # Shape (each): (num_sentences,)
         missing = {
-            (level, pooling): ~numpy.isin(keys, self._known(level, pooling).keys)
-            for level in levels
-            for pooling in poolings
+            pair: ~numpy.isin(keys, self._known(*pair).keys) for pair in self._vectors.known_pairs(levels, poolings)
         }
         wanted = numpy.flatnonzero(numpy.any(list(missing.values()), axis=0))
         with Tqdm.tqdm(total=len(wanted), desc="vectors", unit=" sentences", disable=not len(wanted)) as bar:

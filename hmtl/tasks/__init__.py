@@ -1,17 +1,25 @@
 """Kinds of prediction, a folder each: heads, readers, and all that becomes of what they predict. Importing the package
 registers them.
 
-`ner`, `emd`, `relation` and `coref` say which documents a task learns from: see `hmtl.train`.
+`ner`, `emd`, `relation`, `coref` and `labels` say which documents a task learns from: see `hmtl.train`.
 """
 
-from hmtl.corpora.training_data import TaskData, coref, emd, ner, relation
+from hmtl.corpora.training_data import TaskData, coref, emd, labels, ner, relation
 from hmtl.tasks.clusters.cluster_kind import Clusters
 from hmtl.tasks.clusters.coref import CorefHead
 from hmtl.tasks.clusters.coref_reader import CorefReader
+from hmtl.tasks.dependencies.biaffine import BiaffineHead
+from hmtl.tasks.dependencies.dependency_kind import Dependencies
+from hmtl.tasks.dependencies.dependency_reader import DependencyReader
 from hmtl.tasks.kind import Kind
 from hmtl.tasks.labels.label_head import LabelHead, PairHead
 from hmtl.tasks.labels.label_kind import Labels, Numbers, PairNumbers, Pairs
 from hmtl.tasks.labels.label_reader import LabelReader, PairReader
+from hmtl.tasks.questions.answer_kind import Answers
+from hmtl.tasks.questions.question_head import QuestionHead
+from hmtl.tasks.questions.question_reader import QuestionReader
+from hmtl.tasks.relations.predicate_arguments import PredicateArgumentsHead
+from hmtl.tasks.relations.predicate_arguments_reader import PredicateArgumentsReader
 from hmtl.tasks.relations.relation import RelationHead
 from hmtl.tasks.relations.relation_kind import Relations
 from hmtl.tasks.relations.relation_reader import RelationReader
@@ -29,10 +37,14 @@ from hmtl.tasks.spans.token_labels_reader import TokenLabelsReader
 from hmtl.tasks.task_head import TaskHead
 
 __all__ = [
+    "Answers",
+    "BiaffineHead",
     "Clusters",
     "CorefHead",
     "CorefReader",
     "CrfHead",
+    "Dependencies",
+    "DependencyReader",
     "Kind",
     "LabelHead",
     "LabelReader",
@@ -42,6 +54,10 @@ __all__ = [
     "PairNumbers",
     "PairReader",
     "Pairs",
+    "PredicateArgumentsHead",
+    "PredicateArgumentsReader",
+    "QuestionHead",
+    "QuestionReader",
     "RelationHead",
     "RelationReader",
     "Relations",
@@ -59,6 +75,7 @@ __all__ = [
     "TokenLabelsReader",
     "coref",
     "emd",
+    "labels",
     "ner",
     "relation",
 ]

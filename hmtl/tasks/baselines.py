@@ -22,8 +22,10 @@ class Baseline:
     metrics: Dict[str, float]
 
 
-def best_variant(variants: Mapping[str, str], scores: Mapping[str, float], others: Sequence[str] = ()) -> Baseline:
-    """The variant of a baseline with the higher F1, and its scores under their own names.
+def best_variant(
+    variants: Mapping[str, str], scores: Mapping[str, float], others: Sequence[str] = (), figure: str = "f1"
+) -> Baseline:
+    """The variant of a baseline with the higher F1, or another figure, and its scores under their own names.
 
     # Parameters
 
@@ -32,8 +34,10 @@ def best_variant(variants: Mapping[str, str], scores: Mapping[str, float], other
     scores : `Mapping[str, float]`
     others : `Sequence[str]`, optional (default = none)
         Prefixes of scores of other variants.
+    figure : `str`, optional (default = `"f1"`)
+        The score that decides.
     """
-    better = max(variants, key=lambda prefix: scores[f"{prefix}f1"])
+    better = max(variants, key=lambda prefix: scores[prefix + figure])
     prefixes = [prefix for prefix in (*variants, *others) if prefix]
     variant_of = {name: next(filter(name.startswith, prefixes), "") for name in scores}
     metrics = {name.removeprefix(better): value for name, value in scores.items() if variant_of[name] == better}

@@ -111,11 +111,12 @@ class Kind(Registrable):
     figures : `Mapping[str, str]`
         The metrics that tables have, the foremost first, and what they call them; those that are missing are left out.
     drawing : `str`
-        What draws it on the page: `spans` (boxes), `relations` (arcs), `clusters` (chains), for rows of the form that
-        these have, or `labels`: whatever the tokens, marks, and badges for whole sentences.
+        What draws it on the page: `spans` (boxes), `relations` (arcs), `dependencies` (all arcs of a sentence),
+        `clusters` (chains), for rows of the form that these have, or `labels`: whatever the tokens, marks, and badges
+        for whole sentences.
     column : `Optional[str]`
         The column of the CoNLL-2012 layout that can hold it: `names`, for rows of the form of spans, or `coreference`,
-        for lists of mentions.
+        for lists of mentions; or, of CoNLL-U, `dependencies`.
     left_out_by : `Collection[str]`
         The formats whose descriptions say that they leave such layers out; others say so in a note.
     attribute : `Optional[str]`
@@ -224,10 +225,6 @@ class Kind(Registrable):
         else:
             standoff.leave_out()
 
-    def cats(self, task: str, rows: List[Any]) -> Dict[str, float]:
-        """What `doc.cats` of spaCy has of the rows of a text: numbers by labels of the whole text; by default nothing."""
-        return {}
-
     # Evaluation.
 
     def columns(self, scores: Sequence[Metrics], baseline: Optional[Metrics]) -> Dict[str, str]:
@@ -269,6 +266,13 @@ class Kind(Registrable):
     def doc_value(self, row: Any, span: Callable[[JsonDict], Any]) -> Any:
         """The value of a row of JSON; `span` makes spaCy's spans of mentions."""
         return DocItem(row.get("label"), [span(mention) for mention in self.mentions(row)], row.get("score"))
+
+    def add_to_doc(self, doc: Any, task: str, rows: List[Any], span: Callable[[JsonDict], Any]) -> None:
+        """Gives a document of spaCy what the rows of a task are in itself, beside its extension; by default nothing."""
+
+    def example_scores(self, examples: Iterable[Any]) -> Dict[str, Any]:
+        """The scores, of spaCy's examples, of what `add_to_doc` adds; by default none."""
+        return {}
 
     def kept(self, value: Any, mention: Callable[[Any], List[Any]]) -> Dict[str, Any]:
         """A value in user data; `mention` makes a plain one of a span."""

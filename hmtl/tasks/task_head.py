@@ -33,6 +33,26 @@ class LabelTexts(NamedTuple):
     is_scored: Optional[torch.Tensor] = None
 
 
+class Questions(NamedTuple):
+    """Questions that are texts, as a head that `reads_questions` gets them: read by its own level.
+
+    # Attributes
+
+    encoding, encoder_input, mask : `torch.Tensor`
+        As those of a row, see `TaskHead`. Shapes: (num_questions, length, ...)
+    numbers : `Optional[torch.Tensor]`
+        Which questions each row of a batch has, as `DistinctTextsField` gives them. Shape: (batch_size, most of a row)
+    names : `Optional[Sequence[str]]`
+        What the answers to each are called, where all are asked of every row.
+    """
+
+    encoding: torch.Tensor
+    encoder_input: torch.Tensor
+    mask: torch.Tensor
+    numbers: Optional[torch.Tensor] = None
+    names: Optional[Sequence[str]] = None
+
+
 class TaskHead(Head):
     """Predicts one task from the vectors of one level.
 
@@ -52,8 +72,8 @@ class TaskHead(Head):
     The level's encoder reads rows of the same scope, unless `encoder_scope` names the other: a head of documents whose
     encoder reads sentences gets the vectors of these, document by document.
 
-    A head that `reads_second_text` also gets `second_text`, shape (batch_size, 1): of a pair of texts the sentence, from
-    0, that begins the second one, and 0 for any other row.
+    A head that `reads_second_text` also gets `second_text`, shape (batch_size, 1): of a pair of texts the sentence,
+    from 0, that begins the second one, and 0 for any other row.
 
     A head that `reads_spans` also gets `predicted_spans` outside training, of a model with tasks that predict spans of
     the same scope: for each of these tasks its `predictions`, those of the levels that the task reads first, the
@@ -89,6 +109,10 @@ class TaskHead(Head):
     are the `labels` that it saw in training, and no weight of its stands for one of them. It embeds nothing itself:
     `index_label_texts` gives the tensors that the model's embedder reads.
 
+    One that `reads_questions`, too, gets `questions` in their place: those of the field `questions` of a batch, a
+    `DistinctTextsField`; or else those that are asked for, or its own; or `None` where there are none. They are read as
+    sentences by the level of the head and those below.
+
     One that labels each token tells the levels above its `label_distribution` over `num_token_labels` labels, and names
     the `label_parts` of it, its children whose weights that depends on. A head without these does not label tokens.
 
@@ -116,6 +140,7 @@ class TaskHead(Head):
     starts_from_data: bool = False
     reads_label_texts: bool = False
     reads_second_text: bool = False
+    reads_questions: bool = False
     read_labels: Sequence[str] = ()
     num_token_labels: int = 0
     label_parts: Sequence[str] = ()

@@ -85,7 +85,7 @@ class Updater:
             objective.to(next(model.parameters()).device)
         named = {task: model.parameters_of(task) for task in model.tasks}
         self._parameters = {task: [parameter for _, parameter in pairs] for task, pairs in named.items()}
-        own = {task: (f"encoders.{task}.", f"heads.{task}.") for task in model.tasks}
+        own: Dict[str, Tuple[str, ...]] = {task: (f"encoders.{task}.", f"heads.{task}.") for task in model.tasks}
         for lower in model.label_embeddings:
             # They belong to the lowest level that reads them, as in Hashimoto et al. 2017.
             reader = next(task for task in model.tasks if lower in model.reads_label_embeddings[task])

@@ -11,12 +11,12 @@
     python -m research.task_relations advise --main ner --candidates pos,chunks,mwe --study runs/relations
 
 run trains each task alone and each pair of tasks, or random subsets of them. affinity trains all at once, and measures
-how much an update of one lowers the losses of the others; gradients does so on texts that tasks share, and estimates
-what any subset would score (Grad-TAG). features measures the data and the learning curves. fit learns to predict gains,
+how much an update of one lowers the losses of the others; gradients does so on shared texts, and estimates what any
+subset would score (Grad-TAG). features measures the data and the learning curves. fit learns to predict gains,
 cross-validated. report writes the gains as a heat map, and tables. predict writes what each task is predicted to gain
 from each other, and methods which of all methods ranks best, for hmtl advise; advise gives the same advice on tasks
-that have not been run, too, which it runs alone first. A study that is not finished is analysed as far as it goes, with a
-note of what is missing.
+that have not been run, too, which it runs alone first. A study that is not finished is analysed as far as it goes, with
+a note of what is missing.
 Exit code 2: something cannot be read, in one line.
 """
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
+from scipy.stats import rankdata
 
 from hmtl.advice.predictions import rank_correlation
 from research.task_relations.gradients.linearized import Estimates, Subset, subset_affinities
@@ -54,34 +55,36 @@ class Method:
 
 
 def learned_methods(data: PairData, mains: Sequence[str]) -> Iterator[Method]:
-    """Those that learn from the pairs that the main task has no part in."""
+    """Regressions on the features of tasks, learned from the pairs that the main task has no part in; none where there
+    are too few."""
     gain: Scores = {}
     probability: Scores = {}
-    usual: Scores = {}
     for main in mains:
-        others = [task for task in mains if task != main]
         if int((data.measured & data.without(main)).sum()) < MIN_PAIRS:
-            continue
-        for one in predict(data, main, others, samples=0):
+            return
+        for one in predict(data, main, [task for task in mains if task != main], samples=0):
             gain[main, one.auxiliary], probability[main, one.auxiliary] = one.gain, one.probability
-        usual.update({(main, other): rank for other, rank in _usual_ranks(data, main, others).items()})
     runs = ("single runs", "pair runs")
     yield Method("gain", "curves and data: expected gain", gain, runs)
     yield Method("probability", "curves and data: probability of a gain", probability, runs)
-    yield Method("usual", "what helped the other main tasks", usual, ("pair runs",))
 
 
-def _usual_ranks(data: PairData, main: str, others: Sequence[str]) -> Dict[str, float]:
-    """The mean rank of each auxiliary task among those of the other main tasks, between 0 and 1: whether it usually
-    helps, whatever the main task is."""
-    known = data.only(data.measured & data.without(main))
-    ranks: Dict[str, List[float]] = {}
-    for other_main in others:
-        rows = [(pair[2], gain) for pair, gain in zip(known.pairs, known.gains) if pair[1] == other_main]
-        ordered = sorted(rows, key=lambda row: row[1])
-        for place, (auxiliary, _) in enumerate(ordered):
-            ranks.setdefault(auxiliary, []).append(place / max(1, len(ordered) - 1))
-    return {auxiliary: float(np.mean(of_one)) for auxiliary, of_one in ranks.items()}
+def usual_method(gains: Gains) -> Method:
+    """Whether an auxiliary task usually helps, whatever the main task is: its mean rank, from 0 to 1, among the
+    auxiliary tasks of the other main tasks, in pairs that the main task has no part in."""
+    tasks = sorted({task for pair in gains for task in pair})
+    scores: Scores = {}
+    for main in tasks:
+        ranks: Dict[str, List[float]] = {}
+        for other_main in tasks:
+            of_other = {second: gain for (first, second), gain in gains.items() if first == other_main}
+            of_other.pop(main, None)
+            if other_main == main or len(of_other) < 2:
+                continue
+            for auxiliary, place in zip(of_other, rankdata(list(of_other.values()))):
+                ranks.setdefault(auxiliary, []).append((place - 1) / (len(of_other) - 1))
+        scores.update({(main, auxiliary): float(np.mean(of_one)) for auxiliary, of_one in ranks.items()})
+    return Method("usual", "what helped the other main tasks", scores, ("single runs", "pair runs"))
 
 
 def affinity_method(affinities: Affinities) -> Method:

@@ -79,7 +79,7 @@ def study_setting(study: Path, repeats: Sequence[Path] = ()) -> Tuple[Setting, L
         raise UserError(f"{study}: no pair whose gain is known; 'python -m research.task_relations run' makes them")
     data = read_pair_data([study])
     tasks = sorted({task for pair in gains for task in pair})
-    methods = list(ways.learned_methods(data, tasks))
+    methods = [*ways.learned_methods(data, tasks), ways.usual_method(gains)]
     affinities = read_affinities(study)
     if affinities:
         methods.append(ways.affinity_method(affinities))
@@ -98,7 +98,9 @@ def hierarchy_setting(
     measured: Measured, gradients: Path, costs: Mapping[str, float]
 ) -> Tuple[Setting, List[Measurement]]:
     """The same of the four tasks of the hierarchy."""
+    gains = gains_of_subsets(measured.scores)
     measurements, methods = _of_gradients(gradients)
+    methods.append(ways.usual_method(gains))
     # Pairs are what is ranked: the surrogate may not have seen them. Each subset it predicts from all the others.
     fitted = without_pairs(measured.scores)
     surrogate = ways.surrogate_method(measured.scores)
@@ -107,7 +109,6 @@ def hierarchy_setting(
     methods.append(surrogate)
     repeats = [gains_of_subsets(of_seed) for of_seed in measured.by_seed.values()]
     costs = {**costs, **read_gradient_costs(gradients)}
-    gains = gains_of_subsets(measured.scores)
     return Setting("hierarchy", gains, measured.scores, methods, repeats, costs), measurements
 
 

@@ -12,6 +12,7 @@ from hmtl.errors import UserError
 from research.paper.report import WITHOUT_MATPLOTLIB
 from research.task_relations.cross_validation import FOLDS, REPEATS
 from research.task_relations.fit import Fit, spread
+from research.task_relations.methods_markdown import FIGURE, draw_methods, methods_section
 from research.task_relations.pair_data import PairData
 from research.task_relations.prediction import MIN_PAIRS, advise
 from research.task_relations.published import COEFFICIENTS, NUM_GAINS, NUM_PAIRS, TABLE_2
@@ -28,7 +29,8 @@ NUM_COEFFICIENTS = 15
 def write_report(
     directory: Path, output: Path, repeats: int = REPEATS, folds: int = FOLDS, seed: int = 1, faithful: bool = False
 ) -> List[str]:
-    """Writes report.md, gains.png, CSV files of all tables and the model card; returns notes for the user.
+    """Writes report.md, gains.png, CSV files of all tables and the model card, and methods.png where methods of advice
+    have been compared; returns notes for the user.
 
     A part of a study is reported as far as it goes.
 
@@ -57,6 +59,7 @@ def write_report(
     try:
         alone = {task: scores[max(scores)] for task, scores in study.single.items()}
         draw_heat_map(gains, study.tasks, output / HEAT_MAP, alone)
+        draw_methods(directory, output / FIGURE)
     except ImportError:
         has_image = False
         notes.append(WITHOUT_MATPLOTLIB)
@@ -99,6 +102,7 @@ def _lines(
     if scores.rows:
         yield from ("## Advice on each task, scored", "")
         yield from _scores_markdown(scores)
+    yield from methods_section(study.directory, has_image)
     if notes:
         yield from ("## Missing", "", *(f"- {note}" for note in notes), "")
 

@@ -46,6 +46,23 @@ def test_candidates_are_ranked_beside_affinities_and_measured_gains(study, tmp_p
     assert "Learned from 12 pairs without links" in out and "At most 2 models" in out
 
 
+def test_the_best_method_of_a_study_ranks_and_its_reliability_is_told(tmp_path, capsys):
+    study = write_study(tmp_path / "study", steeper_helps())
+    make_predictions(["predict", str(study)])
+    make_predictions(["methods", str(study)])
+    capsys.readouterr()
+    out = advise(capsys, "--main", "links", "--study", study)
+    with open(study / "methods.csv", encoding="utf-8", newline="") as file:
+        best = max((row for row in csv.DictReader(file)), key=lambda row: float(row["rank_correlation"]))
+    assert f"(--method {best['method']})" in out and f"{float(best['rank_correlation']):+.2f} on average over 5" in out
+    with open(study / "method_scores.csv", encoding="utf-8", newline="") as file:
+        scores = {(row["method"], row["main"], row["auxiliary"]): float(row["score"]) for row in csv.DictReader(file)}
+    for method in (best["method"], "probability"):
+        out = advise(capsys, "--main", "links", "--study", study, "--method", method, "--candidates", "pos,chunks,mwe")
+        shown = [line.split()[0] for line in out.splitlines() if line.split()[:1] and line.split()[0] in TASKS]
+        assert shown == sorted(shown, key=lambda auxiliary: -scores[method, "links", auxiliary])
+
+
 def test_levels_are_ordered_by_what_they_gain_from_those_below(study, tmp_path, capsys):
     levels = {name: {"encoder": {"type": "lstm"}} for name in ("chunks", "mwe", "pos")}
     config = tmp_path / "config.json"
@@ -64,6 +81,7 @@ def test_levels_are_ordered_by_what_they_gain_from_those_below(study, tmp_path, 
         (["--order", "x.json", "--groups", "2"], "--groups goes with --main"),
         (["--main", "ner"], "no prediction for 'ner'; there are chunks, links, mwe, names, pos; in a checkout"),
         (["--main", "pos", "--candidates", "ner"], "no prediction for 'ner'; there are chunks, links, mwe, names; in"),
+        (["--main", "pos", "--method", "usual"], "has no methods.csv"),
         (["--order", "x.json"], "x.json: expected a configuration file"),
     ],
 )

@@ -22,7 +22,8 @@ from hmtl.common.environment import VARIABLES
 from hmtl.common.explain import explain
 from hmtl.corpora import Corpus
 from hmtl.models import HMTL
-from hmtl.tasks import TextLabelSpanReader
+from hmtl.page.labels import known_labels
+from hmtl.tasks import QuestionReader, TextLabelSpanReader
 from hmtl.training.task_samplers import TaskSampler
 from hmtl.training.task_state import OptimizerState
 
@@ -156,7 +157,7 @@ def test_a_missing_variable_is_named_or_not_needed(
     path: Path, missing: str, variables: Dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # An encoder is left out where none is named, but for the configurations that are about one.
-    optional = set() if path.stem in ("finetune_transformer", "text_labels") else {"HMTL_TRANSFORMER"}
+    optional = set() if path.stem in ("finetune_transformer", "questions", "text_labels") else {"HMTL_TRANSFORMER"}
     needed = missing in used_variables(path, variables) - optional
     monkeypatch.delenv(missing)
     if not needed:
@@ -205,7 +206,8 @@ def test_readers_and_levels_are_built(path: Path, variables: Dict[str, str]) -> 
     for task, shim in reader.readers.items():
         # Each head reads labels that its task's reader writes.
         namespace = getattr(shim.inner, "label_namespace", None)
-        assert namespace in (None, "text_labels" if isinstance(shim.inner, TextLabelSpanReader) else f"{task}_labels")
+        of_texts = {TextLabelSpanReader: "text_labels", QuestionReader: "question_labels"}
+        assert namespace in (None, of_texts.get(type(shim.inner), f"{task}_labels"))
         assert isinstance(shim.inner.corpus, Corpus)
 
 
@@ -352,6 +354,32 @@ def test_labels_in_words_leave_two_of_gums_types_to_be_asked_for(variables: Dict
     # Labels are read as sentences are.
     head = config["model"]["levels"]["mentions"]["head"]
     assert head["token_indexers"] == config["dataset_reader"]["readers"]["mentions"]["token_indexers"]
+
+
+def test_the_four_tasks_are_questions_of_one_head(variables: Dict[str, str]) -> None:
+    config = load(ROOT / "configs" / "questions.jsonnet")
+    reader = config["dataset_reader"]["readers"]["questions"]
+    sources = reader["sources"]
+    assert {name: (source["type"], source["corpus"]) for name, source in sources.items()} == {
+        "ner": ("spans", "gum"),
+        "emd": ("spans", "gum"),
+        "coref": ("clusters", "gum"),
+        "entities": ("spans", "redocred"),
+        "relation": ("relations", "redocred"),
+    }
+    assert sources["ner"]["questions"]["person"] == "Which spans name a person?"
+    assert sources["relation"]["questions"]["P19"] == "What is its place of birth?"
+    # All of Re-DocRED's relations: those that pages have names for.
+    names = {label: each["name"] for label, each in known_labels().items() if re.fullmatch(r"p\d+", label)}
+    assert {label.lower() for label in sources["relation"]["questions"]} >= set(names)
+    # Each source reads what its task of the hierarchy reads.
+    tasks = load(ROOT / "configs" / "spans_gum_redocred.jsonnet")
+    for split in ("train", "validation", "test"):
+        paths = json.loads(config[f"{split}_data_path"]["questions"])
+        assert paths == tasks[f"{split}_data_path"]
+    # Questions are read as sentences are, and rows in batches as they are trained.
+    assert config["model"]["levels"]["questions"]["head"]["token_indexers"] == reader["token_indexers"]
+    assert config["validation_data_loader"]["batch_size"] == {"questions": 16}
 
 
 def test_the_scope_of_documents_is_said_once(variables: Dict[str, str]) -> None:

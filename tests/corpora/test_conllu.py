@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from hmtl.corpora.conllu import DependencySentence, Token, read_conllu
+from hmtl.corpora.conllu import DependencySentence, MultiwordToken, Token, read_conllu
 from hmtl.errors import DataError
 
 GOOD = "1\ta\ta\tX\tXX\t_\t0\troot\t_\t_\n"
@@ -33,10 +33,12 @@ def test_columns_comments_and_lines(tmp_path):
     assert (first.line, second.line) == (3, 8)
 
 
-def test_multiword_tokens_and_empty_nodes_are_left_out(tmp_path):
+def test_multiword_tokens_and_empty_nodes_are_no_words(tmp_path):
     empty = "\t_" * 8 + "\n"
     (sentence,) = read_conllu(write(tmp_path, f"1-2\tab{empty}{GOOD}1.1\tnone{empty}{GOOD.replace('1', '2', 1)}"))
     assert [token.form for token in sentence.tokens] == ["a", "a"]
+    assert sentence.multiword_tokens == (MultiwordToken(0, 1, "ab"),)
+    assert [node.num_before for node in sentence.empty_nodes] == [1]
     assert sentence.line == 2
 
 
@@ -48,6 +50,8 @@ def test_multiword_tokens_and_empty_nodes_are_left_out(tmp_path):
         (GOOD.replace("\t0\t", "\t_\t"), ":1: expected token 1 with the number of its head, found '1' and '_'"),
         (GOOD.replace("\t_", "\tNumber", 1), ":1: expected features such as"),
         ("# nothing\n", "no sentences found"),
+        ("2-3" + "\t_" * 9 + "\n" + GOOD, ":1: expected a multiword token that begins at word 1, found '2-3'"),
+        ("1-2" + "\t_" * 9 + "\n" + GOOD, ":2: '_' stands for the words 1 to 2 of 1"),
     ],
 )
 def test_malformed_conllu(tmp_path, text, message):

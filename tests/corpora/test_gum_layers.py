@@ -75,6 +75,45 @@ def test_layers_of_a_document(folder):
     assert texts(document, "links") == [("Marlow", "link"), ("near York", "link")]
 
 
+def test_arguments_are_phrases_that_depend_on_verbs(folder):
+    # `garden` depends on the verb, and `her` and, beyond the gap that `near` makes, `York` on it.
+    treebank = folder / "dep" / "GUM_bio_garden.conllu"
+    text = treebank.read_text(encoding="utf-8")
+    for old, new in (
+        ("1\tIvy\tivy\tPROPN\tNNP\t_\t3\tdep", "1\tIvy\tivy\tPROPN\tNNP\t_\t3\tnsubj:x"),
+        ("5\tgarden\tgarden\tNOUN\tNN\t_\t3\tdep", "5\tgarden\tgarden\tNOUN\tNN\t_\t3\tobj"),
+        ("6\tnear\tnear\tADP\tIN\t_\t7\tobl:x", "6\tnear\tnear\tADP\tIN\t_\t3\tadvmod"),
+        # Depends on a noun.
+        ("4\ther\ther\tPRON\tPRP\t_\t5\tdep", "4\ther\ther\tPRON\tPRP\t_\t5\tobl"),
+        ("4\tgarden\tgarden\tNOUN\tNN\t_\t2\tdep", "4\tgarden\tgarden\tNOUN\tNN\t_\t2\tobj"),
+    ):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    treebank.write_text(text, encoding="utf-8")
+    assert read(folder).relations is None
+    [document] = GumLayersCorpus(arguments=True).documents(str(folder / "train.txt"))
+    words = document.tokens
+    assert [
+        (words[verb], label, " ".join(words[start : end + 1])) for (verb, _), (start, end), label in document.relations
+    ] == [
+        ("planted", "nsubj:x", "Ivy Marlow"),
+        ("planted", "obj", "her garden"),
+        ("planted", "advmod", "near"),
+        ("loved", "obj", "the garden"),
+    ]
+
+
+def test_words_that_depend_on_one_another_in_a_circle_have_an_end(folder):
+    treebank = folder / "dep" / "GUM_bio_garden.conllu"
+    text = treebank.read_text(encoding="utf-8")
+    old = "3\tplanted\tplanted\tVERB\tVBD\t_\t0\troot\t0:root", "1\tIvy\tivy\tPROPN\tNNP\t_\t3\tdep"
+    assert all(text.count(each) == 1 for each in old)
+    text = text.replace(old[0], old[0].replace("\t0\troot\t0", "\t1\tdep\t1")).replace(old[1], old[1][:-3] + "nsubj")
+    treebank.write_text(text, encoding="utf-8")
+    [document] = GumLayersCorpus(arguments=True).documents(str(folder / "train.txt"))
+    assert [(each.arg1, each.label) for each in document.relations] == [((2, 2), "nsubj")]
+
+
 def test_trees_that_are_not_of_the_treebank(folder):
     trees = folder / "const" / "GUM_bio_garden.ptb"
     trees.write_text(TREES.replace("(NNS Roses)", "(NNS Red) (NNS Roses)"))

@@ -32,9 +32,9 @@ OVERRIDING = [
 ]
 # Commands that look at what the workplace has; those that ask for other places are parsed alone (test_commands.py), as
 # are servers, which do not end, and searches and probes, which take long.
-LOOKING = ("allennlp", "annotate", "configs", "errors", "evaluate", "inspect", "predict", "runs", "validate")
+LOOKING = ("allennlp", "annotate", "configs", "embed", "errors", "evaluate", "inspect", "predict", "runs", "validate")
 AT_HAND = re.compile(
-    r"runs|runs/(?:quickstart|gum|text_labels)(?:/.+)?|data/sample|configs/quickstart\.jsonnet|best_\w+\.safetensors"
+    r"runs|runs/(?:quickstart|gum|text_labels|questions)(?:/.+)?|data/sample|configs/quickstart\.jsonnet|best_\w+\.safetensors"
     r"|(?:article|one|two|texts)\.txt|texts\.jsonl"
 )
 WRITTEN = ("--html", "--output", "--output-file", ">")
@@ -89,9 +89,8 @@ def workplace(tmp_path_factory) -> Path:
         # The format that needs no extra.
         main(["export", "runs/quickstart", "exported", "--format", "torch"])
     shutil.copytree(folder / "runs" / "quickstart", folder / "runs" / "gum")
-    main(
-        ["train", str(ROOT / "tests" / "fixtures" / "text_labels.jsonnet"), "-s", str(folder / "runs" / "text_labels")]
-    )
+    for name in ("text_labels", "questions"):
+        main(["train", str(ROOT / "tests" / "fixtures" / f"{name}.jsonnet"), "-s", str(folder / "runs" / name)])
     return folder
 
 

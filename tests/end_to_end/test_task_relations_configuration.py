@@ -1,13 +1,12 @@
 """The configuration of task relations trains, is evaluated and predicts, on small files in the layout of corpora."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
+from gum_with_trees import copy_with_trees
 
 from hmtl.cli import main
-from hmtl.corpora import GumCorpus
 from hmtl.evaluation.evaluate import evaluate_run, load_run
 from hmtl.predictors import HMTLPredictor
 
@@ -18,12 +17,7 @@ CONFIG = ROOT / "configs" / "task_relations.jsonnet"
 @pytest.fixture
 def data(fixtures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """GUM with a noun phrase for each sentence, and reviews of two words each."""
-    shutil.copytree(fixtures / "gum", tmp_path / "gum")
-    (tmp_path / "gum" / "const").mkdir()
-    for split in ("train", "dev", "test"):
-        for document in GumCorpus().documents(str(tmp_path / "gum" / f"{split}.txt")):
-            trees = ("(ROOT (NP " + "".join(f"(NN {word})" for word in words) + "))\n" for words in document.sentences)
-            (tmp_path / "gum" / "const" / f"{document.doc_key}.ptb").write_text("".join(trees), encoding="utf-8")
+    copy_with_trees(fixtures, tmp_path / "gum")
     splits = tmp_path / "streusle" / "splits"
     splits.mkdir(parents=True)
     # The last reviews of those to train on, from the 771st, are for validation.

@@ -8,7 +8,7 @@ import pytest
 from allennlp.common import Params
 
 from hmtl.common.overrides import merged
-from hmtl.corpora.training_data import TaskData, TrainingData, ner, relation
+from hmtl.corpora.training_data import TaskData, TrainingData, labels, ner, relation
 from hmtl.document import Document, Relation, Span
 from hmtl.errors import UserError
 from hmtl.experiments.recipe import PLAIN, Recipe, Task, configuration, find_tasks, placed, with_overrides
@@ -254,3 +254,77 @@ def test_what_jsonnet_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="-o: a configuration in jsonnet cannot hold seed: 9007199254740993;"):
         with_overrides("{ seed: 1 }", [{"seed": 2**53 + 1}], path)
     assert with_overrides("{ seed: 1 }", [{"seed": 2**53}], path) == "{ seed: 1 } + { seed: 9007199254740992 }\n"
+
+
+def labelled(layer: str, *entries: Any, pair: bool = False) -> List[Document]:
+    """Documents of two sentences, or two texts, with an entry for the whole each."""
+    other = {"second_text": 1} if pair else {}
+    return [
+        Document(f"{layer}{number}", [["a"], ["b"]], metadata={"labels": {"document": {layer: entry}}, **other})
+        for number, entry in enumerate(entries)
+    ]
+
+
+def test_labels_of_sentences_and_documents_stand_above_spans(tmp_path: Path) -> None:
+    whole = documents(3, {"ner": "GPE"})
+    for document in whole:
+        document.metadata["labels"] = {"sentences": {"topics": [["a", "b"]]}, "document": {"genre": "tale", "ner": 2}}
+
+    tasks = find_tasks(data(train=whole, dev=whole))
+
+    # A task has one name.
+    assert [(task.name, task.kind) for task in tasks] == [
+        ("ner", "spans"),
+        ("topics", "labels"),
+        ("genre", "labels"),
+        ("ner_label", "labels"),
+    ]
+    assert [task.describe() for task in tasks[1:]] == [
+        "topics: 6 labels, a, b",
+        "genre: 3 labels, tale",
+        "ner_label: 3 numbers",
+    ]
+    config = evaluated(tasks, folder=tmp_path)
+    assert reads(config) == {"ner": [], "topics": ["ner"], "genre": ["ner"], "ner_label": ["ner"]}
+    heads = {name: level["head"] for name, level in config["model"]["levels"].items()}
+    readers = config["dataset_reader"]["readers"]
+    for name, scope, values in (
+        ("topics", "sentence", "labels"),
+        ("genre", "document", "label"),
+        ("ner_label", "document", "number"),
+    ):
+        assert (heads[name]["scope"], heads[name]["values"]) == (scope, values)
+        assert (readers[name]["scope"], readers[name]["values"]) == (scope, values)
+    assert (readers["ner_label"]["layer"], readers["ner_label"]["label_namespace"]) == ("ner", "ner_label_labels")
+    assert heads["genre"]["encoder_scope"] == "sentence" and "encoder_scope" not in heads["topics"]
+    metrics = config["trainer"]["validation_metric"]
+    assert metrics == {"ner": "+f1", "topics": "+f1", "genre": "+f1", "ner_label": "+pearson"}
+
+
+def test_pairs_of_texts_get_their_head(tmp_path: Path) -> None:
+    pairs = labelled("entailment", "yes", "no", "yes", pair=True)
+
+    config = evaluated(find_tasks(data(train=pairs, dev=pairs)), folder=tmp_path)
+
+    head = config["model"]["levels"]["entailment"]["head"]
+    assert (head["type"], head["values"]) == ("hmtl_pairs", "label")
+    assert config["dataset_reader"]["readers"]["entailment"]["type"] == "hmtl_pairs"
+    assert "validation_metric" not in config["trainer"]
+
+
+def test_documents_of_many_sentences_come_few_at_a_time(tmp_path: Path) -> None:
+    short = labelled("genre", "tale", "news")
+    long = [Document(f"l{n}", [["a"]] * 9, metadata=document.metadata) for n, document in enumerate(short)]
+    for whole, size in ((short, 8), (long, 4)):
+        config = evaluated(find_tasks(data(train=whole, dev=whole)), folder=tmp_path)
+        assert config["data_loader"]["batch_size"] == {"genre": size}
+
+
+def test_labels_that_training_lacks_are_counted_as_missed(tmp_path: Path) -> None:
+    train, dev = labelled("genre", "tale", "news"), labelled("genre", "letter")
+    tasks = find_tasks({"genre": labels({"train": train, "dev": dev}, "genre")})
+    assert tasks[0].unknown_labels == ["letter"]
+    for path, found in placed(tasks, tmp_path / "data").items():
+        assert path.parent == tmp_path / "data" and found
+    config = evaluated(tasks, folder=tmp_path)
+    assert config["dataset_reader"]["readers"]["genre"]["allow_unknown_labels"] is True

@@ -154,7 +154,7 @@ def on_a_transformer(transformer) -> HMTL:
                 "reads": ["names"],
             },
             "above": {
-                "encoder": {"type": "pass_through"},
+                "encoder": {"type": "hmtl_window", "hidden_size": 7},
                 "head": {"type": "hmtl_crf", "label_namespace": "names_labels"},
                 "reads": ["names"],
                 "reads_embedding": False,

@@ -142,6 +142,11 @@ def _litbank(folder: Path) -> None:
         (folder / "folds" / "0" / f"{split}.ids").write_text(f"{name}.tsv\n")
 
 
+def _labelled(folder: Path) -> None:
+    for name in ("sts_b.tsv", "snli.jsonl", "topics.csv"):
+        shutil.copy(FIXTURES / "labelled" / name, folder / name)
+
+
 def _texts(folder: Path) -> None:
     records = [
         {"doc_key": "a", "text": "Mara Lind met her brother Tom in Oslo. He works for Fjord Line."},
@@ -161,6 +166,7 @@ MAKERS: Dict[str, Callable[[Path], None]] = {
     "gum_layers": _gum_layers,
     "streusle": _streusle,
     "ace05": _ace05,
+    "labelled": _labelled,
     "prepare conll2003": _three("conll2003/{}.txt", "eng.train", "eng.testa", "eng.testb"),
     "prepare wnut17": _wnut,
     "prepare redocred": _three("redocred/{}.json", "train_revised.json", "dev_revised.json", "test_revised.json"),

@@ -39,6 +39,7 @@ _PATHS = {
     "gum_layers": "train.txt",
     "streusle": "splits/part.sentids",
     "ace05": "#train",
+    "labelled": "",
 }
 _OPTIONS = {
     "conll2003": ["conll2003", "--dir", "{}"],

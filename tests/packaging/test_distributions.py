@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Of the checkout, what no distribution holds: wherever it lies, and at the top alone.
 LEFT_OUT = shutil.ignore_patterns("*.egg-info", "__pycache__", "*.pyc", ".*_cache", "_build", "api")
 LEFT_OUT_AT_THE_TOP = shutil.ignore_patterns(".git", ".venv", "runs", "build", "dist")
-SHIPPED = ("configs", "data/sample", "data/README.md", "scripts", ".allennlp_plugins")
+SHIPPED = ("configs", "data/sample", "data/pairs", "data/README.md", "scripts", ".allennlp_plugins")
 
 pytestmark = pytest.mark.slow
 
@@ -98,7 +98,17 @@ def test_the_source_distribution_holds_what_a_checkout_holds(distributions, chec
     (sdist,) = distributions.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {member.name.partition("/")[2] for member in archive.getmembers() if not member.isdir()}
-    folders = ("hmtl", "carried/allennlp", "configs", "data/sample", "scripts", "benchmarks", "docs", "notebooks")
+    folders = (
+        "hmtl",
+        "carried/allennlp",
+        "configs",
+        "data/sample",
+        "data/pairs",
+        "scripts",
+        "benchmarks",
+        "docs",
+        "notebooks",
+    )
     folders += ("research", "tests", ".ci", "deploy")
     files = (
         "README.md",

@@ -14,7 +14,7 @@ from allennlp.models import Model
 import hmtl  # noqa: F401  (registers everything)
 from hmtl.data.data_loaders import PerTaskDataLoader
 from hmtl.models import HMTL
-from hmtl.tasks import CorefHead, CrfHead, RelationHead, SpanHead, SpanRelationHead
+from hmtl.tasks import BiaffineHead, CorefHead, CrfHead, RelationHead, SpanHead, SpanRelationHead
 from hmtl.tasks.clusters.coref import tokens_of
 from hmtl.tasks.task_head import TaskHead
 
@@ -54,6 +54,14 @@ def span_relations() -> TaskHead:
     return SpanRelationHead(Vocabulary(counter=counter), DIM, "re", {"ner": ["PER", "ORG"]}, **options)
 
 
+def biaffine() -> TaskHead:
+    vocabulary = Vocabulary(counter={"dependencies_labels": {"nsubj": 3, "obj": 2, "root": 1}})
+    head = BiaffineHead(vocabulary, DIM, "dependencies", arc_dim=20, relation_dim=10, dropout=0.0)
+    for weight in (head._arc_weight, head._relation_weight):
+        torch.nn.init.normal_(weight, std=0.1)
+    return head
+
+
 HEADS = {
     "crf sum": lambda: crf("sum"),
     "crf mean": lambda: crf("mean"),
@@ -64,6 +72,7 @@ HEADS = {
     "spans with several labels": lambda: spans("maximum", several_labels=True),
     "span relations": span_relations,
     "coref": coref,
+    "biaffine": biaffine,
 }
 
 
@@ -79,9 +88,10 @@ def batch(encoding_dtype: torch.dtype = torch.float32) -> Dict[str, Any]:
         "all_spans": torch.tensor([[[0, 1, row % 2], [1, 2, 1]] for row in range(NUM_SENTENCES)]),
         "span_relations": torch.tensor([[[0, 0, 1, 2, row % 3], [2, 2, 0, 1, 0]] for row in range(NUM_SENTENCES)]),
         "span_mentions": torch.tensor([[[0, 0, 0], [2, 2, 1]]] * NUM_SENTENCES),
+        "dependencies": torch.tensor([[[0, 2, 0], [1, 0, 2], [2, 2, row % 2]] for row in range(NUM_SENTENCES)]),
         "relations": torch.tensor([[[0, 2, row % 3], [2, 1, 0]] for row in range(NUM_SENTENCES)]),
         "mentions": torch.tensor([[[0, 0, 0], [2, 2, 0], [1, 2, 0]]] * NUM_SENTENCES),
-        "metadata": [{"spans": [], "relations": [], "clusters": []}] * NUM_SENTENCES,
+        "metadata": [{"spans": [], "relations": [], "clusters": [], "dependencies": [], "tokens": []}] * NUM_SENTENCES,
     }
 
 

@@ -1,12 +1,14 @@
 """The trainer computes a batch in parts: what it makes of their losses and gradients are those of the whole batch."""
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Tuple, cast
 
 import pytest
 import torch
+from allennlp.common import Params
 from allennlp.data import Vocabulary
+from allennlp.models.heads import Head
 
-from hmtl.tasks import CorefHead, CrfHead, RelationHead, SpanHead, SpanRelationHead
+from hmtl.tasks import BiaffineHead, CorefHead, CrfHead, RelationHead, SpanHead, SpanRelationHead
 from hmtl.tasks.task_head import TaskHead
 
 DIM = 5
@@ -17,7 +19,12 @@ RELATIONS = [[(0, 2, 0), (0, 2, 2)], [], [(5, 1, 1)], [], [(2, 0, 1)]]
 # Rows `(start, end, start, end, type)` and `(start, end, label)`.
 SPAN_RELATIONS = [[(0, 1, 3, 3, 0), (0, 1, 3, 3, 2)], [], [(2, 4, 5, 5, 1), (5, 5, 2, 4, 0)], [], [(1, 1, 0, 2, 1)]]
 SPAN_MENTIONS = [[(0, 1, 0), (2, 3, 1)], [(0, 0, 1)], [(5, 5, 1)], [], []]
+# Rows `(start, end)` and `(number of the predicate, start, end, label)`; sentences 1 and 3 have no predicate.
+PREDICATES = [[(1, 1), (3, 3)], [], [(2, 2)], [], [(0, 1)]]
+ARGUMENTS = [[(0, 0, 0, 1), (0, 2, 3, 0), (1, 0, 2, 1)], [], [(0, 3, 5, 0)], [], []]
 CLUSTERS = [[(0, 0, 0), (2, 3, 0)], [(0, 0, 0)], [(0, 1, 0), (3, 3, 1), (5, 5, 0)], [(0, 0, 0)], [(0, 0, 1), (2, 2, 1)]]
+# Rows `(token, head, relation)`.
+DEPENDENCIES = [[(0, 2, 0), (1, 0, 2), (2, 2, 1), (3, 2, 1)], [(0, 0, 2)], [(5, 0, 2), (1, 6, 0)], [(0, 0, 2)], []]
 # Parts of one sentence, of several, and one that has no pair of tokens at all.
 PARTS = [[0], [1, 3], [2, 4]]
 
@@ -39,7 +46,10 @@ def batch() -> Dict[str, Any]:
         "relations": padded(RELATIONS),
         "span_relations": padded(SPAN_RELATIONS, 5),
         "span_mentions": padded(SPAN_MENTIONS),
+        "predicates": padded(PREDICATES, 2),
+        "arguments": padded(ARGUMENTS, 4),
         "mentions": padded(CLUSTERS),
+        "dependencies": padded(DEPENDENCIES),
     }
 
 
@@ -80,22 +90,39 @@ def span_relations(reduction: str) -> TaskHead:
     return SpanRelationHead(Vocabulary(counter=counter), DIM, "re", layers, loss_reduction=reduction, **options)
 
 
+def predicate_arguments() -> TaskHead:
+    vocab = Vocabulary(counter={"roles_labels": {"nsubj": 2, "obj": 1}})
+    params = Params({"type": "hmtl_predicate_arguments", "encoder": {"type": "hmtl_window", "hidden_size": 6}})
+    about = {"vocab": vocab, "encoding_dim": DIM, "task_name": "roles", "span_layers": {"pos": ["VERB"]}}
+    return cast(TaskHead, Head.from_params(params, **about))
+
+
+def biaffine() -> TaskHead:
+    vocab = Vocabulary(counter={"dependencies_labels": {"nsubj": 3, "obj": 2, "root": 1}})
+    head = BiaffineHead(vocab, DIM, "dependencies", arc_dim=4, relation_dim=3, dropout=0.0)
+    for weight in (head._arc_weight, head._relation_weight):
+        torch.nn.init.normal_(weight, std=0.1)
+    return head
+
+
 HEADS = {
     "crf sum": lambda: crf("sum"),
     "crf mean": lambda: crf("mean"),
     "relation sum": lambda: relation("sum"),
     "relation mean": lambda: relation("mean"),
     "relation as_2018": lambda: relation("as_2018"),
+    "biaffine": biaffine,
     "spans sum": lambda: spans("sum"),
     "spans mean": lambda: spans("mean"),
     "spans with several labels": lambda: spans("sum", several_labels=True),
     "span relations sum": lambda: span_relations("sum"),
     "span relations mean": lambda: span_relations("mean"),
+    "predicate arguments": predicate_arguments,
     "coref": coref,
     "coref with singletons": lambda: coref(predict_singletons=True),
 }
 SUMS = ("crf sum", "relation sum", "spans sum", "spans with several labels", "span relations sum", "coref")
-SUMS += ("coref with singletons",)
+SUMS += ("coref with singletons", "predicate arguments")
 
 
 def gradients_of(head: TaskHead) -> Dict[str, torch.Tensor]:

@@ -201,6 +201,28 @@ def test_labels_that_are_texts_train_alike_on_workers_and_in_parts(fixtures, tmp
         torch.testing.assert_close(last_weights(tmp_path / "parts")[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
 
 
+def test_questions_train_alike_on_workers_and_in_parts(fixtures, tmp_path):
+    """Each part reads its own; the windows of a document may be on several workers."""
+
+    def of_questions(batch_size, **trainer):
+        dropout = {"levels.questions.input_dropout": 0.0, "levels.questions.head.dropout": 0.0}
+        options = {"levels.questions.head.unanswered_share": 1.0, "levels.questions.head.prior_probability": 0.6}
+        return {
+            "configuration": "questions.jsonnet",
+            "model": {**dropout, **options},
+            "data_loader": {"batch_size": batch_size},
+            "validation_data_loader": {"batch_size": batch_size},
+            "trainer": {"optimizer": {"type": "sgd", "lr": 0.001}, "num_epochs": 2, **trainer},
+        }
+
+    train(fixtures, tmp_path / "one", **of_questions(batch_size=4))
+    assert train_on_workers(fixtures, tmp_path / "two", **of_questions(batch_size=2)) == [0, 0]
+    assert_same_training(tmp_path / "two", tmp_path / "one")
+    train(fixtures, tmp_path / "parts", **of_questions(batch_size=2, gradient_accumulation_steps=2))
+    for name, tensor in last_weights(tmp_path / "one").items():
+        torch.testing.assert_close(last_weights(tmp_path / "parts")[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
+
+
 # Everything that has a say in an update, at once.
 EVERYTHING = {
     "shared_optimizer": True,

@@ -32,7 +32,7 @@ class Conll2012Format(OutputFormat):
         self._num_left_out = 0
 
     def holds(self, kind: Kind) -> bool:
-        return kind.column is not None
+        return kind.column in ("names", "coreference")
 
     def text(self, output: JsonDict) -> str:
         if not self._has_tokens(output):

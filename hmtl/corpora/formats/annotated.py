@@ -6,6 +6,7 @@ from typing import Any, Dict, Iterator, List, Sequence
 from hmtl.alignment import Annotations, Bounds, Changes
 from hmtl.common.checks import shown
 from hmtl.corpora.corpus import Attempt, Corpus, files_below
+from hmtl.corpora.dependencies import HEADS, RELATIONS, Dependency, dependencies_of_rows, set_dependencies
 from hmtl.corpora.formats.records import of_type, read_records
 from hmtl.corpora.formats.sample import Sample, shown_keys
 from hmtl.corpora.formats.text_corpus import ToolCorpus, label_of
@@ -22,9 +23,9 @@ _ROWS = "rows of labels"
 class AnnotatedCorpus(ToolCorpus):
     """The layout of `HMTLPredictor`, which `hmtl annotate` and `hmtl convert --to jsonl` write.
 
-    Lists of spans are layers by their keys; rows with `arg1` and `arg2` are relations, lists of mentions clusters, and
-    labels of sentences, of the text and of pairs of texts (see `add_label_entries`) become the metadata `labels`. What is
-    none of these is metadata.
+    Lists of spans are layers by their keys; rows with `arg1` and `arg2` are relations, those with `head` and
+    `dependent` dependencies, lists of mentions clusters, and labels of sentences, of the text and of pairs of texts
+    (see `add_label_entries`) become the metadata `labels`. What is none of these is metadata.
     """
 
     title = "hmtl's JSON lines with text, tokens and characters"
@@ -52,10 +53,12 @@ class AnnotatedCorpus(ToolCorpus):
                 raise DataError(message, path, line)
             # The checks of tokens are those of every document.
             sentences = of_type(record["sentences"], list, "'sentences'", path, line)
-            annotations, metadata = Annotations({}), {}
+            annotations, metadata, trees = Annotations({}), {}, []
             for name, value in record.items():
                 if name in ("text", "token_offsets"):
                     metadata[name] = value
+                elif name not in _TEXT_KEYS and _kind(value) == "dependencies":
+                    trees.append(value)
                 elif name not in _TEXT_KEYS:
                     _add(annotations, metadata, name, value, path, line)
             if _ROWS in metadata:
@@ -64,7 +67,11 @@ class AnnotatedCorpus(ToolCorpus):
             if not sentences:
                 changes.drop("document", "a text without words", key)
                 return
-            Document(key, sentences).validate()
+            document = Document(key, sentences).validate()
+            for rows in trees:
+                set_dependencies(document, _dependencies(rows, sentences, path, line))
+                metadata[HEADS] = document.metadata[HEADS]
+                annotations.spans[RELATIONS] = [tuple(span) for span in document.spans[RELATIONS]]
             yield from self._from_tokens(key, sentences, annotations, changes, path, line, metadata)
         except DataError as error:
             yield DataError(error.message, path, line)
@@ -76,7 +83,9 @@ def _kind(value: Any) -> str:
     if isinstance(first, dict) and _are_labels(value):
         return "labels"
     if isinstance(first, dict):
-        return "relations" if "arg1" in first else "spans" if {"start", "label"} <= set(first) else ""
+        if "arg1" in first or "dependent" in first:
+            return "relations" if "arg1" in first else "dependencies"
+        return "spans" if {"start", "label"} <= set(first) else ""
     is_mention = isinstance(first, list) and first and isinstance(first[0], dict) and "char_start" in first[0]
     return "clusters" if is_mention else ""
 
@@ -121,6 +130,18 @@ def add_label_entries(metadata: Dict[str, Any], layer: str, rows: Sequence[Dict[
 
 def _value(row: Dict[str, Any]) -> Any:
     return row["value"] if "value" in row else row["label"]
+
+
+def _dependencies(rows: List[Any], sentences: List[List[str]], path: Path, line: int) -> List[List[Dependency]]:
+    """Those of each sentence, which need not be trees."""
+    length = sum(map(len, sentences))
+    for row in rows:
+        row = of_type(row, dict, "a dependency", path, line)
+        _label(row, path, line)
+        ends = [row.get("dependent"), *([] if row.get("head") is None else [row["head"]])]
+        if not all(0 <= _bounds(end, path, line)[0] < length for end in ends):
+            raise DataError(f"{shown(row)} lies outside the text of {length} tokens", path, line)
+    return dependencies_of_rows([{"head": None, **row} for row in rows], sentences)
 
 
 def _add(annotations: Annotations, metadata: Dict[str, Any], name: str, value: Any, path: Path, line: int) -> None:

@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any, DefaultDict, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from hmtl.alignment import Annotations, Bounds, Changes, LabelledBounds
-from hmtl.corpora.conllu import DependencySentence, MarkedEntity, Token, marked_entities, read_conllu
+from hmtl.corpora.conllu import (
+    DependencySentence,
+    MarkedEntity,
+    Token,
+    dependency_metadata,
+    marked_entities,
+    read_conllu,
+)
 from hmtl.corpora.corpus import Attempt, Corpus, files_below
 from hmtl.corpora.formats.sample import Sample
 from hmtl.corpora.formats.tags import scheme_of, spans_by_scheme
@@ -33,7 +40,8 @@ class ConlluCorpus(ToolCorpus):
     - `ner`, if there is `NER=B-PER` in the last column;
 
     and the metadata `heads`, the positions of heads in their sentences from 0 (-1: the root), and the raw text where
-    `# text` agrees with the tokens. Tokens are syntactic words.
+    `# text` agrees with the tokens. Tokens are syntactic words: what is written as one and is several (`1-2`) is kept
+    as `multiword_tokens` in the metadata, and of empty nodes (`2.1`) their number, as `empty_nodes`.
 
     GUM by itself is the corpus `gum`, whose coreference is OntoGUM's.
     """
@@ -104,8 +112,13 @@ class ConlluCorpus(ToolCorpus):
                     layers["mentions"].append((*placed, label))
                     clusters[entity.name].append(placed)
         words = [[token.form for token in sentence.tokens] for sentence in sentences]
-        metadata: Dict[str, Any] = {"heads": [[token.head for token in sentence.tokens] for sentence in sentences]}
-        metadata.update(_raw_text(sentences))
+        metadata = {**dependency_metadata(sentences), **_raw_text(sentences)}
+        for sentence in sentences:
+            for multiword in sentence.multiword_tokens:
+                example = f"{key}: '{multiword.form}'"
+                changes.change("multiword token", "read as its words, and kept as metadata", example)
+            for node in sentence.empty_nodes:
+                changes.drop("empty node", "it stands for no word", f"{key}: line {node.line}")
         annotations = Annotations(layers, None, None if fields is None else sorted(map(sorted, clusters.values())))
         yield from self._from_tokens(key, words, annotations, changes, path, sentences[0].line, metadata)
 

@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from hmtl.alignment import Changes
 from hmtl.common.checks import shown
@@ -68,8 +68,8 @@ class _Columns(NamedTuple):
 
 @Corpus.register("labelled")
 class LabelledTextsCorpus(ToolCorpus):
-    """A text, or a pair of texts, in each row, with labels or numbers; each row is a document, whose labels are those of
-    a document, and of a pair also has `second_text` (see `Document`).
+    """A text, or a pair of texts, in each row, with labels or numbers. Each row is a document, with layers of labels of
+    the document, and of a pair with `second_text` (see `Document`).
 
     Files are tables between tabs, or commas (`.csv`), with a header, or those of CoLA and of the STS benchmark, which
     have none; JSON lines or a JSON list; Parquet or Arrow. Their columns are found by their names, which are those of
@@ -135,7 +135,8 @@ class LabelledTextsCorpus(ToolCorpus):
     def _file(self, path: Path, changes: Changes) -> Iterator[Attempt]:
         names = {name.lower(): values for name, values in names_beside(path).items()}
         if path.suffix.lower() in TABLES or path.read_bytes()[:4] == b"PAR1":
-            of_features, rows = read_table(path)
+            of_features, found = read_table(path)
+            rows: Iterable[Tuple[int, Optional[int], Any]] = found
             names.update((name.lower(), values) for name, values in of_features.items())
         elif Sample(path).record is not None or Sample(path).is_list:
             rows = read_rows(path)

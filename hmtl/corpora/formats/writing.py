@@ -133,7 +133,15 @@ WRITERS: Dict[str, Write] = {
     "brat": write_brat,
 }
 # What stands behind the name of a split; brat has a folder.
-SUFFIXES = {"dygie": ".jsonl", "jsonl": ".jsonl", "conll": ".conll", "brat": "", "conll2012": ".conll", "html": ".html"}
+SUFFIXES = {
+    "dygie": ".jsonl",
+    "jsonl": ".jsonl",
+    "conll": ".conll",
+    "brat": "",
+    "conll2012": ".conll",
+    "conllu": ".conllu",
+    "html": ".html",
+}
 
 
 def _column_layer(document: Document) -> str:

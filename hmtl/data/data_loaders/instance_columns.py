@@ -13,7 +13,7 @@ from allennlp.data import Field, Instance, TokenIndexer, Vocabulary
 from allennlp.data.fields import ListField, MetadataField, TensorField
 
 from hmtl.data.data_loaders.indexed_words import IndexedWords, Ragged, are_alike, index_words, ragged
-from hmtl.data.fields import PADDING, LabelledIndicesField, WordsField
+from hmtl.data.fields import PADDING, DistinctTextsField, LabelledIndicesField, WordsField
 
 
 class Column:
@@ -150,6 +150,27 @@ class TextListColumn(Column):
         return self._texts.tensors(self._sequences.padded(indices, -1, np.int64), is_list=True)
 
 
+class DistinctTextsColumn(Column):
+    """A list of sequences of words in each instance, of which a batch has each distinct one once."""
+
+    def __init__(self, texts: TextTable, lists: Sequence[Sequence[WordsField]]) -> None:
+        self._texts = texts
+        sequences = texts.add([sequence for sequences in lists for sequence in sequences])
+        self._sequences = Ragged(sequences, list(map(len, lists)))
+
+    def batch(self, indices: np.ndarray) -> Dict[str, Any]:
+        # Shape: (batch_size, most sequences)
+        sequences = self._sequences.padded(indices, PADDING, np.int64)
+        distinct, numbers = np.unique(sequences, return_inverse=True)
+        # Padding comes first among them.
+        num_padding = int(distinct[0] == PADDING)
+        numbers = numbers.reshape(sequences.shape) - num_padding
+        return {
+            "texts": self._texts.tensors(distinct[num_padding:], is_list=False),
+            "numbers": torch.from_numpy(numbers),
+        }
+
+
 class ColumnBuilder:
     """Makes columns of the fields of any number of tasks.
 
@@ -167,11 +188,14 @@ class ColumnBuilder:
         """The column of one field of all instances of a task; the fields are of one class and not indexed yet."""
         if type(fields[0]) is MetadataField:
             return MetadataColumn(fields)
-        is_list = type(fields[0]) is ListField
+        is_list = isinstance(fields[0], ListField)
         token_indexers = _common_indexers(chain.from_iterable(fields) if is_list else fields)
         if token_indexers is not None:
             texts = self._texts_with(token_indexers)
-            return TextListColumn(texts, fields) if is_list else TextColumn(texts, fields)
+            if not is_list:
+                return TextColumn(texts, fields)
+            column = DistinctTextsColumn if type(fields[0]) is DistinctTextsField else TextListColumn
+            return column(texts, [field.field_list for field in fields])
         for field in fields:
             field.index(self._vocab)
         if type(fields[0]) is LabelledIndicesField and len({field.row_length for field in fields}) == 1:

@@ -4,7 +4,8 @@
 const ARC = { rise: 15, clearance: 9, room: 10, radius: 5, head: 4, letter: 6.2, apart: 7 };
 
 // All arcs of a sentence are drawn where they are few, and it is on few lines, as long as they make an article not much
-// taller than it is. Of the other sentences a list tells them, and the arcs of a mention are drawn when it is chosen.
+// taller than it is; and where there is a tree among them. Of the other sentences a list tells them, and the arcs of a
+// mention are drawn when it is chosen.
 const FEW = { arcs: 4, lines: 2, share: 0.45, sentences: 3, width: 480 };
 
 // In pixels: a row of the list of a sentence, and what is around it.
@@ -30,16 +31,17 @@ function layOutArcs(arcs, container, numSentences) {
   const plans = [...sentences].map(([paragraph, own]) => {
     const box = boxOf(paragraph, container);
     const numLines = Math.round(box.height / box.line);
-    if (isNarrow || own.length > FEW.arcs || numLines > FEW.lines) return { paragraph, listed: true };
+    const stays = own.some((arc) => arc.stays);
+    if (!stays && (isNarrow || own.length > FEW.arcs || numLines > FEW.lines)) return { paragraph, listed: true };
     const measured = measureArcs(own, container, box);
     const heights = assignHeights(measured);
     const rises = new Map([...heights].map(([line, height]) => [line, height * ARC.rise + ARC.room]));
     const total = [...rises.values()].reduce((sum, rise) => sum + rise, 0);
-    return { paragraph, measured, rises, cost: total - listOf(own) };
+    return { paragraph, measured, rises, cost: stays ? -Infinity : total - listOf(own) };
   });
   for (const plan of plans.filter(({ listed }) => !listed).sort((a, b) => a.cost - b.cost)) {
     plan.listed = plan.cost > left;
-    if (!plan.listed) left -= plan.cost;
+    if (!plan.listed && isFinite(plan.cost)) left -= plan.cost;
   }
   for (const { paragraph, listed, measured, rises } of plans) {
     paragraph.classList.toggle("listed", listed);

@@ -53,6 +53,9 @@ function badgeOf(layer, row, mention = {}) {
   return badge;
 }
 
+// A dependency as a relation from the head to the dependent.
+const arcOfTree = (row) => ({ ...row, arg1: row.head, arg2: row.dependent });
+
 // `add` puts rows into the text of a view, `table` lists them. A kind names its own; the last takes rows of any form.
 const DRAWINGS = {
   spans: {
@@ -66,6 +69,16 @@ const DRAWINGS = {
       rows.forEach((row, number) => view.addRelation(layer, row, number));
     },
     table: relationTable,
+  },
+  // The arcs of a tree are all drawn; the root has a box.
+  dependencies: {
+    add(view, layer, order, rows) {
+      rows.forEach((row, number) => {
+        if (row.head) view.addRelation(layer, arcOfTree(row), number, true);
+        else view.addLabel(layer, order, row);
+      });
+    },
+    table: (layer, rows, goTo) => relationTable(layer, rows.filter(({ head }) => head).map(arcOfTree), goTo),
   },
   clusters: {
     add(view, layer, order, rows) {

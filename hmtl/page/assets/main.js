@@ -1,6 +1,6 @@
 // The page.
 
-const TITLES = { ner: "Named entities", emd: "Mentions", entities: "Entities", relation: "Relations", coref: "Coreference" };
+const TITLES = { ner: "Named entities", emd: "Mentions", entities: "Entities", relation: "Relations", coref: "Coreference", pos: "Parts of speech", dependencies: "Dependencies" };
 const LOOKS = ["filled", "outlined", "underlined"];
 
 const byId = (id) => document.getElementById(id);

@@ -38,7 +38,8 @@ class TextView {
         arc.to = this.anchors.get(keyOf(arc.row.arg2));
         Object.assign(arc, { paragraph, depth });
       }
-      return arcs.length ? [paragraph, relationList(arcs)] : [paragraph];
+      const listed = arcs.filter((arc) => !arc.stays);
+      return listed.length ? [paragraph, relationList(listed)] : [paragraph];
     });
     this.sentences.replaceChildren(...nodes);
     this.marks = [...this.sentences.querySelectorAll("mark")];
@@ -107,8 +108,9 @@ class TextView {
     }
   }
 
-  // An arc and its ends. One between sentences stands in the table alone.
-  addRelation(layer, row, number) {
+  // An arc and its ends. One between sentences stands in the table alone. An arc that `stays` is drawn however many there
+  // are.
+  addRelation(layer, row, number, stays = false) {
     const sentence = this.sentenceOf[row.arg1.start];
     if (sentence !== this.sentenceOf[row.arg2.start]) return;
     for (const mention of [row.arg1, row.arg2]) {
@@ -122,7 +124,7 @@ class TextView {
       };
       for (const stretch of this.stretches(mention)) this.arguments[stretch.number].push({ ...stretch, order: -1, boxed: false, make });
     }
-    this.arcsOf[sentence].push({ id: `${layer.name} ${number}`, label: row.label, row });
+    this.arcsOf[sentence].push({ id: `${layer.name} ${number}`, label: row.label, row, stays });
   }
 
   listen() {

@@ -8,10 +8,10 @@ import numpy as np
 def best_trees(scores: np.ndarray, lengths: Sequence[int]) -> List[np.ndarray]:
     """For each sentence the tree whose arcs have the highest sum of scores, of all trees with exactly one root.
 
-    Where the best heads of all tokens make such a tree, they are this tree. The others are found by the algorithm of Chu
-    and Liu (1965) and Edmonds (1967), on scores by which a second root costs more than all other arcs together can bring:
-    as every tree has a root, the best by these has one. AllenNLP's `decode_mst` knows no such limit, and takes tens of
-    times as long, since it goes through the arcs in Python.
+    Where the best heads of all tokens make such a tree, they are this tree. The others are found by the algorithm of
+    Chu and Liu (1965) and Edmonds (1967), on scores by which a second root costs more than all other arcs together can
+    bring: as every tree has a root, the best by these has one. AllenNLP's `decode_mst` knows no such limit, and takes
+    tens of times as long, since it goes through the arcs in Python.
 
     # Parameters
 
@@ -68,8 +68,8 @@ def _best_tree(scores: np.ndarray) -> np.ndarray:
 def _arborescence(scores: np.ndarray) -> np.ndarray:
     """The head of each node in the arborescence of the highest score that has node 0 for its root.
 
-    `scores` has a row for each node and a column for each of its heads. A node that is contracted out of a cycle stands in
-    the place of the first of the cycle's nodes; the others are no longer looked at.
+    `scores` has a row for each node and a column for each of its heads. A node that is contracted out of a cycle stands
+    in the place of the first of the cycle's nodes; the others are no longer looked at.
     """
     scores = scores.copy()
     alive = np.ones(len(scores), dtype=bool)

@@ -1,1 +1,1 @@
-"""Labels and numbers of sentences, of documents and of pairs of texts, as kinds of prediction: heads, readers and all else."""
+"""Labels and numbers of sentences, of documents and of pairs of texts, as kinds of prediction."""

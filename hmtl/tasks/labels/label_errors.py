@@ -70,10 +70,10 @@ def _number_example(metadata: Dict[str, Any], gold: Any, found: Any) -> Example:
         number = 0
         tokens = Document("", metadata["sentences"]).tokens if len(gold) > 1 else metadata["sentences"][0]
     bounds = gold[:-1] or [(0, len(tokens) - 1)]
-    marks = ([Span(*each, f"{item[-1]:.2f}") for each in bounds] for item in (gold, found))
-    return Example(metadata["doc_key"], number, tokens, *marks)
+    right, given = ([Span(start, end, f"{item[-1]:.2f}") for start, end in bounds] for item in (gold, found))
+    return Example(metadata["doc_key"], number, tokens, right, given)
 
 
 def _marks(item: Any) -> List[Span]:
-    first, second, label = item
-    return [Span(*first, f"{label}:1"), Span(*second, f"{label}:2")]
+    *texts, label = item
+    return [Span(start, end, f"{label}:{number}") for number, (start, end) in enumerate(texts, start=1)]

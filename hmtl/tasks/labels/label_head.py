@@ -215,9 +215,9 @@ class PairHead(_ValuesHead):
         What the level's encoder reads: `sentence`, or `document`, which is both texts as one.
     features : `List[str]`, optional (default = `["first", "second", "absolute_difference", "product"]`)
         Which combinations are concatenated: `first` (u), `second` (v), `absolute_difference` (|u - v|), `difference`
-        (u - v), `product` (u * v). The default is that of InferSent (Conneau et al. 2017, section 3.1); JMT (Hashimoto et
-        al. 2017) has `absolute_difference` and `product` for relatedness (equation 5), `difference` and `product` for
-        entailment (section 2.5).
+        (u - v), `product` (u * v). The default is that of InferSent (Conneau et al. 2017, section 3.1); JMT (Hashimoto
+        et al. 2017) has `absolute_difference` and `product` for relatedness (section 2.4), `difference` and `product`
+        for entailment (section 2.5), which has a direction.
     num_layers : `int`, optional (default = `1`)
         Hidden layers between the combination and the output, with ReLU.
 

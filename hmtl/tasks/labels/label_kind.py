@@ -40,13 +40,15 @@ class _Values(Kind):
             for row in rows
         ]
 
-    def cats(self, task: str, rows: List[JsonDict]) -> Dict[str, float]:
-        """The probabilities of the labels of the whole text, and a number by the name of its task."""
-        return {
-            row.get("label", task): row["value"] if "value" in row else row.get("score", 1.0)
-            for row in rows
-            if "sentence" not in row
-        }
+    def add_to_doc(self, doc: Any, task: str, rows: List[JsonDict], span: Callable[[JsonDict], Any]) -> None:
+        """Gives `doc.cats` the probabilities of the labels of the whole text, and a number by the name of its task."""
+        doc.cats.update(
+            {
+                row.get("label", task): row["value"] if "value" in row else row.get("score", 1.0)
+                for row in rows
+                if "sentence" not in row
+            }
+        )
 
     def _valued(self, value: Any, score: Optional[float]) -> JsonDict:
         return scored({"label": value}, score)

@@ -7,10 +7,10 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import Field, MetadataField, TensorField
 
+from hmtl.alignment import Bounds
 from hmtl.common.checks import shown
 from hmtl.data.dataset_readers.document_reader import DocumentReader, distinct
 from hmtl.data.fields import LabelledIndicesField
-from hmtl.alignment import Bounds
 from hmtl.document import LABELS, SECOND_TEXT, Document, Scope
 from hmtl.errors import DataError
 from hmtl.tasks.labels.values import Value, ValuesName, check_values, number_fault
@@ -174,8 +174,8 @@ class PairReader(LabelReader):
         super().require_layers(document, path)
         if document.second_text is None:
             raise DataError(
-                f"document '{document.doc_key}' is no pair of texts: its metadata have no '{SECOND_TEXT}'; for labels of "
-                "single texts take the reader hmtl_labels and the head hmtl_labels",
+                f"document '{document.doc_key}' is no pair of texts: its metadata have no '{SECOND_TEXT}'; for labels "
+                "of single texts take the reader hmtl_labels and the head hmtl_labels",
                 path,
             )
 

@@ -35,11 +35,14 @@ class Values(torch.nn.Module):
     metric : `Union[LabelScores, NumberScores]`
     """
 
+    # What either gets differs, and `count` knows.
+    metric: Any
+
     def __init__(self, dim: int, num_outputs: int, labels: Sequence[str] = ()) -> None:
         super().__init__()
         self.projection = torch.nn.Linear(dim, num_outputs)
         self.labels = list(labels)
-        self.metric: Union[LabelScores, NumberScores] = NumberScores()
+        self.metric = NumberScores()
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         return self.projection(features).float()
@@ -147,8 +150,8 @@ class Number(Values):
 
 class ExpectedNumber(Number):
     """A distribution over the whole numbers of a range, whose expected value is the number (Tai, Socher and Manning
-    2015, "Improved Semantic Representations From Tree-Structured Long Short-Term Memory Networks", equations 13 to 15;
-    JMT, section 2.4).
+    2015, "Improved Semantic Representations From Tree-Structured Long Short-Term Memory Networks", section 4.2; JMT,
+    section 2.4).
 
     The target of a number y is the sparse distribution that has 1 - (y - floor(y)) at floor(y), and the rest at the
     whole number above; numbers beyond the range count as its ends. The loss is the Kullback-Leibler divergence of the
@@ -160,6 +163,8 @@ class ExpectedNumber(Number):
     lowest, highest : `int`
         The ends of the range, both included.
     """
+
+    steps: torch.Tensor
 
     def __init__(self, dim: int, lowest: int, highest: int) -> None:
         super().__init__(dim, highest - lowest + 1)

@@ -8,7 +8,7 @@ from allennlp.data import TextFieldTensors, TokenIndexer, Vocabulary
 from allennlp.models.heads import Head
 
 from hmtl.common.standing_spans import Overlaps, Selection
-from hmtl.data.fields import WordsField
+from hmtl.data.fields import index_texts
 from hmtl.metrics import SpanF1
 from hmtl.modules.feedforward import after_first_layer
 from hmtl.modules.float32 import at_least_float32, in_float32
@@ -172,12 +172,7 @@ prior_probability, negative_share, loss_reduction : optional
         return {**metrics, **(of_sets if len(of_sets) > 1 else {})}
 
     def index_label_texts(self, texts: Sequence[str]) -> TextFieldTensors:
-        fields = [WordsField(text.split(), self._token_indexers) for text in texts]
-        for field in fields:
-            field.index(self.vocab)
-        lengths = [field.get_padding_lengths() for field in fields]
-        longest = {key: max(row[key] for row in lengths) for key in lengths[0]}
-        return fields[0].batch_tensors([field.as_tensor(longest) for field in fields])
+        return index_texts([text.split() for text in texts], self._token_indexers, self.vocab)
 
     def _logits(
         self,

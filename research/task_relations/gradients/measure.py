@@ -25,7 +25,7 @@ from research.task_relations.gradients.linearized import (
     fine_tuned,
 )
 from research.task_relations.gradients.run_model import RunModel
-from research.task_relations.gradients.shared_inputs import Measurement, means, measure_shares
+from research.task_relations.gradients.shared_inputs import SHARES, Measurement, means, measure_shares
 from research.task_relations.run.tasks import Tasks, configuration
 from research.task_relations.run.worker import train_in
 
@@ -120,6 +120,8 @@ class GradientStudy:
             found: List[Measurement] = []
             options = self.options
             with self._timed("affinities"):
+                # Those that a batch can have.
+                shares = [share for share in SHARES if (share * options.batch_size).is_integer()]
                 checkpoints: List[Optional[Path]] = sorted(run_directory.glob("model_state_e*.th")) or [None]
                 for number, weights in enumerate(checkpoints):
                     run = self._run(run_directory, weights)
@@ -127,6 +129,7 @@ class GradientStudy:
                         run,
                         -(-options.batches // len(checkpoints)),
                         options.batch_size,
+                        shares=shares,
                         by_document=options.by_document,
                         seed=options.seed + number,
                     )

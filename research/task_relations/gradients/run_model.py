@@ -55,9 +55,10 @@ class RunModel:
         self._paths = {"train": config["train_data_path"], "validation": validation or config["validation_data_path"]}
         self._instances: Dict[Tuple[str, str], List[Instance]] = {}
         for module in self.model.modules():
-            # Modules of dropout are off; heads return a loss alone; oneDNN's LSTMs have gradients in training only.
-            is_on = module is self.model or isinstance(module, (TaskHead, torch.nn.LSTM))
-            module.training = is_on
+            # Modules of dropout are off; heads return a loss alone; oneDNN's LSTMs have gradients in training only, and
+            # only then do frozen encoders, the ones with a cache, use it.
+            has_cache = getattr(module, "cache", None) is not None
+            module.training = module is self.model or has_cache or isinstance(module, (TaskHead, torch.nn.LSTM))
         own = {task: (f"encoders.{task}.", f"heads.{task}.") for task in self.tasks}
         # Those that some task reaches below its own level.
         self.parameters: Dict[str, torch.nn.Parameter] = {

@@ -53,7 +53,7 @@ def written(name, outputs, path, layers=None, names=None):
 
 
 def test_all_formats_are_registered():
-    assert set(OutputFormat.list_available()) == {"jsonl", "dygie", "conll2012", "brat", "html"}
+    assert set(OutputFormat.list_available()) == {"jsonl", "dygie", "conll2012", "conllu", "brat", "html"}
 
 
 def test_jsonl_has_all(outputs, tmp_path, capsys):

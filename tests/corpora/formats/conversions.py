@@ -226,9 +226,10 @@ CONVERSIONS = [
                 ],
                 "clusters": [[[0, 1], [6, 6]], [[4, 4], [9, 9]]],
                 "heads": [[2, 0, -1, 4, 2, 2], [2, 2, -1, 2, 2]],
+                "empty_nodes": 1,
             }
         ],
-        {("mention", "of an empty node alone"): 1},
+        {("mention", "of an empty node alone"): 1, ("empty node", "it stands for no word"): 1},
         {},
         "Mara Lind works for Nordlys.\nShe and likes it.",
     ),

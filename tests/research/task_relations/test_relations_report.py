@@ -1,6 +1,7 @@
 """The report of whole and partial studies, and its heat map."""
 
 import csv
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from relation_study import PUBLISHED, TASKS, needs_published, steeper_helps, wri
 
 from hmtl.errors import UserError
 from research.task_relations.features import TASK_FEATURES, pair_names
+from research.task_relations.methods_report import write_methods
 from research.task_relations.published import COEFFICIENTS, NUM_GAINS, NUM_PAIRS
 from research.task_relations.study_report import gains_matrix, write_report
 
@@ -33,6 +35,35 @@ def test_a_report_has_gains_tables_and_the_papers_figures_beside(tmp_path):
     assert float(next(row for row in rows(output / "single_tasks.csv") if row["task"] == "pos")["f1"]) == 0.5
     beside = {row["feature"]: row["paper"] for row in rows(output / "coefficients.csv")}
     assert beside["main_curve_c"] == "1.007" and (output / "model_card.json").is_file()
+
+
+def test_methods_of_advice_are_reported_where_they_have_been_compared(tmp_path):
+    pytest.importorskip("matplotlib")
+    study = write_study(tmp_path / "study", steeper_helps())
+    # Subsets of three, in which a later task helps more, as in the pairs.
+    effects = {task: (number - 2) / 10 for number, task in enumerate(TASKS)}
+    lines = [
+        f"{'_'.join(subset)},{main},100,{0.5 + sum(effects[other] for other in subset if other != main)}\n"
+        for subset in combinations(TASKS, 3)
+        for main in subset
+    ]
+    (study / "subsets.csv").write_text("run,task,iteration,f1\n" + "".join(lines))
+    (study / "costs.csv").write_text("part,runs,cpu_minutes\nsubset runs,10,2.5\n")
+    write_methods(study, repeats=[study])
+    write_report(study, tmp_path / "report", repeats=1)
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "## Methods of advice" in text and (tmp_path / "report" / "methods.png").read_bytes().startswith(b"\x89PNG")
+    row = next(line for line in text.splitlines() if line.startswith("| surrogate of 10 random subsets |"))
+    assert row.endswith("| 10 | 2.5 |") and "| +1.00 (+1.00 to +1.00) |" in row
+    rows_of = {line["method"]: line for line in rows(study / "methods.csv")}
+    assert float(rows_of["repeat"]["rank_correlation"]) == pytest.approx(1)
+    scores = {
+        (line["main"], line["auxiliary"]): float(line["score"])
+        for line in rows(study / "method_scores.csv")
+        if line["method"] == "surrogate"
+    }
+    assert scores["mwe", "pos"] == pytest.approx(0.2) and scores["mwe", "chunks"] == pytest.approx(-0.2)
+    assert [line["subsets"] for line in rows(study / "surrogate_sizes.csv")] == ["10"]
 
 
 def test_the_same_report_twice_is_the_same(tmp_path):

@@ -1,0 +1,1 @@
+"""Questions about a text, which spans of it answer."""
