@@ -44,7 +44,7 @@ ADD := $(BIN)/python -m pip install -qq --disable-pip-version-check
 REMOVE := $(BIN)/python -m pip uninstall -qq --yes
 endif
 
-.PHONY: help install develop quickstart predict model test slow torture fuzz lint docs screens audit check clean
+.PHONY: help install develop quickstart predict model test slow torture fuzz lint docs screens results audit check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -122,6 +122,9 @@ docs: develop ## build the documentation into docs/_build/html; a warning is an 
 
 screens: develop ## run the commands whose screens the documentation shows, and draw these
 	$(BIN)/python docs/images/screens.py
+
+results: develop ## draw the tables and figures of docs/results again, from the files there
+	$(BIN)/python -m research.results
 
 audit: develop ## look for known vulnerabilities in every package of .venv
 	$(BIN)/python .ci/audit.py

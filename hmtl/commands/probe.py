@@ -26,9 +26,9 @@ not trained for?
   hmtl probe MODEL --tokens DIR --ptb DIR   # properties of single tokens, with control tasks and description lengths
 
 MODEL is a model.tar.gz or the directory of a run. The same command again goes on where it was interrupted. The output
-directory gets table.md, table.csv, results.json and heat_map.png, or transfer.md, transfer.csv and transfer.json, or
-tokens.md, tokens.csv and tokens.json, with baselines: word vectors alone, encoders whose weights are as drawn, and the
-majority class."""
+directory gets table.md, table.csv, tasks.csv, results.json and heat_map.png, or transfer.md, transfer.csv and
+transfer.json, or tokens.md, tokens.csv and tokens.json, with baselines: word vectors alone, encoders whose weights are
+as drawn, and the majority class."""
 
 
 @Subcommand.register("probe")

@@ -28,7 +28,7 @@ SETUPS = (
 )
 # By last tokens, as in the paper: a run of relations alone knows no spans.
 _FIGURES = {"relation": LAST_TOKENS}
-_COLUMNS = {"setup", "tasks", "task", "gold_mentions", "figure", "seeds", "values"}
+_COLUMNS = {"corpora", "setup", "tasks", "task", "gold_mentions", "figure", "seed", "f1"}
 
 
 @dataclass
@@ -64,21 +64,20 @@ def read_measured(path: Path, corpora: str = "free") -> Measured:
         Where the file has other columns, or a value that is none.
     """
     rows = _rows_of_runs(path, corpora) if path.is_dir() else _rows_of_file(path)
+    setups = {(corpora, setup) for setup in SETUPS}
     by_seed: Dict[int, SubsetScores] = {}
     found = set()
     for number, row in enumerate(rows, start=2):
         task = row["task"]
-        wanted = row["setup"] in SETUPS and row["figure"] == _FIGURES.get(task, STRICT)
+        wanted = (row["corpora"], row["setup"]) in setups and row["figure"] == _FIGURES.get(task, STRICT)
         if not wanted or str(row["gold_mentions"]) == "True":
             continue
         found.add(row["setup"])
         subset = tuple(sorted(row["tasks"].split("+")))
         try:
-            values = {int(seed): float(f1) for seed, f1 in zip(row["seeds"].split(), row["values"].split())}
+            by_seed.setdefault(int(row["seed"]), {})[subset, task] = float(row["f1"]) / 100
         except ValueError:
-            raise DataError("expected seeds and values, numbers", path, number) from None
-        for seed, f1 in values.items():
-            by_seed.setdefault(seed, {})[subset, task] = f1 / 100
+            raise DataError("expected seed and f1, numbers", path, number) from None
     if not found:
         raise UserError(f"{path}: no run of a subset of the four tasks; expected some of {', '.join(SETUPS)}")
     keys = sorted({key for of_seed in by_seed.values() for key in of_seed})
@@ -98,7 +97,8 @@ def keep_scores(path: Path, folder: Path, corpora: str = "free") -> None:
     read_measured(path, corpora)
     folder.mkdir(parents=True, exist_ok=True)
     rows = _rows_of_runs(path, corpora) if path.is_dir() else _rows_of_file(path)
-    wanted = [row for row in rows if row["setup"] in SETUPS and str(row["gold_mentions"]) == "False"]
+    setups = {(corpora, setup) for setup in SETUPS}
+    wanted = [row for row in rows if (row["corpora"], row["setup"]) in setups and str(row["gold_mentions"]) == "False"]
     Table(HIERARCHY_SCORES.removesuffix(".csv"), wanted).write(folder)
     if path.is_dir():
         results = [one for one in read_results(path)[0] if one.corpora == corpora and one.setup in SETUPS]
