@@ -38,6 +38,10 @@ class CrfHead(TaskHead):
         Dropout on the encoder's output.
     loss_reduction : `str`, optional (default = `"sum"`)
         `"sum"` over the sentences of a batch, as in 2018, or `"mean"`.
+    transitions : `bool`, optional (default = `True`)
+        Whether transitions between tags have scores. Without them the tags of a sentence are independent: a softmax at
+        each token, as in the joint many-task model (Hashimoto et al. 2017, section 2.3), whose loss is the sum of the
+        cross-entropies of the tokens. Tags that make no spans are left out of decoding all the same.
     """
 
     labels: List[str]
@@ -52,6 +56,7 @@ class CrfHead(TaskHead):
         label_namespace: str = None,
         dropout: float = 0.0,
         loss_reduction: str = "sum",
+        transitions: bool = True,
     ) -> None:
         super().__init__(vocab)
         if loss_reduction not in ("sum", "mean"):
@@ -65,6 +70,9 @@ class CrfHead(TaskHead):
         self._projection = torch.nn.Linear(encoding_dim, len(tags))
         self._dropout = Dropout(dropout)
         self._crf = ConditionalRandomField(len(tags), allowed_transitions("BIOUL", tags))
+        if not transitions:
+            for weight in self._crf.parameters():
+                torch.nn.init.zeros_(weight).requires_grad_(False)
         self._loss_reduction = loss_reduction
         self._f1 = SpanF1()
 
