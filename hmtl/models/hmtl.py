@@ -765,7 +765,7 @@ class HMTL(Model):
     def _questions(self, task: str, texts: TextFieldTensors, numbers: Optional[torch.Tensor] = None) -> Questions:
         """Questions as a level reads them: each is a row of one sentence. `texts` have shapes (num_texts, length, ...),
         `numbers` are handed on."""
-        texts = move_to_device(texts, next(self.parameters()).device)
+        texts = moved(texts, next(self.parameters()).device)
         mask = _token_mask(texts)
         is_document = self.head(task).scope == "document"
         document_of = torch.arange(len(mask), device=mask.device) if is_document else None
