@@ -187,7 +187,8 @@ def _pair_in_words(system: str, other: str, less: Optional[str]) -> str:
 def _in_short(row: Row) -> str:
     if row["difference"] is None:
         return "not compared"
-    shown = "**" if row["outcome"] in (BETTER, WORSE) else ""
+    # Of one seed nothing is known of others.
+    shown = "**" if row["outcome"] in (BETTER, WORSE) and row["n"] > 1 else ""
     return f"{shown}{row['difference']:+.1f}{shown} ({row['low']:+.1f} to {row['high']:+.1f})"
 
 
