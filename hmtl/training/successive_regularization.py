@@ -15,10 +15,11 @@ _HEADS = "heads."
 class SuccessiveRegularization(FromParams):
     """The penalty strength * ||theta - theta'||^2 on what a task shares with the levels below it.
 
-    theta are the embedding, the encoders of the lower levels and, where their labels are read, what of their heads gives
-    these, and the embeddings of labels that a lower level reads, too; theta' are their values at an earlier moment
-    (successive regularization, Hashimoto et al. 2017, section 3, equations 6 to 10). The embeddings of labels that no
-    level below reads are the task's own, as those of parts of speech are in the paper's theta_chk, and not in theta_POS.
+    theta are the embedding, the encoders of the lower levels and, where their labels are read, what of their heads
+    gives these, and the embeddings of labels that a lower level reads, too; theta' are their values at an earlier
+    moment (successive regularization, Hashimoto et al. 2017, section 3, equations 6 to 10). The embeddings of labels
+    that no level below reads are the task's own: those of parts of speech are in the paper's theta_chk, not in
+    theta_POS.
     The penalty is added to the gradients and not to the losses that are reported.
 
     # Parameters
