@@ -390,9 +390,8 @@ def test_the_joint_many_task_model(variables: Dict[str, str], tmp_path: Path, mo
     path, order = ROOT / "configs" / "jmt.jsonnet", ["pos", "chunks", "dependencies", "relatedness", "entailment"]
     config = load(path)
     levels = config["model"]["levels"]
-    assert {task: level["reads"] for task, level in levels.items()} == dict(
-        zip(order, [[], *([t] for t in order[:-1])])
-    )
+    reads = {task: level["reads"] for task, level in levels.items()}
+    assert reads == {"pos": [], **{task: [below] for below, task in zip(order, order[1:])}}
     labels = {task: level.get("reads_label_embeddings", []) for task, level in levels.items()}
     assert labels == {"pos": [], "chunks": ["pos"], **dict.fromkeys(order[2:], ["chunks", "pos"])}
     assert config["trainer"]["sampler"] == {"type": "successive", "order": order}

@@ -1,4 +1,4 @@
-"""The joint many-task model from training to prediction, with its order of tasks and what holds them near one another."""
+"""The joint many-task model from training to prediction, with its order of tasks and what holds these."""
 
 import json
 from pathlib import Path
@@ -63,9 +63,9 @@ def test_all_five_tasks_are_evaluated_and_predicted_by_run_and_archive_alike(run
 
 
 def test_each_task_is_held_near_what_the_paper_names(run):
-    """Section 3 of Hashimoto et al. 2017: chunking near theta_POS, dependencies near theta_chk, which holds the embeddings
-    of parts of speech, relatedness near theta_dep, which holds those of chunks, too, and entailment near theta_rel. The
-    heads are those parts of classifiers that a level above reads; what it does not reach cannot move."""
+    """Section 3 of Hashimoto et al. 2017: chunking near theta_POS, dependencies near theta_chk, which holds the
+    embeddings of parts of speech, relatedness near theta_dep, which holds those of chunks, too, and entailment near
+    theta_rel. Of the heads there is what a level above reads; what it does not reach cannot move."""
     model = HMTL.from_archive(run).train()
     updater = Updater(model, precision=None)  # type: ignore[arg-type]
     embedding = {"text_field_embedder"}
