@@ -13,7 +13,7 @@
 //   make spans.
 // - Dependencies have the biaffine scores of Dozat and Manning (2017), whose four networks stand between the level and its
 //   scores, and the best tree; the paper has a bilinear score of the vectors themselves, a softmax over heads as here, the
-//   relation by a hidden layer over both vectors, and takes the best head of each word, which may make no tree.
+//   relation by a hidden layer over both vectors, and the best head of each word, or Eisner's tree where these make none.
 // - Hidden layers of pairs are of ReLU, not Maxout. Entailment reads the level of relatedness, but not the embeddings of its
 //   predicted score: heads of pairs hand no labels up.
 // - By Adam, unless it is switched below. By gradient descent the norm of the gradient is clipped at 3 for all tasks, where the

@@ -27,7 +27,7 @@ class SuccessiveRegularization(FromParams):
     strength : `float`, optional (default = `0.01`)
     head_strength : `float`, optional (default = that of `strength`)
         The strength for what belongs to the heads of lower levels: their classifiers, for which the paper has 0.01, and
-        0.001 for all else (section 5).
+        0.001 for all else (appendix A).
     since : `str`, optional (default = `"task"`)
         The moment of theta'. `"task"`: when the task last changed, as in the paper, where each task is trained for an
         epoch before the next (sampler `successive`). With tasks drawn at random that is hardly ever more than a few

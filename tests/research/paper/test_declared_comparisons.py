@@ -15,7 +15,7 @@ BOOTSTRAP = Bootstrap(num_samples=1000)
 FOUR = ("ner", "emd", "relation", "coref")
 # Nearly all sentences right, half of them, nearly none; by seed.
 HIGH, HALF, LOW = (40, 39, 40), (20, 21, 20), (1, 0, 1)
-UPDATES = dict.fromkeys([*FOUR, "entities"], (10, 3))
+UPDATES = dict.fromkeys([*FOUR, "entities", "pos", "chunks"], (10, 3))
 
 
 def make(runs: Path, corpora: str, setup: str, seeds: int = 3, embedding: str = None, **right: Any) -> None:
