@@ -1,5 +1,5 @@
-// The joint many-task model (Hashimoto et al. 2017): parts of speech, chunks and dependencies of GUM, below the relatedness
-// and the entailment of pairs of sentences, which are the bundled ones or SICK's. Each level reads the words, the level
+// The joint many-task model of Hashimoto and others (2017): parts of speech, chunks and dependencies of GUM, below the
+// relatedness and the entailment of pairs of sentences, which are the bundled ones or SICK's. Each level reads the words, the level
 // below and the labels of tokens that are predicted below; the tasks are trained epoch by epoch, from the lowest up, and
 // each is held near what the one before it has left (successive regularisation).
 //   HMTL_DATA         the folder that holds gum/ (dep, coref, const and the lists of documents)
