@@ -38,7 +38,7 @@ local order = ['pos', 'chunks', 'dependencies', 'relatedness', 'entailment'];
     scheduler: { type: 'reduce_on_plateau', mode: 'max', factor: 0.5, patience: 1 },
   },
 
-  // or by gradient descent with the values of the paper's section 5.2. A decay of 2 a is a penalty of a times the square.
+  // or by gradient descent with the values of the paper's appendix A. A decay of 2 a is a penalty of a times the square.
   sgd: {
     optimizer: {
       type: 'sgd',

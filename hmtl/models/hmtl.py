@@ -68,7 +68,7 @@ class Level(FromParams):
     reads_label_embeddings : `List[str]`, optional (default = `[]`)
         The levels whose labels this one's encoder reads, as a vector for each token: the sum over the labels `j` of
         that level's head of p(y = j | h) l(j), where the embedding l(j) is learned by the levels that read it
-        (Hashimoto et al. 2017, section 2.2, equation 2). For heads that label tokens: `hmtl_crf` and
+        (Hashimoto et al. 2017, section 2.3, equation 2). For heads that label tokens: `hmtl_crf` and
         `hmtl_token_classification`. Gradients flow through p into the level below and its head.
     label_embedding_dim : `int`, optional (default = `100`)
         The size of the embeddings of this level's labels, for the levels that read these.

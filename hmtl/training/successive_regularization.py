@@ -15,10 +15,11 @@ _HEADS = "heads."
 class SuccessiveRegularization(FromParams):
     """The penalty strength * ||theta - theta'||^2 on what a task shares with the levels below it.
 
-    theta are the embedding, the encoders of the lower levels and, where their labels are read, what of their heads gives
-    these, and the embeddings of labels that a lower level reads, too; theta' are their values at an earlier moment
-    (successive regularization, Hashimoto et al. 2017, section 3, equations 6 to 10). The embeddings of labels that no
-    level below reads are the task's own, as those of parts of speech are in the paper's theta_chk, and not in theta_POS.
+    theta are the embedding, the encoders of the lower levels and, where their labels are read, what of their heads
+    gives these, and the embeddings of labels that a lower level reads, too; theta' are their values at an earlier
+    moment (successive regularization, Hashimoto et al. 2017, section 3, equations 6 to 10). The embeddings of labels
+    that no level below reads are the task's own: those of parts of speech are in the paper's theta_chk, not in
+    theta_POS.
     The penalty is added to the gradients and not to the losses that are reported.
 
     # Parameters
@@ -26,7 +27,7 @@ class SuccessiveRegularization(FromParams):
     strength : `float`, optional (default = `0.01`)
     head_strength : `float`, optional (default = that of `strength`)
         The strength for what belongs to the heads of lower levels: their classifiers, for which the paper has 0.01, and
-        0.001 for all else (section 5).
+        0.001 for all else (appendix A).
     since : `str`, optional (default = `"task"`)
         The moment of theta'. `"task"`: when the task last changed, as in the paper, where each task is trained for an
         epoch before the next (sampler `successive`). With tasks drawn at random that is hardly ever more than a few

@@ -216,8 +216,8 @@ class PairHead(_ValuesHead):
     features : `List[str]`, optional (default = `["first", "second", "absolute_difference", "product"]`)
         Which combinations are concatenated: `first` (u), `second` (v), `absolute_difference` (|u - v|), `difference`
         (u - v), `product` (u * v). The default is that of InferSent (Conneau et al. 2017, section 3.1); JMT (Hashimoto
-        et al. 2017) has `absolute_difference` and `product` for relatedness (section 2.4), `difference` and `product`
-        for entailment (section 2.5), which has a direction.
+        et al. 2017) has `absolute_difference` and `product` for relatedness (section 2.5), `difference` and `product`
+        for entailment (section 2.6), which has a direction.
     num_layers : `int`, optional (default = `1`)
         Hidden layers between the combination and the output, with ReLU.
 

@@ -10,7 +10,7 @@ from allennlp.training.learning_rate_schedulers import LearningRateScheduler
 @LearningRateScheduler.register("inverse_decay")
 class InverseDecay(LearningRateScheduler):
     """In epoch k, from 1, the learning rate is its first value divided by 1 + decay * (k - 1) (Hashimoto et al. 2017,
-    section 5.2, where the first rate of gradient descent is 1.0 and the decay 0.3).
+    appendix A, where the first rate of gradient descent is 1.0 and the decay 0.3).
 
     # Parameters
 
