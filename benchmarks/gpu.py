@@ -38,6 +38,7 @@ from allennlp.common import Params  # noqa: E402
 from precision import Clock, Experiment, Work  # noqa: E402
 from torch.profiler import ProfilerActivity, profile  # noqa: E402
 
+from hmtl.common.file_names import CONFIG_NAME  # noqa: E402
 from hmtl.common.weights import load_weights  # noqa: E402
 from hmtl.training.launch import train_model  # noqa: E402
 
@@ -151,7 +152,7 @@ def two_processes(config: str, device: torch.device) -> Row:
     devices = [0, 1] if device.type == "cuda" else [-1, -1]
     overrides = {"distributed": {"cuda_devices": devices}, "trainer.num_epochs": 1, "trainer.cuda_device": None}
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "config.json"
+        file = Path(folder) / CONFIG_NAME
         file.write_text(json.dumps(Params.from_file(config, json.dumps(overrides)).as_dict(quiet=True)))
         command = [sys.executable, "-m", "hmtl", "train", str(file), "-s", f"{folder}/run"]
         done = subprocess.run(command, capture_output=True, text=True)

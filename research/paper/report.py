@@ -136,4 +136,4 @@ def _section(tables: Tables, corpora: str, images: Sequence[str]) -> Iterator[st
 
 def _images(images: Sequence[str]) -> Iterator[str]:
     for image in images:
-        yield from (plots.CAPTIONS[image.partition("_")[0].removesuffix(".png")], "", f"![{image}]({image})", "")
+        yield from (f"![{plots.caption_of(image)}]({image})", "", plots.caption_of(image), "")

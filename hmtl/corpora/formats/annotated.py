@@ -95,7 +95,7 @@ def _are_labels(rows: Sequence[Any]) -> bool:
     return all(
         isinstance(row, dict)
         and ("label" in row or type(row.get("value")) in (int, float))
-        and (type(row.get("sentence")) is int or "text1" in row or not {"start", "arg1", "char_start"} & row.keys())
+        and (type(row.get("sentence")) is int or "text1" in row or not {"start", "arg1", "char_start", "dependent"} & row.keys())
         for row in rows
     )
 
