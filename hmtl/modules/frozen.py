@@ -57,8 +57,8 @@ def are_equal(one: Any, other: Any) -> bool:
     if isinstance(one, torch.Tensor):
         if not isinstance(other, torch.Tensor) or one.dtype != other.dtype:
             return False
-        known = known_on_host(one), known_on_host(other)
-        return torch.equal(one, other) if known[0] is None or known[1] is None else torch.equal(*known)
+        here, there = known_on_host(one), known_on_host(other)
+        return torch.equal(one, other) if here is None or there is None else torch.equal(here, there)
     if isinstance(one, Mapping):
         is_alike = isinstance(other, Mapping) and one.keys() == other.keys()
         return is_alike and all(are_equal(value, other[key]) for key, value in one.items())
