@@ -90,12 +90,20 @@ def _kind(value: Any) -> str:
     return "clusters" if is_mention else ""
 
 
+# Keys that rows of other kinds have.
+_OF_OTHERS = {"start", "arg1", "char_start", "dependent"}
+
+
 def _are_labels(rows: Sequence[Any]) -> bool:
     """Whether these are rows of labels or numbers of sentences, of the text, or of a pair of texts."""
     return all(
         isinstance(row, dict)
         and ("label" in row or type(row.get("value")) in (int, float))
-        and (type(row.get("sentence")) is int or "text1" in row or not {"start", "arg1", "char_start", "dependent"} & row.keys())
+        and (
+            type(row.get("sentence")) is int
+            or "text1" in row
+            or not {"start", "arg1", "char_start", "dependent"} & row.keys()
+        )
         for row in rows
     )
 
