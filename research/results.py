@@ -98,7 +98,9 @@ def _folders(results: Path) -> Dict[str, Callable[[Path], List[str]]]:
     """How each folder is drawn again, by its name."""
     from research.paper.report import draw
 
-    found = {path.parent.name: draw for path in sorted(results.glob("*/scores.csv"))}
+    found: Dict[str, Callable[[Path], List[str]]] = {
+        path.parent.name: draw for path in sorted(results.glob("*/scores.csv"))
+    }
     for name, way in (("task_relations", _task_relations), ("probing", _probing)):
         if (results / name).is_dir():
             found[name] = way

@@ -148,8 +148,8 @@ def table_lines(table: Table, sizes: Table) -> Iterator[str]:
                 titles, [[*_title(row), *(f"{row[name]:.{places}f}" for name in columns)] for row in rows]
             )
     yield from ("", "Sentences:", "")
-    rows = [[*map(str, row.values()), f"{98 / row['test'] ** 0.5:.1f}"] for row in sizes.rows]
-    yield from markdown([*sizes.columns, "+-"], rows)
+    lines = [[*map(str, row.values()), f"{98 / row['test'] ** 0.5:.1f}"] for row in sizes.rows]
+    yield from markdown([*sizes.columns, "+-"], lines)
 
 
 def _title(row: Dict[str, Any]) -> List[str]:

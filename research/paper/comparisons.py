@@ -7,7 +7,7 @@ lower levels of the joint many-task model.
 
 import re
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from research.paper.paper import Column
 from research.paper.results import Result, columns_of
@@ -101,9 +101,9 @@ class Family:
     pairs: Callable[[Runs], Iterator[Pair]]
 
 
-def tasks_alone(tasks: Iterable[str]) -> Set[str]:
+def tasks_alone(tasks: Sequence[str]) -> Set[str]:
     """The tasks without those that are there for others of them."""
-    return {task for task in tasks if SERVES.get(task) not in tasks}
+    return {task for task in tasks if SERVES.get(task, "") not in tasks}
 
 
 def arm_alone(runs: Runs, multi: Arm, column: Column) -> Optional[Arm]:

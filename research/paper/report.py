@@ -1,7 +1,7 @@
 """The report of an experiment: tables of its runs as CSV, and from these alone the report in Markdown and the plots."""
 
 from pathlib import Path
-from typing import Dict, Iterator, List, Sequence
+from typing import Iterator, List, Mapping, Sequence
 
 from hmtl.common.files import atomic_write
 from hmtl.errors import UserError
@@ -96,7 +96,7 @@ def corpora_of(tables: Tables) -> List[str]:
     return sorted(found, key=lambda corpora: _ORDER.index(corpora) if corpora in _ORDER else -1)
 
 
-def report_lines(tables: Tables, images: Dict[str, Sequence[str]], directory: Path) -> Iterator[str]:
+def report_lines(tables: Tables, images: Mapping[str, Sequence[str]], directory: Path) -> Iterator[str]:
     """The lines of the report."""
     yield from ("# Results", "")
     if tables["claims"].rows:

@@ -102,7 +102,7 @@ def test_killed_half_way_it_continues(arguments, tmp_path, capsys):
     text = capsys.readouterr().out
     own = 100 * evaluation["scores"]["best_ner"]["ner"]["metrics"]["f1"]
     assert f"| A | NER, EMD, RE, CR | {own:.2f} (1) |" in text and "| A | NER | B |" in text
-    assert (tmp_path / "runs" / "report" / "free" / "comparisons.csv").is_file()
+    assert (tmp_path / "runs" / "report" / "comparisons.csv").is_file()
 
 
 @pytest.mark.slow
