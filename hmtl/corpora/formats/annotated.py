@@ -71,7 +71,7 @@ class AnnotatedCorpus(ToolCorpus):
             for rows in trees:
                 set_dependencies(document, _dependencies(rows, sentences, path, line))
                 metadata[HEADS] = document.metadata[HEADS]
-                annotations.spans[RELATIONS] = [tuple(span) for span in document.spans[RELATIONS]]
+                annotations.spans[RELATIONS] = [(*span.bounds, span.label) for span in document.spans[RELATIONS]]
             yield from self._from_tokens(key, sentences, annotations, changes, path, line, metadata)
         except DataError as error:
             yield DataError(error.message, path, line)

@@ -131,8 +131,10 @@ class BiaffineHead(TaskHead):
 
     def _arc_logits(self, encoding: torch.Tensor, with_root: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """The logits of the heads of each token, in float32, under autocast too: of the root, of the first token, and
-        so on. Those of padding and of the token itself are the lowest number. Shape: (batch_size, length, length +
-        1)"""
+        so on. Those of padding and of the token itself are the lowest number.
+
+        Shape: (batch_size, length, length + 1)
+        """
         # Shapes: (batch_size, length, arc_dim) and (batch_size, length + 1, arc_dim)
         dependents, heads = map(at_least_float32, (self._arc_dependent(encoding), self._arc_head(with_root)))
         with torch.autocast(mask.device.type, enabled=False):
@@ -171,9 +173,11 @@ class BiaffineHead(TaskHead):
             chosen[row, : len(tree)] = torch.from_numpy(tree)
         chosen = chosen.to(arcs.device)
         relations = self._relation_logits(dependents, heads, chosen)
-        if ROOT_RELATION in self.labels:
+        if ROOT_RELATION in self.labels and len(self.labels) > 1:
+            # Shape: (num_labels,)
             of_root = torch.arange(len(self.labels), device=arcs.device) == self.labels.index(ROOT_RELATION)
             relations = relations.masked_fill((chosen == 0).unsqueeze(-1) != of_root, float("-inf"))
+        # Shape (each): (batch_size, length)
         probabilities, best = relations.softmax(-1).max(-1)
         found: Dict[str, Any] = {
             "predictions": [
