@@ -456,7 +456,8 @@ class HMTL(Model):
                 for task in span_tasks
             }
             if self.head(task_name).reads_questions and "questions" in targets:
-                targets["questions"] = self._questions(task_name, **targets["questions"])  # type: ignore[arg-type]
+                asked: Any = targets.pop("questions")
+                options["questions"] = self._questions(task_name, **asked)
             else:
                 options.update(self._label_options(task_name))
             output = self._run_head(task_name, encodings, of_spans, metadata=metadata, **options, **targets)[0]

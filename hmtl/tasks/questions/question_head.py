@@ -16,7 +16,7 @@ from hmtl.document import Span
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.float32 import at_least_float32, in_float32
 from hmtl.tasks.questions.question_reader import LABEL_NAMESPACE, words_of
-from hmtl.tasks.questions.question_sources import ONE, SEVERAL
+from hmtl.tasks.questions.question_sources import AT_MOST_ONE, ONE, SEVERAL
 from hmtl.tasks.questions.task_scores import TASK_SCORES, Found, TaskScores, pooled
 from hmtl.tasks.task_head import OptionError, Questions, TaskHead, check_dropout, check_numbers, labels_of, log_odds
 
@@ -85,7 +85,7 @@ class QuestionHead(TaskHead):
     - `q_t` the attention of the token to the words of the question, `sum_j softmax_j(<c_t, c'_j> / sqrt(dim)) c'_j`,
       which is context-to-query attention (Seo et al. 2017, "Bidirectional Attention Flow for Machine Comprehension"),
     - `k` the question as a whole, a weighted mean of its words, and, where it is about a given span, a projection of
-      the mean of the tokens of that,
+      the mean of the tokens of that, of its first `max_span_width` ones,
     - `d_t` an embedding of how far the token is from that span, in powers of two.
 
     The score of the span from `i` to `j` is `<S h_i, T h_j> / sqrt(dim) + s(h_i) + t(h_j) + w(j - i)`, with a number
@@ -96,6 +96,9 @@ class QuestionHead(TaskHead):
     a choice among all spans and none, whose score is 0: gold are all spans that answer it, and the loss is minus the
     logarithm of their sum. Answers are found where their probability is at least `threshold`: of a choice, where the
     likeliest span is that much likelier than none, unless one span must answer. Spans lie within sentences.
+
+    A question that is asked for has several answers, but one or none of a model that learned from questions of a corpus
+    alone, such as SQuAD's.
 
     Gold are the questions of its reader, `hmtl_questions`. `predictions` has the answers of a row as `Span`s, labelled
     by their questions. The metrics are those of each source, in its own terms (see `QuestionSource`), named
@@ -289,7 +292,8 @@ class QuestionHead(TaskHead):
             rows = torch.arange(len(mask), device=device).repeat_interleave(number)
             places = torch.arange(number, device=device).repeat(len(mask))
             about = torch.full_like(rows, -1)
-            everything = Pairs(rows, places, about, about, torch.full_like(rows, SEVERAL), places)
+            number_of_answers = torch.full_like(rows, SEVERAL if self.labels else AT_MOST_ONE)
+            everything = Pairs(rows, places, about, about, number_of_answers, places)
             return everything, torch.ones(len(rows), device=device)
         # Shape: (batch_size, num_pairs)
         is_asked = pairs[..., 0] >= 0
