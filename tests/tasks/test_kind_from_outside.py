@@ -102,7 +102,7 @@ def test_an_unregistered_kind_is_refused_where_its_head_is_made():
 
     vocab = Vocabulary()
     vocab.add_token_to_namespace("PER", "ner_labels")
-    registered = r"clusters, relations, (sentence_types, )?spans"
+    registered = "clusters, labels, numbers, pair_numbers, pairs, relations, (sentence_types, )?spans"
     with pytest.raises(ConfigurationError, match=f"SomeHead: no kind .* as 'trees'; there are: {registered}"):
         SomeHead(vocab, encoding_dim=4, task_name="ner")
 
