@@ -518,7 +518,7 @@ class HMTL(Model):
         by_group = {scope: rows[scope].by_group(spans) for scope, spans in (given or {}).items()}
         # Shape (each): (num_rows, 1)
         seconds = [
-            torch.tensor([[second or 0] for second in group], device=sentence_of.device)
+            moved(torch.tensor([[second or 0] for second in group]), sentence_of.device)
             for group in documents.by_group(second_texts or [None] * len(documents.lengths))
         ]
         return self._run_heads(encodings, with_scores, by_group, labels, seconds)
@@ -769,7 +769,7 @@ class HMTL(Model):
         texts = moved(texts, next(self.parameters()).device)
         mask = _token_mask(texts)
         is_document = self.head(task).scope == "document"
-        document_of = torch.arange(len(mask), device=mask.device) if is_document else None
+        document_of = moved(torch.arange(len(mask)), mask.device) if is_document else None
         layout = BatchLayout(DocumentLayout(mask, document_of, len(mask)))
         level = self._encode([texts], layout, [task]).levels[task]
         return Questions(level.output[0], level.encoder_input[0], layout.masks(level.scope)[0], numbers)

@@ -7,6 +7,7 @@ from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from torch.nn.functional import cross_entropy
 
+from hmtl.common.devices import moved, on_host
 from hmtl.corpora.dependencies import Dependency
 from hmtl.metrics import DependencyScores
 from hmtl.modules.dropout import Dropout
@@ -165,13 +166,14 @@ class BiaffineHead(TaskHead):
         with_scores: bool,
     ) -> Dict[str, Any]:
         """`predictions` and, where they are wanted, `scores`."""
-        lengths = mask.sum(-1).tolist()
-        trees = best_trees(arcs.detach().cpu().numpy(), lengths)
+        known_arcs, known_mask = on_host(arcs.detach(), mask)
+        lengths = known_mask.sum(-1).tolist()
+        trees = best_trees(known_arcs.numpy(), lengths)
         # Shape: (batch_size, length)
         chosen = torch.zeros(mask.shape, dtype=torch.long)
         for row, tree in enumerate(trees):
             chosen[row, : len(tree)] = torch.from_numpy(tree)
-        chosen = chosen.to(arcs.device)
+        chosen = moved(chosen, arcs.device)
         relations = self._relation_logits(dependents, heads, chosen)
         if ROOT_RELATION in self.labels and len(self.labels) > 1:
             # Shape: (num_labels,)
@@ -179,6 +181,9 @@ class BiaffineHead(TaskHead):
             relations = relations.masked_fill((chosen == 0).unsqueeze(-1) != of_root, float("-inf"))
         # Shape (each): (batch_size, length)
         probabilities, best = relations.softmax(-1).max(-1)
+        if with_scores:
+            probabilities = probabilities * arcs.softmax(-1).gather(2, chosen.unsqueeze(-1)).squeeze(-1)
+        probabilities, best = on_host(probabilities, best)
         found: Dict[str, Any] = {
             "predictions": [
                 [Dependency(token, head - 1, self.labels[label]) for token, (head, label) in enumerate(zip(tree, row))]
@@ -186,7 +191,6 @@ class BiaffineHead(TaskHead):
             ]
         }
         if with_scores:
-            probabilities = probabilities * arcs.softmax(-1).gather(2, chosen.unsqueeze(-1)).squeeze(-1)
             found["scores"] = [row[:length] for row, length in zip(probabilities.tolist(), lengths)]
         return found
 

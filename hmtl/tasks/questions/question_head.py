@@ -10,6 +10,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, TokenIndexer, Vocabulary
 from allennlp.models.heads import Head
 
+from hmtl.common.devices import moved, on_host
 from hmtl.common.standing_spans import Overlaps, standing_together
 from hmtl.data.fields import index_texts
 from hmtl.document import Span
@@ -52,6 +53,10 @@ class Pairs(NamedTuple):
 
     def at(self, indices: Any) -> "Pairs":
         return Pairs(*(values[indices] for values in self))
+
+    def on(self, device: torch.device) -> "Pairs":
+        """The same on another device."""
+        return Pairs(*(moved(values, device) for values in self))
 
 
 class Gold(NamedTuple):
@@ -286,33 +291,37 @@ class QuestionHead(TaskHead):
     ) -> Tuple[Pairs, torch.Tensor]:
         """The questions that are asked, in training drawn from all, and how often each of them counts."""
         device = mask.device
+        # On the host, which knows what is asked: otherwise it would wait for how many questions there are.
         if pairs is None or questions.numbers is None:
             # All of every row. Shape (each): (batch_size * num_questions,)
             number = len(questions.mask)
-            rows = torch.arange(len(mask), device=device).repeat_interleave(number)
-            places = torch.arange(number, device=device).repeat(len(mask))
+            rows = torch.arange(len(mask)).repeat_interleave(number)
+            places = torch.arange(number).repeat(len(mask))
             about = torch.full_like(rows, -1)
             number_of_answers = torch.full_like(rows, SEVERAL if self.labels else AT_MOST_ONE)
             everything = Pairs(rows, places, about, about, number_of_answers, places)
-            return everything, torch.ones(len(rows), device=device)
+            return everything.on(device), torch.ones(len(rows), device=device)
+        given = [pairs, questions.numbers] if answers is None else [pairs, questions.numbers, answers]
+        pairs, numbers_of_texts, *known_answers = on_host(*given)
+        answers = known_answers[0] if known_answers else None
         # Shape: (batch_size, num_pairs)
         is_asked = pairs[..., 0] >= 0
         if self.training and answers is not None and pairs.size(1):
             of_pairs = answers[..., 0]
             is_answered = torch.zeros_like(is_asked, dtype=torch.long)
             is_answered = is_answered.scatter_add(1, of_pairs.clamp(min=0), (of_pairs >= 0).long()) > 0
-            # How many there are is known on the device alone: here the head waits for it.
             places, weights = self._drawn(
                 (is_asked & is_answered).nonzero(), (is_asked & ~is_answered).nonzero(), mask.size(1)
             )
         else:
             places = is_asked.nonzero()
-            weights = torch.ones(len(places), device=device)
+            weights = torch.ones(len(places))
         rows, of_rows = places.unbind(1)
         # Shape: (num_asked, 4)
         chosen = pairs[rows, of_rows]
-        numbers = questions.numbers[rows, chosen[:, 0]]
-        return Pairs(rows, numbers, chosen[:, 1], chosen[:, 2], chosen[:, 3], of_rows), weights
+        numbers = numbers_of_texts[rows, chosen[:, 0]]
+        asked = Pairs(rows, numbers, chosen[:, 1], chosen[:, 2], chosen[:, 3], of_rows)
+        return asked.on(device), moved(weights, device)
 
     def _drawn(
         self, answered: torch.Tensor, unanswered: torch.Tensor, length: int
@@ -472,7 +481,7 @@ class QuestionHead(TaskHead):
         probabilities = of_found.sigmoid().where(is_several[numbers].squeeze(1), (of_found - totals).exp())
         starts = cells.div(self._max_span_width, rounding_mode="floor")
         ends = starts + cells.remainder(self._max_span_width)
-        columns = (numbers + first, starts, ends, of_found - self._threshold_logit, probabilities)
+        columns = on_host(numbers + first, starts, ends, of_found - self._threshold_logit, probabilities)
         return [Answer(*values) for values in zip(*(column.tolist() for column in columns))]
 
     def _decoded(
@@ -485,8 +494,9 @@ class QuestionHead(TaskHead):
         with_scores: bool,
     ) -> Dict[str, Any]:
         """`predictions`, and `scores` where they are wanted; counts for the metrics what has gold."""
-        rows, places = asked.rows.tolist(), asked.places.tolist()
-        abouts = list(zip(asked.starts.tolist(), asked.ends.tolist()))
+        known = Pairs(*on_host(*asked))
+        rows, places = known.rows.tolist(), known.places.tolist()
+        abouts = list(zip(known.starts.tolist(), known.ends.tolist()))
         by_row: List[List[Tuple[Span, float]]] = [[] for _ in range(batch_size)]
         counted: List[List[Found]] = [[] for _ in range(batch_size)]
         for number, group in groupby(found, key=lambda answer: answer.pair):
