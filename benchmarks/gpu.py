@@ -40,6 +40,7 @@ from torch.profiler import ProfilerActivity, profile  # noqa: E402
 
 from hmtl.common.file_names import CONFIG_NAME  # noqa: E402
 from hmtl.common.weights import load_weights  # noqa: E402
+from hmtl.runs.summaries import metrics_by_epoch  # noqa: E402
 from hmtl.training.launch import train_model  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -158,7 +159,7 @@ def two_processes(config: str, device: torch.device) -> Row:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             return Row("two processes", note=f"failed: {done.stderr.strip().splitlines()[-1]}")
-        metrics = json.loads((Path(folder) / "run" / "metrics_epoch_0.json").read_text())
+        metrics = metrics_by_epoch(Path(folder) / "run")[0]
     hours, minutes, seconds = map(float, metrics["training_duration"].split(":"))
     number = sum(value for name, value in metrics.items() if name.endswith("_updates"))
     backend = "NCCL" if device.type == "cuda" else "gloo"

@@ -58,7 +58,7 @@ def test_what_has_no_runs_says_so_and_what_does_not_exist_is_refused(tmp_path, c
 
     for words in ("later scores free", "heads scores free", "heads image no.png"):
         assert filled(words) == f"<!-- results: {words} -->\n\n*No runs yet.*\n\n<!-- end of results -->\n"
-    assert "![scores heads](heads/scores_heads.png)" in filled("heads image scores_heads.png")
+    assert "![Scores: dots are seeds" in filled("heads image scores_heads.png")
     with pytest.raises(UserError, match="skores: no block of tables; there are scores, differences"):
         filled("heads skores heads")
     with pytest.raises(SystemExit) as ended:

@@ -14,7 +14,7 @@ from allennlp.data import Instance
 
 from hmtl.common.files import write_csv, write_json
 from hmtl.errors import UserError
-from hmtl.runs.run_directory import MODEL_STATE
+from hmtl.runs.run_directory import MODEL_STATE, RunDirectory
 from research.task_relations.gradients.linearized import (
     Estimates,
     Linearized,
@@ -99,7 +99,7 @@ class GradientStudy:
     def train_base(self, tasks: Tasks, steps: int, preset: str, glove: Optional[str]) -> Path:
         """Trains the base run on all tasks, by so many updates of each on average, and keeps its checkpoints."""
         directory = self.directory / _BASE
-        if (directory / "metrics.json").is_file():
+        if RunDirectory(directory).metrics.is_file():
             return directory
         experiment = configuration(tasks, preset, steps, glove, self.options.seed, at_end=True)
         # Scores on the way are not looked at.

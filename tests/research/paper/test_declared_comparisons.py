@@ -106,7 +106,7 @@ def test_the_gain_of_a_task_by_its_size(runs):
     # Tasks alone with a part of their data are not what setups with all of it are compared with.
     assert pairs(table(runs, "comparisons", family="alone")) == ["A - B: ner", "A - C: emd"]
     text = (runs.parent / "out" / "report.md").read_text(encoding="utf-8")
-    assert "|  | 10 % | 25 % | 100 % |" in text and "![sizes.png](sizes.png)" in text
+    assert "|  | 10 % | 25 % | 100 % |" in text and "](sizes.png)" in text
     assert (runs.parent / "out" / "sizes.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -33,7 +33,8 @@ def planned(directory: Path, tasks: Tasks, **settings: Any) -> Plan:
 
 def figures(plan: Plan, name: str) -> Dict[str, Any]:
     result = json.loads(plan.result(name).read_text())
-    result.pop("seconds")
+    for name in ("seconds", "cpu_seconds"):
+        result.pop(name)
     return result
 
 
