@@ -79,13 +79,14 @@ def fill(text: str, results: Path, page: Path) -> str:
 
 
 def _lines(results: Path, page: Path, folder: str, block: str, *arguments: str) -> Iterable[str]:
+    from research.paper.plots import caption_of
     from research.paper.report import NO_RUNS, page_lines
     from research.probing_data import results as probing
 
     if block == IMAGE:
         image = results / folder / arguments[0]
         place = os.path.relpath(image, page.parent)
-        return [f"![{image.stem.replace('_', ' ')}]({place})"] if image.is_file() else [NO_RUNS]
+        return [f"![{caption_of(image.name)}]({place})"] if image.is_file() else [NO_RUNS]
     if not (results / folder).is_dir():
         return [NO_RUNS]
     if (results / folder / "scores.csv").is_file():

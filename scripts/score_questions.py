@@ -4,6 +4,7 @@ that questions are about are not gold, but the model's own answers.
 
     python scripts/score_questions.py runs/questions
     python scripts/score_questions.py runs/questions --split validation --output scores.json
+    python scripts/score_questions.py runs/questions --thresholds 0.2,0.3,0.5
 
 Questions about relations and clusters are about spans of a layer. `hmtl evaluate` takes these from gold; here they are
 taken once more from the answers to the questions about that layer, where the run has such. Gold stays the same: what no
@@ -15,7 +16,7 @@ import argparse
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Optional
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import torch
 from allennlp.common import Params
@@ -54,7 +55,8 @@ class Scorer:
         if len(predictor.tasks_with_questions) != 1:
             raise UserError(f"{run}: {len(predictor.tasks_with_questions)} tasks answer questions; expected one")
         [self.task] = predictor.tasks_with_questions
-        self.model: HMTL = predictor.model  # type: ignore[assignment]
+        self.model: HMTL = predictor.model
+        self.head = self.model.head(self.task)
         config = read_config(run).as_dict(quiet=True)
         reader = DatasetReader.from_params(Params(config["dataset_reader"]["readers"][self.task]))
         assert isinstance(reader, QuestionReader)
@@ -103,22 +105,49 @@ class Scorer:
             for instance in self.reader.instances(document):
                 self.reader.apply_token_indexers(instance)
                 instances.append(instance)
-        instances.sort(key=lambda instance: len(instance.fields["text"]))  # type: ignore[arg-type]
+        instances.sort(key=lambda instance: len(instance.fields["text"]))
         for first in range(0, len(instances), BATCH_SIZE):
             batch = batch_of(instances[first : first + BATCH_SIZE], self.model.vocab)
             yield from zip(batch["metadata"], self.model(task_name=self.task, **batch)["predictions"])
 
 
-def score(run: Path, split: str, weights_file: Optional[str] = None) -> Dict[str, Dict[str, float]]:
-    """The figures of each source, by its name; those with answers as heads by `{source}, heads of {other}`."""
+def chosen_thresholds(run: Path, thresholds: Sequence[float], weights_file: Optional[str] = None) -> Dict[str, float]:
+    """The threshold of each source whose F1 on the validation data is the highest, of equals the first."""
+    scorer = Scorer(run, "validation", weights_file)
+    best: Dict[str, Tuple[float, float]] = {}
+    for name, documents in scorer.documents.items():
+        for threshold in thresholds:
+            scorer.head.threshold = threshold
+            figure = scorer.scores(name, documents)["f1"]
+            if name not in best or figure > best[name][1]:
+                best[name] = (threshold, figure)
+    return {name: threshold for name, (threshold, _) in best.items()}
+
+
+def score(
+    run: Path, split: str, weights_file: Optional[str] = None, thresholds: Sequence[float] = ()
+) -> Dict[str, Dict[str, float]]:
+    """The figures of each source, by its name; those with answers as heads by `{source}, heads of {other}`. Of several
+    thresholds each source has the one that is best for it in validation, the figure `threshold`."""
+    chosen = chosen_thresholds(run, thresholds, weights_file) if thresholds else {}
     scorer = Scorer(run, split, weights_file)
+    own = scorer.head.threshold or 0.0
     found: Dict[str, Dict[str, float]] = {}
     for name, documents in scorer.documents.items():
-        found[name] = scorer.scores(name, documents)
         heads = scorer.source_of_heads(name)
+        asked = [(name, documents)]
         if heads is not None:
-            found[f"{name}, heads of {heads}"] = scorer.scores(name, scorer.with_answers(name, heads))
+            scorer.head.threshold = chosen.get(heads, own)
+            asked.append((f"{name}, heads of {heads}", scorer.with_answers(name, heads)))
+        scorer.head.threshold = chosen.get(name, own)
+        for title, each in asked:
+            found[title] = {**scorer.scores(name, each), "threshold": chosen.get(name, own)}
     return found
+
+
+def numbers(option: str) -> List[float]:
+    """The numbers of an option such as `0.3,0.5`."""
+    return [float(number) for number in option.split(",")]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,6 +155,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("run", type=Path, metavar="RUN", help="the directory that 'hmtl train -s' wrote")
     add_split(parser)
     add_weights_file(parser)
+    parser.add_argument(
+        "--thresholds",
+        type=numbers,
+        default=[],
+        metavar="P,P,...",
+        help="each source has the one of these that is best for it in validation (default: the head's own)",
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write all scores as JSON")
     return parser
 
@@ -135,8 +171,8 @@ def main(argv: Optional[List[str]] = None) -> None:
     arguments = _parser().parse_args(argv)
     with user_errors(program="score_questions.py"):
         require_folders_of([arguments.output])
-        scores = score(arguments.run, arguments.split, arguments.weights_file)
-        columns = ["precision", "recall", "f1", "em"]
+        scores = score(arguments.run, arguments.split, arguments.weights_file, arguments.thresholds)
+        columns = ["precision", "recall", "f1", "em", "threshold"]
         table = [[f"{arguments.split} data", *columns]]
         table += [
             [name, *(f"{100 * row[column]:.1f}" if column in row else "" for column in columns)]

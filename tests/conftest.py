@@ -76,6 +76,16 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def parsing_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The serialization directory of a parser above parts of speech, trained on a small treebank. Read only."""
+    from hmtl.cli import main
+
+    directory = tmp_path_factory.mktemp("parsing") / "run"
+    main(["train", str(FIXTURES / "tiny_parsing.jsonnet"), "-s", str(directory)])
+    return directory
+
+
+@pytest.fixture(scope="session")
 def text_label_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The serialization directory of a model whose labels are texts, trained on the fixture documents. Read only."""
     from hmtl.cli import main

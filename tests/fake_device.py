@@ -40,12 +40,16 @@ SHAPES = {
     aten.unique_consecutive.default,
     aten.unique_dim_consecutive.default,
     aten.bincount.default,
+    # It selects by the mask.
+    aten.masked_scatter_backward.default,
 }
 READS = {aten._local_scalar_dense.default, aten.equal.default}
 # These ask the device whether they have succeeded.
 SOLVERS = {aten._linalg_check_errors.default, aten.linalg_cholesky_ex.default, aten._linalg_eigh.default}
 INDEXED = {aten.index.Tensor}
 PUT = {aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default}
+# The numbers of rows of packed sequences lie on the host, always.
+PACKING = {aten._pack_padded_sequence.default, aten._pack_padded_sequence_backward.default}
 COPIES = {aten._to_copy.default, aten.copy_.default, aten._foreach_copy_.default}
 # Element-wise operations that torch does not tag as such; each takes a number from the host.
 TAKE_NUMBERS = {
@@ -223,6 +227,11 @@ class FakeDevice(TorchDispatchMode):
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
+        if torch.is_inference_mode_enabled():
+            # Elsewhere torch has taken it to pieces before.
+            parts = self._decomposed(function, args, kwargs)
+            if parts is not NotImplemented:
+                return parts
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, torch.Tensor)]
         fakes = [tensor for tensor in tensors if isinstance(tensor, FakeTensor)]
         asked = kwargs.get("device")
@@ -237,7 +246,16 @@ class FakeDevice(TorchDispatchMode):
             return output
         # What is written in place, or to `out`, is returned as it was given.
         given = {id(fake.inner): fake for fake in fakes}
+        if function is aten._pack_padded_sequence.default:
+            return _outer(output[0], given), output[1]
         return tree_map(lambda each: _outer(each, given), output)
+
+    def _decomposed(self, function: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Any:
+        super().__enter__()
+        try:
+            return function.decompose(*args, **kwargs)
+        finally:
+            super().__exit__(None, None, None)
 
     def _check(
         self,
@@ -263,12 +281,13 @@ class FakeDevice(TorchDispatchMode):
         if function in INDEXED or function in PUT:
             self._check_indices(function, name, args)
             return
-        if others and fakes:
+        if others and fakes and function not in PACKING:
             takes_numbers = torch.Tag.pointwise in function.tags or function in TAKE_NUMBERS
             if not takes_numbers or any(tensor.dim() for tensor in others):
                 shapes = [tuple(tensor.shape) for tensor in others]
                 raise MixedDevices(f"{function}: expected all tensors on {self.device}, found {shapes} on the CPU")
-        if function in SHAPES or function is aten.repeat_interleave.Tensor and kwargs.get("output_size") is None:
+        repeats = function is aten.repeat_interleave.Tensor and kwargs.get("output_size") is None
+        if function in SHAPES or repeats:
             self.note("shape", name)
         elif function in READS or function in SOLVERS:
             self.note("read", name)
@@ -335,14 +354,20 @@ def _inner(value: Any) -> Any:
 def _outer(value: Any, given: Dict[int, FakeTensor]) -> Any:
     if not isinstance(value, torch.Tensor):
         return value
-    return given[id(value)] if id(value) in given else FakeTensor(value)
+    if id(value) in given:
+        return given[id(value)]
+    # In inference mode a view of a tensor from outside is none that inference has made.
+    with torch.inference_mode(value.is_inference()):
+        return FakeTensor(value)
 
 
 def _place() -> str:
     """The innermost line of hmtl, or of what it carries, that is at work."""
     for frame in _frames():
         path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in ("hmtl", "carried"):
+        # Whoever asks for something to be moved is the cause.
+        is_ours = path.is_relative_to(ROOT) and path.name != "devices.py"
+        if is_ours and path.relative_to(ROOT).parts[0] in ("hmtl", "carried"):
             return f"{path.relative_to(ROOT)}:{frame.f_lineno}"
     return "elsewhere"
 

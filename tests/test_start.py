@@ -68,7 +68,7 @@ def test_all_sources_and_corpora_are_found_without_torch() -> None:
         from hmtl.corpora.preparation import Source
         print(len(Corpus.list_available()), len(Source.list_available()))
         """
-    assert run(code).split() == ["25", "8"]
+    assert run(code).split() == ["27", "8"]
 
 
 def test_help_and_version_need_no_torch() -> None:

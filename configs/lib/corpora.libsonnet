@@ -39,13 +39,14 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
 
   // GUM by its lists of documents: entities, mention heads, coreference. Pronouns and common nouns are no named entities.
   // By `emd_layer` 'mentions' EMD has the whole mentions, which nest, in the place of their heads. Beside these three tasks
-  // there are `pos` and `dependencies`, which are read with GUM's `const`.
+  // there are `pos`, `chunks` and `dependencies`, which are read with GUM's `const`.
   gum(folder, emd_layer='emd'): {
     local files = splits(folder + '/train.txt', folder + '/dev.txt', folder + '/test.txt'),
     ner: ner('gum') + files,
     emd: spans('gum', emd_layer) { reader+: { label_namespace: 'emd_labels' } } + files,
     coref: coref('gum') + files,
     pos:: pos('gum_layers') + files,
+    chunks:: spans('gum_layers', 'chunks') + files,
     dependencies:: dependencies('gum_layers') + files,
   },
 
@@ -62,6 +63,10 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
     [layer]: labelled(corpus, layer) + splits(folder + '/' + files[0], folder + '/' + files[1], folder + '/' + files[2])
     for layer in layers
   },
+
+  // SICK by the names of its files (Marelli et al. 2014): how related two sentences are, and whether the second follows.
+  sick(folder):
+    $.labelled(folder, ['relatedness', 'entailment'], ['SICK_train.txt', 'SICK_trial.txt', 'SICK_test_annotated.txt']),
 
   // GUM with its dependencies and constituents, by its lists of documents: parts of speech, chunks, entities, and the phrases
   // that depend on verbs.

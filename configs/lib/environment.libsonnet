@@ -19,6 +19,8 @@ local choice(name, values) =
     else $.transformer,
   glove(content):: folder('HMTL_GLOVE', content),
   elmo(content):: folder('HMTL_ELMO', content),
+  // The folder of SICK's files, or '' for none.
+  sick:: std.extVar('HMTL_SICK'),
   archive(content):: folder('HMTL_ARCHIVE', content),
   // The name of a preset, or '' for none.
   preset(names):: choice('HMTL_PRESET', names),

@@ -33,7 +33,7 @@ local patches = {
     },
     // Heads of spans are younger, and have none of the flaws.
     local relation = std.get(experiment.model.levels, 'relation', { head: { type: null } }),
-    local above_ner(task) = std.member(std.get(experiment.model.levels, task, { reads: [] }).reads, 'ner'),
+    local above_ner(task) = std.member(std.get(std.get(experiment.model.levels, task, {}), 'reads', []), 'ner'),
     local levels = {
       // Above NER, the dropout of mention detection was looked up among NER's options, where NER had taken it already.
       // No code of 2018 has EMD below NER.

@@ -1,11 +1,11 @@
 // The setups of the paper (HMTL section 4), on three sets of corpora. Setups differ in the tasks that are trained and
-// in how their levels are stacked; everything else is theirs in common.
+// in how their levels are stacked; everything else is theirs in common. Those of `jmt` are of another model.
 //   HMTL_DATA         ldc: the folder that holds conll-2012/, ace2005/, conll-2012_single_file/ (for A-CoNLL-2012) and
 //                     conll2003/ (for A-CoNLL-2003); scierc: train, dev and test.jsonl; free, spans, sizes, sharing,
-//                     heads: gum/ and redocred/
+//                     heads: gum/ and redocred/; jmt: gum/
 //   HMTL_GLOVE        ldc: the folder that holds glove.6B.100d.txt
 //   HMTL_ELMO         ldc: the folder that holds elmo_options.json and elmo_weights.hdf5
-//   HMTL_TRANSFORMER  free, spans, sizes, sharing, scierc: a frozen encoder's name or folder; unset, words and characters
+//   HMTL_TRANSFORMER  free, spans, sizes, sharing, scierc, jmt: a frozen encoder's name or folder; unset, words and characters
 //                     are learned alone; heads: an encoder's name or folder
 //   HMTL_PRESET       unset: the paper's hyper-parameters (but for ldc those for small corpora); fast: minutes on two
 //                     cores; faithful: with the flaws of the 2018 implementation
@@ -13,6 +13,7 @@ local corpora = import 'corpora.libsonnet';
 local embedders = import 'embedders.libsonnet';
 local env = import 'environment.libsonnet';
 local experiment = import 'experiment.libsonnet';
+local jmt = import 'jmt.libsonnet';
 local levels = import 'levels.libsonnet';
 local paper = import 'paper_embedding.libsonnet';
 local presets = import 'presets.libsonnet';
@@ -186,6 +187,19 @@ local arrangements = {
         levels: std.mapWithKey(function(task, level) level { encoder+: { hidden_size: 73 } }, super.levels),
       },
     },
+
+  // The lower three levels of the joint many-task model (Hashimoto et al. 2017) on GUM, without the labels that are read, or
+  // without what holds a task near the one before it.
+  jmt(label_embeddings=true, regularisation=true)::
+    local contextual = if env.transformer == '' then [] else [embedders.transformer(env.transformer, cache=true)];
+    jmt.new(
+      tasks=corpora.gum(env.data('gum/') + '/gum'),
+      embedding=embedders.combine([embedders.words(), embedders.characters()] + contextual),
+      label_embeddings=label_embeddings,
+      regularisation=regularisation,
+      num_epochs=5,
+      initializer=embedders.learned_words_initializer,
+    ),
 
   // SciERC as it is published. It has no EMD.
   scierc(name)::

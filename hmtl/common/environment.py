@@ -10,7 +10,7 @@ from typing import Iterator
 from hmtl.errors import UserError
 
 # What the shipped configurations read: Jsonnet cannot ask whether a variable exists, so that each is '' where unset.
-VARIABLES = ("HMTL_DATA", "HMTL_TRANSFORMER", "HMTL_GLOVE", "HMTL_ELMO", "HMTL_PRESET", "HMTL_ARCHIVE")
+VARIABLES = ("HMTL_DATA", "HMTL_TRANSFORMER", "HMTL_GLOVE", "HMTL_ELMO", "HMTL_PRESET", "HMTL_ARCHIVE", "HMTL_SICK")
 _ONEDNN_CACHE = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
 
 

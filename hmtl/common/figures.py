@@ -11,6 +11,9 @@ STRICT, LAST_TOKENS, TYPED = "f1", "f1_last_tokens", "f1_typed"
 # Of relations of documents alone, which others need not list.
 ENTITIES, IGN_ENTITIES = "f1_entities", "ign_f1_entities"
 
+# Of dependencies: the tokens whose head and relation are right, and those whose head is.
+LAS, UAS = "las", "uas"
+
 FIGURES = {STRICT: "f1", LAST_TOKENS: "last tokens", TYPED: "typed"}
 
 # Before there were three, `f1` was that of last tokens; this stood beside it, and tells such records.

@@ -139,7 +139,8 @@ def depth_of(arcs: Sequence[Dependency]) -> int:
     """The most arcs from a token up to the root, whose own arc counts as one."""
     depths = {ROOT: 0}
     for arc in arcs:
-        path, token = [], arc.token
+        path: List[int] = []
+        token = arc.token
         while token not in depths:
             path.append(token)
             token = arcs[token].head
@@ -185,7 +186,8 @@ def _in_a_circle(heads: Sequence[int]) -> Optional[int]:
     """A token from which no way leads up to the root; `None` where there is none."""
     is_fine = [False] * len(heads)
     for start in range(len(heads)):
-        path, token = [], start
+        path: List[int] = []
+        token = start
         while token != ROOT and not is_fine[token]:
             if len(path) > len(heads):
                 return start

@@ -146,7 +146,7 @@ class SentencesField(ListField):
     """The sentences of a document. Its length, by which batches are sorted, is that of all of them, in words."""
 
     def __len__(self) -> int:
-        return sum(map(len, self.field_list))  # type: ignore[arg-type]
+        return sum(map(len, self.field_list))
 
 
 class DistinctTextsField(ListField):

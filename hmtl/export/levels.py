@@ -107,12 +107,16 @@ def _left_out(model: HMTL) -> Dict[str, str]:
         raise UserError("a model with a shared encoder cannot be exported; train one whose levels have their own")
     left_out: Dict[str, str] = {}
     for task in model.tasks:
+        head = model.head(task)
+        has_no_form = type(head).exported_scores is TaskHead.exported_scores
         documents = [lower for lower in _below(model, task) if model.head(lower).scope == "document"]
         if documents:
             whose = "it" if documents == [task] else f"its level {documents[0]}"
             left_out[task] = f"{whose} reads documents, and what is exported reads sentences"
-        elif type(model.head(task)).exported_scores is TaskHead.exported_scores or model.head(task).reads_label_texts:
-            left_out[task] = f"what {type(model.head(task)).__name__} computes depends on what is found or asked for"
+        elif has_no_form and not head.reads_spans:
+            left_out[task] = f"what {type(head).__name__} computes has no form that can be exported"
+        elif has_no_form or head.reads_label_texts:
+            left_out[task] = f"what {type(head).__name__} computes depends on what is found or asked for"
     # A head that reads spans would find others without those of a task.
     for task in model.tasks:
         missing = [lower for lower in model.span_tasks[task] if lower in left_out]

@@ -55,9 +55,9 @@ class DependencyScores(Metric):
                 its_head, its_label = heads.get(token, (None, None))
                 is_head = its_head == head
                 right = [1, is_head, is_head and its_label == label]
-                self._all = [count + more for count, more in zip(self._all, right)]
-                if not is_punctuation(tokens[token]):
-                    self._words = [count + more for count, more in zip(self._words, right)]
+                counted = [self._all] if is_punctuation(tokens[token]) else [self._all, self._words]
+                for counts in counted:
+                    counts[:] = map(sum, zip(counts, right))
 
     def get_metric(self, reset: bool = False) -> Dict[str, float]:
         """The four figures, from 0 to 1."""

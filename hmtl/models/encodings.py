@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Protocol, Se
 
 import torch
 
+from hmtl.common.devices import computed, on_host
 from hmtl.document import Span
 from hmtl.modules.document_layout import DocumentLayout
 from hmtl.modules.token_rows import TokenRows
@@ -69,7 +70,7 @@ class BatchLayout:
     def sentence_ids(self, scope: Scope) -> Groups:
         if scope == "document":
             return [self._layout.sentence_ids]
-        return [torch.zeros_like(self._layout.sentence_mask, dtype=torch.long)]
+        return [computed(_no_ids, self._layout.sentence_mask)]
 
     def convert(self, vectors: Groups, source: Scope, target: Scope) -> Groups:
         if source == target:
@@ -85,7 +86,7 @@ class BatchLayout:
             return [self._layout.spans_to_documents(spans[0])]
         if self._layout.document_of is None:
             return spans
-        lengths = self._layout.by_document(self._layout.sentence_mask.sum(-1).tolist())
+        lengths = self._layout.by_document(on_host(self._layout.sentence_mask)[0].sum(-1).tolist())
         return [list(map(_joined, self._layout.by_document(spans[0]), lengths))]
 
 
@@ -105,7 +106,7 @@ class TextLayout:
     def __init__(self, sentences: TokenRows, documents: TokenRows, sentence_of: torch.Tensor) -> None:
         self._rows: Dict[Scope, TokenRows] = {"sentence": sentences, "document": documents}
         self._sentence_ids: Dict[Scope, Groups] = {
-            "sentence": [torch.zeros_like(mask, dtype=torch.long) for mask in sentences.masks],
+            "sentence": [computed(_no_ids, mask) for mask in sentences.masks],
             "document": documents.pad(sentence_of),
         }
 
@@ -125,12 +126,16 @@ class TextLayout:
         by_sentence = self._rows["sentence"].in_order(spans)
         lengths = self._rows["sentence"].lengths
         groups = []
-        for ids in self._sentence_ids["document"]:
+        for ids in on_host(*self._sentence_ids["document"]):
             # The first sentence of each document. Those of a document are consecutive.
             firsts, sizes = ids[:, 0].tolist(), (ids.amax(1) - ids[:, 0] + 1).tolist()
             rows = [slice(first, first + size) for first, size in zip(firsts, sizes)]
             groups.append([_joined(by_sentence[row], lengths[row]) for row in rows])
         return groups
+
+
+def _no_ids(mask: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(mask, dtype=torch.long)
 
 
 def _joined(spans: Sequence[Sequence[Span]], lengths: Sequence[int]) -> List[Span]:

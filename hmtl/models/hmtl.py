@@ -17,11 +17,11 @@ from allennlp.models.archival import Archive, load_archive
 from allennlp.models.heads import Head
 from allennlp.modules import Seq2SeqEncoder, TextFieldEmbedder
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
-from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
 from hmtl.common.archives import trusting, weights_path
 from hmtl.common.checks import did_you_mean, it_has
+from hmtl.common.devices import computed, computed_twice, moved, on_host
 from hmtl.common.file_names import ARCHIVE_NAME, BEST, SUFFIX, VOCABULARY_NAME
 from hmtl.common.model_names import find_model
 from hmtl.common.packages import include_packages_of_run
@@ -68,7 +68,7 @@ class Level(FromParams):
     reads_label_embeddings : `List[str]`, optional (default = `[]`)
         The levels whose labels this one's encoder reads, as a vector for each token: the sum over the labels `j` of
         that level's head of p(y = j | h) l(j), where the embedding l(j) is learned by the levels that read it
-        (Hashimoto et al. 2017, section 2.2, equation 2). For heads that label tokens: `hmtl_crf` and
+        (Hashimoto et al. 2017, section 2.3, equation 2). For heads that label tokens: `hmtl_crf` and
         `hmtl_token_classification`. Gradients flow through p into the level below and its head.
     label_embedding_dim : `int`, optional (default = `100`)
         The size of the embeddings of this level's labels, for the levels that read these.
@@ -456,7 +456,8 @@ class HMTL(Model):
                 for task in span_tasks
             }
             if self.head(task_name).reads_questions and "questions" in targets:
-                targets["questions"] = self._questions(task_name, **targets["questions"])  # type: ignore[arg-type]
+                asked: Any = targets.pop("questions")
+                options["questions"] = self._questions(task_name, **asked)
             else:
                 options.update(self._label_options(task_name))
             output = self._run_head(task_name, encodings, of_spans, metadata=metadata, **options, **targets)[0]
@@ -517,7 +518,7 @@ class HMTL(Model):
         by_group = {scope: rows[scope].by_group(spans) for scope, spans in (given or {}).items()}
         # Shape (each): (num_rows, 1)
         seconds = [
-            torch.tensor([[second or 0] for second in group], device=sentence_of.device)
+            moved(torch.tensor([[second or 0] for second in group]), sentence_of.device)
             for group in documents.by_group(second_texts or [None] * len(documents.lengths))
         ]
         return self._run_heads(encodings, with_scores, by_group, labels, seconds)
@@ -765,10 +766,10 @@ class HMTL(Model):
     def _questions(self, task: str, texts: TextFieldTensors, numbers: Optional[torch.Tensor] = None) -> Questions:
         """Questions as a level reads them: each is a row of one sentence. `texts` have shapes (num_texts, length, ...),
         `numbers` are handed on."""
-        texts = move_to_device(texts, next(self.parameters()).device)
+        texts = moved(texts, next(self.parameters()).device)
         mask = _token_mask(texts)
         is_document = self.head(task).scope == "document"
-        document_of = torch.arange(len(mask), device=mask.device) if is_document else None
+        document_of = moved(torch.arange(len(mask)), mask.device) if is_document else None
         layout = BatchLayout(DocumentLayout(mask, document_of, len(mask)))
         level = self._encode([texts], layout, [task]).levels[task]
         return Questions(level.output[0], level.encoder_input[0], layout.masks(level.scope)[0], numbers)
@@ -782,7 +783,7 @@ class HMTL(Model):
         key = (task, *texts)
         if self.training or key not in self._known_texts:
             device = next(self.parameters()).device
-            tensors = move_to_device(self.head(task).index_label_texts(texts), device)
+            tensors = moved(self.head(task).index_label_texts(texts), device)
             # Shape: (num_texts, num_words, embedding_dim)
             vectors = self._embed([tensors], task if self._adapted else None)[0]
             # Shape: (num_texts, num_words, 1)
@@ -1001,24 +1002,28 @@ def _token_mask(text: TextFieldTensors) -> torch.Tensor:
     """Which tokens are real, shape (num_sentences, sentence_length)."""
     tensors = dict(_tensors(text))
     if "mask" in tensors:
-        return tensors["mask"].bool()
+        return computed(torch.Tensor.bool, tensors["mask"])
     for name in _CHARACTER_TENSORS:
         if name in tensors:
-            return (tensors[name] != 0).any(-1)
-    return min(tensors.values(), key=lambda tensor: tensor.dim()) != 0
+            return computed(lambda tensor: (tensor != 0).any(-1), tensors[name])
+    return computed(lambda tensor: tensor != 0, min(tensors.values(), key=lambda tensor: tensor.dim()))
 
 
 def _flatten_documents(text: TextFieldTensors) -> Tuple[TextFieldTensors, torch.Tensor, int]:
     """(batch_size, num_sentences, ...) -> (all sentences, ...) without the padded sentences, and their documents."""
     shape = next(tensor.shape for _, tensor in _tensors(text))
     flat = {
-        indexer: {name: tensor.flatten(0, 1) for name, tensor in tensors.items()} for indexer, tensors in text.items()
+        indexer: {name: computed_twice(lambda tensor: tensor.flatten(0, 1), tensor) for name, tensor in tensors.items()}
+        for indexer, tensors in text.items()
     }
     mask = _token_mask(flat)
     # Shape: (num_sentences,)
-    document_of = torch.arange(shape[0], device=mask.device).repeat_interleave(shape[1])
+    document_of = torch.arange(shape[0]).repeat_interleave(shape[1])
     if shape[0] > 1:
-        rows = mask.any(-1).nonzero().squeeze(-1)
-        document_of = document_of[rows]
-        flat = {indexer: {name: tensor[rows] for name, tensor in tensors.items()} for indexer, tensors in flat.items()}
-    return flat, document_of, shape[0]
+        rows = on_host(mask)[0].any(-1).nonzero().squeeze(-1)
+        document_of, rows = document_of[rows], moved(rows, mask.device)
+        flat = {
+            indexer: {name: computed_twice(torch.Tensor.__getitem__, tensor, rows) for name, tensor in tensors.items()}
+            for indexer, tensors in flat.items()
+        }
+    return flat, moved(document_of, mask.device), shape[0]

@@ -9,6 +9,8 @@ from torch.autograd.function import once_differentiable
 # Up to this difference between the largest and the smallest transition, the chain is summed as probabilities: what
 # underflows to 0 in float32 (below e^-87) is then a share below e^(2 * 30 - 87) of the sum, which float32 cannot show.
 _MAX_TRANSITION_RANGE = 30.0
+# In float64, which holds numbers down to e^-708: what underflows is a share below e^(2 * 300 - 708).
+_MAX_TRANSITION_RANGE_64 = 300.0
 
 
 class ConditionalRandomField(torch.nn.Module):
@@ -18,7 +20,8 @@ class ConditionalRandomField(torch.nn.Module):
 
     Masks are left-aligned: padding stands at the right of each sequence. Padded logits and tags may hold anything. A
     sequence without any token has log-likelihood 0 and score 0. Everything is computed in float32 at least (float64
-    where the logits are), under autocast too.
+    where the logits are), under autocast too. `log_likelihood` is computed in float64 on other devices than the CPU,
+    which a host would have to wait for to learn whether float32 is enough.
 
     # Parameters
 
@@ -69,18 +72,23 @@ class ConditionalRandomField(torch.nn.Module):
         # Returns
 
         `torch.Tensor`
-            Shape: (batch_size,). It can be differentiated once.
+            Shape: (batch_size,). It can be differentiated once. Not a number where the transitions differ by more than
+            300, on other devices than the CPU.
         """
         with torch.autocast(logits.device.type, enabled=False):
-            dtype = self._dtype(logits)
+            on_cpu, returned = logits.device.type == "cpu", self._dtype(logits)
+            dtype = returned if on_cpu else torch.float64
             weights = (self.start_transitions, self.end_transitions, self.transitions)
             start, end, transitions = (weight.to(dtype) for weight in weights)
             # Time first, as in all that follows.
             logits, tags, mask = logits.to(dtype).transpose(0, 1), tags.t(), mask.bool().t()
-            with torch.no_grad():
-                # The one synchronisation with the device a call.
-                narrow = bool(transitions.max() - transitions.min() <= _MAX_TRANSITION_RANGE)
-            if narrow:
+            # Shape: ()
+            difference = transitions.detach().max() - transitions.detach().min()
+            if not on_cpu:
+                likelihood = _ScaledLogLikelihood.apply(logits, start, end, transitions, tags, mask)
+                # Weights that no training leads to: better no number than a wrong one.
+                return likelihood.where(difference <= _MAX_TRANSITION_RANGE_64, torch.nan).to(returned)
+            if difference <= _MAX_TRANSITION_RANGE:
                 return _ScaledLogLikelihood.apply(logits, start, end, transitions, tags, mask)
             emissions = _emissions(logits, start, end, mask)
             return _path_scores(emissions, transitions, tags, mask) - _log_partition(emissions, transitions, mask)

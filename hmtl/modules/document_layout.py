@@ -4,10 +4,14 @@ from typing import Any, List, Optional
 
 import torch
 
+from hmtl.common.devices import computed, moved, on_host
+
 
 class DocumentLayout:
     """Maps token vectors between sentences, (num_sentences, sentence_length, dim), and documents,
     (num_documents, document_length, dim).
+
+    Where each token goes is computed on the host, which waits for the device where it does not know the mask.
 
     # Parameters
 
@@ -31,31 +35,35 @@ class DocumentLayout:
         if document_of is None:
             self.document_mask = sentence_mask
             # Shape: (num_documents, document_length)
-            self.sentence_ids = torch.zeros_like(sentence_mask, dtype=torch.long)
+            self.sentence_ids = computed(lambda mask: torch.zeros_like(mask, dtype=torch.long), sentence_mask)
             return
         assert num_documents is not None
+        device = sentence_mask.device
+        mask, documents = on_host(sentence_mask, document_of)
         # Shape: (num_sentences,)
-        lengths = sentence_mask.sum(-1)
-        document_lengths = lengths.new_zeros(num_documents).index_add(0, document_of, lengths)
-        sizes = lengths.new_zeros(num_documents).index_add(0, document_of, torch.ones_like(document_of))
-        # The only wait for the device: the length of the longest document, and the sentences of the one with the most.
+        lengths = mask.sum(-1)
+        document_lengths = lengths.new_zeros(num_documents).index_add(0, documents, lengths)
+        sizes = lengths.new_zeros(num_documents).index_add(0, documents, torch.ones_like(documents))
+        # The length of the longest document, and the sentences of the one with the most.
         longest, self._max_sentences = torch.stack([document_lengths.max(), sizes.max()]).tolist()
         self._shape = (num_documents, longest)
         # The offset of each sentence in its document: all tokens before it less those of earlier documents.
         before = lengths.cumsum(0) - lengths
         document_starts = document_lengths.cumsum(0) - document_lengths
-        self._offsets = before - document_starts[document_of]
-        columns = torch.arange(sentence_mask.size(1), device=sentence_mask.device)
+        offsets = before - document_starts[documents]
         # Shape: (num_sentences, sentence_length)
-        positions = document_of.unsqueeze(1) * self._shape[1] + self._offsets.unsqueeze(1) + columns
-        # Shape: (num_tokens,)
-        self._positions = positions[sentence_mask]
+        positions = documents.unsqueeze(1) * longest + offsets.unsqueeze(1) + torch.arange(mask.size(1))
+        # Where the tokens stand among those of sentences, and of documents, with padding. Shapes: (num_tokens,)
+        in_sentences, in_documents = mask.flatten().nonzero().squeeze(1), positions[mask]
+        self._in_sentences, self._in_documents = moved(in_sentences, device), moved(in_documents, device)
+        self._offsets = moved(offsets, device)
         # Shape: (num_documents, document_length)
-        self.document_mask = torch.arange(self._shape[1], device=lengths.device) < document_lengths.unsqueeze(1)
+        self.document_mask = moved(torch.arange(longest) < document_lengths.unsqueeze(1), device)
         if sentence_ids is None:
-            rows = torch.arange(len(lengths), device=lengths.device).unsqueeze(1).expand_as(sentence_mask)
+            rows = in_sentences.div(mask.size(1), rounding_mode="floor")
+            ids = rows.new_zeros(num_documents * longest).index_copy(0, in_documents, rows)
             # Shape: (num_documents, document_length)
-            sentence_ids = self.to_documents(rows.unsqueeze(-1)).squeeze(-1)
+            sentence_ids = moved(ids.view(num_documents, longest), device)
         self.sentence_ids = sentence_ids
 
     def to_documents(self, vectors: torch.Tensor) -> torch.Tensor:
@@ -65,7 +73,7 @@ class DocumentLayout:
         num_documents, length = self._shape
         # Shape: (num_documents * document_length, dim)
         flat = vectors.new_zeros(num_documents * length, vectors.size(-1))
-        flat = flat.index_copy(0, self._positions, vectors[self.sentence_mask])
+        flat = flat.index_copy(0, self._in_documents, vectors.flatten(0, 1).index_select(0, self._in_sentences))
         return flat.view(num_documents, length, -1)
 
     def by_document(self, rows: List[Any]) -> List[Any]:
@@ -73,7 +81,7 @@ class DocumentLayout:
         if self.document_of is None:
             return rows
         grouped: List[Any] = [[] for _ in range(self._shape[0])]
-        for document, row in zip(self.document_of.tolist(), rows):
+        for document, row in zip(on_host(self.document_of)[0].tolist(), rows):
             grouped[document].append(row)
         return grouped
 
@@ -97,6 +105,7 @@ class DocumentLayout:
         """(num_documents, document_length, dim) -> (num_sentences, sentence_length, dim), zero at padding."""
         if self.document_of is None:
             return vectors
-        # Shape: (num_sentences, sentence_length, dim)
-        sentences = vectors.new_zeros(*self.sentence_mask.shape, vectors.size(-1))
-        return sentences.masked_scatter(self.sentence_mask.unsqueeze(-1), vectors.flatten(0, 1)[self._positions])
+        # Shape: (num_sentences * sentence_length, dim)
+        flat = vectors.new_zeros(self.sentence_mask.numel(), vectors.size(-1))
+        flat = flat.index_copy(0, self._in_sentences, vectors.flatten(0, 1).index_select(0, self._in_documents))
+        return flat.view(*self.sentence_mask.shape, -1)

@@ -6,6 +6,8 @@ from typing import Any, Iterator, List, Mapping, Optional, Tuple
 import torch
 from allennlp.modules import TokenEmbedder
 
+from hmtl.common.devices import known_on_host
+
 
 def is_stateful(model: torch.nn.Module) -> bool:
     """Whether what a model makes of a batch depends on the batches before it."""
@@ -53,7 +55,10 @@ def computed_once(module: torch.nn.Module) -> Iterator[None]:
 def are_equal(one: Any, other: Any) -> bool:
     """Whether tensors, or what is nested of them in mappings, lists and tuples, are the same bit by bit."""
     if isinstance(one, torch.Tensor):
-        return isinstance(other, torch.Tensor) and one.dtype == other.dtype and torch.equal(one, other)
+        if not isinstance(other, torch.Tensor) or one.dtype != other.dtype:
+            return False
+        here, there = known_on_host(one), known_on_host(other)
+        return torch.equal(one, other) if here is None or there is None else torch.equal(here, there)
     if isinstance(one, Mapping):
         is_alike = isinstance(other, Mapping) and one.keys() == other.keys()
         return is_alike and all(are_equal(value, other[key]) for key, value in one.items())

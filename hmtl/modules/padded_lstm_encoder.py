@@ -5,6 +5,7 @@ from typing import Any, Iterator, List, Optional, Tuple, cast
 import torch
 from allennlp.modules import Seq2SeqEncoder
 
+from hmtl.common.devices import known_on_host
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.float32 import at_least_float32
 
@@ -54,8 +55,8 @@ class PaddedLstmEncoder(Seq2SeqEncoder):
 
     def _encode(self, inputs: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         # The kernel wants time first: turned once here, not by each layer. Shape: (length, batch_size, input_size)
-        inputs, mask = inputs.transpose(0, 1).contiguous(), mask.t()
         is_full = _is_full(mask)
+        inputs, mask = inputs.transpose(0, 1).contiguous(), mask.t()
         order = reversal(mask)
         for number, (forward, backward) in enumerate(zip(self._forward_layers, self._backward_layers)):
             if number > 0:
@@ -82,8 +83,9 @@ class PaddedLstmEncoder(Seq2SeqEncoder):
 
 
 def _is_full(mask: torch.Tensor) -> bool:
-    """Whether a batch is known to have no padding: a CPU tells at once, other devices would have to be waited for."""
-    return mask.device.type == "cpu" and bool(mask.all())
+    """Whether a batch is known to have no padding, without waiting for its device."""
+    known = known_on_host(mask)
+    return known is not None and bool(known.all())
 
 
 def both_ways(forward: torch.nn.Module, backward: torch.nn.Module, inputs: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,7 @@ class Pooling(torch.nn.Module):
     name : `str`
         `"max"`: the largest number of each dimension, as InferSent (Conneau et al. 2017, "Supervised Learning of
         Universal Sentence Representations from Natural Language Inference Data", section 3.2) and JMT (Hashimoto et al.
-        2017, "A Joint Many-Task Model", section 2.4) have it; `"mean"`; `"first"`: the vector of the first token, as of
+        2017, "A Joint Many-Task Model", section 2.5) have it; `"mean"`; `"first"`: the vector of the first token, as of
         `[CLS]`; `"attention"`: a mean weighted by a softmax over learned scores, tanh(W h + b) times a context vector
         (Yang et al. 2016, "Hierarchical Attention Networks for Document Classification", equations 5 to 7).
     dim : `int`

@@ -7,6 +7,8 @@ import torch
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
+from hmtl.common.devices import computed_twice, moved, on_host
+
 
 class Spans(NamedTuple):
     """Spans of a sequence of tokens, in order of start, then end. Shapes: (num_spans,)."""
@@ -16,11 +18,18 @@ class Spans(NamedTuple):
 
     def at(self, indices: torch.Tensor) -> "Spans":
         """Those at the indices."""
-        return Spans(self.starts[indices], self.ends[indices])
+        return Spans(*(computed_twice(torch.Tensor.__getitem__, column, indices) for column in self))
+
+    def on(self, device: torch.device) -> "Spans":
+        """The same on another device."""
+        return Spans(*(moved(column, device) for column in self))
 
     def blocks(self, size: int) -> List["Spans"]:
-        """Consecutive blocks of no more than `size` spans."""
-        return [Spans(*block) for block in zip(self.starts.split(size), self.ends.split(size))]
+        """Consecutive blocks of no more than `size` spans, at least one."""
+        return [self._part(slice(first, first + size)) for first in range(0, max(1, len(self.starts)), size)]
+
+    def _part(self, numbers: slice) -> "Spans":
+        return Spans(*(computed_twice(lambda column: column[numbers], column) for column in self))
 
 
 def span_grid(sentence_ids: torch.Tensor, max_width: int) -> torch.Tensor:
@@ -34,7 +43,7 @@ def span_grid(sentence_ids: torch.Tensor, max_width: int) -> torch.Tensor:
 
 
 def spans_of(grid: torch.Tensor) -> Spans:
-    """The spans of a grid, shape (num_tokens, max_width); how many there are has to be waited for."""
+    """The spans of a grid, shape (num_tokens, max_width). How many these are another device has to be waited for."""
     # Shape (each): (num_spans,)
     starts, wider_by = grid.nonzero().unbind(1)
     return Spans(starts, starts + wider_by)
@@ -227,9 +236,9 @@ def in_blocks_of_spans(
     blocks = list(_blocks(batch_size, length, min(STARTS_AT_ONCE, rows_at_once(device))))
     of_blocks = [spans]
     if len(blocks) > 1:
-        # How many spans each has is known on the device alone.
-        stops = torch.tensor([(block.rows.stop - 1) * length + block.stop for block in blocks], device=device)
-        counts = torch.searchsorted(spans.starts, stops).diff(prepend=stops.new_zeros(1)).tolist()
+        (starts,) = on_host(spans.starts)
+        stops = torch.tensor([(block.rows.stop - 1) * length + block.stop for block in blocks])
+        counts = torch.searchsorted(starts, stops).diff(prepend=stops.new_zeros(1)).tolist()
         of_blocks = [Spans(*block) for block in zip(spans.starts.split(counts), spans.ends.split(counts))]
     if torch.is_grad_enabled() and batch_size * length * max_width >= RECOMPUTED_FROM:
         return torch.cat([checkpoint(function, *each, use_reentrant=False) for each in zip(of_blocks, blocks)])

@@ -5,6 +5,8 @@ from typing import Any, List, Optional, Sequence
 
 import torch
 
+from hmtl.common.devices import computed, computed_twice, moved
+
 # Of a group: no row is shorter than this share of the longest, unless the group would have fewer rows than that.
 MIN_SHARE, MIN_ROWS = 0.6, 8
 # Of a group, padding included, unless a single row is longer: what bounds the memory for a long text.
@@ -37,26 +39,26 @@ class TokenRows:
         self.lengths = list(lengths)
         self._num_rows, self._num_tokens = len(lengths), sum(lengths)
         self.masks: List[torch.Tensor] = []
+        # Of each group the tokens at its places, those places that hold a token, and the tokens at these alone.
         self._positions: List[torch.Tensor] = []
+        self._places: List[torch.Tensor] = []
+        self._tokens: List[torch.Tensor] = []
         starts = [0, *accumulate(lengths)]
         for group in self.groups:
             columns = torch.arange(lengths[group[0]])
             # Shape: (num_rows, length)
             positions = torch.tensor([starts[row] for row in group]).unsqueeze(1) + columns
             mask = columns < torch.tensor([lengths[row] for row in group]).unsqueeze(1)
-            self._positions.append(positions.masked_fill(~mask, 0).to(device))
-            self.masks.append(mask.to(device))
+            self._positions.append(moved(positions.masked_fill(~mask, 0), device))
+            self._places.append(moved(mask.flatten().nonzero().squeeze(1), device))
+            self._tokens.append(moved(positions[mask], device))
+            self.masks.append(moved(mask, device))
 
     def pad(self, tokens: torch.Tensor) -> List[torch.Tensor]:
         """(num_tokens, ...) -> (num_rows, length, ...) for each group, zero at padding."""
         if self._num_rows == 1:
-            return [tokens.unsqueeze(0)]
-        padded = []
-        for positions, mask in zip(self._positions, self.masks):
-            # Shape: (num_rows, length, ...)
-            rows = tokens[positions]
-            padded.append(rows.masked_fill_(~mask.view(*mask.shape, *[1] * (rows.dim() - 2)), 0))
-        return padded
+            return [computed_twice(lambda tensor: tensor.unsqueeze(0), tokens)]
+        return [computed(_padded, tokens, positions, mask) for positions, mask in zip(self._positions, self.masks)]
 
     def join(self, padded: List[torch.Tensor]) -> torch.Tensor:
         """(num_rows, length, dim) for each group -> (num_tokens, dim)."""
@@ -64,8 +66,8 @@ class TokenRows:
             return padded[0].squeeze(0)
         # Shape: (num_tokens, dim)
         tokens = padded[0].new_empty(self._num_tokens, padded[0].size(-1))
-        for rows, positions, mask in zip(padded, self._positions, self.masks):
-            tokens[positions[mask]] = rows[mask]
+        for rows, positions, places in zip(padded, self._tokens, self._places):
+            tokens.index_copy_(0, positions, rows.flatten(0, 1).index_select(0, places))
         return tokens
 
     def by_group(self, entries: Sequence[Any]) -> List[List[Any]]:
@@ -79,6 +81,12 @@ class TokenRows:
             for row, entry in zip(group, entries):
                 ordered[row] = entry
         return ordered
+
+
+def _padded(tokens: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    # Shape: (num_rows, length, ...)
+    rows = tokens[positions]
+    return rows.masked_fill_(~mask.view(*mask.shape, *[1] * (rows.dim() - 2)), 0)
 
 
 def _groups(lengths: Sequence[int]) -> List[List[int]]:

@@ -14,6 +14,7 @@ from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_ba
 from transformers import AutoConfig, AutoModel
 from transformers.utils import logging as transformers_logging
 
+from hmtl.common.devices import computed_twice, moved, on_host
 from hmtl.common.weights import load_weights as read_weights
 from hmtl.data.token_indexers import WordCutter, word_cutter
 from hmtl.modules.adapters import Adapters, AdapterSettings
@@ -338,9 +339,13 @@ def _folded(tensors: List[torch.Tensor], length: int) -> List[torch.Tensor]:
     """
     padding = -tensors[0].size(1) % length
     # Shape: (batch_size * most parts, length)
-    rows = [torch.nn.functional.pad(tensor, (0, padding)).reshape(-1, length) for tensor in tensors]
-    is_part = rows[1].any(-1)
-    return [row[is_part] for row in rows]
+    rows = [
+        computed_twice(lambda each: torch.nn.functional.pad(each, (0, padding)).reshape(-1, length), tensor)
+        for tensor in tensors
+    ]
+    # Shape: (num_parts,)
+    parts = moved(on_host(rows[1])[0].any(-1).nonzero().squeeze(1), rows[1].device)
+    return [row.index_select(0, parts) for row in rows]
 
 
 def _transformer(

@@ -11,10 +11,10 @@ from allennlp.common.util import JsonDict
 from allennlp.data import DatasetReader, Instance
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 from allennlp.models import Model
-from allennlp.nn.util import move_to_device
 from allennlp.predictors import Predictor
 
 from hmtl.common.checks import it_has, surrogate_fault
+from hmtl.common.devices import moved
 from hmtl.common.json_text import parse_json
 from hmtl.data.dataset_readers import DocumentReader
 from hmtl.document import LABELS, SECOND_TEXT, Document, Span
@@ -557,10 +557,10 @@ class HMTLPredictor(Predictor):
         sentence_of = torch.arange(len(sentences)).repeat_interleave(torch.tensor(lengths))
         with torch.autocast(device.type, self._dtype, enabled=self._dtype is not None):
             predicted = self._hmtl.predict(
-                groups if device.type == "cpu" else move_to_device(groups, device),
+                moved(groups, device),
                 rows,
                 TokenRows([len(text) for _, text in texts], device),
-                sentence_of.to(device),
+                moved(sentence_of, device),
                 # Those of spans decide which mentions of a cluster agree.
                 self._with_scores or any(self._is_consistent(text) for _, text in texts),
                 _given_rows([text for _, text in texts]),

@@ -7,9 +7,9 @@ import numpy
 import torch
 from allennlp.data import TextFieldTensors
 from allennlp.modules.token_embedders import Embedding
-from allennlp.nn.util import move_to_device
 
 from hmtl.common.checks import it_has
+from hmtl.common.devices import moved
 from hmtl.errors import UserError
 from hmtl.models.hmtl import HMTL
 from hmtl.modules.token_rows import TokenRows
@@ -215,7 +215,7 @@ class LevelEncoder:
         if not of_one_sentence:
             documents = TokenRows([sum(map(len, text)) for text in texts], device)
         text = self._index([[sentences[row] for row in group] for group in rows.groups])
-        text = text if device.type == "cpu" else move_to_device(text, device)
+        text = moved(text, device)
         vectors: Dict[str, Groups] = {}
         is_whole = unit == TEXT and not of_one_sentence
         with self._evaluating():
@@ -225,7 +225,7 @@ class LevelEncoder:
             tasks = [level for level in levels if level not in (EMBEDDING, WORDS)]
             if tasks or EMBEDDING in levels:
                 # Shape: (num_tokens,)
-                sentence_of = torch.arange(len(sentences)).repeat_interleave(torch.tensor(lengths)).to(device)
+                sentence_of = moved(torch.arange(len(sentences)).repeat_interleave(torch.tensor(lengths)), device)
                 encodings = self._model.encode_texts(text, rows, documents, sentence_of, tasks)
                 if EMBEDDING in levels:
                     vectors[EMBEDDING] = encodings.embedding("document" if is_whole else "sentence")

@@ -245,8 +245,8 @@ class _Classifier:
             order = numpy.random.default_rng(self.seed).permutation(len(train.classes))
             num_held_out = max(1, int(HELD_OUT * len(order)))
             validation, train = _part(train, order[:num_held_out]), _part(train, order[num_held_out:])
-        tensors = (tuple(torch.as_tensor(part, device=self._device) for part in split) for split in (train, validation))
-        model, _ = trained_classifier(*tensors, self._settings, regularization)  # type: ignore[arg-type]
+        fitted, chosen_by = self._tensors(train), self._tensors(validation)
+        model, _ = trained_classifier(fitted, chosen_by, self._settings, regularization)
         model.eval()
 
         @torch.no_grad()
@@ -254,6 +254,10 @@ class _Classifier:
             return model(torch.as_tensor(vectors, device=self._device)).argmax(-1).cpu().numpy()
 
         return predict
+
+    def _tensors(self, split: Split) -> Tuple[torch.Tensor, torch.Tensor]:
+        vectors, classes = (torch.as_tensor(part, device=self._device) for part in split)
+        return vectors, classes
 
     def best(self, score: Callable[[float], float], with_test: bool = False) -> Tuple[float, float]:
         """The value of the grid with the best score, of several the first, and the score; SentEval rounds scores to

@@ -93,6 +93,8 @@ class PredictRequest(BaseModel):
         BadRequest
             Where it is not one of the three forms, or too much.
         """
+        if self.text_pair is not None and self.text is None:
+            raise BadRequest("'text_pair' without 'text'; the two are a pair")
         if sum(value is not None for value in (self.text, self.texts, self.sentences)) != 1:
             raise BadRequest(f"{EXPECTED}, and one of them alone")
         labels = [] if self.labels is None else list(_strings(self.labels))
@@ -100,8 +102,6 @@ class PredictRequest(BaseModel):
             raise BadRequest(f"{len(labels):,} labels; at most {limits.max_labels:,} are allowed")
         if any(len(label) > MAX_TOKEN for label in labels):
             raise BadRequest(f"a label has more than {MAX_TOKEN} characters")
-        if self.text_pair is not None and self.text is None:
-            raise BadRequest("'text_pair' without 'text'; the two are a pair")
         if self.sentences is not None:
             if any(len(token) > MAX_TOKEN for sentence in self.sentences for token in sentence):
                 raise BadRequest(f"a token has more than {MAX_TOKEN} characters")

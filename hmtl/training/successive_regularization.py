@@ -8,18 +8,26 @@ from allennlp.common.checks import ConfigurationError
 from torch.nn import Parameter
 
 SINCE = ("task", "epoch")
+# What the names of the parameters of heads begin with.
+_HEADS = "heads."
 
 
 class SuccessiveRegularization(FromParams):
     """The penalty strength * ||theta - theta'||^2 on what a task shares with the levels below it.
 
-    theta are the embedding, the encoders of the lower levels and, where their labels are read, what gives these;
-    theta' are their values at an earlier moment (successive regularization, Hashimoto et al. 2017, section 3).
+    theta are the embedding, the encoders of the lower levels and, where their labels are read, what of their heads
+    gives these, and the embeddings of labels that a lower level reads, too; theta' are their values at an earlier
+    moment (successive regularization, Hashimoto et al. 2017, section 3, equations 6 to 10). The embeddings of labels
+    that no level below reads are the task's own: those of parts of speech are in the paper's theta_chk, not in
+    theta_POS.
     The penalty is added to the gradients and not to the losses that are reported.
 
     # Parameters
 
     strength : `float`, optional (default = `0.01`)
+    head_strength : `float`, optional (default = that of `strength`)
+        The strength for what belongs to the heads of lower levels: their classifiers, for which the paper has 0.01, and
+        0.001 for all else (appendix A).
     since : `str`, optional (default = `"task"`)
         The moment of theta'. `"task"`: when the task last changed, as in the paper, where each task is trained for an
         epoch before the next (sampler `successive`). With tasks drawn at random that is hardly ever more than a few
@@ -28,15 +36,18 @@ class SuccessiveRegularization(FromParams):
     # Raises
 
     `ConfigurationError`
-        Where `strength` is not above 0 or `since` is another word.
+        Where a strength is not above 0 or `since` is another word.
     """
 
-    def __init__(self, strength: float = 1e-2, since: str = "task") -> None:
-        if not strength > 0:
-            raise ConfigurationError(f"successive_regularization.strength is {strength}; it must be above 0")
+    def __init__(self, strength: float = 1e-2, since: str = "task", head_strength: Optional[float] = None) -> None:
+        head_strength = strength if head_strength is None else head_strength
+        for key, value in (("strength", strength), ("head_strength", head_strength)):
+            if not value > 0:
+                raise ConfigurationError(f"successive_regularization.{key} is {value}; it must be above 0")
         if since not in SINCE:
             raise ConfigurationError(f"successive_regularization.since is '{since}'; it must be 'task' or 'epoch'")
         self._strength = strength
+        self._head_strength = head_strength
         self._since = since
         self._task: Optional[str] = None
         # The values theta' of the parameters, by name.
@@ -76,20 +87,21 @@ class SuccessiveRegularization(FromParams):
         Called after the backward pass and before gradients are clipped, with what the update's tasks share with the
         levels below them.
         """
-        theta: List[torch.Tensor] = []
-        theta_before: List[torch.Tensor] = []
-        gradients: List[torch.Tensor] = []
-        for name, parameter in named_parameters:
-            if parameter.grad is not None:
-                # A snapshot that was loaded from a checkpoint lies on the CPU.
-                self._snapshot[name] = self._snapshot[name].to(parameter.device)
-                theta.append(parameter)
-                theta_before.append(self._snapshot[name])
-                gradients.append(parameter.grad)
-        if theta:
-            # Torch has no public name for operations on lists of tensors, which its optimizers consist of.
-            differences = torch._foreach_sub(theta, theta_before)  # noqa: SLF001
-            torch._foreach_add_(gradients, differences, alpha=2 * self._strength)
+        for of_heads, strength in ((False, self._strength), (True, self._head_strength)):
+            theta: List[torch.Tensor] = []
+            theta_before: List[torch.Tensor] = []
+            gradients: List[torch.Tensor] = []
+            for name, parameter in named_parameters:
+                if parameter.grad is not None and name.startswith(_HEADS) == of_heads:
+                    # A snapshot that was loaded from a checkpoint lies on the CPU.
+                    self._snapshot[name] = self._snapshot[name].to(parameter.device)
+                    theta.append(parameter)
+                    theta_before.append(self._snapshot[name])
+                    gradients.append(parameter.grad)
+            if theta:
+                # Torch has no public name for operations on lists of tensors, which its optimizers consist of.
+                differences = torch._foreach_sub(theta, theta_before)  # noqa: SLF001
+                torch._foreach_add_(gradients, differences, alpha=2 * strength)
 
     def state_dict(self) -> Dict[str, Any]:
         return {"task": self._task, "snapshot": dict(self._snapshot)}

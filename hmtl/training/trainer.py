@@ -21,6 +21,7 @@ from allennlp.training.optimizers import Optimizer
 from allennlp.training.trainer import Trainer, TrainerCheckpoint
 from allennlp.training.util import get_batch_size
 
+from hmtl.common.devices import deterministic_algorithms
 from hmtl.common.distributed import (
     all_reduce_max,
     barrier,
@@ -129,6 +130,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         tasks_per_update: int = 1,
         checkpointer: Optional[VerifiedCheckpointer] = None,
         callbacks: Sequence[TrainerCallback] = (),
+        deterministic: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -147,6 +149,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         # AllenNLP's `_primary` would be that of each node, and needs AllenNLP's wrapper of the model.
         self.is_primary = get_rank() == 0
         self.checkpointer = checkpointer
+        self.deterministic = deterministic
         # AllenNLP has appended the callbacks that every trainer of its has, and keeps the list by this name alone.
         self.callbacks: List[TrainerCallback] = self._callbacks
         if isinstance(validation_metric, str):
@@ -194,6 +197,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
         grad_clipping: float = None,
         gradient_accumulation_steps: int = 1,
         precision: str = "fp32",
+        deterministic: bool = False,
         cuda_device: Optional[Union[int, torch.device]] = None,
         seed: int = 13370,
         checkpointer: Optional[Lazy[VerifiedCheckpointer]] = Lazy(VerifiedCheckpointer),
@@ -246,6 +250,9 @@ class MultiTaskTrainer(GradientDescentTrainer):
             gradient is that of the whole.
         precision : `str`, optional (default = `"fp32"`)
             `"bf16"` or `"fp16"` computes most of the model in 16 bits.
+        deterministic : `bool`, optional (default = `False`)
+            Whether a GPU is to compute the same numbers each time, which is slower (see `deterministic_algorithms`). A
+            CPU does so anyway.
         cuda_device : `int`, optional
             The GPU, -1 for the CPU. By default the first GPU where there is one.
         seed : `int`, optional (default = `13370`)
@@ -320,6 +327,7 @@ class MultiTaskTrainer(GradientDescentTrainer):
             tasks_per_update=tasks_per_update,
             serialization_dir=serialization_dir,
             checkpointer=None if checkpointer is None else checkpointer.construct(serialization_dir=serialization_dir),
+            deterministic=deterministic,
             cuda_device=device,
             callbacks=[callback.construct(serialization_dir=serialization_dir) for callback in callbacks or []]
             + [LearningCurves(serialization_dir), FillEmbeddingCaches(serialization_dir)] * enable_default_callbacks,
@@ -361,6 +369,10 @@ class MultiTaskTrainer(GradientDescentTrainer):
     def train(self) -> Dict[str, Any]:
         """Trains from the last checkpoint, or from the start where there is none; returns the metrics of the last epoch
         and those of the best ones."""
+        with deterministic_algorithms(self.deterministic):
+            return self._train()
+
+    def _train(self) -> Dict[str, Any]:
         self._restore_checkpoint()
         for callback in self.callbacks:
             callback.on_start(self, is_primary=self.is_primary)

@@ -87,7 +87,8 @@ class Updater:
         self._parameters = {task: [parameter for _, parameter in pairs] for task, pairs in named.items()}
         own: Dict[str, Tuple[str, ...]] = {task: (f"encoders.{task}.", f"heads.{task}.") for task in model.tasks}
         for lower in model.label_embeddings:
-            # They belong to the lowest level that reads them, as in Hashimoto et al. 2017.
+            # They belong to the lowest level that reads them: those of POS are in theta_chk of Hashimoto et al. 2017
+            # (section 3.3), and dependencies are the first that are penalised for them.
             reader = next(task for task in model.tasks if lower in model.reads_label_embeddings[task])
             own[reader] = (*own[reader], f"label_embeddings.{lower}.")
         self._below = {

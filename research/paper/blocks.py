@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
-from hmtl.common.figures import STRICT, TYPED
+from hmtl.common.figures import LAS, LAST_TOKENS, TYPED
 from hmtl.common.tables import Table, markdown
 from research.paper.claims import CONTRADICTED, HOLDS, NOT_SHOWN
 from research.paper.comparisons import FAMILIES, Family
@@ -48,10 +48,15 @@ def scores_lines(tables: Tables, corpora: str, places: int = 2, with_runs: bool 
         "Mean ± sample standard deviation over the seeds (n runs), each task with the weights that were best for it in "
         "validation. CR is the average of MUC, B-cubed and CEAF-phi4."
     )
-    if any(column.figure != STRICT for column in columns):
+    if any(column.figure in (LAST_TOKENS, TYPED) for column in columns):
         yield (
             "Of relations, strict: both spans and the type are right; last tokens: the last tokens of both arguments "
             "and the type, as in the paper; typed: strict, and the types of both arguments, too."
+        )
+    if any(column.figure == LAS for column in columns):
+        yield (
+            "Each token has one part of speech, one head and one relation to it, so that F1 is the share that is "
+            "right: of heads and relations LAS, of heads UAS, of all tokens, punctuation too."
         )
     if any(not row["chosen_alike"] for row in rows):
         yield "† Gold mentions were given in the test alone: the weights were chosen without them."

@@ -1,7 +1,8 @@
 """Who is compared with whom, and what the paper claims: declared here, for all tables and figures.
 
 A setup is addressed as `CORPORA/SETUP`, by the folders of its configuration: `free` and `spans` hold the paper's
-letters, with the paper's heads and with heads of spans; `sizes` and `sharing` hold variants of `free/A`.
+letters, with the paper's heads and with heads of spans; `sizes` and `sharing` hold variants of `free/A`, and `jmt` the
+lower levels of the joint many-task model.
 """
 
 import re
@@ -29,7 +30,7 @@ Runs = Dict[Arm, List[Result]]
 # All tasks with all of their data, and each task alone: the setups that `sizes` and `sharing` continue.
 REFERENCE = Arm("free", "A")
 ALONE = {"ner": Arm("free", "B"), "emd": Arm("free", "C"), "relation": Arm("free", "D"), "coref": Arm("free", "E")}
-SIZES, SHARING, SPANS = "sizes", "sharing", "spans"
+SIZES, SHARING, SPANS, JMT = "sizes", "sharing", "spans", "jmt"
 # Of the task's training documents, in percent; `relation-25` of `sizes` has 25, `relation-25-alone` is that task alone.
 _SIZE = re.compile(r"(?P<task>\w+)-(?P<percent>\d+)")
 ALL_DATA = 100
@@ -268,6 +269,22 @@ FAMILIES = (
         "Setup A with other ways of sharing, or another sampler of tasks, against A: encoders in a hierarchy with "
         "short-cuts, tasks drawn in proportion to their data.",
         _sharing,
+    ),
+    Family(
+        JMT,
+        "Label embeddings and successive regularization",
+        "the model with more",
+        "setup",
+        "without",
+        "The lower levels of the joint many-task model (Hashimoto et al. 2017): with the labels below and held near "
+        "what the task before has left, against the same without one of these, or without both.",
+        _letters(
+            ("lower", "lower-no-label-embeddings"),
+            ("lower", "lower-no-regularisation"),
+            ("lower", "lower-neither"),
+            ("lower-no-regularisation", "lower-neither"),
+            ("lower-no-label-embeddings", "lower-neither"),
+        ),
     ),
 )
 

@@ -4,11 +4,11 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, DefaultDict, Dict, List, Tuple, cast
+from typing import Any, Callable, DefaultDict, Dict, List, Tuple, cast
 
 import numpy as np
 
-from hmtl.common.figures import LAST_TOKENS, STRICT
+from hmtl.common.figures import LAS, LAST_TOKENS, STRICT, UAS
 from hmtl.common.files import atomic_write
 from hmtl.errors import UserError
 from hmtl.metrics.coreference_scores import AVERAGED, Singletons, document_fractions
@@ -105,7 +105,7 @@ class Counting:
     """Counts what each task's own best weights predict while a run is evaluated; see `evaluate_run`'s `observed`.
 
     The counts are those of a task and of one of its figures, such as `f1`; relations have them for `f1_last_tokens`,
-    too.
+    too, and dependencies for `las` and `uas`, whose F1 they are, since each token has one arc.
     """
 
     def __init__(self, model: HMTL) -> None:
@@ -117,9 +117,11 @@ class Counting:
         if not is_best_for(weights, task):
             return
         head = self._model.head(task)
-        compared = {STRICT: lambda items: items}
+        compared: Dict[str, Callable[[Any], Any]] = {STRICT: lambda items: items}
         if head.predicts == "relations":
             compared[LAST_TOKENS] = last_tokens
+        elif head.predicts == "dependencies":
+            compared = {LAS: lambda arcs: arcs, UAS: lambda arcs: [(token, above) for token, above, _ in arcs]}
         for predicted, row in zip(predictions, metadata, strict=True):
             unit = row["doc_key"], row.get("sentence", WHOLE_DOCUMENT)
             for figure, part in compared.items():

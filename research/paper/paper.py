@@ -6,15 +6,18 @@ the last tokens of their arguments. K and L are printed as differences to F and 
 
 from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
-from hmtl.common.figures import FIGURES, LAST_TOKENS, STRICT
+from hmtl.common.figures import FIGURES, LAS, LAST_TOKENS, STRICT, UAS
 
 # The corpora, by their folder of configurations, that these figures are of.
 CORPORA = "ldc"
 
+# What tables call the figures of a task, in their order.
+TITLES = {**FIGURES, LAS: "LAS", UAS: "UAS"}
+
 
 class Column(NamedTuple):
     """What a score is about: a task; of coreference, whether its candidates are the gold mentions; of relations, which
-    of `FIGURES`."""
+    of `TITLES`."""
 
     task: str
     gold_mentions: bool = False
@@ -22,22 +25,22 @@ class Column(NamedTuple):
 
     @property
     def title(self) -> str:
-        figure = "strict" if (self.task, self.figure) == ("relation", STRICT) else FIGURES[self.figure]
-        parts = [task_title(self.task), "gold mentions" * self.gold_mentions, figure * (figure != FIGURES[STRICT])]
+        figure = "strict" if (self.task, self.figure) == ("relation", STRICT) else TITLES[self.figure]
+        parts = [task_title(self.task), "gold mentions" * self.gold_mentions, figure * (figure != TITLES[STRICT])]
         return ", ".join(filter(None, parts))
 
 
-TASK_ORDER = ("ner", "emd", "relation", "coref")
+TASK_ORDER = ("ner", "emd", "relation", "coref", "pos", "chunks", "dependencies")
 
 
 def task_place(task: str) -> Tuple[int, str]:
-    """By what tasks are sorted: the paper's in its order, then others."""
+    """By what tasks are sorted: the paper's in its order, those of the joint many-task model, then others."""
     return (TASK_ORDER.index(task) if task in TASK_ORDER else len(TASK_ORDER)), task
 
 
 def task_title(task: str) -> str:
     """The paper's name of a task."""
-    return {"ner": "NER", "emd": "EMD", "relation": "RE", "coref": "CR"}.get(task, task)
+    return {"ner": "NER", "emd": "EMD", "relation": "RE", "coref": "CR", "pos": "POS"}.get(task, task)
 
 
 # What the endings of a setup's name say, the setups whose levels are in another order, and setups by their whole name.
@@ -55,6 +58,10 @@ _WORDS = {
     "uniform": "tasks drawn uniformly",
     "power": "tasks drawn by a power of their data",
     "by-validation": "tasks drawn by what they lack in validation",
+    "lower": "label embeddings and successive regularization",
+    "lower-no-label-embeddings": "no labels are read",
+    "lower-no-regularisation": "no successive regularization",
+    "lower-neither": "neither",
 }
 
 

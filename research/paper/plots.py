@@ -26,6 +26,12 @@ CAPTIONS = {
     "claims": "What speaks to the paper's claims: means and 95 % intervals; left of 0 speaks against a claim.",
 }
 
+
+def caption_of(image: str) -> str:
+    """What the figure of this file name shows."""
+    return CAPTIONS[Path(image).stem.partition("_")[0]]
+
+
 # Of a seed: the epoch, the updates until its end, and the score.
 Curve = List[Tuple[int, int, float]]
 

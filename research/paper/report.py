@@ -19,7 +19,7 @@ from research.paper.blocks import (
     scores_lines,
     statement_lines,
 )
-from research.paper.comparisons import FAMILIES, SHARING, SIZES, SPANS
+from research.paper.comparisons import FAMILIES, JMT, SHARING, SIZES, SPANS
 from research.paper.results import read_results
 from research.paper.table_files import Tables, read_table, read_tables, write_tables
 from research.paper.tables import Bootstrap, make_tables
@@ -31,7 +31,7 @@ NO_RUNS = "*No runs yet.*"
 WITHOUT_MATPLOTLIB = "no plots without matplotlib: pip install 'hmtl[plots]'"
 
 # Of the folders of configurations that belong together; others come first.
-_ORDER = ("free", SPANS, SIZES, SHARING)
+_ORDER = ("free", SPANS, SIZES, SHARING, JMT)
 
 
 def write_report(runs: Path, output: Path, bootstrap: Bootstrap) -> List[str]:
@@ -136,4 +136,4 @@ def _section(tables: Tables, corpora: str, images: Sequence[str]) -> Iterator[st
 
 def _images(images: Sequence[str]) -> Iterator[str]:
     for image in images:
-        yield from (plots.CAPTIONS[image.partition("_")[0].removesuffix(".png")], "", f"![{image}]({image})", "")
+        yield from (f"![{plots.caption_of(image)}]({image})", "", plots.caption_of(image), "")

@@ -12,7 +12,7 @@ from hmtl.runs.run_directory import RunDirectory, best_stem
 from hmtl.runs.summaries import Metrics, flat_options, metrics_by_epoch, validation_metric
 from research.paper.counts import Counts, counts_name
 from research.paper.experiment import SEED_KEYS, Record, read_record
-from research.paper.paper import Column, task_place
+from research.paper.paper import TITLES, Column, task_place
 from research.paper.table_files import in_order
 
 
@@ -162,7 +162,7 @@ def _result(directory: Path, record: Record) -> Result:
 
 def _own_figures(evaluation: Dict[str, Any], task: str, directory: Path) -> Dict[str, float]:
     """The figures of the weights that were best for the task."""
-    figures = figures_of(evaluation["scores"][best_stem(task)][task]["metrics"])
+    figures = figures_of(evaluation["scores"][best_stem(task)][task]["metrics"], TITLES)
     if LAST_TOKENS in figures and STRICT not in figures:
         raise UserError(
             f"{directory}: evaluated by an earlier version, which scored relations by their last tokens alone; remove "
@@ -172,7 +172,7 @@ def _own_figures(evaluation: Dict[str, Any], task: str, directory: Path) -> Dict
 
 
 def _baseline_figures(evaluation: Dict[str, Any], task: str) -> Dict[str, float]:
-    return figures_of(evaluation["baselines"].get(task, {"metrics": {}})["metrics"])
+    return figures_of(evaluation["baselines"].get(task, {"metrics": {}})["metrics"], TITLES)
 
 
 def _read(path: Path) -> Dict[str, Any]:

@@ -5,10 +5,9 @@ import statistics
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from hmtl.common.figures import FIGURES
 from hmtl.common.tables import Table
 from hmtl.errors import UserError
-from research.paper.paper import Column, task_place
+from research.paper.paper import TITLES, Column, task_place
 
 Row = Dict[str, Any]
 Tables = Dict[str, Table]
@@ -116,7 +115,7 @@ def columns_in(rows: Iterable[Row]) -> List[Column]:
 
 def in_order(columns: Iterable[Column]) -> List[Column]:
     """The paper's tasks in its order, then others; of each without gold mentions first."""
-    figures = list(FIGURES)
+    figures = list(TITLES)
     return sorted(columns, key=lambda c: (*task_place(c.task), c.gold_mentions, figures.index(c.figure)))
 
 

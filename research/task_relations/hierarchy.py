@@ -22,8 +22,10 @@ from research.task_relations.surrogate import SubsetScores
 # In the folder of a study: the scores of the runs, and beside them what their gradients told.
 HIERARCHY, HIERARCHY_SCORES = "hierarchy", "scores.csv"
 # One setup for each subset of the four tasks, each level on those below, as configs/lib/setups.libsonnet has them.
-SETUPS = ("A", "B", "C", "D", "E", "F", "G", "H", "I", "J")
-SETUPS += ("ner-relation", "ner-coref", "relation-coref", "ner-relation-coref", "emd-relation-coref")
+SETUPS = (
+    *"ABCDEFGHIJ",
+    *("ner-relation", "ner-coref", "relation-coref", "ner-relation-coref", "emd-relation-coref"),
+)
 # By last tokens, as in the paper: a run of relations alone knows no spans.
 _FIGURES = {"relation": LAST_TOKENS}
 _COLUMNS = {"corpora", "setup", "tasks", "task", "gold_mentions", "figure", "seed", "f1"}

@@ -27,7 +27,11 @@ def methods_section(study: Path, has_image: bool) -> Iterator[str]:
         yield from (f"![rank correlation of each method with measured gains]({FIGURE})", "")
     settings = list(dict.fromkeys(row["tasks"] for row in rows))
     header = ["method", *settings, *(f"{name}: subsets" for name in settings), "trained subsets", "CPU minutes"]
-    yield from (*markdown(header, [_cells(rows, method, settings) for method in _methods(rows)]), "")
+    cells = [_cells(rows, method, settings) for method in _methods(rows)]
+    # What nothing is known of needs no column.
+    kept = [column for column in range(len(header)) if any(row[column] for row in cells)]
+    header = [header[column] for column in kept]
+    yield from (*markdown(header, [[row[column] for column in kept] for row in cells]), "")
     yield "Spearman's rank correlation with the measured gains over the auxiliary tasks of each main task, the mean"
     yield f"over the main tasks, and the {INTERVAL} % interval of a bootstrap over these; `subsets`: the same with"
     yield "measured F1 over the subsets with the main task, which the method has not seen. What is learned from pairs"

@@ -113,7 +113,8 @@ def hierarchy_setting(
 
 
 def _of_gradients(directory: Path) -> Tuple[List[Measurement], List[Method]]:
-    measurements, methods = [], []
+    measurements: List[Measurement] = []
+    methods: List[Method] = []
     if (directory / SHARED_INPUTS).is_file():
         measurements = read_shared_inputs(directory / SHARED_INPUTS)
         methods += ways.gradient_methods(measurements)

@@ -184,3 +184,14 @@ def test_it_starts_and_splits_texts_without_torch(brat, tmp_path):
     done = subprocess.run([sys.executable, "-c", code, *arguments], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert rows(tmp_path / "a.jsonl") == ["letter", "second/note"]
+
+
+def test_heads_that_are_no_tree_have_no_place_among_trees_and_others_stay(tmp_path, capsys):
+    record = {"doc_key": "a", "sentences": [["Go", "on"]], "heads": [[1, 0]], "deprel": [[[0, 0, "x"], [1, 1, "y"]]]}
+    (tmp_path / "a.jsonl").write_text(json.dumps(record) + "\n")
+    with pytest.raises(SystemExit) as end:
+        main(["convert", str(tmp_path / "a.jsonl"), str(tmp_path / "a.conllu"), "--to", "conllu"])
+    assert end.value.code == 2 and "expected one root" in capsys.readouterr().err
+    assert not (tmp_path / "a.conllu").exists()
+    main(["convert", str(tmp_path / "a.jsonl"), str(tmp_path / "a.html"), "--to", "html"])
+    assert '"dependencies"' not in (tmp_path / "a.html").read_text()

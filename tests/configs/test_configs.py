@@ -114,7 +114,9 @@ def explained_variables(path: Path) -> Set[str]:
 
 def test_there_are_configurations() -> None:
     assert ROOT / "configs" / "quickstart.jsonnet" in CONFIGS
-    assert {path.parent.name for path in SETUPS} == {"free", "heads", "ldc", "scierc", "sharing", "sizes", "spans"}
+    assert {path.parent.name for path in SETUPS} == {
+        "free", "heads", "jmt", "ldc", "scierc", "sharing", "sizes", "spans"
+    }  # fmt: skip
 
 
 @each_case
@@ -148,7 +150,7 @@ def test_paths_lie_in_the_folders_that_the_user_named(path: Path, variables: Dic
     for split in ("train", "validation", "test"):
         for place in texts(config[f"{split}_data_path"]):
             bundled = (ROOT / place).exists()
-            assert bundled or place.startswith(variables["HMTL_DATA"] + "/"), place
+            assert bundled or place.startswith((variables["HMTL_DATA"] + "/", variables["HMTL_SICK"] + "/")), place
 
 
 @each_kind
@@ -156,8 +158,10 @@ def test_paths_lie_in_the_folders_that_the_user_named(path: Path, variables: Dic
 def test_a_missing_variable_is_named_or_not_needed(
     path: Path, missing: str, variables: Dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # An encoder is left out where none is named, but for the configurations that are about one.
-    optional = set() if path.stem in ("finetune_transformer", "questions", "text_labels") else {"HMTL_TRANSFORMER"}
+    # An encoder is left out where none is named, but for the configurations that are about one; bundled pairs of
+    # sentences stand for SICK's.
+    optional = {"HMTL_SICK"}
+    optional |= set() if path.stem in ("finetune_transformer", "questions", "text_labels") else {"HMTL_TRANSFORMER"}
     needed = missing in used_variables(path, variables) - optional
     monkeypatch.delenv(missing)
     if not needed:
@@ -380,6 +384,37 @@ def test_the_four_tasks_are_questions_of_one_head(variables: Dict[str, str]) -> 
     # Questions are read as sentences are, and rows in batches as they are trained.
     assert config["model"]["levels"]["questions"]["head"]["token_indexers"] == reader["token_indexers"]
     assert config["validation_data_loader"]["batch_size"] == {"questions": 16}
+
+
+def test_the_joint_many_task_model(variables: Dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, order = ROOT / "configs" / "jmt.jsonnet", ["pos", "chunks", "dependencies", "relatedness", "entailment"]
+    config = load(path)
+    levels = config["model"]["levels"]
+    reads = {task: level["reads"] for task, level in levels.items()}
+    assert reads == {"pos": [], **{task: [below] for below, task in zip(order, order[1:])}}
+    labels = {task: level.get("reads_label_embeddings", []) for task, level in levels.items()}
+    assert labels == {"pos": [], "chunks": ["pos"], **dict.fromkeys(order[2:], ["chunks", "pos"])}
+    assert config["trainer"]["sampler"] == {"type": "successive", "order": order}
+    assert config["trainer"]["successive_regularization"] == {"strength": 0.001, "head_strength": 0.01}
+    assert config["test_data_path"]["entailment"] == f"{variables['HMTL_SICK']}/SICK_test_annotated.txt"
+    assert levels["relatedness"]["head"]["features"] == ["absolute_difference", "product"]
+    assert levels["entailment"]["head"]["features"] == ["difference", "product"]
+    # Without SICK the pairs are those of the repository.
+    monkeypatch.setenv("HMTL_SICK", "")
+    assert load(path)["train_data_path"]["relatedness"] == "data/pairs/train.tsv"
+    # The other way of training, and another treebank, which has no chunks.
+    text = path.read_text().replace("import '", f"import '{ROOT}/configs/")
+    other = tmp_path / "jmt.jsonnet"
+    other.write_text(re.sub(r"= jmt\.adam; +// or (jmt\.sgd)", r"= \1;", text))
+    by_sgd = load(other)
+    assert by_sgd["trainer"]["optimizer"]["type"] == "sgd" and by_sgd["trainer"]["grad_norm"] == 3.0
+    assert by_sgd["trainer"]["learning_rate_scheduler"] == {"type": "inverse_decay", "decay": 0.3}
+    assert by_sgd["data_loader"]["batch_size"] == {**dict.fromkeys(order, 25), "dependencies": 15}
+    treebank = tmp_path / "treebank.jsonnet"
+    treebank.write_text(text.replace("corpora.gum(env.data('gum/') + '/gum')", "corpora.conllu('/folder')"))
+    on_treebank = load(treebank)
+    assert on_treebank["trainer"]["sampler"]["order"] == ["pos", "dependencies", "relatedness", "entailment"]
+    assert on_treebank["model"]["levels"]["dependencies"]["reads"] == ["pos"]
 
 
 def test_the_scope_of_documents_is_said_once(variables: Dict[str, str]) -> None:

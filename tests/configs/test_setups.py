@@ -149,6 +149,27 @@ def test_ways_of_sharing_differ_from_setup_a_in_one_thing(monkeypatch: pytest.Mo
         assert all("encoder" not in level for level in found["model"]["levels"].values())
 
 
+def test_ablations_of_the_joint_many_task_model_differ_in_what_they_leave_out() -> None:
+    full = load("jmt", "lower")
+    reads = {task: level["reads"] for task, level in full["model"]["levels"].items()}
+    assert reads == {"pos": [], "chunks": ["pos"], "dependencies": ["chunks"]}
+    assert full["model"]["levels"]["dependencies"]["reads_label_embeddings"] == ["chunks", "pos"]
+    assert full["trainer"]["sampler"] == {"type": "successive", "order": ["pos", "chunks", "dependencies"]}
+    labels = {f"model.levels.{task}.reads_label_embeddings" for task in ("chunks", "dependencies")}
+    labels |= {f"model.levels.{task}.label_embedding_dim" for task in ("pos", "chunks")}
+    regularization = {f"trainer.successive_regularization.{key}" for key in ("strength", "head_strength")}
+    left_out = {
+        "lower": set(),
+        "lower-no-label-embeddings": labels,
+        "lower-no-regularisation": regularization,
+        "lower-neither": labels | regularization,
+    }
+    assert {path.stem for path in (SETUPS / "jmt").glob("*.jsonnet")} == set(left_out)
+    for name, keys in left_out.items():
+        found = differences(full, load("jmt", name))
+        assert set(found) == keys and all(value is None for _, value in found.values())
+
+
 @pytest.mark.parametrize("preset", ["", "fast"])
 @pytest.mark.parametrize("corpora", OF_CORPORA)
 def test_setups_differ_in_nothing_but_their_tasks(corpora: str, preset: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,8 +122,8 @@ def test_the_commands_that_a_page_mentions_exist(page):
         first, second, *others = mention.split()
         known: List[str] = list(COMMANDS) if first == "hmtl" else sorted(MAKE_TARGETS)
         if first == "python":
-            module = others[0].replace(".", "/") + "/__main__.py" if second == "-m" else second
-            exists = (ROOT / module).is_file()
+            module = others[0].replace(".", "/") if second == "-m" else second.removesuffix(".py")
+            exists = (ROOT / f"{module}.py").is_file() or (ROOT / module / "__main__.py").is_file()
         else:
             exists = second in known
         assert exists, f"{page.relative_to(ROOT)} mentions {mention}"

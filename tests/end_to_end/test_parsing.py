@@ -19,10 +19,8 @@ TEXT = "Mara planted roses near the old mill.  A dog slept."
 
 
 @pytest.fixture(scope="module")
-def run(fixtures, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("parsing") / "run"
-    main(["train", str(fixtures / "tiny_parsing.jsonnet"), "-s", str(folder)])
-    return folder
+def run(parsing_run) -> Path:
+    return parsing_run
 
 
 @pytest.fixture(scope="module")

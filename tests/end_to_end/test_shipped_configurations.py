@@ -22,6 +22,7 @@ VARIANTS: List[Tuple[str, Dict[str, Any]]] = [(path.stem, {}) for path in CONFIG
 VARIANTS.append(("learned_sharing", {"model.shared_encoder.type": "sluice"}))
 # Those without the four tasks of the paper.
 OTHER_TASKS = {
+    "jmt": {"pos", "chunks", "dependencies", "relatedness", "entailment"},
     "parsing": {"pos", "dependencies"},
     "questions": {"questions"},
     "redocred_documents": {"entities", "relation"},

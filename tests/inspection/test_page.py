@@ -40,7 +40,8 @@ class Page(HTMLParser):
 
     def handle_data(self, data):
         names = [name for name, _ in self.open]
-        if ("p", "text") in self.open and not {"small", "sup"} & set(names) and ("span", "number") not in self.open:
+        beside = {("span", "number"), ("span", "label badge")} & set(self.open)
+        if ("p", "text") in self.open and not {"small", "sup"} & set(names) and not beside:
             self.texts[-1] += data
         elif "svg" not in names and ("td" in names or "th" in names):
             self.cells[-1] += data

@@ -9,7 +9,9 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.conditional_random_field import ConditionalRandomField as AllenNLPConditionalRandomField
 from allennlp.modules.conditional_random_field import allowed_transitions
+from fake_device import FakeDevice
 
+from hmtl.common.devices import moved
 from hmtl.modules import ConditionalRandomField
 
 WEIGHTS = ("transitions", "start_transitions", "end_transitions")
@@ -120,6 +122,32 @@ def test_an_unlikely_tag_may_lead_to_the_likely_path(spread: float, surplus: flo
     expected = brute_force_log_likelihood(crf, logits, tags, [3])
     actual = crf.log_likelihood(logits, tags, mask_of([3]))
     torch.testing.assert_close(actual.double(), expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [0.5, 50.0, 149.0, 151.0])
+def test_on_another_device_it_is_computed_without_a_wait_or_is_no_number(scale: float):
+    """Transitions differ by up to 300 there, however unlikely a tag makes its path."""
+    lengths = [5, 3, 0]
+    crf, logits = crf_with(3, scale), 60 * torch.randn(3, 5, 3)
+    with torch.no_grad():
+        crf.transitions[0, 1], crf.transitions[2, 2] = scale, -scale
+    tags = torch.randint(3, (3, 5))
+    expected = brute_force_log_likelihood(crf, logits, tags, lengths)
+    of_weights = torch.autograd.grad(expected.sum(), list(crf.parameters()))
+    with FakeDevice() as device:
+        crf.to(device.device)
+        inputs = moved([logits, tags, mask_of(lengths)], device.device)
+        device.take()
+        found = crf.log_likelihood(*inputs)
+        found.sum().backward()
+        assert not device.take()
+        assert found.dtype == torch.float32
+        if scale > 150:
+            assert found.isnan().all()
+            return
+        torch.testing.assert_close(found.detach().cpu(), expected.detach().float(), rtol=1e-5, atol=1e-4)
+        for weight, gradient in zip(crf.parameters(), of_weights):
+            torch.testing.assert_close(weight.grad.cpu(), gradient.float(), rtol=1e-4, atol=1e-4)
 
 
 def test_probabilities_of_all_paths_sum_to_one():

@@ -171,6 +171,15 @@ def test_what_cannot_be_is_named_at_once(predictor: HMTLPredictor, options: Dict
         predictor.embed(["Ada."], **options)
 
 
+def test_another_precision_gives_nearly_the_same(tiny_run: Path, predictor: HMTLPredictor) -> None:
+    texts = TEXTS[:5]
+    expected = numpy.concatenate([each.vectors for each in predictor.embed(texts, "ner")])
+    other = HMTLPredictor.load(tiny_run, precision="bf16")
+    found = numpy.concatenate([each.vectors for each in other.embed(texts, "ner")])
+    numpy.testing.assert_allclose(found, expected, atol=0.02)
+    assert found.dtype == numpy.float32
+
+
 def test_the_model_and_the_run_embed_too(tiny_run: Path, predictor: HMTLPredictor) -> None:
     texts = ["Ada wrote to Charles. She lived.", "London."]
     expected = [each.vectors for each in predictor.embed(texts, "ner", "max")]

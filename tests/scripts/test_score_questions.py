@@ -33,6 +33,7 @@ def test_with_gold_heads_the_scores_are_those_of_an_evaluation(
     scores = json.loads((tmp_path / "out.json").read_text())
     assert set(scores) == {"names", "relations", "relations, heads of names", "coreference", "squad"}
     expected = evaluate_run(load_run(run), "validation", with_baselines=False).scores["best"]["questions"].metrics
+    assert all(row.pop("threshold") == pytest.approx(0.01) for row in scores.values())
     found = {f"{name}_{key}": value for name, row in scores.items() if "," not in name for key, value in row.items()}
     assert found == pytest.approx({name: value for name, value in expected.items() if name in found})
     assert len(found) > 10 and any(found.values())
@@ -53,6 +54,28 @@ def test_the_answers_that_take_the_place_of_gold_heads_are_those_of_the_predicto
     assert expected and set(document.spans["emd"]) == expected
     # The rest is as it was.
     assert document.relations == gold.relations and document.spans["ner"] == gold.spans["ner"]
+
+
+def test_each_source_has_the_threshold_that_is_best_for_it_in_validation(run: Path) -> None:
+    """That of the spans that questions are about is their own source's."""
+    tried = [0.99, 0.01, 0.02]
+    chosen = SCRIPT["chosen_thresholds"](run, tried)
+    scorer = SCRIPT["Scorer"](run, "validation")
+    for name, documents in scorer.documents.items():
+        figures = []
+        for threshold in tried:
+            scorer.head.threshold = threshold
+            figures.append(scorer.scores(name, documents)["f1"])
+        assert chosen[name] == tried[figures.index(max(figures))]
+    assert len(set(chosen.values())) > 1
+    scores = SCRIPT["score"](run, "validation", thresholds=tried)
+    assert scores["names"]["threshold"] == pytest.approx(chosen["names"])
+    assert scores["relations, heads of names"]["threshold"] == pytest.approx(chosen["relations"])
+    scorer.head.threshold = chosen["names"]
+    documents = scorer.with_answers("relations", "names")
+    scorer.head.threshold = chosen["relations"]
+    expected = scorer.scores("relations", documents)
+    assert {**expected, "threshold": pytest.approx(chosen["relations"])} == scores["relations, heads of names"]
 
 
 def test_a_run_that_answers_no_questions(tiny_run: Path, capsys: pytest.CaptureFixture) -> None:

@@ -102,7 +102,9 @@ def test_an_unregistered_kind_is_refused_where_its_head_is_made():
 
     vocab = Vocabulary()
     vocab.add_token_to_namespace("PER", "ner_labels")
-    registered = r"clusters, dependencies, relations, (sentence_types, )?spans"
+    registered = (
+        "answers, clusters, dependencies, labels, numbers, pair_numbers, pairs, relations, (sentence_types, )?spans"
+    )
     with pytest.raises(ConfigurationError, match=f"SomeHead: no kind .* as 'trees'; there are: {registered}"):
         SomeHead(vocab, encoding_dim=4, task_name="ner")
 

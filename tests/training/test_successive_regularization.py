@@ -61,6 +61,19 @@ def test_the_gradient_is_that_of_the_penalty_written_out(since):
         torch.testing.assert_close(parameter.grad, gradient)
 
 
+def test_what_belongs_to_heads_may_be_held_by_a_strength_of_its_own():
+    parameters = {name: torch.nn.Parameter(torch.ones(2)) for name in ("encoders.pos.weight", "heads.pos.weight")}
+    for options, of_heads in (({}, 2 * 0.5 * 3), ({"head_strength": 0.25}, 2 * 0.25 * 3)):
+        regularization = SuccessiveRegularization(0.5, **options)
+        regularization.before_update(("chunks",), parameters)
+        for parameter in parameters.values():
+            parameter.data.add_(3.0)
+            parameter.grad = torch.ones(2)
+        regularization.add_gradients(list(parameters.items()))
+        assert parameters["encoders.pos.weight"].grad.tolist() == [1 + 2 * 0.5 * 3] * 2
+        assert parameters["heads.pos.weight"].grad.tolist() == [1 + of_heads] * 2
+
+
 def test_a_parameter_without_a_gradient_stays_without():
     parameters = shared_parameters()
     regularization = SuccessiveRegularization(since="epoch")
@@ -134,6 +147,7 @@ def test_from_a_configuration():
     "use, message",
     [
         (lambda: SuccessiveRegularization(strength=0.0), "strength is 0.0"),
+        (lambda: SuccessiveRegularization(head_strength=0.0), "head_strength is 0.0"),
         (lambda: SuccessiveRegularization(since="update"), "since is 'update'; it must be 'task' or 'epoch'"),
         (lambda: SuccessiveRegularization().before_update(("emd", "ner"), {}), "needs updates of one task.*'epoch'"),
     ],

@@ -32,12 +32,13 @@ class ConlluFormat(OutputFormat):
 
     def __init__(self, layers: Dict[str, str], names: Optional[str] = None) -> None:
         super().__init__(layers, names)
-        self._dependencies = self._only_task(kind for kind in self.kinds.values() if kind.column == "dependencies")
-        if self._dependencies is None:
+        task = self._only_task(kind for kind in self.kinds.values() if kind.column == "dependencies")
+        if task is None:
             raise UserError(
                 f"conllu needs a task of dependencies, and there are: {', '.join(layers) or 'none'}; choose another "
                 "format"
             )
+        self._dependencies = task
         self._pos = next((task for task in _POS_TASKS if task in layers and self.kinds[task].column == "names"), None)
 
     def text(self, output: JsonDict) -> str:

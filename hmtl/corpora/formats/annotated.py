@@ -71,7 +71,7 @@ class AnnotatedCorpus(ToolCorpus):
             for rows in trees:
                 set_dependencies(document, _dependencies(rows, sentences, path, line))
                 metadata[HEADS] = document.metadata[HEADS]
-                annotations.spans[RELATIONS] = [tuple(span) for span in document.spans[RELATIONS]]
+                annotations.spans[RELATIONS] = [(*span.bounds, span.label) for span in document.spans[RELATIONS]]
             yield from self._from_tokens(key, sentences, annotations, changes, path, line, metadata)
         except DataError as error:
             yield DataError(error.message, path, line)
@@ -90,12 +90,20 @@ def _kind(value: Any) -> str:
     return "clusters" if is_mention else ""
 
 
+# Keys that rows of other kinds have.
+_OF_OTHERS = {"start", "arg1", "char_start", "dependent"}
+
+
 def _are_labels(rows: Sequence[Any]) -> bool:
     """Whether these are rows of labels or numbers of sentences, of the text, or of a pair of texts."""
     return all(
         isinstance(row, dict)
         and ("label" in row or type(row.get("value")) in (int, float))
-        and (type(row.get("sentence")) is int or "text1" in row or not {"start", "arg1", "char_start"} & row.keys())
+        and (
+            type(row.get("sentence")) is int
+            or "text1" in row
+            or not {"start", "arg1", "char_start", "dependent"} & row.keys()
+        )
         for row in rows
     )
 

@@ -11,10 +11,11 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DataLoader, Instance, Vocabulary
 from allennlp.data.dataset_readers import DatasetReader, MultiTaskDatasetReader
 from allennlp.data.fields import MetadataField
-from allennlp.nn import util
 
 from hmtl.common.allennlp_internals import shard_no_instances
+from hmtl.common.devices import moved, pinned
 from hmtl.corpora.corpus import documents_shared
+from hmtl.data.data_loaders.ahead import ahead
 from hmtl.data.data_loaders.batching import sample_segment, sequential_batches, shuffled_batches, sorted_batches
 from hmtl.data.data_loaders.instance_cache import CountedInstance, Counts, InstanceCache, Summary
 from hmtl.data.data_loaders.instance_columns import ColumnBuilder, IndexedInstances, batch_of
@@ -40,6 +41,9 @@ class PerTaskDataLoader(DataLoader):
     then on `iter_instances` reads the files again.
 
     A distributed worker holds all instances, too, and takes its shard of each batch (see `shard`).
+
+    For a GPU batches are made on a thread, one ahead, in memory that the GPU reads by itself, and copied while the host
+    goes on. Batches and their order are the same.
 
     # Parameters
 
@@ -178,7 +182,7 @@ class PerTaskDataLoader(DataLoader):
         order = shuffled_batches(
             self._lengths[task], self._whole_batch_size(task), self._padding_noises[task], self._seed, task, number
         )
-        return (self._parts(task, indices, self._num_parts, number) for indices in order[start:])
+        return self._delivered(self._parts(task, indices, self._num_parts, number) for indices in order[start:])
 
     def stream(self, task: str, num_consumed: int = 0) -> Iterator[List[Dict[str, Any]]]:
         """The task's endless stream: epoch after epoch, after the first `num_consumed` batches."""
@@ -195,8 +199,8 @@ class PerTaskDataLoader(DataLoader):
             batches = sequential_batches(len(lengths), batch_size)
         else:
             batches = sorted_batches(lengths, batch_size)
-        for indices in batches:
-            yield from self._parts(task, indices, num_parts=1)
+        for parts in self._delivered(self._parts(task, indices, num_parts=1) for indices in batches):
+            yield from parts
 
     def tasks_in_step(self, tasks: Sequence[str]) -> List[List[str]]:
         """The tasks in groups whose `batches_of` have rows of the same lengths, batch by batch: those that read the
@@ -308,14 +312,20 @@ class PerTaskDataLoader(DataLoader):
             raise ConfigurationError("there are no batches before `index_with` was called with a vocabulary")
         segments = None if training_epoch is None else self._segments(task, indices, training_epoch)
         tensors = self._indexed[task].batch(indices) if segments is None else batch_of(segments, self._vocab)
-        if self._device is not None:
-            # Metadata hold no tensors, but very many objects to look at.
-            tensors = {
-                name: field if name == "metadata" else util.move_to_device(field, self._device)
-                for name, field in tensors.items()
-            }
-        tensors["task_name"] = task
-        return tensors
+        # Metadata hold no tensors, but very many objects to look at.
+        batch = {name: field if name == "metadata" else pinned(field, self._device) for name, field in tensors.items()}
+        return {**batch, "task_name": task}
+
+    def _delivered(self, made: Iterator[List[Dict[str, Any]]]) -> Iterator[List[Dict[str, Any]]]:
+        """The parts of batches, on the device; for another than the CPU they are made on a thread, a batch ahead."""
+        device = self._device
+        if device is not None and device.type != "cpu":
+            made = ahead(made)
+        for parts in made:
+            yield [
+                {name: field if name == "metadata" else moved(field, device) for name, field in batch.items()}
+                for batch in parts
+            ]
 
     def _segments(self, task: str, indices: List[int], epoch: int) -> Optional[List[Instance]]:
         """The documents of a batch, cut where they are too long for training; nothing where all are short enough."""

@@ -11,6 +11,7 @@ from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
 from allennlp.modules.scalar_mix import ScalarMix
 
+from hmtl.common.devices import moved, on_host, pinned
 from hmtl.common.weights import add_to_digest
 from hmtl.modules.embedding_cache.folder import DiskStore, MemoryStore, Rows, VectorStore, default_directory
 
@@ -63,9 +64,12 @@ def split(inputs: Tensors, lengths: Dict[str, torch.Tensor], num_tokens: torch.T
 def collate(sentences: List[Sentence], device: torch.device) -> Tensors:
     """The padded batch of some sentences."""
     return {
-        name: torch.nn.utils.rnn.pad_sequence(
-            [torch.from_numpy(sentence.arrays[name]) for sentence in sentences], batch_first=True
-        ).to(device)
+        name: moved(
+            torch.nn.utils.rnn.pad_sequence(
+                [torch.from_numpy(sentence.arrays[name]) for sentence in sentences], batch_first=True
+            ),
+            device,
+        )
         for name in sentences[0].arrays
     }
 
@@ -150,7 +154,7 @@ class EmbeddingCache:
             # What is stored comes first: another process may have been quicker.
             rows = [stored[key] if key in stored else computed[key] for key in keys]
             padded = self._padded(rows, encoder.num_layers, sentences, mask.size(1))
-        return padded.to(mask.device).float()
+        return pinned(padded, mask.device).to(mask.device, non_blocking=True).float()
 
     def add(self, encoder: FrozenEncoder, sentences: Dict[bytes, Sentence]) -> None:
         """Computes and stores these sentences, by their keys, together."""
@@ -225,6 +229,7 @@ class EmbeddingCache:
 
 
 def _sentences(encoder: FrozenEncoder, inputs: Tensors) -> List[Sentence]:
+    inputs = dict(zip(inputs, on_host(*inputs.values())))
     return split(inputs, encoder.lengths(inputs), encoder.token_mask(inputs).sum(-1))
 
 

@@ -9,6 +9,7 @@ from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from allennlp.nn.util import bucket_values
 
+from hmtl.common.devices import computed_twice, moved, on_host
 from hmtl.metrics import CoreferenceScores
 from hmtl.metrics.coreference_scores import Singletons
 from hmtl.modules import antecedent_products
@@ -45,9 +46,9 @@ class Tokens(NamedTuple):
     inputs : `torch.Tensor`
         What the encoder read. Shape: (num_tokens, encoder_input_dim)
     sentence_ids : `torch.Tensor`
-        No two sentences of a document, or of two documents, have the same. Shape: (num_tokens,)
+        No two sentences of a document, or of two documents, have the same. On the host. Shape: (num_tokens,)
     document_of : `torch.Tensor`
-        The document of each token. Shape: (num_tokens,)
+        The document of each token. On the host. Shape: (num_tokens,)
     lengths : `List[int]`
         Of the documents.
     """
@@ -178,13 +179,14 @@ class CorefHead(TaskHead):
         link to the antecedent that it was joined by; of a cluster's first mention, of the likeliest link to it; of a
         cluster of one, that it is a mention, as its mention score has it.
         """
-        tokens = tokens_of(encoding, encoder_input, sentence_ids, mask.sum(-1).tolist())
-        # Shape: (batch_size,)
-        firsts = torch.tensor([0, *accumulate(tokens.lengths)][:-1], device=mask.device)
-        gold = None if mentions is None else _in_tokens_of_all(mentions, firsts)
+        # Which candidates there are, and how many, is found on the host. Where it knows these, it waits for nothing.
+        targets = [] if mentions is None else [mentions]
+        known_mask, _, *known_mentions = on_host(mask, sentence_ids, *targets)
+        tokens = tokens_of(encoding, encoder_input, sentence_ids, known_mask.sum(-1).tolist())
+        firsts = [0, *accumulate(tokens.lengths)][:-1]
+        gold = moved(_in_tokens_of_all(known_mentions[0], torch.tensor(firsts)), mask.device) if targets else None
+        found: List[Tuple[SpanTable, List[torch.Tensor]]] = []
         losses: List[torch.Tensor] = []
-        predictions: List[List[Cluster]] = [[] for _ in tokens.lengths]
-        link_scores: List[List[List[float]]] = [[] for _ in tokens.lengths]
         for table, spans, mention_scores, scores in self._scored_spans(tokens, gold):
             if gold is not None:
                 # Shape: (num_spans, num_documents)
@@ -193,37 +195,21 @@ class CorefHead(TaskHead):
                 if self._predict_singletons:
                     losses.append(_mention_loss(mention_scores, labels, table.mask))
             if not self.training:
-                # Shape: (num_documents, num_spans, 2)
-                bounds = torch.stack(spans, dim=-1).view(*table.spans.shape, 2) - firsts[table.documents].view(1, -1, 1)
-                columns = zip(
-                    table.documents,
-                    table.counts,
-                    bounds.transpose(0, 1).tolist(),
-                    chosen_antecedents(scores).t().tolist(),
-                    # The antecedent that is chosen is the likeliest one, so that the maximum is its probability.
-                    scores.softmax(-1).amax(-1).t().tolist(),
-                    mention_scores.sigmoid().t().tolist(),
-                )
-                for document, count, bounds_of_spans, chosen, probabilities, of_mentions in columns:
-                    clusters = clusters_of(chosen[:count])
-                    singles = alone(chosen[:count], of_mentions) if self._predict_singletons else []
-                    predictions[document] = [
-                        [tuple(bounds_of_spans[span]) for span in cluster]
-                        for cluster in (*clusters, *([single] for single in singles))
-                    ]
-                    if with_scores:
-                        link_scores[document] = link_probabilities(clusters, chosen, probabilities)
-                        link_scores[document] += [[of_mentions[single]] for single in singles]
+                # The antecedent that is chosen is the likeliest one, so that the maximum is its probability.
+                links = chosen_antecedents(scores), scores.softmax(-1).amax(-1)
+                # Shape (each): (num_documents, num_spans)
+                columns = [column.view(table.spans.shape).t() for column in (*spans, *links, mention_scores.sigmoid())]
+                found.append((table, columns))
         output: Dict[str, Any] = {}
         if mentions is not None:
             # Shape: ()
             output["loss"] = torch.stack(losses).sum() if losses else torch.zeros((), device=mask.device)
         if not self.training:
-            output["predictions"] = predictions
+            output["predictions"], link_scores = self._decoded(found, firsts)
             if with_scores:
                 output["scores"] = link_scores
             if metadata is not None and mentions is not None:
-                self._scores(predictions, [row["clusters"] for row in metadata])
+                self._scores(output["predictions"], [row["clusters"] for row in metadata])
         return output
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
@@ -254,6 +240,32 @@ class CorefHead(TaskHead):
             found += len(candidates) if len(candidates) > 1 or self._predict_singletons else 0
         return found, total
 
+    def _decoded(
+        self, tables: List[Tuple[SpanTable, List[torch.Tensor]]], firsts: List[int]
+    ) -> Tuple[List[List[Cluster]], List[List[List[float]]]]:
+        """The clusters of each document, whose first tokens are given, and the scores of their mentions.
+
+        Of each table there are, with shape (num_documents, num_spans), the spans' starts and ends, their antecedents,
+        the probabilities of these, and those of being a mention.
+        """
+        predictions: List[List[Cluster]] = [[] for _ in firsts]
+        link_scores: List[List[List[float]]] = [[] for _ in firsts]
+        on_device = [column for _, columns in tables for column in columns]
+        # What the host has to wait for, it waits for once.
+        columns = iter(on_host(*on_device))
+        for table, of_table in tables:
+            rows = zip(table.documents, table.counts, *(next(columns).tolist() for _ in of_table))
+            for document, count, starts, ends, chosen, probabilities, of_mentions in rows:
+                first, clusters = firsts[document], clusters_of(chosen[:count])
+                singles = alone(chosen[:count], of_mentions) if self._predict_singletons else []
+                predictions[document] = [
+                    [(starts[span] - first, ends[span] - first) for span in cluster]
+                    for cluster in (*clusters, *([single] for single in singles))
+                ]
+                link_scores[document] = link_probabilities(clusters, chosen, probabilities)
+                link_scores[document] += [[of_mentions[single]] for single in singles]
+        return predictions, link_scores
+
     def _scored_spans(
         self, tokens: Tokens, gold: Optional[torch.Tensor]
     ) -> Iterator[Tuple[SpanTable, Spans, torch.Tensor, torch.Tensor]]:
@@ -264,33 +276,36 @@ class CorefHead(TaskHead):
         logits = in_float32(self._attention, tokens.inputs).squeeze(-1)
         is_given = self.gold_mentions and not self.training and gold is not None
         if is_given:
-            spans = sorted_unique_spans(cast(torch.Tensor, gold))
+            spans = sorted_unique_spans(on_host(cast(torch.Tensor, gold))[0])
             if self._gold_mentions_rule == "as_2018":
                 spans = spans.at(_narrow(spans, tokens.sentence_ids, self._max_span_width))
         else:
             spans = enumerate_spans(tokens.sentence_ids, self._max_span_width)
+        counts, spans = _spans_by_document(tokens, spans), spans.on(logits.device)
         mention_scores = self._mention_scores(tokens, logits, spans)
         if not is_given or self._gold_mentions_rule == "as_2018":
-            kept = self._kept(mention_scores, tokens, spans)
+            counts, kept = self._kept(mention_scores, tokens.lengths, counts)
             spans, mention_scores = spans.at(kept), mention_scores[kept]
-        for table in span_tables(_spans_by_document(tokens, spans), SPANS_IN_TABLE, mention_scores.device):
-            spans_of_table = spans.at(table.spans.flatten())
+        for table in span_tables(counts, SPANS_IN_TABLE, logits.device):
+            spans_of_table = spans.at(computed_twice(torch.Tensor.flatten, table.spans))
             # Shape: (num_spans * num_documents, span_dim)
             representations = self._representations(tokens, logits, spans_of_table)
             # Shape: (num_spans, num_documents)
             of_table = mention_scores[table.spans]
             yield table, spans_of_table, of_table, self._antecedent_scores(representations, of_table)
 
-    def _kept(self, mention_scores: torch.Tensor, tokens: Tokens, spans: Spans) -> torch.Tensor:
-        """The best candidates of each document, by their numbers, in document order. Shape: (num_spans,)"""
-        kept, first = [], 0
-        counts = _spans_by_document(tokens, spans)
-        for length, scores in zip(tokens.lengths, mention_scores.split(counts)):
-            num_kept = min(len(scores), max(1, math.floor(self._spans_per_word * length)))
-            kept.append(first + scores.topk(num_kept).indices)
-            first += len(scores)
+    def _kept(
+        self, mention_scores: torch.Tensor, lengths: List[int], counts: List[int]
+    ) -> Tuple[List[int], torch.Tensor]:
+        """The best candidates of each document, which has so many tokens and so many candidates: how many they are, and
+        all by their numbers, in document order. Shape: (num_spans,)"""
+        numbers, kept, first = [], [], 0
+        for length, count, scores in zip(lengths, counts, mention_scores.split(counts)):
+            numbers.append(min(count, max(1, math.floor(self._spans_per_word * length))))
+            kept.append(first + scores.topk(numbers[-1]).indices)
+            first += count
         # The candidates are in document order.
-        return torch.cat(kept).sort().values
+        return numbers, torch.cat(kept).sort().values
 
     def _representations(self, tokens: Tokens, logits: torch.Tensor, spans: Spans) -> torch.Tensor:
         """Shape: (num_spans, span_dim)"""
@@ -305,10 +320,11 @@ class CorefHead(TaskHead):
     def _attended(self, values: torch.Tensor, logits: torch.Tensor, spans: Spans) -> torch.Tensor:
         """The attention-weighted sum of `values`, shape (num_tokens, dim), over each span, (num_spans, dim); `logits`
         has shape (num_tokens,)."""
-        # Gold mentions may be wider than the limit; their number of tokens is only known on the device.
+        # Gold mentions may be wider than the limit.
         width = self._max_span_width
-        if self.gold_mentions and not self.training:
-            width = max(width, int((spans.ends - spans.starts).max()) + 1) if len(spans.starts) else width
+        if self.gold_mentions and not self.training and len(spans.starts):
+            starts, ends = on_host(*spans)
+            width = max(width, int((ends - starts).max()) + 1)
         return attended(values, logits, spans, width)
 
     def _mention_scores(self, tokens: Tokens, logits: torch.Tensor, spans: Spans) -> torch.Tensor:
@@ -360,9 +376,10 @@ class CorefHead(TaskHead):
             [span_dim, span_dim, span_dim, self._distance_embedding.embedding_dim], dim=1
         )
         num_spans = num_rows // num_documents
-        distances = torch.arange(1, num_antecedents + 1, device=representations.device)
+        distances = torch.arange(1, num_antecedents + 1)
         # In a short block no two spans are as far apart as the longest distance. Shape: (num_distances,)
         buckets = bucket_values(distances[: num_spans - 1], num_total_buckets=NUM_DISTANCE_BUCKETS)
+        buckets = moved(buckets, representations.device)
         # Shape: (num_pairs, hidden_dim)
         hidden = antecedent_products(
             representations,
@@ -380,19 +397,19 @@ class CorefHead(TaskHead):
                 for rows in hidden.split(rows_at_once(hidden.device))
             ]
         )
-        # Shape: (num_antecedents, num_spans - first, 1)
-        exists = (distances.unsqueeze(1) <= torch.arange(first, num_spans, device=distances.device)).unsqueeze(-1)
         # Shape: (num_antecedents, num_spans - first, num_documents)
-        by_distance = scores.new_zeros(*exists.shape[:2], num_documents).masked_scatter(exists, scores)
+        exists = (distances.unsqueeze(1) <= torch.arange(first, num_spans)).unsqueeze(-1).expand(-1, -1, num_documents)
+        cells = moved(exists.flatten().nonzero().squeeze(1), scores.device)
+        by_distance = scores.new_zeros(exists.numel()).index_copy(0, cells, scores).view(exists.shape)
         return by_distance.permute(1, 2, 0)
 
 
 def tokens_of(encoding: torch.Tensor, inputs: torch.Tensor, sentence_ids: torch.Tensor, lengths: List[int]) -> Tokens:
     """Joins rows of documents, shapes (num_documents, document_length, ...), without their padding."""
-    numbers = torch.arange(len(lengths), device=encoding.device)
-    document_of = numbers.repeat_interleave(torch.tensor(lengths, device=encoding.device), output_size=sum(lengths))
+    document_of = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
     encoding, inputs, sentence_ids = (
-        torch.cat([row[:length] for row, length in zip(rows, lengths)]) for rows in (encoding, inputs, sentence_ids)
+        torch.cat([row[:length] for row, length in zip(rows, lengths)])
+        for rows in (encoding, inputs, *on_host(sentence_ids))
     )
     return Tokens(encoding, inputs, sentence_ids * len(lengths) + document_of, document_of, lengths)
 

@@ -5,6 +5,7 @@ from typing import List, NamedTuple
 
 import torch
 
+from hmtl.common.devices import moved
 from hmtl.modules.spans import Spans
 
 # Documents stand side by side only if each has at least this share of the spans of the one with the most.
@@ -43,11 +44,12 @@ def span_tables(counts: List[int], max_spans: int, device: torch.device) -> List
     tables = []
     for documents in _of_similar_size(counts, max_spans):
         of_documents = [counts[number] for number in documents]
-        first = torch.tensor([firsts[number] for number in documents], device=device)
-        count = torch.tensor(of_documents, device=device)
+        first, count = torch.tensor([firsts[number] for number in documents]), torch.tensor(of_documents)
         # Shape: (num_spans, 1)
-        positions = torch.arange(of_documents[0], device=device).unsqueeze(1)
-        tables.append(SpanTable(documents, of_documents, first + positions.minimum(count - 1), positions < count))
+        positions = torch.arange(of_documents[0]).unsqueeze(1)
+        # Shapes: (num_spans, num_documents)
+        spans, mask = first + positions.minimum(count - 1), positions < count
+        tables.append(SpanTable(documents, of_documents, moved(spans, device), moved(mask, device)))
     return tables
 
 

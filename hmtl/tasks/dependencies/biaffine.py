@@ -7,6 +7,7 @@ from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from torch.nn.functional import cross_entropy
 
+from hmtl.common.devices import moved, on_host
 from hmtl.corpora.dependencies import Dependency
 from hmtl.metrics import DependencyScores
 from hmtl.modules.dropout import Dropout
@@ -131,8 +132,10 @@ class BiaffineHead(TaskHead):
 
     def _arc_logits(self, encoding: torch.Tensor, with_root: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """The logits of the heads of each token, in float32, under autocast too: of the root, of the first token, and
-        so on. Those of padding and of the token itself are the lowest number. Shape: (batch_size, length, length +
-        1)"""
+        so on. Those of padding and of the token itself are the lowest number.
+
+        Shape: (batch_size, length, length + 1)
+        """
         # Shapes: (batch_size, length, arc_dim) and (batch_size, length + 1, arc_dim)
         dependents, heads = map(at_least_float32, (self._arc_dependent(encoding), self._arc_head(with_root)))
         with torch.autocast(mask.device.type, enabled=False):
@@ -163,18 +166,24 @@ class BiaffineHead(TaskHead):
         with_scores: bool,
     ) -> Dict[str, Any]:
         """`predictions` and, where they are wanted, `scores`."""
-        lengths = mask.sum(-1).tolist()
-        trees = best_trees(arcs.detach().cpu().numpy(), lengths)
+        known_arcs, known_mask = on_host(arcs.detach(), mask)
+        lengths = known_mask.sum(-1).tolist()
+        trees = best_trees(known_arcs.numpy(), lengths)
         # Shape: (batch_size, length)
         chosen = torch.zeros(mask.shape, dtype=torch.long)
         for row, tree in enumerate(trees):
             chosen[row, : len(tree)] = torch.from_numpy(tree)
-        chosen = chosen.to(arcs.device)
+        chosen = moved(chosen, arcs.device)
         relations = self._relation_logits(dependents, heads, chosen)
-        if ROOT_RELATION in self.labels:
+        if ROOT_RELATION in self.labels and len(self.labels) > 1:
+            # Shape: (num_labels,)
             of_root = torch.arange(len(self.labels), device=arcs.device) == self.labels.index(ROOT_RELATION)
             relations = relations.masked_fill((chosen == 0).unsqueeze(-1) != of_root, float("-inf"))
+        # Shape (each): (batch_size, length)
         probabilities, best = relations.softmax(-1).max(-1)
+        if with_scores:
+            probabilities = probabilities * arcs.softmax(-1).gather(2, chosen.unsqueeze(-1)).squeeze(-1)
+        probabilities, best = on_host(probabilities, best)
         found: Dict[str, Any] = {
             "predictions": [
                 [Dependency(token, head - 1, self.labels[label]) for token, (head, label) in enumerate(zip(tree, row))]
@@ -182,7 +191,6 @@ class BiaffineHead(TaskHead):
             ]
         }
         if with_scores:
-            probabilities = probabilities * arcs.softmax(-1).gather(2, chosen.unsqueeze(-1)).squeeze(-1)
             found["scores"] = [row[:length] for row, length in zip(probabilities.tolist(), lengths)]
         return found
 

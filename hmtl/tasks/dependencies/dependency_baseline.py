@@ -13,10 +13,10 @@ POS = "pos"
 
 
 class RelativeHead(NamedTuple):
-    """Where the head of a token is, as a label (Strzyz, Vilares and Gómez-Rodríguez 2019, section 3): the `count`-th
+    """Where the head of a token is, as a label (Strzyz, Vilares and Gómez-Rodríguez 2019): the `number`-th
     token of a class to the right, or to the left where it is negative; 0 is the root. And the relation to it."""
 
-    count: int
+    number: int
     of_class: str
     relation: str
 
@@ -29,16 +29,16 @@ def encoded(arcs: Sequence[Dependency], classes: Sequence[str]) -> List[Relative
             labels.append(RelativeHead(0, "", relation))
             continue
         step = 1 if head > token else -1
-        count = sum(classes[place] == classes[head] for place in range(token + step, head + step, step))
-        labels.append(RelativeHead(step * count, classes[head], relation))
+        number = sum(classes[place] == classes[head] for place in range(token + step, head + step, step))
+        labels.append(RelativeHead(step * number, classes[head], relation))
     return labels
 
 
 def decoded(label: RelativeHead, token: int, classes: Sequence[str]) -> Optional[Dependency]:
     """The dependency that a token's label says; `None` where there is no such token."""
-    if label.count == 0:
+    if label.number == 0:
         return Dependency(token, ROOT, label.relation)
-    step, left = (1, label.count) if label.count > 0 else (-1, -label.count)
+    step, left = (1, label.number) if label.number > 0 else (-1, -label.number)
     place = token + step
     while 0 <= place < len(classes):
         left -= classes[place] == label.of_class

@@ -6,6 +6,7 @@ from typing import Any, Callable, Collection, DefaultDict, Dict, Iterable, Itera
 from allennlp.common.util import JsonDict
 
 from hmtl.common.characters import on_one_line, visible
+from hmtl.common.figures import LAS, UAS
 from hmtl.corpora.dependencies import HEADS, RELATIONS, ROOT, Dependency, dependencies_of_rows, set_dependencies
 from hmtl.document import Document
 from hmtl.tasks.baselines import Baseline, best_variant
@@ -13,7 +14,6 @@ from hmtl.tasks.dependencies.dependency_baseline import dependency_baseline_scor
 from hmtl.tasks.dependencies.dependency_errors import DependencyErrors
 from hmtl.tasks.kind import Kind, Metrics, TextRow, only_layer, scored
 
-LAS, UAS = "las", "uas"
 # What spaCy calls the relation of the root, and one that says nothing.
 _SPACY_ROOT, _SPACY_OTHER = "ROOT", "dep"
 

@@ -7,6 +7,7 @@ from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 
 from hmtl.alignment import Bounds
+from hmtl.common.devices import computed, moved, on_host
 from hmtl.modules import Pooling
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.feedforward import feedforward
@@ -216,8 +217,8 @@ class PairHead(_ValuesHead):
     features : `List[str]`, optional (default = `["first", "second", "absolute_difference", "product"]`)
         Which combinations are concatenated: `first` (u), `second` (v), `absolute_difference` (|u - v|), `difference`
         (u - v), `product` (u * v). The default is that of InferSent (Conneau et al. 2017, section 3.1); JMT (Hashimoto
-        et al. 2017) has `absolute_difference` and `product` for relatedness (section 2.4), `difference` and `product`
-        for entailment (section 2.5), which has a direction.
+        et al. 2017) has `absolute_difference` and `product` for relatedness (section 2.5), `difference` and `product`
+        for entailment (section 2.6), which has a direction.
     num_layers : `int`, optional (default = `1`)
         Hidden layers between the combination and the output, with ReLU.
 
@@ -283,17 +284,16 @@ class PairHead(_ValuesHead):
     ) -> Dict[str, Any]:
         """`second_text` has shape (batch_size, 1): the sentence, from 0, that begins the second text, or 0."""
         if second_text is None:
-            second_text = mask.new_zeros(len(mask), 1, dtype=torch.long)
-        # The sentences of a document are numbered on from its first one. Shape: (batch_size, length)
-        is_second = mask & (sentence_ids - sentence_ids[:, :1] >= second_text)
-        is_first = mask & ~is_second
+            second_text = moved(torch.zeros(len(mask), 1, dtype=torch.long), mask.device)
+        is_first = computed(_is_first, mask, sentence_ids, second_text)
+        is_second = mask & ~is_first
         # Shape (each): (batch_size, encoding_dim)
         first, second = self._pooling(encoding, is_first), self._pooling(encoding, is_second)
         # Shape: (batch_size, num_features * encoding_dim)
         features = torch.cat([_COMBINATIONS[name](first, second) for name in self._features], dim=-1)
         output, decided = self._output(features, target_labels, target_number)
         if decided is not None:
-            texts = list(map(_texts_of, is_first.sum(1).tolist(), mask.sum(1).tolist()))
+            texts = list(map(_texts_of, *(known.sum(1).tolist() for known in on_host(is_first, mask))))
             output["predictions"] = [
                 [(*bounds, value) for value in row] if bounds is not None else []
                 for row, bounds in zip(decided.values, texts)
@@ -305,6 +305,12 @@ class PairHead(_ValuesHead):
             if metadata is not None and "loss" in output:
                 self._values.count(decided.values, [self._gold(row) for row in metadata])
         return output
+
+
+def _is_first(mask: torch.Tensor, sentence_ids: torch.Tensor, second_text: torch.Tensor) -> torch.Tensor:
+    """Which tokens are of the first text; see `PairHead.forward`. Shape: (batch_size, length)"""
+    # The sentences of a document are numbered on from its first one.
+    return mask & (sentence_ids - sentence_ids[:, :1] < second_text)
 
 
 def _texts_of(num_first: int, num_tokens: int) -> Optional[Tuple[Bounds, Bounds]]:

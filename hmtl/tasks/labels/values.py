@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Literal, NamedTuple, Optional, Sequence, Tup
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, kl_div, mse_loss, one_hot
 
+from hmtl.common.devices import on_host
 from hmtl.metrics import LabelScores, NumberScores
 from hmtl.tasks.task_head import OptionError
 
@@ -81,7 +82,7 @@ class OneLabel(Values):
         return _mean(cross_entropy(scores, targets, ignore_index=-1, reduction="sum"), (targets >= 0).sum())
 
     def decide(self, scores: torch.Tensor, threshold_logit: float = 0.0) -> Decided:
-        probabilities, best = scores.softmax(-1).max(-1)
+        probabilities, best = on_host(*scores.softmax(-1).max(-1))
         return Decided([[self.labels[number]] for number in best.tolist()], probabilities.unsqueeze(-1).tolist())
 
 
@@ -103,15 +104,14 @@ class SeveralLabels(Values):
         # Shape: (batch_size, num_labels)
         targets = rows.sum(1).clamp(max=1).to(scores.dtype)
         loss = binary_cross_entropy_with_logits(scores, targets, reduction="sum")
-        return _mean(loss, loss.new_tensor(len(scores)))
+        return _mean(loss, loss.new_full((), len(scores)))
 
     def decide(self, scores: torch.Tensor, threshold_logit: float = 0.0) -> Decided:
-        is_found = (scores >= threshold_logit).tolist()
-        probabilities = scores.sigmoid().tolist()
-        found = [[number for number, each in enumerate(row) if each] for row in is_found]
+        is_found, probabilities = on_host(scores >= threshold_logit, scores.sigmoid())
+        found = [[number for number, each in enumerate(row) if each] for row in is_found.tolist()]
         return Decided(
             [[self.labels[number] for number in row] for row in found],
-            [[of_row[number] for number in row] for row, of_row in zip(found, probabilities)],
+            [[of_row[number] for number in row] for row, of_row in zip(found, probabilities.tolist())],
         )
 
 
@@ -126,7 +126,7 @@ class Number(Values):
     ) -> Dict[str, torch.Tensor]:
         if target_number is None:
             return {}
-        return _mean(self._losses(scores, target_number.float()).sum(), scores.new_tensor(len(scores)))
+        return _mean(self._losses(scores, target_number.float()).sum(), scores.new_full((), len(scores)))
 
     def decide(self, scores: torch.Tensor, threshold_logit: float = 0.0) -> Decided:
         return Decided(self._numbers(scores).unsqueeze(-1).tolist())

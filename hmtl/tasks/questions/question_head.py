@@ -10,13 +10,14 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, TokenIndexer, Vocabulary
 from allennlp.models.heads import Head
 
+from hmtl.common.devices import moved, on_host
 from hmtl.common.standing_spans import Overlaps, standing_together
 from hmtl.data.fields import index_texts
 from hmtl.document import Span
 from hmtl.modules.dropout import Dropout
 from hmtl.modules.float32 import at_least_float32, in_float32
 from hmtl.tasks.questions.question_reader import LABEL_NAMESPACE, words_of
-from hmtl.tasks.questions.question_sources import ONE, SEVERAL
+from hmtl.tasks.questions.question_sources import AT_MOST_ONE, ONE, SEVERAL
 from hmtl.tasks.questions.task_scores import TASK_SCORES, Found, TaskScores, pooled
 from hmtl.tasks.task_head import OptionError, Questions, TaskHead, check_dropout, check_numbers, labels_of, log_odds
 
@@ -53,6 +54,10 @@ class Pairs(NamedTuple):
     def at(self, indices: Any) -> "Pairs":
         return Pairs(*(values[indices] for values in self))
 
+    def on(self, device: torch.device) -> "Pairs":
+        """The same on another device."""
+        return Pairs(*(moved(values, device) for values in self))
+
 
 class Gold(NamedTuple):
     """Gold answers: the numbers of the questions that are asked, or how many these are where it is none of them; and
@@ -85,7 +90,7 @@ class QuestionHead(TaskHead):
     - `q_t` the attention of the token to the words of the question, `sum_j softmax_j(<c_t, c'_j> / sqrt(dim)) c'_j`,
       which is context-to-query attention (Seo et al. 2017, "Bidirectional Attention Flow for Machine Comprehension"),
     - `k` the question as a whole, a weighted mean of its words, and, where it is about a given span, a projection of
-      the mean of the tokens of that,
+      the mean of the tokens of that, of its first `max_span_width` ones,
     - `d_t` an embedding of how far the token is from that span, in powers of two.
 
     The score of the span from `i` to `j` is `<S h_i, T h_j> / sqrt(dim) + s(h_i) + t(h_j) + w(j - i)`, with a number
@@ -96,6 +101,9 @@ class QuestionHead(TaskHead):
     a choice among all spans and none, whose score is 0: gold are all spans that answer it, and the loss is minus the
     logarithm of their sum. Answers are found where their probability is at least `threshold`: of a choice, where the
     likeliest span is that much likelier than none, unless one span must answer. Spans lie within sentences.
+
+    A question that is asked for has several answers, but one or none of a model that learned from questions of a corpus
+    alone, such as SQuAD's.
 
     Gold are the questions of its reader, `hmtl_questions`. `predictions` has the answers of a row as `Span`s, labelled
     by their questions. The metrics are those of each source, in its own terms (see `QuestionSource`), named
@@ -123,8 +131,9 @@ class QuestionHead(TaskHead):
     unanswered_share : `float`, optional (default = `1.0`)
         In training, the share of the questions without an answer that are asked, drawn anew for each batch.
     max_training_tokens : `int`, optional (default = `16384`)
-        In training, questions of a batch are drawn until the tokens of the texts that they are asked of are so many.
-        Each question that is asked counts so many times that the loss has the expectation of that over all of them.
+        In training, no more questions of a batch are asked than make the tokens of the texts that they are asked of, as
+        often as they are, so many; unanswered ones are left out first. Each question that is asked counts so many times
+        that the loss has the expectation of that over all of them.
 
     # Raises
 
@@ -282,37 +291,53 @@ class QuestionHead(TaskHead):
     ) -> Tuple[Pairs, torch.Tensor]:
         """The questions that are asked, in training drawn from all, and how often each of them counts."""
         device = mask.device
+        # On the host, which knows what is asked: otherwise it would wait for how many questions there are.
         if pairs is None or questions.numbers is None:
             # All of every row. Shape (each): (batch_size * num_questions,)
             number = len(questions.mask)
-            rows = torch.arange(len(mask), device=device).repeat_interleave(number)
-            places = torch.arange(number, device=device).repeat(len(mask))
+            rows = torch.arange(len(mask)).repeat_interleave(number)
+            places = torch.arange(number).repeat(len(mask))
             about = torch.full_like(rows, -1)
-            return Pairs(rows, places, about, about, torch.full_like(rows, SEVERAL), places), rows.new_ones(len(rows))
+            number_of_answers = torch.full_like(rows, SEVERAL if self.labels else AT_MOST_ONE)
+            everything = Pairs(rows, places, about, about, number_of_answers, places)
+            return everything.on(device), torch.ones(len(rows), device=device)
+        given = [pairs, questions.numbers] if answers is None else [pairs, questions.numbers, answers]
+        pairs, numbers_of_texts, *known_answers = on_host(*given)
+        answers = known_answers[0] if known_answers else None
         # Shape: (batch_size, num_pairs)
         is_asked = pairs[..., 0] >= 0
-        weights = torch.ones_like(is_asked, dtype=questions.encoding.dtype)
         if self.training and answers is not None and pairs.size(1):
-            is_answered = torch.zeros_like(pairs[..., 0]).scatter_add(
-                1, answers[..., 0].clamp(min=0), (answers[..., 0] >= 0).long()
+            of_pairs = answers[..., 0]
+            is_answered = torch.zeros_like(is_asked, dtype=torch.long)
+            is_answered = is_answered.scatter_add(1, of_pairs.clamp(min=0), (of_pairs >= 0).long()) > 0
+            places, weights = self._drawn(
+                (is_asked & is_answered).nonzero(), (is_asked & ~is_answered).nonzero(), mask.size(1)
             )
-            is_open = is_answered == 0
-            is_drawn = torch.rand(is_asked.shape, device=device) < self._unanswered_share
-            is_asked = is_asked & (~is_open | is_drawn)
-            weights = weights.where(~is_open, 1 / self._unanswered_share)
-        # How many there are is known on the device alone: here the head waits for it.
-        rows, places = is_asked.nonzero().unbind(1)
-        most = max(1, self._max_training_tokens // mask.size(1))
-        share = 1.0
-        if self.training and len(rows) > most:
-            drawn = torch.randperm(len(rows), device=device)[:most]
-            share = most / len(rows)
-            rows, places = rows[drawn], places[drawn]
+        else:
+            places = is_asked.nonzero()
+            weights = torch.ones(len(places))
+        rows, of_rows = places.unbind(1)
         # Shape: (num_asked, 4)
-        chosen = pairs[rows, places]
-        numbers = questions.numbers[rows, chosen[:, 0]]
-        asked = Pairs(rows, numbers, chosen[:, 1], chosen[:, 2], chosen[:, 3], places)
-        return asked, weights[rows, places] / share
+        chosen = pairs[rows, of_rows]
+        numbers = numbers_of_texts[rows, chosen[:, 0]]
+        asked = Pairs(rows, numbers, chosen[:, 1], chosen[:, 2], chosen[:, 3], of_rows)
+        return asked.on(device), moved(weights, device)
+
+    def _drawn(
+        self, answered: torch.Tensor, unanswered: torch.Tensor, length: int
+    ) -> Tuple[torch.Tensor, torch.Tensor]:
+        """Those of the questions that are asked in training, and how often each counts. Of too many half are answered,
+        where there are so many. Shapes: (num_questions, 2), both -> (num_drawn, 2) and (num_drawn,)"""
+        most = max(2, self._max_training_tokens // length)
+        num_unanswered = math.ceil(self._unanswered_share * len(unanswered))
+        num_answered = min(len(answered), max(most // 2, most - num_unanswered))
+        num_unanswered = min(num_unanswered, most - num_answered)
+        drawn, weights = [], []
+        for places, number in ((answered, num_answered), (unanswered, num_unanswered)):
+            order = torch.randperm(len(places), device=places.device)[:number]
+            drawn.append(places[order])
+            weights.append(torch.full((number,), len(places) / max(1, number), device=places.device))
+        return torch.cat(drawn), torch.cat(weights)
 
     def _projected(self, encoder_input: torch.Tensor, encoding: torch.Tensor) -> torch.Tensor:
         return self._tokens(self._dropout(torch.cat([encoder_input, encoding], dim=-1)))
@@ -456,7 +481,7 @@ class QuestionHead(TaskHead):
         probabilities = of_found.sigmoid().where(is_several[numbers].squeeze(1), (of_found - totals).exp())
         starts = cells.div(self._max_span_width, rounding_mode="floor")
         ends = starts + cells.remainder(self._max_span_width)
-        columns = (numbers + first, starts, ends, of_found - self._threshold_logit, probabilities)
+        columns = on_host(numbers + first, starts, ends, of_found - self._threshold_logit, probabilities)
         return [Answer(*values) for values in zip(*(column.tolist() for column in columns))]
 
     def _decoded(
@@ -469,8 +494,9 @@ class QuestionHead(TaskHead):
         with_scores: bool,
     ) -> Dict[str, Any]:
         """`predictions`, and `scores` where they are wanted; counts for the metrics what has gold."""
-        rows, places = asked.rows.tolist(), asked.places.tolist()
-        abouts = list(zip(asked.starts.tolist(), asked.ends.tolist()))
+        known = Pairs(*on_host(*asked))
+        rows, places = known.rows.tolist(), known.places.tolist()
+        abouts = list(zip(known.starts.tolist(), known.ends.tolist()))
         by_row: List[List[Tuple[Span, float]]] = [[] for _ in range(batch_size)]
         counted: List[List[Found]] = [[] for _ in range(batch_size)]
         for number, group in groupby(found, key=lambda answer: answer.pair):

@@ -294,9 +294,8 @@ class ClusterQuestions(QuestionSource):
     def asked(self, window: Window) -> Iterator[Asked]:
         others: Dict[Bounds, List[Bounds]] = {}
         for cluster in window.document.clusters or []:
-            inside = [
-                window.shifted(mention) for mention in dict.fromkeys(map(tuple, cluster)) if window.holds(mention)
-            ]
+            mentions = dict.fromkeys((start, end) for start, end in cluster)
+            inside = [window.shifted(mention) for mention in mentions if window.holds(mention)]
             for mention in inside:
                 others[mention] = [other for other in inside if other != mention]
         for about in sorted(others) if self.heads is None else _heads(window, self.heads):

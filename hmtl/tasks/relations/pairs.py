@@ -4,6 +4,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 
+from hmtl.common.devices import moved
 from hmtl.document import Span
 
 
@@ -147,4 +148,4 @@ def rows_of_spans(spans: Sequence[Sequence[Span]], labels: List[str], device: to
         [(start, end, numbers.get(label, -1)) for start, end, label in row] + [(-1, -1, -1)] * (longest - len(row))
         for row in spans
     ]
-    return torch.tensor(rows, dtype=torch.long).view(len(spans), longest, 3).to(device)
+    return moved(torch.tensor(rows, dtype=torch.long).view(len(spans), longest, 3), device)

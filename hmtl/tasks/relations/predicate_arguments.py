@@ -10,6 +10,7 @@ from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from allennlp.modules import Seq2SeqEncoder
 
+from hmtl.common.devices import moved, on_host
 from hmtl.document import Bounds, Relation, Span
 from hmtl.metrics import RelationScores
 from hmtl.metrics.relation_scores import TypedRelation
@@ -174,8 +175,7 @@ class PredicateArgumentsHead(TaskHead):
         self, encoding: torch.Tensor, mask: torch.Tensor, predicates: torch.Tensor, arguments: torch.Tensor
     ) -> torch.Tensor:
         """The sum over predicates of the negative log-likelihood of the tags of their arguments."""
-        ends = predicates[..., 1]
-        # How many predicates there are is the one thing that the host has to wait for.
+        ends = on_host(predicates)[0][..., 1]
         rows, numbers = (ends >= 0).nonzero(as_tuple=True)
         if not len(rows):
             # The loss of no predicate is that of a sentence without tokens.
@@ -183,6 +183,7 @@ class PredicateArgumentsHead(TaskHead):
             tokens = rows
         else:
             tokens = ends[rows, numbers]
+        rows, numbers, tokens = moved([rows, numbers, tokens], mask.device)
         # Shape: (num_predicates, num_arguments, 4)
         of_sentence = arguments[rows]
         is_own = of_sentence[..., :1] == numbers.view(-1, 1, 1)
@@ -198,7 +199,7 @@ class PredicateArgumentsHead(TaskHead):
         scores: List[List[float]] = [[] for _ in predicates]
         for first in range(0, len(places), _PREDICATES_AT_ONCE):
             part = places[first : first + _PREDICATES_AT_ONCE]
-            rows, tokens = torch.tensor([(row, end) for row, (_, end) in part], device=mask.device).unbind(1)
+            rows, tokens = moved(torch.tensor([(row, end) for row, (_, end) in part]), mask.device).unbind(1)
             tagged = self._tagged(encoding, mask, _Places(rows, tokens), with_scores=with_scores)
             for number, (row, bounds) in enumerate(part):
                 relations[row] += [Relation(bounds, span.bounds, span.label) for span in tagged["predictions"][number]]

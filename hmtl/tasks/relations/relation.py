@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 
+from hmtl.common.devices import moved, on_host
 from hmtl.document import Bounds, Relation, Span
 from hmtl.metrics import RelationScores
 from hmtl.metrics.relation_scores import LastTokens, TypedRelation, last_tokens
@@ -252,7 +253,7 @@ class RelationHead(TaskHead):
 
     def _predict(self, encoding: torch.Tensor, mask: torch.Tensor) -> Decoded:
         """Decodes sentences of similar length together, a bounded number of pairs at a time: the text may be long."""
-        lengths = mask.sum(-1).tolist()
+        lengths = on_host(mask)[0].sum(-1).tolist()
         found = Decoded([[] for _ in lengths], [[] for _ in lengths])
         # Shape (each): (batch_size, length, hidden_dim)
         arg1, arg2 = self._arg1_projection(encoding), self._arg2_projection(encoding)
@@ -263,10 +264,12 @@ class RelationHead(TaskHead):
             num_rows = max(1, max_pairs // length**2)
             rows, by_length = by_length[:num_rows], by_length[num_rows:]
             num_first = max(1, max_pairs // (len(rows) * length))
+            places = moved(torch.tensor(rows), mask.device)
+            of_rows = [tensor.index_select(0, places) for tensor in (arg1, arg2[:, :length], mask[:, :length])]
             for start in range(0, length, num_first):
                 first = slice(start, min(start + num_first, length))
-                scores = self._scores(arg1[rows, first], arg2[rows, :length])
-                of_part = self._decode(scores, self._pair_mask(mask[rows, :length], first), start)
+                scores = self._scores(of_rows[0][:, first], of_rows[1])
+                of_part = self._decode(scores, self._pair_mask(of_rows[2], first), start)
                 for row, relations, probabilities in zip(rows, *of_part):
                     found.relations[row].extend(relations)
                     found.probabilities[row].extend(probabilities)
@@ -276,8 +279,10 @@ class RelationHead(TaskHead):
         """The relations whose first argument is one of the tokens from `start` on."""
         is_found = (scores >= self._threshold_logit) & pair_mask.unsqueeze(-1)
         decoded = Decoded([[] for _ in range(len(scores))], [[] for _ in range(len(scores))])
-        probabilities = scores[is_found].sigmoid().tolist()
-        for (sentence, arg1, arg2, number), probability in zip(is_found.nonzero().tolist(), probabilities):
+        # Shape: (num_found, 4)
+        places = is_found.nonzero()
+        places, probabilities = on_host(places, scores[tuple(places.t())].sigmoid())
+        for (sentence, arg1, arg2, number), probability in zip(places.tolist(), probabilities.tolist()):
             decoded.relations[sentence].append((start + arg1, arg2, self.labels[number]))
             decoded.probabilities[sentence].append(probability)
         return decoded

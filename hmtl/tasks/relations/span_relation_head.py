@@ -11,6 +11,7 @@ from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from allennlp.nn.util import bucket_values
 
+from hmtl.common.devices import on_host
 from hmtl.document import Bounds, Document, Relation, Span
 from hmtl.metrics import EntityRelationScores, RelationScores
 from hmtl.metrics.relation_scores import TypedRelation
@@ -505,16 +506,15 @@ class SpanRelationHead(TaskHead):
         # Shape (each): (num_likely,)
         numbers, types = likely.nonzero().unbind(1)
         rows, first, second = (column[numbers] for column in pairs)
+        is_allowed = torch.ones_like(numbers, dtype=torch.bool)
         if self._has_constraints:
             is_allowed = self._is_allowed(spans.labels[rows, first], spans.labels[rows, second], types)
-            numbers, types, rows, first, second = (
-                column[is_allowed] for column in (numbers, types, rows, first, second)
-            )
         bounds = [column[rows, slots] for slots in (first, second) for column in (spans.starts, spans.ends)]
-        columns = (rows, *bounds, types, logits[numbers, types].sigmoid())
-        for row, start1, end1, start2, end2, label, probability in zip(*(column.tolist() for column in columns)):
-            relations[row].append(Relation((start1, end1), (start2, end2), self.labels[label]))
-            scores[row].append(probability)
+        columns = on_host(is_allowed, rows, *bounds, types, logits[numbers, types].sigmoid())
+        for allowed, row, start1, end1, start2, end2, label, score in zip(*(column.tolist() for column in columns)):
+            if allowed:
+                relations[row].append(Relation((start1, end1), (start2, end2), self.labels[label]))
+                scores[row].append(score)
         return relations, scores
 
     def _is_allowed(self, labels1: torch.Tensor, labels2: torch.Tensor, types: torch.Tensor) -> torch.Tensor:

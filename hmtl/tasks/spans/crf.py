@@ -7,6 +7,7 @@ from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from allennlp.modules.conditional_random_field.conditional_random_field import allowed_transitions
 
+from hmtl.common.devices import moved, on_host
 from hmtl.document import Span
 from hmtl.metrics import SpanF1
 from hmtl.modules import ConditionalRandomField
@@ -37,6 +38,10 @@ class CrfHead(TaskHead):
         Dropout on the encoder's output.
     loss_reduction : `str`, optional (default = `"sum"`)
         `"sum"` over the sentences of a batch, as in 2018, or `"mean"`.
+    transitions : `bool`, optional (default = `True`)
+        Whether transitions between tags have scores. Without them the tags of a sentence are independent: a softmax at
+        each token, as in the joint many-task model (Hashimoto et al. 2017, section 2.3), whose loss is the sum of the
+        cross-entropies of the tokens. Tags that make no spans are left out of decoding all the same.
     """
 
     labels: List[str]
@@ -51,6 +56,7 @@ class CrfHead(TaskHead):
         label_namespace: str = None,
         dropout: float = 0.0,
         loss_reduction: str = "sum",
+        transitions: bool = True,
     ) -> None:
         super().__init__(vocab)
         if loss_reduction not in ("sum", "mean"):
@@ -64,6 +70,9 @@ class CrfHead(TaskHead):
         self._projection = torch.nn.Linear(encoding_dim, len(tags))
         self._dropout = Dropout(dropout)
         self._crf = ConditionalRandomField(len(tags), allowed_transitions("BIOUL", tags))
+        if not transitions:
+            for weight in self._crf.parameters():
+                torch.nn.init.zeros_(weight).requires_grad_(False)
         self._loss_reduction = loss_reduction
         self._f1 = SpanF1()
 
@@ -88,6 +97,7 @@ class CrfHead(TaskHead):
                 output["loss_count"] = log_likelihood.new_full((), len(log_likelihood))
         if not self.training:
             tags, _ = self._crf.viterbi(logits, mask)
+            (tags,) = on_host(tags)
             output["predictions"] = [self._spans(row) for row in tags.tolist()]
             if with_scores:
                 output["scores"] = self._span_probabilities(logits, mask, tags, output["predictions"])
@@ -133,17 +143,19 @@ class CrfHead(TaskHead):
     def _span_probabilities(
         self, logits: torch.Tensor, mask: torch.Tensor, tags: torch.Tensor, predictions: List[List[Span]]
     ) -> List[List[float]]:
-        """The posterior probability of each span of the best sequences of tags, shape (batch_size, length)."""
+        """The posterior probability of each span of the best sequences of tags, which lie on the host. Shape:
+        (batch_size, length)"""
         found = [(row, span.start, span.end) for row, spans in enumerate(predictions) for span in spans]
         if not found:
             return [[] for _ in predictions]
-        rows, starts, ends = torch.tensor(found, device=tags.device).unbind(1)
+        rows, starts, ends = torch.tensor(found).unbind(1)
         widths = (ends - starts + 1).unsqueeze(1)
         # Shape: (num_spans, largest width)
-        offsets = torch.arange(int(widths.max()), device=tags.device)
+        offsets = torch.arange(int(widths.max()))
         positions = (starts.unsqueeze(1) + offsets).clamp(max=tags.size(1) - 1)
         paths = tags[rows.unsqueeze(1), positions].masked_fill(offsets >= widths, -1)
-        probabilities = iter(self._crf.path_probabilities(logits, mask, rows, starts, paths).tolist())
+        of_spans = moved([rows, starts, paths], logits.device)
+        probabilities = iter(self._crf.path_probabilities(logits, mask, *of_spans).tolist())
         return [[next(probabilities) for _ in spans] for spans in predictions]
 
     def _spans(self, tags: List[int]) -> List[Span]:

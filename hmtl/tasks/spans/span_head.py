@@ -10,6 +10,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 
+from hmtl.common.devices import moved, on_host
 from hmtl.common.standing_spans import Overlaps, Selection, standing_together
 from hmtl.document import Span
 from hmtl.metrics import SpanF1
@@ -339,14 +340,16 @@ class SpanHead(TaskHead):
         label_texts: Optional[LabelTexts] = None,
     ) -> Scored:
         """All spans of a batch; in training with targets perhaps not all of those without a label."""
-        rows = torch.arange(len(mask), device=mask.device).unsqueeze(1).expand_as(mask)
+        (known,) = on_host(mask)
+        rows = torch.arange(len(known)).unsqueeze(1).expand_as(known)
         # All padding is given one sentence number of its own, then left out. Shape: (num_tokens, max_width)
-        grid = span_grid(rows.where(mask, len(mask)).flatten(), self._max_span_width) & mask.reshape(-1, 1)
+        grid = span_grid(rows.where(known, len(known)).flatten(), self._max_span_width) & known.reshape(-1, 1)
         if self.training and targets is not None and self._negative_share < 1:
+            grid = moved(grid, mask.device)
             drawn = torch.rand(grid.shape, device=grid.device) < self._negative_share
             grid = grid & (drawn | self._has_label(targets).view_as(grid))
-        # The number of spans is known on the device alone: only here the head waits for it.
-        spans = spans_of(grid)
+        # Only of spans that were drawn on another device it has to be waited for how many they are.
+        spans = spans_of(grid).on(mask.device)
         logits = self._logits(self._dropout(encoding), encoder_input, spans, label_texts)
         return Scored(spans, spans.starts * self._max_span_width + spans.ends - spans.starts, logits)
 
@@ -461,7 +464,7 @@ class SpanHead(TaskHead):
         probabilities = logits.sigmoid() if self._several_labels else F.pad(logits, (0, 1)).softmax(-1)
         chosen = probabilities.gather(1, found.labels.unsqueeze(1)).squeeze(1)
         by_row: List[List[Tuple[Span, float, float]]] = [[] for _ in range(batch_size)]
-        columns = (starts, ends, found.labels, found.weights, chosen)
+        columns = on_host(starts, ends, found.labels, found.weights, chosen)
         for start, end, label, weight, probability in zip(*(column.tolist() for column in columns)):
             row, first = divmod(start, length)
             by_row[row].append((Span(first, end - row * length, names[label]), weight, probability))

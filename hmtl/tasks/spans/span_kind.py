@@ -7,6 +7,7 @@ from allennlp.common.util import JsonDict
 from hmtl.common.characters import visible, visible_words
 from hmtl.document import Document, Span
 from hmtl.tasks.baselines import Baseline, best_variant
+from hmtl.tasks.errors.section import Analyser
 from hmtl.tasks.kind import Kind, TextRow, scored
 from hmtl.tasks.spans.overlaps import layers_without_crossing
 from hmtl.tasks.spans.span_baseline import span_baseline_scores
@@ -27,7 +28,7 @@ class Spans(Kind):
     gives_spans = True
     order = 0
     drawing = "spans"
-    column = "names"
+    column: Optional[str] = "names"
 
     def to_json(self, item: Span, row: TextRow, score: Optional[float]) -> JsonDict:
         start, end, label = item
@@ -52,10 +53,10 @@ class Spans(Kind):
                     lines.append(_line(output["text"], offsets, opening, closing))
         return lines
 
-    def baseline(self, reader: Any, head: Any, train: List[Document], test: List[Document]) -> Baseline:
+    def baseline(self, reader: Any, head: Any, train: List[Document], test: List[Document]) -> Optional[Baseline]:
         return best_variant(_VARIANTS, span_baseline_scores(train, test, reader.layer))
 
-    def errors(self, num_examples: int) -> SpanErrors:
+    def errors(self, num_examples: int) -> Analyser:
         return SpanErrors(num_examples)
 
 

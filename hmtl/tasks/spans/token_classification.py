@@ -7,6 +7,7 @@ from allennlp.data import Vocabulary
 from allennlp.models.heads import Head
 from torch.nn.functional import cross_entropy
 
+from hmtl.common.devices import on_host
 from hmtl.document import Span
 from hmtl.metrics import SpanF1
 from hmtl.modules.dropout import Dropout
@@ -73,9 +74,8 @@ class TokenClassificationHead(TaskHead):
         if labels is not None:
             output.update(_loss(logits, labels))
         if not self.training:
-            probabilities, best = logits.softmax(-1).max(-1)
-            lengths = mask.sum(-1).tolist()
-            rows = [row[:length] for row, length in zip(best.tolist(), lengths)]
+            probabilities, best, mask = on_host(*logits.softmax(-1).max(-1), mask)
+            rows = [row[:length] for row, length in zip(best.tolist(), mask.sum(-1).tolist())]
             output["predictions"] = [self._spans(row) for row in rows]
             if with_scores:
                 output["scores"] = [

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from allennlp.common.checks import ConfigurationError
 
+from hmtl.common.devices import moved
 from hmtl.training.gradient_aggregators.gradient_aggregator import GradientAggregator
 
 
@@ -55,7 +56,7 @@ class TorchJDAggregator(GradientAggregator):
             return gradients.sum(dim=0)
         # Weights do not change when all gradients are scaled alike. TorchJD would take small gradients for zero.
         weights = self.weights(products / total)
-        return weights.to(gradients) @ gradients
+        return moved(weights.to(gradients.dtype), gradients.device) @ gradients
 
 
 class DualConeAggregator(TorchJDAggregator):

@@ -2,6 +2,7 @@
 
 import torch
 
+from hmtl.common.devices import moved
 from hmtl.training.gradient_aggregators.gradient_aggregator import GradientAggregator
 
 # Added to the diagonal of the matrix of the normalised gradients' products. It bounds the weights where gradients
@@ -35,7 +36,7 @@ class NashMTL(GradientAggregator):
         # Shape: (num_present, num_present)
         cosines = products[present][:, present] / torch.outer(lengths[present], lengths[present])
         weights[present] = _bargain(cosines) / lengths[present]
-        return weights.to(gradients) @ gradients
+        return moved(weights.to(gradients.dtype), gradients.device) @ gradients
 
 
 def _bargain(cosines: torch.Tensor) -> torch.Tensor:

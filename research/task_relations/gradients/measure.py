@@ -14,6 +14,7 @@ from allennlp.data import Instance
 
 from hmtl.common.files import write_csv, write_json
 from hmtl.errors import UserError
+from hmtl.runs.run_directory import MODEL_STATE
 from research.task_relations.gradients.linearized import (
     Estimates,
     Linearized,
@@ -122,7 +123,9 @@ class GradientStudy:
             with self._timed("affinities"):
                 # Those that a batch can have.
                 shares = [share for share in SHARES if (share * options.batch_size).is_integer()]
-                checkpoints: List[Optional[Path]] = sorted(run_directory.glob("model_state_e*.th")) or [None]
+                checkpoints: List[Optional[Path]] = [*sorted(run_directory.glob(f"{MODEL_STATE}_e*.th"))]
+                # A run without any is measured at its best weights.
+                checkpoints = checkpoints or [None]
                 for number, weights in enumerate(checkpoints):
                     run = self._run(run_directory, weights)
                     found += measure_shares(

@@ -128,7 +128,7 @@ class RunModel:
             parts = change.split([parameter.numel() for parameter in parameters])
             try:
                 for parameter, part in zip(parameters, parts):
-                    parameter += part.view_as(parameter)
+                    parameter.add_(part.view_as(parameter))
                 yield
             finally:
                 for parameter, start in zip(parameters, saved):

@@ -117,10 +117,7 @@ def means(measurements: Sequence[Measurement]) -> List[Measurement]:
     groups: DefaultDict[Tuple[float, str, str], List[Tuple[float, float]]] = defaultdict(list)
     for one in measurements:
         groups[one.share, one.source, one.target].append((one.affinity, one.cosine))
-    return [
-        Measurement(*key, *np.mean(values, axis=0).tolist())  # type: ignore[arg-type]
-        for key, values in sorted(groups.items())
-    ]
+    return [Measurement(*key, *np.mean(values, axis=0).tolist()) for key, values in sorted(groups.items())]
 
 
 def _rows(run: RunModel, task: str, by_document: bool) -> Dict[Key, List[int]]:

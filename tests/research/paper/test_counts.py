@@ -31,6 +31,17 @@ def test_the_counts_of_a_run_sum_to_its_scores(tiny_run, tmp_path, gold_mentions
     assert len(counting.counts["ner", "f1"].units) == sum(map(len, sentences))
 
 
+def test_dependencies_are_counted_with_their_relations_and_without(parsing_run):
+    run = load_run(parsing_run)
+    counting = Counting(run.model)
+    evaluation = evaluate_run(run, with_baselines=False, observed=counting.observed)
+    assert set(counting.counts) == {("pos", "f1"), ("dependencies", "las"), ("dependencies", "uas")}
+    for (task, figure), counts in counting.counts.items():
+        assert counts.f1() == pytest.approx(evaluation.scores[f"best_{task}"][task].metrics[figure])
+    las, uas = (counting.counts["dependencies", figure].f1() for figure in ("las", "uas"))
+    assert 0 < las < uas
+
+
 def test_counts_of_something_else(tiny_run, tmp_path):
     path = tmp_path / "counts_ner.json"
     shutil.copy(tiny_run / "config.json", path)

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from hand_made_runs import write_run
+from hand_made_runs import sentences, write_run
 
+from research.paper.counts import LABELLED, Counts
 from research.paper.report import write_report
 from research.paper.tables import Bootstrap
 
@@ -14,7 +15,7 @@ BOOTSTRAP = Bootstrap(num_samples=1000)
 FOUR = ("ner", "emd", "relation", "coref")
 # Nearly all sentences right, half of them, nearly none; by seed.
 HIGH, HALF, LOW = (40, 39, 40), (20, 21, 20), (1, 0, 1)
-UPDATES = dict.fromkeys([*FOUR, "entities"], (10, 3))
+UPDATES = dict.fromkeys([*FOUR, "entities", "pos", "chunks"], (10, 3))
 
 
 def make(runs: Path, corpora: str, setup: str, seeds: int = 3, embedding: str = None, **right: Any) -> None:
@@ -119,6 +120,40 @@ def test_ways_of_sharing_and_heads_of_spans_against_the_reference(runs):
     text = (runs.parent / "out" / "report.md").read_text(encoding="utf-8")
     assert "| hard - free/A: one encoder for all tasks | **-49.2** (" in text
     assert text.index("## Corpora: free") < text.index("## Corpora: spans") < text.index("## Corpora: sharing")
+
+
+def test_the_joint_many_task_model_against_less_of_it(runs):
+    make(runs, "jmt", "lower", pos=HIGH, chunks=HALF)
+    make(runs, "jmt", "lower-no-label-embeddings", pos=HIGH, chunks=LOW)
+    make(runs, "jmt", "lower-no-regularisation", pos=HALF, chunks=HALF)
+    make(runs, "jmt", "lower-neither", pos=LOW, chunks=LOW)
+    rows = table(runs, "comparisons", family="jmt", task="pos")
+    assert [f"{row['system']} - {row['other']}: {row['outcome']}" for row in rows] == [
+        "lower - lower-no-label-embeddings: no difference shown",
+        "lower - lower-no-regularisation: better",
+        "lower - lower-neither: better",
+        "lower-no-regularisation - lower-neither: better",
+        "lower-no-label-embeddings - lower-neither: better",
+    ]
+    text = (runs.parent / "out" / "report.md").read_text(encoding="utf-8")
+    assert "### Label embeddings and successive regularization" in text and "|  | POS | chunks |" in text
+
+
+def test_both_attachment_scores_of_dependencies_are_compared(runs):
+    for setup, right in (("lower", 30), ("lower-neither", 20)):
+        for seed in (1, 2, 3):
+            run = write_run(runs, "jmt", setup, seed, {"dependencies": right}, {"dependencies": (10, 3)}, spread=True)
+            Counts(LABELLED, *sentences(right + 5, spread=True)).write(run / "counts_dependenciesuas.json")
+            (run / "counts_dependencies.json").rename(run / "counts_dependencieslas.json")
+            path = run / "evaluation.json"
+            text = path.read_text().replace(f'"f1": {right / 40}', f'"las": {right / 40}, "uas": {(right + 5) / 40}')
+            path.write_text(text.replace('"f1": 0.125', '"las": 0.125, "uas": 0.25'))
+    rows = table(runs, "scores", setup="lower", seed="1")
+    assert [(row["figure"], float(row["f1"])) for row in rows] == [("las", 75.0), ("uas", 87.5)]
+    compared = table(runs, "comparisons", family="jmt")
+    assert [(row["figure"], float(row["difference"])) for row in compared] == [("las", 25.0), ("uas", 25.0)]
+    text = (runs.parent / "out" / "report.md").read_text(encoding="utf-8")
+    assert "| setup | tasks | dependencies, LAS | dependencies, UAS |" in text and "of heads UAS" in text
 
 
 def test_the_encoder_adds_more_than_the_characters(runs):

@@ -151,6 +151,11 @@ def test_the_root_alone_has_the_relation_of_the_root():
     assert {(arc.head < 0, arc.label) for arcs in found for arc in arcs} == {(True, "root"), (False, "obj")}
 
 
+def test_a_treebank_of_single_words_has_no_other_relation():
+    (arcs,) = head_of(["root"]).eval()(**batch(random_rows([2], 1), length=2))["predictions"]
+    assert [arc.label for arc in arcs] == ["root", "root"] and is_tree([arc.head + 1 for arc in arcs])
+
+
 def test_padding_changes_nothing():
     head, rows = head_of().eval(), random_rows(LENGTHS)
     fields = batch(rows)

@@ -224,6 +224,18 @@ def test_all_questions_that_are_asked_for_are_asked_of_every_row() -> None:
     assert asked["predictions"] == found["predictions"]
 
 
+def test_of_a_corpus_of_questions_alone_a_question_that_is_asked_for_has_one_answer_or_none() -> None:
+    batch = batch_of()
+    batch["questions"] = batch["questions"]._replace(numbers=None, names=["first", "second", "third"])
+    rows = {name: batch[name] for name in ("encoding", "encoder_input", "mask", "sentence_ids", "questions")}
+    several = head_of(threshold=0.3).double().eval()(**rows)["predictions"]
+    one = head_of(Vocabulary(), threshold=0.3).double().eval()(**rows)["predictions"]
+    for row, of_row in zip(one, several):
+        labels = [span.label for span in row]
+        assert len(labels) == len(set(labels)) > 0
+        assert set(labels) == {span.label for span in of_row} and len(of_row) > len(row)
+
+
 def test_without_questions_there_are_no_answers() -> None:
     batch = batch_of()
     head = head_of().double().eval()

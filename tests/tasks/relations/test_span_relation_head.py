@@ -9,9 +9,10 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.nn.util import bucket_values
-from torch.utils._python_dispatch import TorchDispatchMode
+from fake_device import FakeDevice
 from workers import run_workers
 
+from hmtl.common.devices import moved
 from hmtl.document import Relation, Span
 from hmtl.tasks import SpanRelationHead
 from hmtl.tasks.relations.pairs import pairs_of
@@ -244,25 +245,15 @@ def test_drawn_spans_are_unrelated_pairs_of_the_loss() -> None:
     assert losses[1] > losses[0]
 
 
-class _Waits(TorchDispatchMode):
-    """Counts the operations whose result the host has to wait for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: List[str] = []
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if function in (torch.ops.aten.nonzero.default, torch.ops.aten._local_scalar_dense.default):
-            self.found.append(str(function))
-        return function(*args, **(kwargs or {}))
-
-
 def test_an_update_waits_for_the_device_once() -> None:
-    head, batch = head_of(type_constraints="learned", symmetric=["ART"]), batch_of()
+    batch = batch_of()
     batch["predicted_spans"] = as_tensors(PREDICTED)
-    with _Waits() as waits:
+    with FakeDevice() as device:
+        head = head_of(type_constraints="learned", symmetric=["ART"]).to(device.device)
+        batch = moved(batch, device.device)
+        device.take()
         head(**batch)["loss"].backward()
-    assert waits.found == ["aten.nonzero.default"]
+        assert [event.operation for event in device.take()] == ["nonzero"]
 
 
 def decoded_by_loop(head: SpanRelationHead, batch: Dict[str, Any], threshold: float, row: int) -> Dict[Relation, float]:

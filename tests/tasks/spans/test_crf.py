@@ -136,6 +136,26 @@ def brute_force(head: CrfHead, logits: torch.Tensor, gold: List[int]) -> Tuple[f
     return scores[tuple(gold)] - partition, scores[best], list(best)
 
 
+def test_without_transitions_it_is_a_softmax_whose_tags_make_spans() -> None:
+    torch.manual_seed(3)
+    head, gold = head_of(transitions=False), [[(0, 1, "ORG"), (3, 3, "PER")], [(1, 2, "PER")]]
+    batch = batch_of([4, 3], gold)
+    logits = head._projection(batch["encoding"])
+    expected = sum(
+        torch.nn.functional.cross_entropy(row[:length], torch.tensor(tag_numbers(spans, length)), reduction="sum")
+        for row, length, spans in zip(logits, (4, 3), gold)
+    )
+    loss = head(**batch)["loss"]
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert {name for name, weight in head.named_parameters() if weight.grad is not None} == {
+        "_projection.weight", "_projection.bias"
+    }  # fmt: skip
+    for row, length, spans in zip(logits.detach().double(), (4, 3), head.eval()(**batch)["predictions"]):
+        _, _, best = brute_force(head, row[:length], [0] * length)
+        assert tag_numbers(spans, length) == best
+
+
 def _spans_or_nothing(tags: List[str]) -> List[Tuple[str, Tuple[int, int]]]:
     try:
         return bioul_tags_to_spans(tags)
