@@ -370,28 +370,25 @@ class MultiTaskTrainer(GradientDescentTrainer):
         """Trains from the last checkpoint, or from the start where there is none; returns the metrics of the last epoch
         and those of the best ones."""
         with deterministic_algorithms(self.deterministic):
-            return self._train()
-
-    def _train(self) -> Dict[str, Any]:
-        self._restore_checkpoint()
-        for callback in self.callbacks:
-            callback.on_start(self, is_primary=self.is_primary)
-        metrics: Optional[Dict[str, Any]] = None
-        epoch: Optional[int] = None
-        try:
-            with self._stop_signals.noted() if self.checkpointer is not None else nullcontext():
-                self._progress.begin(opening_lines(self))
-                self._warn_of_unfindable_gold()
-                self._consume(self.loop.run())
-            # The primary worker may go on alone from here, as with an evaluation on the test data.
-            destroy_process_group()
-            self._load_best_weights()
-            metrics, epoch = {**self.state.metrics, **self.state.best_metrics()}, self.epochs_completed - 1
-            metrics.update(self._baselines())
-            return metrics
-        finally:
+            self._restore_checkpoint()
             for callback in self.callbacks:
-                callback.on_end(self, metrics=metrics, epoch=epoch, is_primary=self.is_primary)
+                callback.on_start(self, is_primary=self.is_primary)
+            metrics: Optional[Dict[str, Any]] = None
+            epoch: Optional[int] = None
+            try:
+                with self._stop_signals.noted() if self.checkpointer is not None else nullcontext():
+                    self._progress.begin(opening_lines(self))
+                    self._warn_of_unfindable_gold()
+                    self._consume(self.loop.run())
+                # The primary worker may go on alone from here, as with an evaluation on the test data.
+                destroy_process_group()
+                self._load_best_weights()
+                metrics, epoch = {**self.state.metrics, **self.state.best_metrics()}, self.epochs_completed - 1
+                metrics.update(self._baselines())
+                return metrics
+            finally:
+                for callback in self.callbacks:
+                    callback.on_end(self, metrics=metrics, epoch=epoch, is_primary=self.is_primary)
 
     def _consume(self, events: Generator[Event, None, None]) -> None:
         """Shows, calls back, writes and stops, as each event of the loop asks for."""
