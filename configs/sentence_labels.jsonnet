@@ -18,7 +18,7 @@ experiment.new(
   levels={
     ner: levels.shallow().ner,
     s_type: levels.labels(['ner'], heads.labels(pooling='attention')),
-    genre: levels.labels(['ner'], heads.labels(scope='document', encoder_scope='sentence', pooling='mean')),
+    genre: levels.labels(['ner'], heads.labels(scope='document', encoder_scope='sentence')),
   },
   // Nine of ten sentences are statements or fragments: the rare types count as much.
   validation_metric={ s_type: '+f1_macro' },
