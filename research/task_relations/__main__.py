@@ -37,7 +37,7 @@ from research.task_relations.cross_validation import FOLDS, REPEATS
 from research.task_relations.features import FEATURES, write_features
 from research.task_relations.fit import CARD, Fit
 from research.task_relations.gradients.measure import GRADIENTS, GradientStudy, Options
-from research.task_relations.hierarchy import HIERARCHY, HIERARCHY_SCORES, keep_scores, read_measured
+from research.task_relations.hierarchy import BASE, HIERARCHY, HIERARCHY_SCORES, keep_scores, read_measured
 from research.task_relations.methods_report import take_subsets, write_methods
 from research.task_relations.run import command
 from research.task_relations.run.affinity import measure
@@ -200,7 +200,7 @@ def _methods(arguments: argparse.Namespace) -> None:
     folder, hierarchy = study / HIERARCHY, None
     if arguments.hierarchy is not None:
         keep_scores(arguments.hierarchy, folder)
-        base = arguments.base or arguments.hierarchy / "free" / "A" / "seed_1"
+        base = arguments.base or arguments.hierarchy / "free" / BASE / "seed_1"
         if base.is_dir():
             options = replace(_options(arguments), by_document=True, batch_size=DOCUMENTS_PER_BATCH)
             gradients = GradientStudy(folder / GRADIENTS, options)

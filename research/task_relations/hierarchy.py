@@ -16,11 +16,13 @@ from hmtl.errors import DataError, UserError
 from research.paper.results import read_results
 from research.paper.tables import scores_table
 from research.task_relations.gradients.linearized import Subset
-from research.task_relations.study import COSTS, COSTS_COLUMNS, Gains
+from research.task_relations.study import COSTS, COSTS_COLUMNS, Gains, kind_of_runs
 from research.task_relations.surrogate import SubsetScores
 
 # In the folder of a study: the scores of the runs, and beside them what their gradients told.
 HIERARCHY, HIERARCHY_SCORES = "hierarchy", "scores.csv"
+# The setup of all four, whose gradients are taken.
+BASE = "A"
 # One setup for each subset of the four tasks, each level on those below, as configs/lib/setups.libsonnet has them.
 SETUPS = (
     *"ABCDEFGHIJ",
@@ -101,10 +103,18 @@ def keep_scores(path: Path, folder: Path, corpora: str = "free") -> None:
     wanted = [row for row in rows if (row["corpora"], row["setup"]) in setups and str(row["gold_mentions"]) == "False"]
     Table(HIERARCHY_SCORES.removesuffix(".csv"), wanted).write(folder)
     if path.is_dir():
-        results = [one for one in read_results(path)[0] if one.corpora == corpora and one.setup in SETUPS]
-        minutes = [part["cpu_seconds"] / 60 for one in results for part in one.record["parts"] if part["cpu_seconds"]]
-        cost = {"part": "subset runs", "runs": len(results), "cpu_minutes": round(sum(minutes), 1)}
-        write_csv(folder / COSTS, COSTS_COLUMNS, [cost])
+        minutes: Dict[str, List[float]] = {}
+        for one in read_results(path)[0]:
+            if one.corpora == corpora and one.setup in SETUPS:
+                of_run = sum(part["cpu_seconds"] or 0.0 for part in one.record["parts"]) / 60
+                minutes.setdefault(kind_of_runs(len(one.tasks)), []).append(of_run)
+                if one.setup == BASE:
+                    minutes.setdefault("base", [of_run])
+        rows_of_costs = [
+            {"part": part, "runs": len(of_part), "cpu_minutes": round(sum(of_part), 1)}
+            for part, of_part in minutes.items()
+        ]
+        write_csv(folder / COSTS, COSTS_COLUMNS, rows_of_costs)
 
 
 def gains_of_subsets(scores: SubsetScores) -> Gains:

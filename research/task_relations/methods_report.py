@@ -106,6 +106,7 @@ def hierarchy_setting(
     surrogate = ways.surrogate_method(measured.scores)
     surrogate.scores, surrogate.title = ways.relevances(fitted), "surrogate of all subsets but the pairs"
     surrogate.num_subsets = len({subset for subset, _ in fitted})
+    surrogate.parts = ("single runs", "subset runs")
     methods.append(surrogate)
     repeats = [gains_of_subsets(of_seed) for of_seed in measured.by_seed.values()]
     costs = {**costs, **read_gradient_costs(gradients)}

@@ -233,6 +233,11 @@ COSTS = "costs.csv"
 COSTS_COLUMNS = ("part", "runs", "cpu_minutes")
 
 
+def kind_of_runs(num_tasks: int) -> str:
+    """The part of the costs that runs of so many tasks are."""
+    return {1: "single runs", 2: "pair runs"}.get(num_tasks, "subset runs")
+
+
 def read_costs(path: Path) -> Dict[str, float]:
     """The CPU minutes of each part of a study; none where there is no such file."""
     return {row["part"]: _number(row, "cpu_minutes", path, line) for line, row in _rows(path, COSTS_COLUMNS)}

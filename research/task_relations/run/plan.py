@@ -18,6 +18,7 @@ from research.task_relations.study import (
     SETTINGS,
     SUBSETS,
     TASKS,
+    kind_of_runs,
     write_study,
 )
 
@@ -128,8 +129,8 @@ class Plan:
 
 
 def random_subsets(tasks: Sequence[str], size: int, number: int, seed: int) -> List[Tuple[str, ...]]:
-    """Different subsets of so many tasks, drawn at random such that each task is in about as many: the first subset
-    takes tasks of a random order, the second those that follow, and so on. Fewer where there are not so many.
+    """Different subsets of so many tasks, drawn at random such that each task is in about as many: a subset takes the
+    tasks that are in the fewest so far, of equals any. Fewer where there are not so many.
 
     # Raises
 
@@ -140,15 +141,15 @@ def random_subsets(tasks: Sequence[str], size: int, number: int, seed: int) -> L
         raise UserError(f"--subset-size {size}: expected 2 to {len(tasks)}, the number of tasks")
     generator = random.Random(seed)
     found: Dict[Tuple[str, ...], None] = {}
-    left: List[str] = []
-    wanted = min(number, comb(len(tasks), size))
-    while len(found) < wanted:
-        if len(left) < size:
-            order = sorted(set(tasks) - set(left))
-            generator.shuffle(order)
-            left += order
-        subset, left = tuple(sorted(left[:size])), left[size:]
-        found.setdefault(subset)
+    counts = dict.fromkeys(tasks, 0)
+    while len(found) < min(number, comb(len(tasks), size)):
+        rarest = sorted(tasks, key=lambda task: (counts[task], generator.random()))
+        subset = tuple(sorted(rarest[:size]))
+        while subset in found:
+            subset = tuple(sorted(generator.sample(rarest, size)))
+        found[subset] = None
+        for task in subset:
+            counts[task] += 1
     return list(found)
 
 
@@ -171,8 +172,7 @@ def write_tables(directory: Path) -> int:
 def _write_costs(directory: Path, results: Sequence[Dict[str, Any]]) -> None:
     seconds: Dict[str, List[float]] = {}
     for result in results:
-        kind = {1: "single runs", 2: "pair runs"}.get(len(result["tasks"]), "subset runs")
-        seconds.setdefault(kind, []).append(result["cpu_seconds"])
+        seconds.setdefault(kind_of_runs(len(result["tasks"])), []).append(result["cpu_seconds"])
     rows = [
         {"part": kind, "runs": len(of_kind), "cpu_minutes": round(sum(of_kind) / 60, 2)}
         for kind, of_kind in seconds.items()

@@ -5,6 +5,8 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -12,12 +14,12 @@ import pytest
 from tiny_tasks import tiny_tasks
 
 from hmtl.common.stop_signals import TrainingStopped
-from hmtl.errors import UserError
+from hmtl.errors import DataError, UserError
 from research.task_relations.run.command import add_arguments, run
-from research.task_relations.run.plan import Plan, Settings, write_tables
+from research.task_relations.run.plan import Plan, Settings, random_subsets, write_tables
 from research.task_relations.run.tasks import Tasks, labelled_sentences, read_tasks
 from research.task_relations.run.worker import train_one
-from research.task_relations.study import read_study
+from research.task_relations.study import read_costs, read_study, read_subsets
 
 
 @pytest.fixture
@@ -123,6 +125,57 @@ def test_a_study_from_the_command_line(tmp_path, tasks, capsys, monkeypatch):
     train_one(again, "nouns_pairs")
     assert figures(again, "nouns_pairs") == figures(Plan.read(output), "nouns_pairs")
     assert read_tasks(output / "tasks.json") == tasks
+
+
+def test_random_subsets_are_balanced_and_differ():
+    tasks = list("abcdefghij")
+    found = random_subsets(tasks, size=4, number=25, seed=3)
+    assert len(set(found)) == 25 and all(list(subset) == sorted(set(subset)) and len(subset) == 4 for subset in found)
+    counts = Counter(task for subset in found for task in subset)
+    # 100 places for ten tasks.
+    assert set(counts) == set(tasks) and set(counts.values()) == {10}
+    assert random_subsets(tasks, 4, 25, seed=3) == found != random_subsets(tasks, 4, 25, seed=4)
+    assert sorted(random_subsets(tasks[:4], 3, 99, seed=1)) == sorted(combinations("abcd", 3))
+    with pytest.raises(UserError, match="--subset-size 5: expected 2 to 4"):
+        random_subsets(tasks[:4], 5, 1, seed=1)
+
+
+def test_subsets_are_scored_at_their_end_in_a_table_of_their_own(tmp_path, tasks, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("HMTL_DATA", "")
+    third = json.loads(json.dumps(tasks["nouns"]))
+    (tmp_path / "mine.json").write_text(json.dumps({**tasks, "again": third}))
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    output = tmp_path / "study"
+    command = [
+        "--task-file",
+        str(tmp_path / "mine.json"),
+        "--preset",
+        "short",
+        "--steps",
+        "10",
+        "--output",
+        str(output),
+    ]
+    run(parser.parse_args([*command, "--subsets", "5", "--subset-size", "3"]))
+    # There is one subset of all three.
+    found = rows(output / "subsets.csv")
+    assert [(row["run"], row["task"], row["iteration"]) for row in found] == [
+        ("again_nouns_pairs", task, "30") for task in ("again", "nouns", "pairs")
+    ]
+    scores = read_subsets(output / "subsets.csv")
+    assert scores[("again", "nouns", "pairs"), "pairs"] == float(found[2]["f1"])
+    (cost,) = rows(output / "costs.csv")
+    assert (cost["part"], cost["runs"]) == ("subset runs", "1")
+    assert read_costs(output / "costs.csv") == {"subset runs": float(cost["cpu_minutes"])}
+    with pytest.raises(UserError, match=r"a study with another subsets \(5\)"):
+        run(parser.parse_args(command))
+    with pytest.raises(UserError, match="--subset-size goes with --subsets"):
+        run(parser.parse_args([*command, "--subset-size", "3"]))
+    (output / "subsets.csv").write_text("run,task,iteration,f1\na_b_c,d,10,0.5\n")
+    with pytest.raises(DataError, match=r"subsets\.csv:2: run 'a_b_c' has no task 'd'"):
+        read_subsets(output / "subsets.csv")
 
 
 def test_tables_of_a_study_that_is_not_finished(tmp_path, tasks):
