@@ -93,9 +93,9 @@ class QuestionHead(TaskHead):
       the mean of the tokens of that, of its first `max_span_width` ones,
     - `d_t` an embedding of how far the token is from that span, in powers of two.
 
-    The score of the span from `i` to `j` is `<S h_i, T h_j> / sqrt(dim) + s(h_i) + t(h_j) + w(j - i)`, with a number
-    for each width: start, end and match of both (Li et al. 2020, "A Unified MRC Framework for Named Entity
-    Recognition").
+    The score of the span from `i` to `j` is `v relu(S h_i + T h_j + w_{j - i}) + s(h_i) + t(h_j)`, with a vector for
+    each width: start, end and match of both (Li et al. 2020, "A Unified MRC Framework for Named Entity Recognition",
+    where these are three decisions).
 
     Of a question with several answers each span is decided for itself, by a sigmoid. One that has one answer or none is
     a choice among all spans and none, whose score is 0: gold are all spans that answer it, and the loss is minus the
@@ -123,7 +123,7 @@ class QuestionHead(TaskHead):
     attention : `bool`, optional (default = `True`)
         Whether tokens attend to the words of questions; without, `q_t` is left out, and a question is one vector.
     hidden_dim, dropout : optional (default = `128`, `0.2`)
-        The size of all vectors; the dropout is that on what is projected to them, and on `h`.
+        The size of all vectors; the dropout is that on what the level wrote, and on `h`.
     threshold : `float`, optional (default = `0.5`)
         The probability from which on an answer is found.
     prior_probability : `float`, optional (default = `0.01`)
@@ -170,7 +170,8 @@ class QuestionHead(TaskHead):
             raise OptionError(f"overlaps must be {' or '.join(map(repr, get_args(Overlaps)))}, not '{overlaps}'")
         if not 0 < unanswered_share <= 1:
             raise OptionError(f"unanswered_share must be above 0 and at most 1, not {unanswered_share}")
-        check_numbers(1, max_span_width=max_span_width, hidden_dim=hidden_dim, max_training_tokens=max_training_tokens)
+        check_numbers(1, max_span_width=max_span_width, max_training_tokens=max_training_tokens)
+        check_numbers(2, hidden_dim=hidden_dim)
         check_dropout(dropout=dropout)
         self._threshold_logit = log_odds(threshold, "threshold")
         prior = log_odds(prior_probability, "prior_probability")
@@ -198,7 +199,8 @@ class QuestionHead(TaskHead):
         # The vectors of starts and ends, then the scores of both.
         self._starts = torch.nn.Linear(hidden_dim, hidden_dim // 2 + 1)
         self._ends = torch.nn.Linear(hidden_dim, hidden_dim // 2 + 1)
-        self._widths = torch.nn.Parameter(torch.zeros(max_span_width))
+        self._widths = torch.nn.Embedding(max_span_width, hidden_dim // 2)
+        self._match = torch.nn.Linear(hidden_dim // 2, 1, bias=False)
         torch.nn.init.constant_(self._starts.bias[-1:], prior)
         torch.nn.init.normal_(self._distances.weight, std=0.1)
         self._dropout = Dropout(dropout)
@@ -340,7 +342,8 @@ class QuestionHead(TaskHead):
         return torch.cat(drawn), torch.cat(weights)
 
     def _projected(self, encoder_input: torch.Tensor, encoding: torch.Tensor) -> torch.Tensor:
-        return self._tokens(self._dropout(torch.cat([encoder_input, encoding], dim=-1)))
+        # What the encoder read has a dropout of its own.
+        return self._tokens(torch.cat([encoder_input, self._dropout(encoding)], dim=-1))
 
     def _is_span(self, mask: torch.Tensor, sentence_ids: torch.Tensor) -> torch.Tensor:
         """Which cells of the grid of starts and widths are spans within a sentence.
@@ -387,14 +390,13 @@ class QuestionHead(TaskHead):
         """(num_pairs, length, hidden_dim) -> (num_pairs, length, max_width)"""
         # Shapes: (num_pairs, length, hidden_dim // 2 + 1)
         starts, ends = in_float32(self._starts, hidden), in_float32(self._ends, hidden)
+        length = starts.size(1)
         ends = F.pad(ends, (0, 0, 0, self._max_span_width - 1))
-        length, dim = starts.size(1), starts.size(-1) - 1
-        scale = 1 / math.sqrt(dim)
         scores = []
-        for width in range(self._max_span_width):
+        for width, of_width in enumerate(self._widths.weight):
             last = ends[:, width : width + length]
-            match = (starts[..., :-1] * last[..., :-1]).sum(-1) * scale
-            scores.append(match + starts[..., -1] + last[..., -1] + self._widths[width])
+            match = in_float32(self._match, (starts[..., :-1] + last[..., :-1] + of_width).relu()).squeeze(-1)
+            scores.append(match + starts[..., -1] + last[..., -1])
         return torch.stack(scores, dim=-1)
 
     def _vectors_of_abouts(self, tokens: torch.Tensor, asked: Pairs) -> torch.Tensor:

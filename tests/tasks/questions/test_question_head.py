@@ -37,7 +37,7 @@ def head_of(vocab: Optional[Vocabulary] = None, **options: Any) -> QuestionHead:
     options = {"max_span_width": WIDTH, "hidden_dim": HIDDEN, "prior_probability": 0.3, **options}
     torch.manual_seed(3)
     head = QuestionHead(vocab, DIM, INPUT_DIM, "questions", {"tokens": SingleIdTokenIndexer()}, **options)
-    torch.nn.init.normal_(head._widths)
+    torch.nn.init.normal_(head._match.weight)
     return head
 
 
@@ -127,8 +127,8 @@ def logits_of(head: QuestionHead, batch: Dict[str, Any], row: int, pair: int) ->
     scores = {}
     for s, e in spans_of(row):
         first, last = head._starts(vectors[s]), head._ends(vectors[e])
-        match = (first[:-1] * last[:-1]).sum() / (HIDDEN // 2) ** 0.5
-        scores[s, e] = match + first[-1] + last[-1] + head._widths[e - s]
+        match = head._match((first[:-1] + last[:-1] + head._widths.weight[e - s]).relu())[0]
+        scores[s, e] = match + first[-1] + last[-1]
     return scores
 
 
@@ -228,8 +228,8 @@ def test_of_a_corpus_of_questions_alone_a_question_that_is_asked_for_has_one_ans
     batch = batch_of()
     batch["questions"] = batch["questions"]._replace(numbers=None, names=["first", "second", "third"])
     rows = {name: batch[name] for name in ("encoding", "encoder_input", "mask", "sentence_ids", "questions")}
-    several = head_of(threshold=0.3).double().eval()(**rows)["predictions"]
-    one = head_of(Vocabulary(), threshold=0.3).double().eval()(**rows)["predictions"]
+    several = head_of(threshold=0.15).double().eval()(**rows)["predictions"]
+    one = head_of(Vocabulary(), threshold=0.15).double().eval()(**rows)["predictions"]
     for row, of_row in zip(one, several):
         labels = [span.label for span in row]
         assert len(labels) == len(set(labels)) > 0
