@@ -999,6 +999,15 @@ from hmtl.common.archives import (
         ),
     ),
     Repair(
+        "training/callbacks/tensorboard.py",
+        _LAZY,
+        (
+            ("from tensorboardX import SummaryWriter\n", f'{_OPTIONAL}\ntb = OptionalPackage("tensorboardX")\n'),
+            ("self._train_log = SummaryWriter(", "self._train_log = tb.SummaryWriter("),
+            ("self._validation_log = SummaryWriter(", "self._validation_log = tb.SummaryWriter("),
+        ),
+    ),
+    Repair(
         "training/gradient_descent_trainer.py",
         "mixed precision by the names that torch has not deprecated",
         (

@@ -37,8 +37,10 @@ def fixed_seeds() -> None:
 
 @pytest.fixture(autouse=True)
 def progress_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The modules of benchmarks turn progress bars off for their whole process when they are imported."""
+    """The modules of benchmarks turn progress bars off for their whole process when they are imported, and AllenNLP's
+    commands set how they are redrawn."""
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    monkeypatch.setattr("allennlp.common.logging.FILE_FRIENDLY_LOGGING", False)
 
 
 @pytest.fixture

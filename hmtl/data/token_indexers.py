@@ -11,12 +11,15 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tu
 
 import torch
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.optional import OptionalPackage
 from allennlp.common.util import pad_sequence_to_length
 from allennlp.data import Token, TokenIndexer, Vocabulary
 from allennlp.data.token_indexers.token_indexer import IndexedTokenList
-from transformers import AutoTokenizer
 
 from hmtl.errors import UserError
+
+# Imported where a tokenizer is made.
+transformers = OptionalPackage("transformers")
 
 # A word that tokenizers know, or cut in the same way wherever it stands.
 _PROBES = ("a", "1", "the")
@@ -72,10 +75,10 @@ class WordCutter:
 
     def __init__(self, model_name: str, tokenizer_kwargs: Optional[Dict[str, Any]] = None) -> None:
         options = dict(tokenizer_kwargs or {})
-        tokenizer = AutoTokenizer.from_pretrained(model_name, **options)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(model_name, **options)
         self.needs_space = not _knows_spaces(tokenizer)
         if self.needs_space and hasattr(tokenizer, "add_prefix_space"):
-            tokenizer = AutoTokenizer.from_pretrained(model_name, **{**options, "add_prefix_space": True})
+            tokenizer = transformers.AutoTokenizer.from_pretrained(model_name, **{**options, "add_prefix_space": True})
         self._tokenizer: Any = tokenizer
         self._space = "" if _knows_spaces(tokenizer) else " "
         self.num_pieces = len(tokenizer)

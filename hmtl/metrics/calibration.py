@@ -4,7 +4,9 @@ import math
 from typing import Sequence
 
 import numpy
-from scipy.optimize import minimize_scalar
+from allennlp.common.optional import OptionalPackage
+
+optimize = OptionalPackage("scipy.optimize")
 
 NUM_BINS = 15
 # Temperatures beyond these would turn all probabilities into 0.5, or into 0 and 1.
@@ -75,7 +77,7 @@ def fitted_temperature(probabilities: Sequence[float], are_right: Sequence[bool]
         return float(numpy.logaddexp(0, -odds / math.exp(log_temperature)).mean())
 
     # The loss is convex in the inverse of the temperature, so that it has one minimum.
-    found = minimize_scalar(loss, bounds=(math.log(_LOWEST), math.log(_HIGHEST)), method="bounded")
+    found = optimize.minimize_scalar(loss, bounds=(math.log(_LOWEST), math.log(_HIGHEST)), method="bounded")
     return math.exp(found.x)
 
 

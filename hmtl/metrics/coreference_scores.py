@@ -5,10 +5,12 @@ from typing import Dict, Iterable, List, Literal, Mapping, Sequence, Set, Tuple
 
 import numpy as np
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.optional import OptionalPackage
 from allennlp.training.metrics import Metric
-from scipy.optimize import linear_sum_assignment
 
 from hmtl.metrics.counts import all_reduce_counts, f1, ratio
+
+optimize = OptionalPackage("scipy.optimize")
 
 Mention = Tuple[int, int]
 Clusters = Iterable[Iterable[Mention]]
@@ -280,7 +282,7 @@ def _best_alignment(similarities: Mapping[Tuple[int, int], float]) -> float:
     table = np.zeros((len(rows), len(columns)))
     for (predicted, gold), value in similarities.items():
         table[rows[predicted], columns[gold]] = value
-    return float(table[linear_sum_assignment(table, maximize=True)].sum())
+    return float(table[optimize.linear_sum_assignment(table, maximize=True)].sum())
 
 
 def _positions(clusters: Iterable[int]) -> Dict[int, int]:

@@ -4,11 +4,13 @@ from collections import Counter
 from typing import Collection, Dict, List, Sequence, Tuple
 
 import numpy
+from allennlp.common.optional import OptionalPackage
 from allennlp.training.metrics import Metric
-from scipy.stats import rankdata
 
 from hmtl.metrics.counts import gathered, ratio
 from hmtl.metrics.labelled_f1 import LabelledF1
+
+stats = OptionalPackage("scipy.stats")
 
 
 @Metric.register("label_scores")
@@ -123,7 +125,7 @@ class NumberScores(Metric):
         sides = numpy.array([pair for pairs in gathered(self._pairs) for pair in pairs], dtype=float).reshape(-1, 2).T
         metrics = {
             "pearson": _correlation(*sides),
-            "spearman": _correlation(*map(rankdata, sides)),
+            "spearman": _correlation(*map(stats.rankdata, sides)),
             "mse": float(numpy.square(sides[0] - sides[1]).mean()) if sides.size else 0.0,
         }
         if reset:

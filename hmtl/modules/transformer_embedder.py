@@ -5,14 +5,11 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Union
 
 import torch
-import transformers
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
+from allennlp.common.optional import OptionalPackage
 from allennlp.modules.scalar_mix import ScalarMix
 from allennlp.modules.token_embedders import TokenEmbedder
-from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
-from transformers import AutoConfig, AutoModel
-from transformers.utils import logging as transformers_logging
 
 from hmtl.common.devices import computed_twice, moved, on_host
 from hmtl.common.weights import load_weights as read_weights
@@ -21,6 +18,11 @@ from hmtl.modules.adapters import Adapters, AdapterSettings
 from hmtl.modules.embedding_cache import CacheSettings, cache_of, mixed_layers
 
 logger = logging.getLogger(__name__)
+
+# Imported where an encoder is made: most of the start of a model without one would be theirs.
+transformers = OptionalPackage("transformers")
+transformers_logging = OptionalPackage("transformers.utils.logging")
+hub = OptionalPackage("huggingface_hub.utils")
 
 SUB_TOKEN_MODES = ("avg", "first")
 # Where the encoder's weights stood in the weights of earlier releases.
@@ -358,10 +360,11 @@ def _transformer(
     """The encoder in float32, whatever its weights are stored in, unless the options say more."""
     if load_weights and override_weights_file is None:
         with _loading_bar_hidden():
-            transformer = AutoModel.from_pretrained(model_name, **options)
+            transformer = transformers.AutoModel.from_pretrained(model_name, **options)
     else:
         attention = {name: options[name] for name in ("attn_implementation",) if name in options}
-        transformer = AutoModel.from_config(AutoConfig.from_pretrained(model_name, **options), **attention)
+        config = transformers.AutoConfig.from_pretrained(model_name, **options)
+        transformer = transformers.AutoModel.from_config(config, **attention)
     if load_weights and override_weights_file is not None:
         prefix = strip_prefix or ""
         found = read_weights(cached_path(override_weights_file))
@@ -378,11 +381,11 @@ def _transformer(
 @contextmanager
 def _loading_bar_hidden() -> Iterator[None]:
     """transformers 5 shows a bar over the weights that it reads, which takes a moment; bars of downloads stay."""
-    if not transformers_logging.is_progress_bar_enabled() or are_progress_bars_disabled():
+    if not transformers_logging.is_progress_bar_enabled() or hub.are_progress_bars_disabled():
         yield  # as the user has set them
         return
     transformers_logging.disable_progress_bar()  # the hub's, too
-    enable_progress_bars()
+    hub.enable_progress_bars()
     try:
         yield
     finally:

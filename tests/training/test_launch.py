@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 from allennlp.common import Params
+from allennlp.common import logging as allennlp_logging
 
 from hmtl.errors import ConfigurationError, UserError
-from hmtl.training.launch import TIMEOUT_SECONDS, _spec_of_launched, _worker_specs
+from hmtl.training.launch import TIMEOUT_SECONDS, _spec_of_launched, _worker_specs, train_model
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS_TO_START = 240
@@ -141,6 +142,12 @@ def test_other_ways_to_start(fixtures, tmp_path, how):
     assert {"out_worker0.log", "out_worker1.log"} <= {path.name for path in (tmp_path / "run").iterdir()}
     # The primary worker alone evaluates on the test data.
     assert "test_relation_f1" in json.loads((tmp_path / "run" / "metrics.json").read_text())
+
+
+def test_how_progress_is_shown_is_a_matter_of_the_run_alone(fixtures, tmp_path):
+    params = Params.from_file(fixtures / "tiny.jsonnet")
+    train_model(params, str(tmp_path / "run"), dry_run=True, file_friendly_logging=True)
+    assert not allennlp_logging.FILE_FRIENDLY_LOGGING
 
 
 @pytest.mark.parametrize("devices", [None, 0, [0], [-1]])

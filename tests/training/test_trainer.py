@@ -208,7 +208,7 @@ def test_the_command_line_stops_on_signals(fixtures, tmp_path, signum, word):
         process = subprocess.Popen(
             command, env=environment, stderr=stderr, preexec_fn=lambda: signal.signal(signum, signal.SIG_DFL)
         )
-        while process.poll() is None and "epoch 1" not in (tmp_path / "stderr").read_text():
+        while process.poll() is None and not list((tmp_path / "run").glob("checkpoint_e1_*.json")):
             time.sleep(0.05)
         process.send_signal(signum)
         assert process.wait() == 128 + signum

@@ -3,11 +3,13 @@
 import time
 from typing import Any, Dict, Optional
 
+from allennlp.common.optional import OptionalPackage
 from allennlp.training.callbacks import TrainerCallback
-from tensorboardX import SummaryWriter
 
 from hmtl.runs.run_directory import RunDirectory
 from hmtl.training.callbacks.task_log_writer import TRAIN, VALIDATION, TaskLogWriter, full_name
+
+tensorboard = OptionalPackage("tensorboardX")
 
 
 @TrainerCallback.register("hmtl_tensorboard")
@@ -25,7 +27,8 @@ class TensorBoard(TaskLogWriter):
             # The name that the library gives would write over a file that was begun in the same second.
             suffix = f".{time.time_ns()}"
             self._writers = {
-                name: SummaryWriter(str(directory / name), filename_suffix=suffix) for name in (TRAIN, VALIDATION)
+                name: tensorboard.SummaryWriter(str(directory / name), filename_suffix=suffix)
+                for name in (TRAIN, VALIDATION)
             }
 
     def log_scalars(self, scalars: Dict[str, Any], log_prefix: str = "", epoch: Optional[int] = None) -> None:
