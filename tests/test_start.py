@@ -111,6 +111,21 @@ def test_runs_are_listed_without_torch(tmp_path: Path) -> None:
     assert "run" in command(["runs", str(tmp_path / "run")])
 
 
+def test_a_model_without_an_encoder_reads_a_text_by_torch_and_little_else(tiny_run: Path) -> None:
+    asked = ["transformers", "huggingface_hub", "scipy", "sklearn", "tensorboardX", "torchvision", "torch._dynamo"]
+    code = f"""
+        import sys
+        from hmtl.cli import main
+        main(["predict", {str(tiny_run)!r}, "Mara sat."])
+        print([name for name in {asked} if name in sys.modules])
+        """
+    program = [sys.executable, "-c", textwrap.dedent(code)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    done = subprocess.run(program, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_attributes_of_the_package_are_its_modules() -> None:
     code = """
         import hmtl
