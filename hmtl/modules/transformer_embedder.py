@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import contextmanager, nullcontext
+from importlib import metadata
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Union
 
 import torch
@@ -195,7 +196,7 @@ class TransformerEmbedder(TokenEmbedder):
             config.pop(name, None)
         return {
             "embedder": "hmtl_transformer",
-            "transformers": transformers.__version__,
+            "transformers": metadata.version("transformers"),
             "config": config,
             "max_length": self._max_length,
             "sub_token_mode": self.sub_token_mode,
