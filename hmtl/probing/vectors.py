@@ -14,10 +14,10 @@ from hmtl.common.weights import add_to_digest
 from hmtl.errors import UserError
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.predictors.hmtl_predictor import MAX_TOKENS, WINDOW, document_reader, length_batches
-from hmtl.predictors.level_encoder import EMBEDDING, WORDS, LevelEncoder, Sentences, known_poolings
+from hmtl.predictors.level_encoder import EMBEDDING, TRANSFORMER, WORDS, LevelEncoder, Sentences, known_poolings
 from hmtl.predictors.sentence_indexer import SentenceIndexer
 
-__all__ = ["BATCH_SIZE", "EMBEDDING", "WORDS", "LevelVectors", "Sentences", "known_poolings"]
+__all__ = ["BATCH_SIZE", "EMBEDDING", "TRANSFORMER", "WORDS", "LevelVectors", "Sentences", "known_poolings"]
 
 BATCH_SIZE = 256
 
@@ -81,6 +81,11 @@ class LevelVectors:
     def has_words(self) -> bool:
         """Whether the shared embedding has word vectors, which can be had as the level `words`."""
         return self._encoder.has_words
+
+    @property
+    def has_transformer(self) -> bool:
+        """Whether a transformer is part of the shared embedding; its vectors can be had as the level `transformer`."""
+        return self._encoder.has_transformer
 
     @property
     def fingerprint(self) -> str:
