@@ -91,6 +91,23 @@ def test_sentence_vectors_are_pooled_token_vectors(
         assert matrix.dtype == numpy.float32 and matrix.shape[1] == vectors.dim(level)
 
 
+def test_levels_that_are_joined_stand_side_by_side(
+    vectors: LevelVectors, expected: List[Dict[str, numpy.ndarray]]
+) -> None:
+    levels = ["ner+words", "words"]
+    for row, other in zip(vectors.token_vectors(SENTENCES, levels), expected, strict=True):
+        assert list(row) == levels
+        by_hand = numpy.concatenate([other["ner"], other["words"]], axis=1)
+        numpy.testing.assert_allclose(row["ner+words"], by_hand, atol=1e-6)
+    pooled = vectors.sentence_vectors(SENTENCES, levels, ["max"])["ner+words", "max"]
+    maxima = [numpy.concatenate([row["ner"].max(0), row["words"].max(0)]) for row in expected]
+    numpy.testing.assert_allclose(pooled, numpy.stack(maxima), atol=1e-6)
+    # Words have no ends, and so have not both.
+    assert vectors.known_pairs(["ner+words", "ner"], ["ends"]) == [("ner", "ends")]
+    with pytest.raises(UserError, match="no level 'pos'; it has"):
+        vectors.known_levels(["ner+pos"])
+
+
 def test_the_order_of_sentences_does_not_matter(vectors: LevelVectors) -> None:
     forward = vectors.sentence_vectors(SENTENCES, ["emd"], ["max"])["emd", "max"]
     backward = vectors.sentence_vectors(SENTENCES[::-1], ["emd"], ["max"])["emd", "max"]
