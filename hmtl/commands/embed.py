@@ -34,9 +34,10 @@ annotate' reads them.
   hmtl embed runs/quickstart articles.jsonl --unit sentence --level coref --pooling max --output vectors.jsonl
   hmtl embed en_hmtl_mini - --input lines < sentences.txt
 
-A level is a task of the model, 'embedding', which all levels read, or 'words', the word vectors in it. The vectors of
-the tokens are pooled: their average, or their max in each dimension; the vector of the first token or of the last; or
-the ends of a bidirectional encoder, the forward half of the last token's and the backward half of the first one's.
+A level is a task of the model, 'embedding', which all levels read, or a part of it, 'words' (its word vectors) or
+'transformer'. The vectors of the tokens are pooled: their average, or their max in each dimension; the vector of the
+first token or of the last; or the ends of a bidirectional encoder, the forward half of the last token's and the
+backward half of the first one's.
 
 *.npy is one array, float32, a row a vector, in the order of the texts; *.npz has it as 'vectors', beside 'doc_keys'
 and, of sentences, their numbers in the text, 'sentences'; *.jsonl has a line a vector. A file appears once it is
@@ -56,7 +57,7 @@ class Embed(Subcommand):
             default="auto",
             help="what files hold; auto: JSON lines by name, or a text",
         )
-        add("--level", default=EMBEDDING, help="a task of the model, embedding or words (default: %(default)s)")
+        add("--level", default=EMBEDDING, help="a task, embedding, words or transformer (default: %(default)s)")
         add("--pooling", choices=list(POOLINGS), default="average", help="of the tokens (default: %(default)s)")
         add("--unit", choices=UNITS, default=TEXT, help="what a vector is of (default: %(default)s)")
         add("--output", type=Path, metavar="FILE", help="*.npz, *.npy or *.jsonl (default: JSON lines, to stdout)")

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from hmtl.probing.vectors import LevelVectors
 
 # As in hmtl.probing, whose import takes its time.
-TRAINED, RANDOM, WORDS = "trained", "random", "words"
+TRAINED, RANDOM = "trained", "random"
+WORDS, TRANSFORMER = "words", "transformer"
 
 DESCRIPTION = """\
 Probe the levels of a model: how well does a simple classifier read properties off the vectors of a level that it was
@@ -44,7 +45,8 @@ class Probe(Subcommand):
         add("--tokens", metavar="DIR", type=Path, help="a treebank in CoNLL-U, for probes of single tokens")
         add("--ptb", metavar="DIR", type=Path, help="its constituents in brackets")
         add("--max-sentences", type=at_least(1), metavar="N", help="of the treebank, drawn at random (default: all)")
-        add("--levels", type=_names, help="some of: embedding, words, and the model's tasks; default: all but words")
+        of_levels = "some of: embedding, the model's tasks (default: these), and of the embedding words and transformer"
+        add("--levels", type=_names, help=of_levels)
         add(
             "--pooling",
             type=_names,
@@ -54,12 +56,15 @@ class Probe(Subcommand):
         add(
             "--tasks", type=_names, default=[], help="such as SentLen,WC or MR,SICK-E; default: all whose files DIR has"
         )
+        few = "leave out tasks of --data with fewer test sentences, and name them (default: 1)"
+        add("--min-test", type=at_least(1), metavar="N", default=1, help=few)
         add(
             "--classifier",
             default="logistic-regression",
             help="logistic-regression (default) or mlp, as SentEval trains them, or scikit-learn",
         )
-        add("--measures", type=_names, default=None, help="some of accuracy, selectivity, compression (default: all)")
+        measures = ["accuracy", "selectivity", "compression"]
+        add("--measures", type=_names, default=measures, help=f"some of {', '.join(measures)} (default: all)")
         add("--hidden-units", type=at_least(1), default=50, help="of the mlp")
         add("--folds", type=at_least(2), metavar="N", help="of transfer tasks (default: 10, with --quick 5)")
         add("--quick", action="store_true", help="measure transfer tasks by SentEval's settings for prototypes")
@@ -154,14 +159,13 @@ def _transfer_plan(arguments: argparse.Namespace, names: Sequence[str]) -> "Tran
 
 def _plan(arguments: argparse.Namespace, names: Sequence[str]) -> "Plan":
     from hmtl.probing.probes import ProbeSettings
-    from hmtl.probing.sentences import MEASURES, Plan
+    from hmtl.probing.sentences import Plan
     from hmtl.probing.senteval import read_tasks
     from hmtl.probing.vectors import known_poolings
 
     settings = ProbeSettings(arguments.classifier, arguments.hidden_units, seed=arguments.seed)
     poolings = known_poolings(arguments.pooling)
-    measures = arguments.measures or list(MEASURES)
-    return Plan(read_tasks(arguments.data, names), poolings, settings, measures)
+    return Plan(read_tasks(arguments.data, names), poolings, settings, arguments.measures, arguments.min_test)
 
 
 def _probe_sentences(
@@ -217,19 +221,21 @@ def _probe_tokens(
             arguments.max_sentences,
             encoder,
             output,
+            arguments.measures,
         )
     ]
     print(write_token_report(results, output), end="")
 
 
 def _levels_of(models: Dict[str, "LevelVectors"], encoder: str, levels: Sequence[str]) -> List[str]:
-    """The levels to probe of a model: with baselines those of the trained one and its words, and of a random one all
-    but words, which say nothing about encoders."""
-    others = [level for level in levels if level != WORDS]
+    """The levels to probe of a model: with baselines those of the trained one, its words and its transformer, and of a
+    random one all but these two, which say nothing about encoders."""
+    others = [level for level in levels if level not in (WORDS, TRANSFORMER)]
     if encoder == RANDOM:
         return others
-    with_words = RANDOM in models and models[TRAINED].has_words
-    return [*others, WORDS] if with_words or WORDS in levels else others
+    trained = models[TRAINED]
+    there = {WORDS: trained.has_words, TRANSFORMER: trained.has_transformer} if RANDOM in models else {}
+    return [*others, *(part for part in (WORDS, TRANSFORMER) if there.get(part) or part in levels)]
 
 
 def _output(arguments: argparse.Namespace) -> Path:

@@ -13,11 +13,12 @@ from hmtl.common.devices import moved
 from hmtl.errors import UserError
 from hmtl.models.hmtl import HMTL
 from hmtl.modules.token_rows import TokenRows
+from hmtl.modules.transformer_embedder import TransformerEmbedder
 from hmtl.predictors.sentence_indexer import SentenceIndexer
 from hmtl.text import TokenizedText
 
-# The shared embedding; and the word vectors in it, which know nothing of characters or context.
-EMBEDDING, WORDS = "embedding", "words"
+# The shared embedding; the word vectors in it, which know nothing of characters or context; and its transformer.
+EMBEDDING, WORDS, TRANSFORMER = "embedding", "words", "transformer"
 # What a vector may be of.
 UNITS = TEXT, SENTENCE = "text", "sentence"
 # What leads the names of AllenNLP's token embedders.
@@ -135,6 +136,11 @@ class LevelEncoder:
         """Whether the shared embedding has word vectors, which can be had as the level `words`."""
         return _word_embedder(self._model) is not None
 
+    @property
+    def has_transformer(self) -> bool:
+        """Whether a transformer is part of the shared embedding; its vectors can be had as the level `transformer`."""
+        return _transformer_columns(self._model) is not None
+
     def known_levels(self, names: Sequence[str]) -> List[str]:
         """The names, each once.
 
@@ -143,7 +149,8 @@ class LevelEncoder:
         UserError
             Naming a level that the model does not have.
         """
-        known = [*self.levels, *([WORDS] if self.has_words else [])]
+        parts = {WORDS: self.has_words, TRANSFORMER: self.has_transformer}
+        known = [*self.levels, *(level for level, is_there in parts.items() if is_there)]
         for name in names:
             if name not in known:
                 raise UserError(f"the model has no level '{name}'; {it_has(name, known)}")
@@ -174,6 +181,10 @@ class LevelEncoder:
             embedder = _word_embedder(self._model)
             assert embedder is not None
             return embedder[1].get_output_dim()
+        if level == TRANSFORMER:
+            columns = _transformer_columns(self._model)
+            assert columns is not None
+            return columns.stop - columns.start
         if level == EMBEDDING:
             return self._model.text_field_embedder.get_output_dim()
         return self._model.encoding_dim(level)
@@ -222,13 +233,16 @@ class LevelEncoder:
             if WORDS in levels:
                 words = [_word_vectors(self._model, group) for group in text]
                 vectors[WORDS] = documents.pad(rows.join(words)) if is_whole else words
-            tasks = [level for level in levels if level not in (EMBEDDING, WORDS)]
-            if tasks or EMBEDDING in levels:
+            tasks = [level for level in levels if level not in (EMBEDDING, WORDS, TRANSFORMER)]
+            if tasks or EMBEDDING in levels or TRANSFORMER in levels:
                 # Shape: (num_tokens,)
                 sentence_of = moved(torch.arange(len(sentences)).repeat_interleave(torch.tensor(lengths)), device)
                 encodings = self._model.encode_texts(text, rows, documents, sentence_of, tasks)
-                if EMBEDDING in levels:
+                if EMBEDDING in levels or TRANSFORMER in levels:
                     vectors[EMBEDDING] = encodings.embedding("document" if is_whole else "sentence")
+                if TRANSFORMER in levels:
+                    columns = _transformer_columns(self._model)
+                    vectors[TRANSFORMER] = [group[..., columns] for group in vectors[EMBEDDING]]
                 for task in tasks:
                     # Where rows of documents are those of sentences, nothing is to be rearranged.
                     vectors[task] = (
@@ -236,7 +250,7 @@ class LevelEncoder:
                         if of_one_sentence
                         else encodings.output(task, "document" if is_whole else "sentence")
                     )
-        found = {level: [group.float() for group in groups] for level, groups in vectors.items()}
+        found = {level: [group.float() for group in vectors[level]] for level in levels}
         return documents if is_whole else rows, found
 
     def _has_ends(self, level: str) -> bool:
@@ -258,6 +272,19 @@ def _word_embedder(model: HMTL) -> Optional[Tuple[str, Embedding]]:
     for name, module in sorted(model.text_field_embedder.named_children()):
         if name.startswith(_EMBEDDER) and isinstance(module, Embedding):
             return name[len(_EMBEDDER) :], module
+    return None
+
+
+def _transformer_columns(model: HMTL) -> Optional[slice]:
+    """Where the vectors of the transformer, of several the first by name, stand in the shared embedding, in which
+    AllenNLP puts the parts in the order of their names."""
+    start = 0
+    for name, module in sorted(model.text_field_embedder.named_children()):
+        if name.startswith(_EMBEDDER):
+            end = start + module.get_output_dim()
+            if isinstance(module, TransformerEmbedder):
+                return slice(start, end)
+            start = end
     return None
 
 

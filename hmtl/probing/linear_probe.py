@@ -56,9 +56,9 @@ class LinearProbe:
             # Shape: (num_examples, num_classes)
             return torch.log_softmax(self._layer(self._tensor(vectors)).double(), dim=-1).cpu().numpy()
 
-    def accuracy(self, vectors: numpy.ndarray, labels: numpy.ndarray) -> float:
-        """From 0 to 1."""
-        return float((self.log_probabilities(vectors).argmax(axis=1) == labels).mean())
+    def correct(self, vectors: numpy.ndarray, labels: numpy.ndarray) -> numpy.ndarray:
+        """Of each example whether the most probable class is its label. Shape: (num_examples,)"""
+        return self.log_probabilities(vectors).argmax(axis=1) == labels
 
     def _train(
         self,

@@ -48,6 +48,9 @@ def write_report(results: Sequence[Result], plan: Plan, model: str, output: Path
     table.write(output)
     sizes.write(output)
     lines = list(table_lines(table, sizes))
+    if plan.left_out:
+        sizes_left_out = ", ".join(f"{name} ({size})" for name, size in plan.left_out.items())
+        lines += ["", f"Left out, for fewer than {plan.min_test} test sentences: {sizes_left_out}."]
     with atomic_write(output / TABLE) as file:
         file.write("\n".join(lines) + "\n")
     write_json(output / RESULTS, _described(results, plan, model))
@@ -64,7 +67,7 @@ def write_token_report(results: Sequence[tokens.TokenProbeResult], output: Path)
     with atomic_write(output / f"{TOKENS}.md") as file:
         file.write(table)
     rows = tokens.rows(results)
-    Table(TOKENS, rows).write(output)
+    Table(TOKENS, [{name: value for name, value in row.items() if name != "by_document"} for row in rows]).write(output)
     write_json(output / f"{TOKENS}.json", rows)
     return table
 
@@ -83,6 +86,7 @@ def _described(results: Sequence[Result], plan: Plan, model: str) -> Dict[str, A
         "model": model,
         "probe": plan.settings.describe(),
         "tasks": tasks,
+        "left_out": plan.left_out,
         "results": [asdict(result) for result in results],
     }
 

@@ -25,11 +25,13 @@ class Split(NamedTuple):
 
 
 class ProbeResult(NamedTuple):
-    """Accuracies from 0 to 1 of the probe that was best in validation, and its regularization."""
+    """Accuracies from 0 to 1 of the probe that was best in validation, its regularization, and of each test example
+    whether it is right: `1` or `0`."""
 
     test: float
     validation: float
     regularization: float
+    correct: str
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def fit_probe(
     """
     if len(numpy.unique(train.classes)) == 1:  # as control tasks of few sentences may have it
         only = train.classes[0]
-        return ProbeResult(float((test.classes == only).mean()), float((validation.classes == only).mean()), 0.0)
+        return _measured(test.classes == only, float((validation.classes == only).mean()), 0.0)
     if settings.classifier == "scikit-learn":
         fit = _scikit_learn(train, validation, test, settings)
         results = [fit(strength) for strength in INVERSE_STRENGTHS]
@@ -117,7 +119,7 @@ def _fit_torch(
     train: Tensors, validation: Tensors, test: Tensors, settings: ProbeSettings, weight_decay: float
 ) -> ProbeResult:
     model, best = trained_classifier(train, validation, settings, weight_decay)
-    return ProbeResult(_accuracy(model, test), best, weight_decay)
+    return _measured(_correct(model, test).cpu().numpy(), best, weight_decay)
 
 
 def trained_classifier(
@@ -142,7 +144,7 @@ def trained_classifier(
                     torch.nn.functional.cross_entropy(model(vectors[rows]), classes[rows]).backward()
                     optimizer.step()
             num_epochs += settings.epoch_size
-            accuracy = _accuracy(model, validation)
+            accuracy = _correct(model, validation).double().mean().item()
             if accuracy > best:
                 best, best_state = accuracy, {name: value.clone() for name, value in model.state_dict().items()}
             else:
@@ -163,12 +165,18 @@ def _classifier(dim: int, num_classes: int, settings: ProbeSettings) -> torch.nn
 
 
 @torch.no_grad()
-def _accuracy(model: torch.nn.Module, split: Tensors) -> float:
+def _correct(model: torch.nn.Module, split: Tensors) -> torch.Tensor:
+    """Of each example whether the most probable class is its own. Shape: (num_examples,)"""
     model.eval()
     vectors, classes = split
     # Shape: (num_examples,)
     predicted = model(vectors).argmax(-1)
-    return (predicted == classes).double().mean().item()
+    return predicted == classes
+
+
+def _measured(correct: numpy.ndarray, validation: float, regularization: float) -> ProbeResult:
+    """A result from what is right in the test split, (num_examples,)."""
+    return ProbeResult(float(correct.mean()), validation, regularization, "".join(map(str, correct.astype(int))))
 
 
 def _tensors(split: Split, device: Optional[torch.device]) -> Tensors:
@@ -188,6 +196,7 @@ def _scikit_learn(
     def fit(inverse_strength: float) -> ProbeResult:
         model = LogisticRegression(C=inverse_strength, max_iter=1000, random_state=settings.seed)
         model.fit(*scaled[0])
-        return ProbeResult(float(model.score(*scaled[2])), float(model.score(*scaled[1])), inverse_strength)
+        vectors, classes = scaled[2]
+        return _measured(model.predict(vectors) == classes, float(model.score(*scaled[1])), inverse_strength)
 
     return fit

@@ -25,7 +25,7 @@ TRAINED, RANDOM = "trained", "random"
 # What can be found out of each probe.
 MEASURES = ACCURACY, SELECTIVITY, COMPRESSION = "accuracy", "selectivity", "compression"
 # Changes when the same data, model and settings would give other results.
-_FORMAT = 1
+_FORMAT = 2
 
 
 class SentenceTask(Protocol):
@@ -64,6 +64,8 @@ class Result:
     validation : `float`
     regularization : `float`
         The value of the classifier's grid that was best in validation.
+    correct : `str`
+        Of each test sentence, in the order of the file, whether the probe is right: `1` or `0`.
     control_accuracy : `Optional[float]`
         As `accuracy`, in the control task, in which a sentence's first word decides.
     compression : `Optional[float]`
@@ -79,6 +81,7 @@ class Result:
     accuracy: float
     validation: float
     regularization: float
+    correct: str
     control_accuracy: Optional[float] = None
     compression: Optional[float] = None
     depends_on: Dict[str, Any] = field(default_factory=dict)
@@ -128,17 +131,46 @@ class Plan:
     settings : `ProbeSettings`
     measures : `List[str]`
         Of `MEASURES`, what is found out beside the accuracy.
+    min_test : `int`
+        The fewest test sentences of a task.
+    left_out : `Dict[str, int]`
+        The tasks that have fewer, with the number of these.
+
+    # Raises
+
+    UserError
+        For an unknown measure, and where no task has enough test sentences.
     """
 
     tasks: List[ProbingTask]
     poolings: List[str]
     settings: ProbeSettings = field(default_factory=ProbeSettings)
     measures: List[str] = field(default_factory=lambda: list(MEASURES))
+    min_test: int = 1
+    left_out: Dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        for measure in self.measures:
-            if measure not in MEASURES:
-                raise UserError(f"there is no measure '{measure}'; expected some of: {', '.join(MEASURES)}")
+        sizes = {task.name: len(task.splits["test"]) for task in self.tasks}
+        self.left_out = {name: size for name, size in sizes.items() if size < self.min_test}
+        self.tasks = [task for task in self.tasks if task.name not in self.left_out]
+        if not self.tasks:
+            found = ", ".join(f"{name} {size}" for name, size in self.left_out.items())
+            raise UserError(f"no task has {self.min_test} test sentences or more: {found}; choose a lower --min-test")
+        self.measures = known_measures(self.measures)
+
+
+def known_measures(names: Sequence[str]) -> List[str]:
+    """The names, in the order of `MEASURES`.
+
+    # Raises
+
+    UserError
+        Naming one that does not exist.
+    """
+    for name in names:
+        if name not in MEASURES:
+            raise UserError(f"there is no measure '{name}'; expected some of: {', '.join(MEASURES)}")
+    return [measure for measure in MEASURES if measure in names]
 
 
 def run_probes(
@@ -209,7 +241,7 @@ def _probe(
     matrix = store.matrix(task.sentences, row.level, row.pooling)
     classes = _classes(task)
     probe = fit_probe(*_splits(task, matrix, classes), settings, device)
-    result = Result(*row, task.name, probe.test, probe.validation, probe.regularization, depends_on=depends_on)
+    result = Result(*row, task.name, *probe, depends_on=depends_on)
     if SELECTIVITY in plan.measures:
         control = numpy.array(sentence_control_labels(task.sentences, classes.tolist(), settings.seed))
         result.control_accuracy = fit_probe(*_splits(task, matrix, control), settings, device).test
@@ -239,5 +271,5 @@ def _depends_on(plan: Plan, vectors: LevelVectors, task: ProbingTask) -> Dict[st
         "model": vectors.fingerprint,
         "data": task.sha256,
         "probe": plan.settings.for_task(task.name).describe(),
-        "measures": [measure for measure in MEASURES if measure in plan.measures],
+        "measures": plan.measures,
     }

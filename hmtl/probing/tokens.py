@@ -4,7 +4,7 @@ import hashlib
 import json
 import random
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -19,15 +19,14 @@ from hmtl.corpora.treebank import DEFAULT_SHARES, Sentence, find_lists, read_tre
 from hmtl.errors import UserError
 from hmtl.probing.controls import control_labels
 from hmtl.probing.linear_probe import LinearProbe, description_length, standardized
-from hmtl.probing.sentences import TRAINED
+from hmtl.probing.sentences import ACCURACY, COMPRESSION, MEASURES, SELECTIVITY, TRAINED, known_measures
 from hmtl.probing.vectors import LevelVectors
 
 POS, RELATION, CONSTITUENT = "POS", "Relation", "Constituent"
-MEASURES = ("accuracy", "selectivity", "compression")
 # Below the directory of results.
 FOLDER = "tokens"
 # Changes when the same data, model and seed would give other results.
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,14 @@ class TokenProbeResult:
         Of tokens.
     accuracy, majority : `float`
         Of the probe in the test split, and of the most frequent label of the training split: from 0 to 1.
-    control_accuracy : `float`
-        In the control task, in which each word has a random label.
-    description_length : `float`
+    control_accuracy : `Optional[float]`
+        In the control task, in which each word has a random label; like the following, where it was asked for.
+    description_length : `Optional[float]`
         The online code length of the training split's labels, in thousands of bits.
-    compression : `float`
+    compression : `Optional[float]`
         How many times shorter than the uniform code.
+    by_document : `Dict[str, List[int]]`
+        Of each test document the number of tokens at which the probe is right, and of all its test tokens.
     """
 
     encoder: str
@@ -57,14 +58,15 @@ class TokenProbeResult:
     num_test: int
     accuracy: float
     majority: float
-    control_accuracy: float
-    description_length: float
-    compression: float
+    control_accuracy: Optional[float] = None
+    description_length: Optional[float] = None
+    compression: Optional[float] = None
+    by_document: Dict[str, List[int]] = field(default_factory=dict)
 
     @property
-    def selectivity(self) -> float:
+    def selectivity(self) -> Optional[float]:
         """Accuracy less that in the control task (Hewitt & Liang 2019)."""
-        return self.accuracy - self.control_accuracy
+        return None if self.control_accuracy is None else self.accuracy - self.control_accuracy
 
 
 def token_labels(sentence: Sentence) -> Dict[str, List[str]]:
@@ -88,6 +90,7 @@ def run(
     max_sentences: Optional[int] = None,
     encoder: str = TRAINED,
     output: Optional[Path] = None,
+    measures: Sequence[str] = MEASURES,
 ) -> List[TokenProbeResult]:
     """Probes levels for each task: trained on the training split of a treebank, measured in its test split.
 
@@ -106,16 +109,19 @@ def run(
     output : `Path`, optional
         A directory where each result is written as soon as it is known; those that are there already and depend on the
         same are taken from there.
+    measures : `Sequence[str]`, optional (default = all)
+        Of `MEASURES`, what is found out beside the accuracy.
 
     # Raises
 
     UserError
-        Where the model has no such level, or the treebank cannot be used.
+        Where the model has no such level, there is no such measure, or the treebank cannot be used.
     """
-    levels = vectors.known_levels(levels)
+    levels, measures = vectors.known_levels(levels), known_measures(measures)
     train, test = _splits(conllu, ptb, seed, max_sentences)
     tasks = [task for task in (POS, RELATION, CONSTITUENT) if task != CONSTITUENT or ptb is not None]
     depends_on = {"format": _FORMAT, "model": vectors.fingerprint, "seed": seed, "data": _digest(train, test)}
+    depends_on["measures"] = measures
     pairs = [(level, task) for level in levels for task in tasks]
     results = {pair: _read(output, encoder, *pair, depends_on) for pair in pairs}
     missing = [pair for pair, result in results.items() if result is None]
@@ -126,7 +132,7 @@ def run(
         device = next(vectors.model.parameters()).device
         for level, task in Tqdm.tqdm(missing, desc=f"token probes, {encoder}", unit=" probes"):
             probing = _Probing([*train, *test], task, num_train, seed, device)
-            result = probing.result(encoder, level, matrices[level])
+            result = probing.result(encoder, level, matrices[level], measures)
             results[level, task] = result
             _write(output, result, depends_on)
     return [result for result in results.values() if result is not None]
@@ -149,14 +155,21 @@ class _Probing:
         # Shape (both): (num_tokens,)
         self._classes = numpy.array([numbers[label] for label in labels])
         self._control = numpy.array([numbers[label] for label in control_labels(words, labels, seed)])
+        # The document of each token, those of the training split's first.
+        self._documents = [sentence.document for sentence in sentences for _ in sentence.tokens]
 
-    def result(self, encoder: str, level: str, matrix: numpy.ndarray) -> TokenProbeResult:
+    def result(self, encoder: str, level: str, matrix: numpy.ndarray, measures: Sequence[str]) -> TokenProbeResult:
         num_train = self._num_train
         train, test = self._classes[:num_train], self._classes[num_train:]
         majority = Counter(train.tolist()).most_common(1)[0][0]
-        code = description_length(matrix[:num_train], train, self._num_classes, self._seed, device=self._device)
         # Shape: (num_tokens, dim)
         inputs = standardized(matrix, matrix[:num_train])
+        correct = self._correct(inputs, self._classes)
+        code, control_accuracy = None, None
+        if COMPRESSION in measures:
+            code = description_length(matrix[:num_train], train, self._num_classes, self._seed, device=self._device)
+        if SELECTIVITY in measures:
+            control_accuracy = float(self._correct(inputs, self._control).mean())
         return TokenProbeResult(
             encoder=encoder,
             level=level,
@@ -164,17 +177,28 @@ class _Probing:
             num_classes=self._num_classes,
             num_train=num_train,
             num_test=len(test),
-            accuracy=self._accuracy(inputs, self._classes),
+            accuracy=float(correct.mean()),
             majority=float((test == majority).mean()),
-            control_accuracy=self._accuracy(inputs, self._control),
-            description_length=code.kbits,
-            compression=code.compression,
+            control_accuracy=control_accuracy,
+            description_length=code and code.kbits,
+            compression=code and code.compression,
+            by_document=_by_document(self._documents[num_train:], correct),
         )
 
-    def _accuracy(self, inputs: numpy.ndarray, classes: numpy.ndarray) -> float:
+    def _correct(self, inputs: numpy.ndarray, classes: numpy.ndarray) -> numpy.ndarray:
+        """Of each test token whether a probe of these classes is right. Shape: (num_test,)"""
         probe = LinearProbe(self._num_classes, self._seed, self._device)
         probe.fit(inputs[: self._num_train], classes[: self._num_train])
-        return probe.accuracy(inputs[self._num_train :], classes[self._num_train :])
+        return probe.correct(inputs[self._num_train :], classes[self._num_train :])
+
+
+def _by_document(documents: Sequence[str], correct: numpy.ndarray) -> Dict[str, List[int]]:
+    counts: Dict[str, List[int]] = {}
+    for document, is_correct in zip(documents, correct.tolist()):
+        count = counts.setdefault(document, [0, 0])
+        count[0] += is_correct
+        count[1] += 1
+    return counts
 
 
 def rows(results: Sequence[TokenProbeResult]) -> List[Dict[str, Any]]:
@@ -185,23 +209,27 @@ def rows(results: Sequence[TokenProbeResult]) -> List[Dict[str, Any]]:
 def table(results: Sequence[TokenProbeResult]) -> str:
     """Markdown: a row for each level, columns for each task and measure; accuracy and selectivity in percent."""
     tasks = list(dict.fromkeys(result.task for result in results))
+    cells_of = {measure: [_cell(result, measure) for result in results] for measure in MEASURES}
+    measures = [measure for measure, cells in cells_of.items() if any(cells)]
     by_row: Dict[Tuple[str, str], Dict[str, TokenProbeResult]] = {}
     for result in results:
         by_row.setdefault((result.encoder, result.level), {})[result.task] = result
-    titles = ["level", *(f"{task} {measure}" for task in tasks for measure in MEASURES)]
+    titles = ["level", *(f"{task} {measure}" for task in tasks for measure in measures)]
     rows = []
     for (encoder, level), found in by_row.items():
         title = level if encoder == TRAINED else f"{encoder} encoder: {level}"
-        rows.append([title, *(cell for task in tasks for cell in _cells(found.get(task)))])
-    majorities = {result.task: result.majority for result in results}
-    rows.append(["majority class", *(cell for task in tasks for cell in (f"{100 * majorities[task]:.1f}", "", ""))])
+        rows.append([title, *(_cell(found.get(task), measure) for task in tasks for measure in measures)])
+    majorities = {result.task: f"{100 * result.majority:.1f}" for result in results}
+    shown = [majorities[task] if measure == ACCURACY else "" for task in tasks for measure in measures]
+    rows.append(["majority class", *shown])
     return "\n".join(markdown(titles, rows, numbers=True)) + "\n"
 
 
-def _cells(result: Optional[TokenProbeResult]) -> List[str]:
-    if result is None:
-        return [""] * len(MEASURES)
-    return [f"{100 * result.accuracy:.1f}", f"{100 * result.selectivity:.1f}", f"{result.compression:.2f}"]
+def _cell(result: Optional[TokenProbeResult], measure: str) -> str:
+    value = None if result is None else getattr(result, measure)
+    if value is None:
+        return ""
+    return f"{value:.2f}" if measure == COMPRESSION else f"{100 * value:.1f}"
 
 
 def _parents(node: Constituent) -> Iterator[str]:

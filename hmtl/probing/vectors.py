@@ -14,16 +14,21 @@ from hmtl.common.weights import add_to_digest
 from hmtl.errors import UserError
 from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.predictors.hmtl_predictor import MAX_TOKENS, WINDOW, document_reader, length_batches
-from hmtl.predictors.level_encoder import EMBEDDING, WORDS, LevelEncoder, Sentences, known_poolings
+from hmtl.predictors.level_encoder import EMBEDDING, TRANSFORMER, WORDS, LevelEncoder, Sentences, known_poolings
 from hmtl.predictors.sentence_indexer import SentenceIndexer
 
-__all__ = ["BATCH_SIZE", "EMBEDDING", "WORDS", "LevelVectors", "Sentences", "known_poolings"]
+__all__ = ["BATCH_SIZE", "EMBEDDING", "TRANSFORMER", "WORDS", "LevelVectors", "Sentences", "known_poolings"]
 
 BATCH_SIZE = 256
+# Joins the names of levels whose vectors are taken side by side, such as `transformer+ner`.
+JOIN = "+"
 
 
 class LevelVectors:
     """The vectors of any level of a model for sentences, each of which is a document of its own.
+
+    A level may be several, such as `transformer+ner`: the vectors of the one and then those of the other, by which a
+    probe tells what the other adds (Hewitt et al. 2021, "Conditional probing").
 
     The model stays as it is: it runs in evaluation mode without gradients, and is in its own mode again afterwards.
 
@@ -83,6 +88,11 @@ class LevelVectors:
         return self._encoder.has_words
 
     @property
+    def has_transformer(self) -> bool:
+        """Whether a transformer is part of the shared embedding; its vectors can be had as the level `transformer`."""
+        return self._encoder.has_transformer
+
+    @property
     def fingerprint(self) -> str:
         """20 digits that stand for all weights, what reads what, and the vocabulary."""
         if self._fingerprint is None:
@@ -97,11 +107,16 @@ class LevelVectors:
         UserError
             Naming a level that the model does not have.
         """
-        return self._encoder.known_levels(names)
+        self._encoder.known_levels(_parts(names))
+        return list(dict.fromkeys(names))
 
     def known_pairs(self, levels: Sequence[str], poolings: Sequence[str]) -> List[Tuple[str, str]]:
         """The levels with their poolings, without those that cannot be; see `LevelEncoder.known_pairs`."""
-        return self._encoder.known_pairs(levels, poolings)
+        known = self._encoder.known_pairs(_parts(levels), poolings)
+        pairs = [(level, pooling) for level in self.known_levels(levels) for pooling in known_poolings(poolings)]
+        return [
+            (level, pooling) for level, pooling in pairs if all((part, pooling) in known for part in _parts([level]))
+        ]
 
     def token_vectors(self, sentences: Sentences, levels: Sequence[str]) -> Iterator[Dict[str, numpy.ndarray]]:
         """For each sentence, in order, the vectors of its tokens at each level: (num_tokens, dim), float32.
@@ -161,27 +176,46 @@ class LevelVectors:
 
     def dim(self, level: str) -> int:
         """The size of a level's vectors."""
-        return self._encoder.dim(level)
+        return sum(self._encoder.dim(part) for part in level.split(JOIN))
 
     def _pooled_batches(
         self, sentences: Sentences, pairs: List[Tuple[str, str]]
     ) -> Iterator[Tuple[List[int], Dict[Tuple[str, str], numpy.ndarray]]]:
+        parts = [(part, pooling) for level, pooling in pairs for part in level.split(JOIN)]
         for batch in length_batches(list(map(len, sentences)), self._batch_size, MAX_TOKENS):
-            yield batch, self._encoder.pooled([[sentences[number]] for number in batch], pairs)
+            found = self._encoder.pooled([[sentences[number]] for number in batch], list(dict.fromkeys(parts)))
+            # Shape (each): (batch_size, dim)
+            yield (
+                batch,
+                {
+                    (level, pooling): numpy.concatenate([found[part, pooling] for part in level.split(JOIN)], axis=1)
+                    for level, pooling in pairs
+                },
+            )
 
     def _token_vectors(self, sentences: Sentences, levels: List[str]) -> Iterator[Dict[str, numpy.ndarray]]:
-        size = WINDOW * self._batch_size
+        size, parts = WINDOW * self._batch_size, _parts(levels)
         for first in range(0, len(sentences), size):
             window = sentences[first : first + size]
             found: List[Dict[str, numpy.ndarray]] = [{} for _ in window]
             for batch in length_batches(list(map(len, window)), self._batch_size, MAX_TOKENS):
-                rows, vectors = self._encoder.encode([[window[number]] for number in batch], levels)
-                for level in levels:
-                    for group, padded in zip(rows.groups, vectors[level]):
+                rows, vectors = self._encoder.encode([[window[number]] for number in batch], parts)
+                for part in parts:
+                    for group, padded in zip(rows.groups, vectors[part]):
                         for row, matrix in zip(group, padded.cpu().numpy()):
                             # A copy of its own: a view would keep the whole batch in memory.
-                            found[batch[row]][level] = matrix[: len(window[batch[row]])].copy()
-            yield from found
+                            found[batch[row]][part] = matrix[: len(window[batch[row]])].copy()
+            for of_sentence in found:
+                # Shape (each): (num_tokens, dim)
+                yield {
+                    level: numpy.concatenate([of_sentence[part] for part in level.split(JOIN)], axis=1)
+                    for level in levels
+                }
+
+
+def _parts(levels: Sequence[str]) -> List[str]:
+    """The levels that these are made of, each once."""
+    return list(dict.fromkeys(part for level in levels for part in level.split(JOIN)))
 
 
 def _check(sentences: Sentences) -> None:

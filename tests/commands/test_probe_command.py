@@ -94,17 +94,24 @@ def test_the_whole_command(
 
 
 def test_a_choice_of_levels_tasks_and_poolings_without_baselines(
-    tiny_run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_run: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("matplotlib")
     output = tmp_path / "output"
     monkeypatch.setattr(linear_probe, "MAX_VALIDATIONS", 10)
-    options = ["--levels", "ner", "--tasks", "SentLen", "--pooling", "max", "--no-baselines", "--no-cache"]
+    options = ["--levels", "ner", "--tasks", "SentLen,Tense", "--pooling", "max", "--no-baselines", "--no-cache"]
+    # One sentence of the 40 goes.
+    few = data / "past_present.txt"
+    few.write_text("".join(few.read_text().splitlines(True)[:-1]))
+    options += ["--min-test", "40"]
     main(["probe", str(tiny_run), "--data", str(data), "--output", str(output), *options])
     assert list(table(output)) == ["trained ner max", "majority  ", "paper ner max"]
     row = table(output)["trained ner max"]
     # Vectors that tell the classes apart save bits.
-    assert float(row["SentLen compression"]) > 1.1 and row["SentLen selectivity"]
+    assert float(row["SentLen compression"]) > 1.1 and row["SentLen selectivity"] and "Tense" not in row
+    left_out = "Left out, for fewer than 40 test sentences: Tense (39).\n"
+    assert capsys.readouterr().out.endswith(left_out) and (output / "table.md").read_text().endswith(left_out)
+    assert json.loads((output / "results.json").read_text())["left_out"] == {"Tense": 39}
     assert (output / "heat_map.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -118,6 +125,7 @@ def test_a_choice_of_levels_tasks_and_poolings_without_baselines(
         (["--measures", "f1"], "no measure 'f1'; expected some of: accuracy, selectivity, compression"),
         (["--tokens", "nowhere"], "nowhere: no such directory; expected a treebank"),
         (["--data", "nowhere"], "nowhere: no such directory"),
+        (["--min-test", "41"], "no task has 41 test sentences or more: SentLen 40, Tense 40"),
     ],
 )
 def test_mistakes_end_in_one_line(
@@ -172,6 +180,7 @@ def test_tokens_are_probed(
         for task in ("POS", "Relation")
     ]
     assert float(rows[0]["accuracy"]) > float(rows[0]["majority"]) == 0.5
-    assert [row["accuracy"] for row in json.loads((output / "tokens.json").read_text())] == [
-        float(row["accuracy"]) for row in rows
-    ]
+    found = json.loads((output / "tokens.json").read_text())
+    assert [row["accuracy"] for row in found] == [float(row["accuracy"]) for row in rows]
+    assert all(sum(total for _, total in row["by_document"].values()) == row["num_test"] for row in found)
+    assert "by_document" not in rows[0]

@@ -13,7 +13,7 @@ PAGES = sorted(
 
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 # A file, or a module of the studies.
-_PROGRAM = r"python (?:(?:scripts|benchmarks|notebooks)/\w+\.py|-m research\.\w+)"
+_PROGRAM = r"python (?:(?:scripts|benchmarks|notebooks)/\w+\.py|-m research(?:\.\w+)+)"
 _COMMAND = re.compile(r"(?:^|[\s(=])(?P<command>(?:hmtl|-m hmtl|" + _PROGRAM + r"|make)(?: .*)?)$")
 _INLINE = re.compile(r"`(?P<command>(?:hmtl [^`]+|make [^`]+|" + _PROGRAM + r"(?: [^`]+)?))`")
 

@@ -6,15 +6,19 @@ from typing import Dict, List
 import numpy
 import pytest
 import torch
-from allennlp.data import Batch
+from allennlp.common import Params
+from allennlp.data import Batch, Vocabulary
 from allennlp.data.fields import TextField
 from allennlp.data.instance import Instance
+from allennlp.data.token_indexers import SingleIdTokenIndexer
 from allennlp.data.tokenizers import Token
 
+from hmtl.data.token_indexers import TransformerIndexer
 from hmtl.errors import UserError
-from hmtl.models.hmtl import load_hmtl_archive
+from hmtl.models.hmtl import HMTL, load_hmtl_archive
 from hmtl.predictors.hmtl_predictor import document_reader
 from hmtl.probing import LevelVectors
+from hmtl.tasks import TaggingReader
 
 SENTENCES = [
     ["Ada", "Lovelace", "lived", "in", "London", "."],
@@ -87,6 +91,23 @@ def test_sentence_vectors_are_pooled_token_vectors(
         assert matrix.dtype == numpy.float32 and matrix.shape[1] == vectors.dim(level)
 
 
+def test_levels_that_are_joined_stand_side_by_side(
+    vectors: LevelVectors, expected: List[Dict[str, numpy.ndarray]]
+) -> None:
+    levels = ["ner+words", "words"]
+    for row, other in zip(vectors.token_vectors(SENTENCES, levels), expected, strict=True):
+        assert list(row) == levels
+        by_hand = numpy.concatenate([other["ner"], other["words"]], axis=1)
+        numpy.testing.assert_allclose(row["ner+words"], by_hand, atol=1e-6)
+    pooled = vectors.sentence_vectors(SENTENCES, levels, ["max"])["ner+words", "max"]
+    maxima = [numpy.concatenate([row["ner"].max(0), row["words"].max(0)]) for row in expected]
+    numpy.testing.assert_allclose(pooled, numpy.stack(maxima), atol=1e-6)
+    # Words have no ends, and so have not both.
+    assert vectors.known_pairs(["ner+words", "ner"], ["ends"]) == [("ner", "ends")]
+    with pytest.raises(UserError, match="no level 'pos'; it has"):
+        vectors.known_levels(["ner+pos"])
+
+
 def test_the_order_of_sentences_does_not_matter(vectors: LevelVectors) -> None:
     forward = vectors.sentence_vectors(SENTENCES, ["emd"], ["max"])["emd", "max"]
     backward = vectors.sentence_vectors(SENTENCES[::-1], ["emd"], ["max"])["emd", "max"]
@@ -132,3 +153,33 @@ def test_what_else_cannot_be_is_named(vectors: LevelVectors, tiny_run: Path) -> 
         vectors.token_vectors([["a"], []], ["ner"])
     with pytest.raises(UserError, match="a batch of 0 sentences"):
         LevelVectors.load(tiny_run, batch_size=0)
+
+
+def test_the_transformer_is_its_part_of_the_embedding(vectors: LevelVectors, transformer: str) -> None:
+    """Named such that other parts stand before it and after it."""
+    words = {"type": "embedding", "num_embeddings": 3, "embedding_dim": 5}
+    parts = {"a": {**words}, "b": {"type": "hmtl_transformer", "model_name": transformer}, "c": {**words}}
+    levels = {"names": {"encoder": {"type": "pass_through"}, "head": {"type": "hmtl_crf"}}}
+    config = {"text_field_embedder": {"token_embedders": parts}, "levels": levels}
+    vocab = Vocabulary(tokens_to_add={"names_labels": ["A", "B"], "tokens": ["rain"]})
+    model = HMTL.from_params(Params(config), vocab=vocab).eval()
+    single, pieces = SingleIdTokenIndexer(), TransformerIndexer(transformer)
+    reader = TaggingReader("names", token_indexers={"a": single, "b": pieces, "c": single})
+    found = LevelVectors(model, reader)
+    sentences = [["rain", "met", "brass", "."], ["met", "rain"]]
+    alone = LevelVectors(model, reader).token_vectors(sentences, ["transformer"])
+    for sentence, both, only in zip(sentences, found.token_vectors(sentences, ["transformer", "embedding"]), alone):
+        field = TextField([Token(word) for word in sentence], {"b": pieces})
+        field.index(vocab)
+        tensors = {
+            name: tensor.unsqueeze(0) for name, tensor in field.as_tensor(field.get_padding_lengths())["b"].items()
+        }
+        with torch.no_grad():
+            expected = model.text_field_embedder.token_embedder_b(**tensors)[0].numpy()
+        numpy.testing.assert_allclose(both["transformer"], expected, atol=1e-6)
+        numpy.testing.assert_array_equal(both["transformer"], both["embedding"][:, 5:13])
+        numpy.testing.assert_allclose(only["transformer"], expected, atol=1e-6)
+    assert found.has_transformer and found.dim("transformer") == 8 and "transformer" not in found.levels
+    assert not vectors.has_transformer
+    with pytest.raises(UserError, match="no level 'transformer'"):
+        vectors.known_levels(["transformer"])

@@ -44,13 +44,15 @@ def test_logistic_regression_is_as_good_as_that_of_scikit_learn(digits: Splits) 
 
 def test_scikit_learn_standardises_by_the_training_split_and_chooses_by_validation(digits: Splits) -> None:
     train, validation, test = digits
-    best, expected = -1.0, 0.0
+    best, expected, correct = -1.0, 0.0, ""
     for strength in INVERSE_STRENGTHS:
         model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000)).fit(*train)
         if model.score(*validation) > best:
             best, expected = model.score(*validation), model.score(*test)
+            correct = "".join("1" if right else "0" for right in model.predict(test.vectors) == test.classes)
     result = fit_probe(*digits, ProbeSettings("scikit-learn"))
     assert (result.validation, result.test) == pytest.approx((best, expected))
+    assert result.correct == correct
 
 
 def test_only_hidden_units_can_tell_exclusive_or() -> None:

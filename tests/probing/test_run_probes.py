@@ -47,6 +47,7 @@ def test_results_are_those_of_the_plain_vectors(
     for measured, classes in ((result.accuracy, labels), (result.control_accuracy, of_control)):
         model.fit(matrices["train"], classes["train"])
         assert measured == pytest.approx(model.score(matrices["test"], classes["test"]), abs=0.05)
+    assert len(result.correct) == 50 and result.correct.count("1") / 50 == result.accuracy
     assert result.selectivity == pytest.approx(result.accuracy - (result.control_accuracy or 0))
     classes = numpy.array([label == "True" for label in labels["train"]]).astype(int)
     assert result.compression == pytest.approx(description_length(matrices["train"], classes, 2, 7).compression)
@@ -56,3 +57,12 @@ def test_a_measure_that_does_not_exist_is_named(task: ProbingTask) -> None:
     assert Plan([task], ["max"]).measures == list(MEASURES)
     with pytest.raises(UserError, match="no measure 'f1'"):
         Plan([task], ["max"], measures=["f1"])
+
+
+def test_tasks_with_fewer_test_sentences_are_left_out_and_counted(task: ProbingTask) -> None:
+    small = ProbingTask("Tense", {**task.splits, "test": task.splits["test"][:49]})
+    plan = Plan([small, task], ["max"], min_test=50)
+    assert plan.tasks == [task] and plan.left_out == {"Tense": 49}
+    assert Plan([small, task], ["max"]).left_out == {}
+    with pytest.raises(UserError, match="no task has 51 test sentences or more: Tense 49, WC 50; choose a lower"):
+        Plan([small, task], ["max"], min_test=51)

@@ -57,6 +57,8 @@ def test_one_result_for_each_level_and_task(results, treebank):
         assert (result.num_train, result.num_test) == (splits["one"], splits["three"])
         assert 0 <= result.accuracy <= 1 and result.description_length > 0
         assert result.selectivity == pytest.approx(result.accuracy - result.control_accuracy)
+        ((document, (correct, tokens)),) = result.by_document.items()
+        assert (document, tokens) == ("three", result.num_test) and correct / tokens == result.accuracy
     assert {result.task: result.num_classes for result in found} == {"POS": 6, "Relation": 6, "Constituent": 3}
 
 
@@ -86,8 +88,10 @@ def test_results_that_are_there_are_taken(results, vectors, treebank, monkeypatc
         run(vectors, *treebank, ["embedding"], seed=2, output=output)
 
 
-def test_max_sentences_and_no_brackets(vectors, treebank):
-    found = run(vectors, treebank[0], None, ["ner"], seed=1, max_sentences=10)
+def test_max_sentences_no_brackets_and_accuracies_alone(vectors, treebank):
+    found = run(vectors, treebank[0], None, ["ner"], seed=1, max_sentences=10, measures=["accuracy"])
+    assert tokens.table(found).splitlines()[0] == "| level | POS accuracy | Relation accuracy |"
+    assert {(result.control_accuracy, result.selectivity, result.compression) for result in found} == {(None,) * 3}
     assert [result.task for result in found] == ["POS", "Relation"]
     assert {(result.num_train + result.num_test) for result in found} == {60}
 
@@ -107,7 +111,7 @@ def test_vectors_stand_with_their_tokens(vectors, treebank):
 
 def test_table_and_rows():
     def result(encoder, task):
-        return TokenProbeResult(encoder, "ner", task, 17, 100, 10, 0.9, 0.25, 0.7, 0.123, 4.567)
+        return TokenProbeResult(encoder, "ner", task, 17, 100, 10, 0.9, 0.25, 0.7, 0.123, 4.567, {"three": [9, 10]})
 
     results = [result("trained", "POS"), result("trained", "Relation"), result("random", "POS")]
     assert tokens.table(results).splitlines() == [
