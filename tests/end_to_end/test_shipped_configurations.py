@@ -26,6 +26,7 @@ OTHER_TASKS = {
     "parsing": {"pos", "dependencies"},
     "questions": {"questions"},
     "redocred_documents": {"entities", "relation"},
+    "sentence_encoder": {"dependencies", "entailment", "relatedness", "s_type", "sentence_order"},
     "sentence_labels": {"ner", "s_type", "genre"},
     "sentence_pairs": {"relatedness", "entailment"},
     "text_labels": {"mentions"},
