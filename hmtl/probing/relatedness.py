@@ -39,7 +39,10 @@ def distributions(scores: numpy.ndarray, loss: str = SQUARED_ERROR) -> numpy.nda
 
 def divergence(logits: torch.Tensor, targets: torch.Tensor, loss: str = SQUARED_ERROR) -> torch.Tensor:
     """The mean squared error of the shares of the predicted distributions (SentEval's `tools/relatedness.py`), or the
-    mean Kullback-Leibler divergence of these from the targets (Tai et al., equation 16). Shapes: (num_pairs, 5), (num_pairs, 5) -> ()"""
+    mean Kullback-Leibler divergence of these from the targets (Tai et al., equation 16).
+
+    Shapes: (num_pairs, 5), (num_pairs, 5) -> ()
+    """
     if loss == SQUARED_ERROR:
         return functional.mse_loss(logits.softmax(-1), targets)
     return functional.kl_div(logits.log_softmax(-1), targets, reduction="batchmean")

@@ -48,7 +48,8 @@ def test_its_five_tasks_are_evaluated_and_predicted_by_run_and_archive_alike(run
     evaluation = evaluate_run(load_run(run, data=ROOT))
     assert sorted(evaluation.tasks) == TASKS
     table = evaluation.table()
-    for title in ("dependencies LAS", "entailment accuracy", "relatedness Pearson", "s_type", "sentence_order accuracy"):
+    titles = ["dependencies LAS", "entailment accuracy", "relatedness Pearson", "s_type accuracy"]
+    for title in [*titles, "sentence_order accuracy"]:
         assert title in table, table
     text = {"text": TEXTS[0], "text_pair": TEXTS[1]}
     predictor = HMTLPredictor.load(run)

@@ -15,8 +15,8 @@ IN_ORDER, SWAPPED = "in_order", "swapped"
 
 @DatasetReader.register("hmtl_sentence_order")
 class SentenceOrderReader(PairReader):
-    """One instance for each two adjacent sentences of a document, in their order or swapped: a pair of texts for the head
-    `hmtl_pairs`, whose label is `in_order` or `swapped` (the task ORDER of Jernite, Bowman and Sontag 2017,
+    """One instance for each two adjacent sentences of a document, in their order or swapped: a pair of texts for the
+    head `hmtl_pairs`, whose label is `in_order` or `swapped` (the task ORDER of Jernite, Bowman and Sontag 2017,
     "Discourse-Based Objectives for Fast Unsupervised Sentence Representation Learning").
 
     Each pair is swapped with a probability of 1/2; which ones are depends on the seed, the document's key and the
