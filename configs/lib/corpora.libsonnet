@@ -64,6 +64,12 @@ local coref(corpus) = { reader: { type: 'hmtl_coref', corpus: corpus }, batch_si
     for layer in layers
   },
 
+  // The order of adjacent sentences, from the documents that any other task is read from, such as `corpora.gum(folder).ner`;
+  // its head is that of `heads.sentence_order`.
+  sentence_order(task)::
+    local files = { [split]: task[split] for split in ['train', 'validation', 'test'] };
+    { reader: { type: 'hmtl_sentence_order', corpus: task.reader.corpus }, batch_size: 32 } + files,
+
   // SICK by the names of its files (Marelli et al. 2014): how related two sentences are, and whether the second follows.
   sick(folder):
     $.labelled(folder, ['relatedness', 'entailment'], ['SICK_train.txt', 'SICK_trial.txt', 'SICK_test_annotated.txt']),

@@ -106,4 +106,9 @@ local values_of(values, number_range) = {
     reader:: { type: 'hmtl_pairs' } + values_of(values, number_range),
     [if values == 'number' then 'validation_metric']:: '+pearson',
   } + values_of(values, number_range) + options,
+
+  // Whether two adjacent sentences stand in their order or were swapped. Its task's data are those of
+  // `corpora.sentence_order`; `options` are others of the head `hmtl_pairs`.
+  sentence_order(pooling='max', dropout=0.2, options={}):
+    $.pairs(pooling=pooling, dropout=dropout, options=options) { reader:: { type: 'hmtl_sentence_order' } },
 }

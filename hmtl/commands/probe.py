@@ -70,9 +70,9 @@ class Probe(Subcommand):
         add("--quick", action="store_true", help="measure transfer tasks by SentEval's settings for prototypes")
         add(
             "--relatedness-loss",
-            choices=["kl", "squared-error"],
-            default="kl",
-            help="of SICK-R and STS-B: as in the papers (default), or as in SentEval's code",
+            choices=["squared-error", "kl"],
+            default="squared-error",
+            help="of SICK-R and STS-B: as in SentEval's code (default), or the divergence of Tai et al. (2015)",
         )
         add("--seed", type=int, default=1111, help="of the probes and the random encoders")
         add("--output", metavar="DIR", type=Path, help="default: 'probing' beside the weights of MODEL")

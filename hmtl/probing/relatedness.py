@@ -9,7 +9,7 @@ from torch.nn import functional
 
 # Scores are 1 to 5, whole ones.
 NUM_SCORES = 5
-LOSSES = KL, SQUARED_ERROR = "kl", "squared-error"
+LOSSES = SQUARED_ERROR, KL = "squared-error", "kl"
 # As SentEval trains it: Adam at torch's default rate, a validation each so many passes over the data.
 BATCH_SIZE, EPOCH_SIZE, MAX_EPOCHS, TENACITY = 64, 50, 1000, 3
 
@@ -21,12 +21,12 @@ class Scored(NamedTuple):
     scores: numpy.ndarray
 
 
-def distributions(scores: numpy.ndarray, loss: str = KL) -> numpy.ndarray:
+def distributions(scores: numpy.ndarray, loss: str = SQUARED_ERROR) -> numpy.ndarray:
     """For each score the shares of the two whole scores beside it (Tai et al., equation 15): 3.6 is 0.4 of a 3 and 0.6
     of a 4.
 
-    A score below 1, such as those of STS, counts as 1. In SentEval's code, whose loss is the squared error, 0.3 is 0.3
-    of a 1 and nothing else, and so it is here with that loss.
+    Of a score below 1, such as those of STS, SentEval's code, whose loss is the squared error, leaves 0.3 of a 1 and
+    nothing else for 0.3, and so does this with that loss. With the divergence such a score counts as 1.
 
     Shapes: (num_pairs,) -> (num_pairs, 5), float32
     """
@@ -37,9 +37,12 @@ def distributions(scores: numpy.ndarray, loss: str = KL) -> numpy.ndarray:
     return (1 - distance).clip(0).astype(numpy.float32)
 
 
-def divergence(logits: torch.Tensor, targets: torch.Tensor, loss: str = KL) -> torch.Tensor:
-    """The mean Kullback-Leibler divergence of the predicted distributions from the targets (Tai et al., equation 16),
-    or the mean squared error of their shares. Shapes: (num_pairs, 5), (num_pairs, 5) -> ()"""
+def divergence(logits: torch.Tensor, targets: torch.Tensor, loss: str = SQUARED_ERROR) -> torch.Tensor:
+    """The mean squared error of the shares of the predicted distributions (SentEval's `tools/relatedness.py`), or the
+    mean Kullback-Leibler divergence of these from the targets (Tai et al., equation 16).
+
+    Shapes: (num_pairs, 5), (num_pairs, 5) -> ()
+    """
     if loss == SQUARED_ERROR:
         return functional.mse_loss(logits.softmax(-1), targets)
     return functional.kl_div(logits.log_softmax(-1), targets, reduction="batchmean")
@@ -50,7 +53,7 @@ def predicted_relatedness(
     validation: Scored,
     vectors: numpy.ndarray,
     seed: int,
-    loss: str = KL,
+    loss: str = SQUARED_ERROR,
     device: torch.device = None,
 ) -> Tuple[numpy.ndarray, float]:
     """The expected scores of other pairs by softmax regression, and Pearson's correlation in validation, by which the
@@ -63,8 +66,8 @@ def predicted_relatedness(
         Shape (num_pairs, dim).
     seed : `int`
         Of the initial weights and of the order of the pairs.
-    loss : `str`, optional (default = `"kl"`)
-        `"kl"`, as in the papers, or `"squared-error"`, as SentEval's code has it.
+    loss : `str`, optional (default = `"squared-error"`)
+        `"squared-error"`, as SentEval's code has it, or `"kl"`, as Tai et al. have it.
     device : `torch.device`, optional (default = the CPU)
     """
     inputs = torch.as_tensor(train.vectors, device=device)

@@ -12,7 +12,7 @@ from allennlp.common import Tqdm
 from hmtl.common.files import write_json
 from hmtl.errors import UserError
 from hmtl.probing.probes import INVERSE_STRENGTHS, WEIGHT_DECAYS, ProbeSettings, Split, trained_classifier
-from hmtl.probing.relatedness import KL, LOSSES, Scored, pearson, predicted_relatedness, spearman
+from hmtl.probing.relatedness import LOSSES, SQUARED_ERROR, Scored, pearson, predicted_relatedness, spearman
 from hmtl.probing.sentences import Row, run_missing, stored
 from hmtl.probing.transfer_tasks import NESTED, RELATEDNESS, SIMILARITY, SPLITS, TRAIN_AND_TEST, TransferTask
 from hmtl.probing.vector_store import VectorStore
@@ -49,7 +49,7 @@ class TransferSettings:
 
     probe: ProbeSettings = field(default_factory=default_probe)
     folds: int = 10
-    relatedness_loss: str = KL
+    relatedness_loss: str = SQUARED_ERROR
 
     def __post_init__(self) -> None:
         if self.folds < 2:

@@ -15,6 +15,7 @@ from hmtl.tasks.kind import Kind
 from hmtl.tasks.labels.label_head import LabelHead, PairHead
 from hmtl.tasks.labels.label_kind import Labels, Numbers, PairNumbers, Pairs
 from hmtl.tasks.labels.label_reader import LabelReader, PairReader
+from hmtl.tasks.labels.sentence_order_reader import SentenceOrderReader
 from hmtl.tasks.questions.answer_kind import Answers
 from hmtl.tasks.questions.question_head import QuestionHead
 from hmtl.tasks.questions.question_reader import QuestionReader
@@ -61,6 +62,7 @@ __all__ = [
     "RelationHead",
     "RelationReader",
     "Relations",
+    "SentenceOrderReader",
     "SpanHead",
     "SpanReader",
     "SpanRelationHead",

@@ -13,11 +13,11 @@ from hmtl.probing.relatedness import Scored, distributions, divergence, pearson,
 
 
 def test_scores_are_shares_of_the_whole_scores_beside_them() -> None:
-    found = distributions(numpy.array([1, 3.6, 5, 2.25, 0.3]))
+    found = distributions(numpy.array([1, 3.6, 5, 2.25, 0.3]), "kl")
     expected = [[1, 0, 0, 0, 0], [0, 0, 0.4, 0.6, 0], [0, 0, 0, 0, 1], [0, 0.75, 0.25, 0, 0], [1, 0, 0, 0, 0]]
     numpy.testing.assert_allclose(found, expected, atol=1e-6)
     # As SentEval's code has it.
-    found = distributions(numpy.array([0.3, 0, 4.5]), "squared-error")
+    found = distributions(numpy.array([0.3, 0, 4.5]))
     numpy.testing.assert_allclose(found, [[0.3, 0, 0, 0, 0], [0] * 5, [0, 0, 0, 0.5, 0.5]], atol=1e-6)
 
 
@@ -26,9 +26,9 @@ def test_the_losses_by_hand() -> None:
     targets = torch.tensor([[0.0, 0.5, 0.5, 0, 0], [0, 0, 0, 0, 1]])
     # Predicted are 1/6, 2/6, 1/6, 1/6, 1/6 and five times 1/5.
     by_hand = (0.5 * math.log(0.5 / (2 / 6)) + 0.5 * math.log(0.5 / (1 / 6)) + math.log(5)) / 2
-    assert divergence(logits, targets).item() == pytest.approx(by_hand)
+    assert divergence(logits, targets, "kl").item() == pytest.approx(by_hand)
     squares = [3 * (1 / 6) ** 2 + (1 / 6) ** 2 + (2 / 6) ** 2, 4 * 0.2**2 + 0.8**2]
-    assert divergence(logits, targets, "squared-error").item() == pytest.approx(sum(squares) / 10)
+    assert divergence(logits, targets).item() == pytest.approx(sum(squares) / 10)
 
 
 def data(size: int, seed: int, noise: float = 0.3) -> Scored:
@@ -44,9 +44,9 @@ def test_the_regression_finds_what_another_optimizer_finds(monkeypatch: pytest.M
     # One validation, after so many passes that the minimum is near.
     monkeypatch.setattr(relatedness, "EPOCH_SIZE", 1500)
     monkeypatch.setattr(relatedness, "MAX_EPOCHS", 0)
-    found, correlation = predicted_relatedness(train, train, others, seed=0)
+    found, correlation = predicted_relatedness(train, train, others, seed=0, loss="kl")
     inputs = numpy.column_stack([train.vectors, numpy.ones(128)])
-    shares = distributions(train.scores).astype(float)
+    shares = distributions(train.scores, "kl").astype(float)
 
     def loss(weights: numpy.ndarray) -> float:
         logits = inputs @ weights.reshape(4, 5)
@@ -67,7 +67,7 @@ def test_the_epoch_that_is_best_in_validation_is_kept(monkeypatch: pytest.Monkey
     assert best == pytest.approx(pearsonr(predicted, validation.scores)[0])
     again, _ = predicted_relatedness(train, validation, validation.vectors, seed=4)
     numpy.testing.assert_array_equal(predicted, again)
-    others, _ = predicted_relatedness(train, validation, validation.vectors, seed=4, loss="squared-error")
+    others, _ = predicted_relatedness(train, validation, validation.vectors, seed=4, loss="kl")
     assert not numpy.allclose(predicted, others) and pearson(others, predicted) > 0.8
 
 
