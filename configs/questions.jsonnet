@@ -19,7 +19,7 @@ experiment.new(
   embedding=embedders.combine([
     embedders.words(),
     embedders.characters(),
-    embedders.transformer(env.encoder, cache_gib=6.0),
+    embedders.transformer(env.encoder, cache=true),
   ]),
   levels={
     questions: {
@@ -33,7 +33,7 @@ experiment.new(
   min_count={ tokens: 2 },
   initializer=embedders.learned_words_initializer,
   optimizer={ type: 'adam', lr: 0.003 },
-  scheduler={ type: 'reduce_on_plateau', mode: 'max', factor: 0.5, patience: 1 },
+  scheduler={ type: 'warmup_and_decay', warmup: 0.1, shape: 'linear' },
   num_epochs=6,
   patience=null,
 )
