@@ -25,7 +25,7 @@ experiment.new(
     questions: {
       encoder: levels.lstm(1, 64),
       // Most questions have no answer: of these a part is enough to learn from.
-      head: heads.questions(options={ unanswered_share: 0.25 }),
+      head: heads.questions(options={ unanswered_share: 0.25, max_training_tokens: 8192 }),
       reads: [],
       input_dropout: 0.2,
     },
@@ -34,6 +34,6 @@ experiment.new(
   initializer=embedders.learned_words_initializer,
   optimizer={ type: 'adam', lr: 0.003 },
   scheduler={ type: 'warmup_and_decay', warmup: 0.1, shape: 'linear' },
-  num_epochs=6,
+  num_epochs=5,
   patience=null,
 )
