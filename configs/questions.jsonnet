@@ -19,13 +19,13 @@ experiment.new(
   embedding=embedders.combine([
     embedders.words(),
     embedders.characters(),
-    embedders.transformer(env.encoder, cache_gib=6.0),
+    embedders.transformer(env.encoder, cache=true),
   ]),
   levels={
     questions: {
       encoder: levels.lstm(1, 64),
       // Most questions have no answer: of these a part is enough to learn from.
-      head: heads.questions(options={ unanswered_share: 0.25 }),
+      head: heads.questions(options={ unanswered_share: 0.25, max_training_tokens: 8192 }),
       reads: [],
       input_dropout: 0.2,
     },
@@ -33,7 +33,7 @@ experiment.new(
   min_count={ tokens: 2 },
   initializer=embedders.learned_words_initializer,
   optimizer={ type: 'adam', lr: 0.003 },
-  scheduler={ type: 'reduce_on_plateau', mode: 'max', factor: 0.5, patience: 1 },
-  num_epochs=6,
+  scheduler={ type: 'warmup_and_decay', warmup: 0.1, shape: 'linear' },
+  num_epochs=5,
   patience=null,
 )

@@ -381,6 +381,11 @@ def test_the_four_tasks_are_questions_of_one_head(variables: Dict[str, str]) -> 
     for split in ("train", "validation", "test"):
         paths = json.loads(config[f"{split}_data_path"]["questions"])
         assert paths == tasks[f"{split}_data_path"]
+    # As the hierarchy of spans that the results have beside it.
+    hierarchy = load(ROOT / "configs" / "setups" / "heads" / "spans.jsonnet")
+    for name in ("optimizer", "learning_rate_scheduler", "grad_norm", "grad_clipping"):
+        assert config["trainer"][name] == hierarchy["trainer"][name]
+    assert config["model"]["text_field_embedder"] == hierarchy["model"]["text_field_embedder"]
     # Questions are read as sentences are, and rows in batches as they are trained.
     assert config["model"]["levels"]["questions"]["head"]["token_indexers"] == reader["token_indexers"]
     assert config["validation_data_loader"]["batch_size"] == {"questions": 16}

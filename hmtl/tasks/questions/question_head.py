@@ -54,6 +54,13 @@ class Pairs(NamedTuple):
     def at(self, indices: Any) -> "Pairs":
         return Pairs(*(values[indices] for values in self))
 
+    def distinct(self, *columns: torch.Tensor) -> Tuple["Pairs", torch.Tensor]:
+        """On the host, one pair for all that are alike in some columns, and for each pair which of these is like it.
+        Shape: (num_pairs,)"""
+        distinct, number_of = torch.stack(columns).unique(dim=1, return_inverse=True)
+        places = number_of.new_zeros(distinct.size(1)).scatter_(0, number_of, torch.arange(len(number_of)))
+        return self.at(places), number_of
+
     def on(self, device: torch.device) -> "Pairs":
         """The same on another device."""
         return Pairs(*(moved(values, device) for values in self))
@@ -231,7 +238,8 @@ class QuestionHead(TaskHead):
         if questions is None:
             nothing: List[List[Any]] = [[] for _ in mask]
             return {"predictions": nothing, **({"scores": nothing} if with_scores else {})}
-        asked, weights = self._pairs(questions, pairs, answers, mask)
+        known, weights = self._pairs(questions, pairs, answers, mask)
+        asked = known.on(mask.device)
         gold = None
         if pairs is not None and answers is not None:
             gold = self._gold(asked, pairs, answers, mask)
@@ -241,7 +249,7 @@ class QuestionHead(TaskHead):
         is_span = self._is_span(mask, sentence_ids)
         output: Dict[str, Any] = {}
         if self.training:
-            logits = self._logits(tokens, words, questions.mask, asked, is_span)
+            logits = self._logits(tokens, words, questions.mask, known, is_span)
             assert gold is not None
             targets = self._targets(gold, 0, len(asked.rows), mask.size(1))
             output["loss"] = self._loss(logits, asked, targets, weights)
@@ -250,14 +258,14 @@ class QuestionHead(TaskHead):
         losses, found = [], []
         for first in range(0, max(1, len(asked.rows)), size):
             block = asked.at(slice(first, first + size))
-            logits = self._logits(tokens, words, questions.mask, block, is_span)
+            logits = self._logits(tokens, words, questions.mask, known.at(slice(first, first + size)), is_span)
             if gold is not None:
                 targets = self._targets(gold, first, len(block.rows), mask.size(1))
                 losses.append(self._loss(logits, block, targets, weights[first : first + size]))
             found += self._found(logits, block, first)
         if losses:
             output["loss"] = torch.stack(losses).sum()
-        output.update(self._decoded(found, asked, questions.names, metadata, len(mask), with_scores))
+        output.update(self._decoded(found, known, questions.names, metadata, len(mask), with_scores))
         return output
 
     def get_metrics(self, reset: bool = False) -> Dict[str, float]:
@@ -291,7 +299,7 @@ class QuestionHead(TaskHead):
         answers: Optional[torch.Tensor],
         mask: torch.Tensor,
     ) -> Tuple[Pairs, torch.Tensor]:
-        """The questions that are asked, in training drawn from all, and how often each of them counts."""
+        """The questions that are asked, in training drawn from all, on the host, and how often each of them counts."""
         device = mask.device
         # On the host, which knows what is asked: otherwise it would wait for how many questions there are.
         if pairs is None or questions.numbers is None:
@@ -302,7 +310,7 @@ class QuestionHead(TaskHead):
             about = torch.full_like(rows, -1)
             number_of_answers = torch.full_like(rows, SEVERAL if self.labels else AT_MOST_ONE)
             everything = Pairs(rows, places, about, about, number_of_answers, places)
-            return everything.on(device), torch.ones(len(rows), device=device)
+            return everything, torch.ones(len(rows), device=device)
         given = [pairs, questions.numbers] if answers is None else [pairs, questions.numbers, answers]
         pairs, numbers_of_texts, *known_answers = on_host(*given)
         answers = known_answers[0] if known_answers else None
@@ -323,7 +331,7 @@ class QuestionHead(TaskHead):
         chosen = pairs[rows, of_rows]
         numbers = numbers_of_texts[rows, chosen[:, 0]]
         asked = Pairs(rows, numbers, chosen[:, 1], chosen[:, 2], chosen[:, 3], of_rows)
-        return asked.on(device), moved(weights, device)
+        return asked, moved(weights, device)
 
     def _drawn(
         self, answered: torch.Tensor, unanswered: torch.Tensor, length: int
@@ -362,42 +370,66 @@ class QuestionHead(TaskHead):
         asked: Pairs,
         is_span: torch.Tensor,
     ) -> torch.Tensor:
-        """Shape: (num_pairs, length, max_width)"""
+        """Of questions on the host. Shape: (num_pairs, length, max_width)"""
+        # Each term of `h` depends on the text of the question or on the span that it is about, never on both. So both
+        # sums are computed once for all pairs that share them: questions about a hundred spans are often one text.
+        device = tokens.device
+        of_texts, text_of = asked.distinct(asked.rows, asked.questions)
+        of_abouts, about_of = asked.distinct(asked.rows, asked.starts, asked.ends)
+        # Shape: (num_pairs, length, hidden_dim)
+        by_text = self._vectors_of_texts(tokens, words, word_mask, of_texts.on(device))
+        by_about = self._vectors_around_abouts(tokens, of_abouts.on(device))
+        hidden = by_text.index_select(0, moved(text_of, device)) + by_about.index_select(0, moved(about_of, device))
+        return self._span_scores(self._dropout(hidden.relu())).masked_fill(~is_span[moved(asked.rows, device)], _NEVER)
+
+    def _vectors_of_texts(
+        self, tokens: torch.Tensor, words: torch.Tensor, word_mask: torch.Tensor, asked: Pairs
+    ) -> torch.Tensor:
+        """The terms of `h` that the text of each question makes. Shape: (num_pairs, length, hidden_dim)"""
         # Shape: (num_questions, question_length)
         weights = in_float32(self._word_weights, words).squeeze(-1).masked_fill(~word_mask, -math.inf).softmax(-1)
         # Shape: (num_questions, hidden_dim)
         wholes = (weights.unsqueeze(1).to(words.dtype) @ words).squeeze(1)
-        # Shape: (num_pairs, hidden_dim)
-        keys = wholes[asked.questions] + self._vectors_of_abouts(tokens, asked)
         # Shape: (num_pairs, length, hidden_dim)
         of_pairs = tokens[asked.rows]
-        hidden = self._of_token(tokens)[asked.rows] + self._distances(self._distance(asked, tokens.size(1)))
-        hidden = hidden + self._of_question(keys).unsqueeze(1) + self._with_question(of_pairs * keys.unsqueeze(1))
-        if self._attention:
-            of_words = words[asked.questions]
-            # Shape: (num_pairs, length, question_length)
-            products = at_least_float32(of_pairs @ of_words.transpose(1, 2)) / math.sqrt(words.size(-1))
-            attention = products.masked_fill(~word_mask[asked.questions].unsqueeze(1), -math.inf).softmax(-1)
-            attention = attention.to(words.dtype)
-            # The projection of a mean is the mean of projections, of which there are fewer.
-            hidden = hidden + attention @ self._of_words(words)[asked.questions]
-            # Shape: (num_pairs, length, hidden_dim)
-            hidden = hidden + self._with_words(of_pairs * (attention @ of_words))
-        hidden = self._dropout(hidden.relu())
-        return self._span_scores(hidden).masked_fill(~is_span[asked.rows], _NEVER)
+        hidden = self._of_token(tokens)[asked.rows] + self._of_question(wholes)[asked.questions].unsqueeze(1)
+        hidden = hidden + self._with_question(of_pairs * wholes[asked.questions].unsqueeze(1))
+        if not self._attention:
+            return hidden
+        of_words = words[asked.questions]
+        # Shape: (num_pairs, length, question_length)
+        products = at_least_float32(of_pairs @ of_words.transpose(1, 2)) / math.sqrt(words.size(-1))
+        attention = products.masked_fill(~word_mask[asked.questions].unsqueeze(1), -math.inf).softmax(-1)
+        attention = attention.to(words.dtype)
+        # The projection of a mean is the mean of projections, of which there are fewer.
+        hidden = hidden + attention @ self._of_words(words)[asked.questions]
+        # Shape: (num_pairs, length, hidden_dim)
+        return hidden + self._with_words(of_pairs * (attention @ of_words))
+
+    def _vectors_around_abouts(self, tokens: torch.Tensor, asked: Pairs) -> torch.Tensor:
+        """The terms of `h` that the span makes which each question is about. Shape: (num_pairs, length, hidden_dim)"""
+        # Shape: (num_pairs, hidden_dim)
+        abouts = self._vectors_of_abouts(tokens, asked)
+        hidden = self._distances(self._distance(asked, tokens.size(1))) + self._of_question(abouts).unsqueeze(1)
+        return hidden + self._with_question(tokens[asked.rows] * abouts.unsqueeze(1))
 
     def _span_scores(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(num_pairs, length, hidden_dim) -> (num_pairs, length, max_width)"""
-        # Shapes: (num_pairs, length, hidden_dim // 2 + 1)
-        starts, ends = in_float32(self._starts, hidden), in_float32(self._ends, hidden)
+        """(num_pairs, length, hidden_dim) -> (num_pairs, length, max_width); spans that end behind all tokens have any
+        score."""
+        # Shapes: (num_pairs, length, hidden_dim // 2) and (num_pairs, length), twice
+        (starts, of_starts), (ends, of_ends) = (
+            (scores[..., :-1].contiguous(), scores[..., -1])
+            for scores in (in_float32(self._starts, hidden), in_float32(self._ends, hidden))
+        )
         length = starts.size(1)
-        ends = F.pad(ends, (0, 0, 0, self._max_span_width - 1))
-        scores = []
+        matches = []
         for width, of_width in enumerate(self._widths.weight):
-            last = ends[:, width : width + length]
-            match = in_float32(self._match, (starts[..., :-1] + last[..., :-1] + of_width).relu()).squeeze(-1)
-            scores.append(match + starts[..., -1] + last[..., -1])
-        return torch.stack(scores, dim=-1)
+            number = max(0, length - width)
+            # In place, since these are the largest tensors of an update. Shape: (num_pairs, number, hidden_dim // 2)
+            both = (starts[:, :number] + of_width).add_(ends[:, width:]).relu_()
+            matches.append(F.pad(in_float32(self._match, both).squeeze(-1), (0, length - number)))
+        last = F.pad(of_ends, (0, self._max_span_width - 1)).unfold(1, self._max_span_width, 1)
+        return torch.stack(matches, dim=-1) + of_starts.unsqueeze(-1) + last
 
     def _vectors_of_abouts(self, tokens: torch.Tensor, asked: Pairs) -> torch.Tensor:
         """Those of the spans that questions are about, and 0 for questions about none. Shape: (num_pairs,
@@ -489,14 +521,13 @@ class QuestionHead(TaskHead):
     def _decoded(
         self,
         found: List[Answer],
-        asked: Pairs,
+        known: Pairs,
         names: Optional[Sequence[str]],
         metadata: Optional[List[Dict[str, Any]]],
         batch_size: int,
         with_scores: bool,
     ) -> Dict[str, Any]:
         """`predictions`, and `scores` where they are wanted; counts for the metrics what has gold."""
-        known = Pairs(*on_host(*asked))
         rows, places = known.rows.tolist(), known.places.tolist()
         abouts = list(zip(known.starts.tolist(), known.ends.tolist()))
         by_row: List[List[Tuple[Span, float]]] = [[] for _ in range(batch_size)]

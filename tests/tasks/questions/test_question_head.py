@@ -166,6 +166,30 @@ def test_loss_and_gradients_are_those_of_a_loop(attention: bool) -> None:
     assert head(**batch)["loss"].item() == pytest.approx(expected.item(), rel=1e-9)
 
 
+def test_what_the_words_of_a_question_make_is_computed_once_for_all_spans_that_it_is_about() -> None:
+    head = head_of().double()
+    computed: Dict[str, List[int]] = {"words": [], "question": []}
+    for name, module in (("words", head._with_words), ("question", head._with_question)):
+        module.register_forward_pre_hook(lambda _, inputs, name=name: computed[name].append(len(inputs[0])))
+    batch = batch_of()
+    # Twice as many questions, about other spans: in the first row two texts about five spans, in the second one about four.
+    pairs = [PAIRS[0] + [(0, 1, 1, SEVERAL), (1, 2, 2, SEVERAL)], PAIRS[1] + [(0, 1, 1, SEVERAL), (0, 2, 2, SEVERAL)]]
+    head(**{**batch, "pairs": padded(pairs, 4)})  # type: ignore[arg-type]
+    assert computed == {"words": [2 + 1], "question": [2 + 1, 5 + 4]}
+
+
+def test_a_text_that_is_shorter_than_the_widest_answer() -> None:
+    head = head_of().double().eval()
+    hidden = torch.randn(2, 2, HIDDEN).double()
+    found = head._span_scores(hidden)
+    assert found.shape == (2, 2, WIDTH)
+    for row in range(2):
+        for start, end in ((0, 0), (0, 1), (1, 1)):
+            first, last = head._starts(hidden[row, start]), head._ends(hidden[row, end])
+            match = head._match((first[:-1] + last[:-1] + head._widths.weight[end - start]).relu())[0]
+            assert found[row, start, end - start].item() == pytest.approx((match + first[-1] + last[-1]).item())
+
+
 @pytest.mark.parametrize("threshold", [0.3, 0.6])
 def test_answers_and_their_probabilities_are_those_of_a_loop(threshold: float) -> None:
     head = head_of(overlaps="any", threshold=threshold).double().eval()
