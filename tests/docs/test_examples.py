@@ -107,7 +107,7 @@ def test_a_configuration_in_a_page_can_be_read(block, configs):
     config = Params.from_file(str(path)).as_dict(quiet=True)
     tasks = set(config["model"]["levels"])
     assert set(config["dataset_reader"]["readers"]) == tasks
-    assert all(set(level["reads"]) <= tasks for level in config["model"]["levels"].values())
+    assert all(set(level.get("reads", [])) <= tasks for level in config["model"]["levels"].values())
 
 
 @pytest.mark.slow
