@@ -82,6 +82,8 @@ def _lines(results: Path, page: Path, folder: str, block: str, *arguments: str) 
     from research.paper.plots import caption_of
     from research.paper.report import NO_RUNS, page_lines
     from research.probing_data import results as probing
+    from research.questions import ANSWERS
+    from research.questions import page_lines as question_lines
 
     if block == IMAGE:
         image = results / folder / arguments[0]
@@ -91,6 +93,8 @@ def _lines(results: Path, page: Path, folder: str, block: str, *arguments: str) 
         return [NO_RUNS]
     if (results / folder / "scores.csv").is_file():
         return page_lines(results / folder, block, *arguments)
+    if (results / folder / ANSWERS).is_file():
+        return question_lines(results, block)
     return probing.page_lines(results / folder, block)
 
 

@@ -172,7 +172,7 @@ def test_what_the_words_of_a_question_make_is_computed_once_for_all_spans_that_i
     for name, module in (("words", head._with_words), ("question", head._with_question)):
         module.register_forward_pre_hook(lambda _, inputs, name=name: computed[name].append(len(inputs[0])))
     batch = batch_of()
-    # Twice as many questions, about other spans: in the first row two texts about five spans, in the second one about four.
+    # Two texts about five spans in the first row, one about four in the second.
     pairs = [PAIRS[0] + [(0, 1, 1, SEVERAL), (1, 2, 2, SEVERAL)], PAIRS[1] + [(0, 1, 1, SEVERAL), (0, 2, 2, SEVERAL)]]
     head(**{**batch, "pairs": padded(pairs, 4)})  # type: ignore[arg-type]
     assert computed == {"words": [2 + 1], "question": [2 + 1, 5 + 4]}
