@@ -108,6 +108,19 @@ def question_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def pairs_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The serialization directory of a model with relatedness below entailment, trained on the bundled pairs. Read
+    only."""
+    from hmtl.cli import main
+
+    directory = tmp_path_factory.mktemp("pairs") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        main(["train", "configs/sentence_pairs.jsonnet", "-s", str(directory), "-o", "trainer.num_epochs=2"])
+    return directory
+
+
+@pytest.fixture(scope="session")
 def tiny_spans_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with heads that find spans which may nest, and relations between these. Read only."""
     from hmtl.cli import main

@@ -71,14 +71,17 @@ def server_page(
     labels: Optional[Sequence[str]] = None,
     about: Optional[Mapping[str, Any]] = None,
     preview: str = "",
+    pairs: bool = False,
 ) -> str:
     """The same page with a text box, whose text goes to `predict` beside the page itself. Where labels are texts, and
-    those of training are given, there is a box for others. `preview` is the address of the picture that stands for a
-    link to the page."""
+    those of training are given, there is a box for others, and with `pairs` one for the second text of a pair.
+    `preview` is the address of the picture that stands for a link to the page."""
     server: Dict[str, Any] = {"predict": "predict", "docs": "docs", "max_characters": max_characters}
     server["examples"] = dict(examples)
     if labels:
         server["labels"] = list(labels)
+    if pairs:
+        server["pairs"] = True
     return _application(title, layers, {"outputs": [], "server": server}, about, preview)
 
 

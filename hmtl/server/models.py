@@ -101,6 +101,7 @@ class ServedModel:
                 "card": "model",
             },
             preview=f"{ADDRESS}preview.png",
+            pairs=predictor.reads_pairs,
         )
         self.card_page = _card_page(self.info, predictor.layers, record.card)
         self.service = PredictionService(predictor, limits, metrics)

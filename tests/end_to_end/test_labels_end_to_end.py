@@ -25,12 +25,6 @@ TEXT = [["Mara", "Lind", "lives", "in", "Leeds", "."], ["Was", "she", "asleep", 
 PAIR = {"text": "A man is asleep.", "text_pair": "Somebody sleeps. Nobody sings."}
 
 
-def trained(config: str, run: Path, **overrides: Any) -> Path:
-    small = {"trainer.num_epochs": 2, **overrides}
-    main(["train", str(ROOT / "configs" / f"{config}.jsonnet"), "-s", str(run), "-o", json.dumps(small)])
-    return run
-
-
 @pytest.fixture(scope="module")
 def labels_run(fixtures, tmp_path_factory) -> Path:
     """Named entities below types of sentences and genres of documents, on the fixture documents of GUM."""
@@ -39,20 +33,12 @@ def labels_run(fixtures, tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HMTL_DATA", str(folder))
         patch.delenv("HMTL_TRANSFORMER", raising=False)
-        tasks = ("ner", "s_type", "genre")
-        return trained(
-            "sentence_labels",
-            folder / "run",
-            **{f"dataset_reader.readers.{task}.allow_unknown_labels": True for task in tasks},
-        )
-
-
-@pytest.fixture(scope="module")
-def pairs_run(tmp_path_factory) -> Path:
-    """Relatedness below entailment, on the bundled pairs."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        return trained("sentence_pairs", tmp_path_factory.mktemp("pairs") / "run")
+        small: Dict[str, Any] = {"trainer.num_epochs": 2}
+        for task in ("ner", "s_type", "genre"):
+            small[f"dataset_reader.readers.{task}.allow_unknown_labels"] = True
+        config = str(ROOT / "configs" / "sentence_labels.jsonnet")
+        main(["train", config, "-s", str(folder / "run"), "-o", json.dumps(small)])
+    return folder / "run"
 
 
 @pytest.fixture(scope="module")

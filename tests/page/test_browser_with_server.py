@@ -185,7 +185,26 @@ def test_labels_that_are_asked_for(text_label_run: Path, chromium: Any, open_pag
 
 
 def test_where_labels_are_fixed_there_is_no_box_for_others(server: str, open_page: Any) -> None:
-    assert open_page(server).is_hidden("#labels")
+    page = open_page(server)
+    assert page.is_hidden("#labels") and page.is_hidden("#second")
+
+
+def test_the_second_text_of_a_pair(pairs_run: Path, chromium: Any, open_page: Any) -> None:
+    with served(pairs_run) as address:
+        page = open_page(address)
+        page.wait_for_selector("#texts[aria-busy=false]", state="attached")
+        annotated(page, "A man is asleep.")
+        with page.expect_request("**/predict") as request:
+            page.fill("#second", "Somebody sleeps.")
+        assert request.value.post_data_json == {"text": "A man is asleep.", "text_pair": "Somebody sleeps."}
+        page.wait_for_selector("article:has-text('Somebody sleeps.')")
+        # The link keeps both texts; one without the second is one text.
+        linked = open_page(page.url)
+        linked.wait_for_selector("article:has-text('Somebody sleeps.')")
+        assert linked.input_value("#second") == "Somebody sleeps."
+        with linked.expect_request("**/predict") as request:
+            linked.click("#examples button >> nth=0")
+        assert "text_pair" not in request.value.post_data_json and linked.input_value("#second") == ""
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,11 @@ def test_the_server_page_knows_the_labels_of_training_where_others_may_be_asked_
     assert "labels" not in Elements(server_page("A title", LAYERS, 10)).data()["server"]
 
 
+def test_the_server_page_knows_whether_there_are_pairs():
+    assert Elements(server_page("A title", LAYERS, 10, pairs=True)).data()["server"]["pairs"] is True
+    assert "pairs" not in Elements(server_page("A title", LAYERS, 10)).data()["server"]
+
+
 def test_the_server_page_has_a_box_and_examples():
     data = Elements(server_page("A title", LAYERS, 1234, {"News": "one", "Novel": "two"})).data()
     assert data["server"] == {

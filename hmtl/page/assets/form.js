@@ -63,22 +63,25 @@ function pause(milliseconds, signal) {
 }
 
 // `show` shows outputs, `wait` says that newer ones are on their way.
-function textForm({ predict, max_characters: limit, examples, docs, labels }, { state, keepState, show, wait, complain }) {
+function textForm({ predict, max_characters: limit, examples, docs, labels, pairs }, { state, keepState, show, wait, complain }) {
   const box = byId("text");
+  const second = byId("second");
   const asked = byId("labels");
   const consistent = byId("consistent");
   let request = null;
   let timer = null;
 
   const count = () => {
-    const length = [...box.value].length;
+    const length = [...box.value, ...second.value].length;
     byId("hint").textContent = length > limit * 0.8 ? `${length.toLocaleString("en")} of ${limit.toLocaleString("en")} characters` : "";
   };
 
   const question = () => {
     const found = asked.value.split(",").map((label) => label.trim()).filter(Boolean);
+    const wellFormed = (text) => (text.toWellFormed ? text.toWellFormed() : text);
     return {
-      text: box.value.toWellFormed ? box.value.toWellFormed() : box.value,
+      text: wellFormed(box.value),
+      ...(second.value.trim() && { text_pair: wellFormed(second.value) }),
       ...(found.length && { labels: found }),
       ...(consistent.checked && { consistent: true }),
     };
@@ -87,7 +90,7 @@ function textForm({ predict, max_characters: limit, examples, docs, labels }, { 
   async function annotate(isNewEntry) {
     clearTimeout(timer);
     request?.abort();
-    Object.assign(state, { text: box.value, labels: labels && asked.value.trim(), consistent: consistent.checked });
+    Object.assign(state, { text: box.value, second: second.value, labels: labels && asked.value.trim(), consistent: consistent.checked });
     keepState(isNewEntry === true);
     complain("");
     if (!box.value.trim()) return show([]);
@@ -113,8 +116,10 @@ function textForm({ predict, max_characters: limit, examples, docs, labels }, { 
     timer = setTimeout(annotate, TYPING_PAUSE);
   };
 
-  const setText = (text, isNewEntry) => {
+  // What was the second text of a pair is none of another text.
+  const setText = (text, isNewEntry, textPair = "") => {
     box.value = text;
+    second.value = textPair;
     count();
     return annotate(isNewEntry);
   };
@@ -136,10 +141,12 @@ function textForm({ predict, max_characters: limit, examples, docs, labels }, { 
     event.preventDefault();
     annotate();
   });
-  box.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) annotate();
-  });
-  box.addEventListener("input", annotateSoon);
+  for (const area of [box, second]) {
+    area.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) annotate();
+    });
+    area.addEventListener("input", annotateSoon);
+  }
   asked.addEventListener("input", annotateSoon);
   consistent.addEventListener("change", annotate);
   byId("file").addEventListener("change", ({ target }) => {
@@ -159,6 +166,7 @@ function textForm({ predict, max_characters: limit, examples, docs, labels }, { 
     event.preventDefault();
     readFile(event.dataTransfer.files[0]);
   });
+  byId("pair").hidden = !pairs;
   // Those of training, where a task's labels are texts.
   byId("asked").hidden = !labels;
   asked.placeholder = (labels || []).join(", ");
@@ -172,7 +180,7 @@ function textForm({ predict, max_characters: limit, examples, docs, labels }, { 
   const follow = (linked) => {
     consistent.checked = linked.consistent;
     asked.value = (labels && linked.labels) || "";
-    return setText(linked.text ?? "");
+    return setText(linked.text ?? "", false, (pairs && linked.second) || "");
   };
   follow({ ...state, text: state.text ?? Object.values(examples)[0] });
   return { question, follow };

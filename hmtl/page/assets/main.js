@@ -190,7 +190,7 @@ addEventListener("hashchange", () => {
   const before = { ...state };
   Object.assign(state, readState());
   showState();
-  if (form && ["text", "labels", "consistent"].some((name) => (before[name] || "") !== (state[name] || ""))) return form.follow(state);
+  if (form && ["text", "second", "labels", "consistent"].some((name) => (before[name] || "") !== (state[name] || ""))) return form.follow(state);
   renderAll();
   goToLevel();
 });

@@ -1,5 +1,5 @@
-// What a link to this page keeps, in the fragment, which no browser sends anywhere: the text, the labels to find,
-// whether its layers agree, the hidden ones, the view, the least probability in percent, and the level to show.
+// What a link to this page keeps, in the fragment, which no browser sends anywhere: the text, the second one of a pair,
+// the labels to find, whether its layers agree, the hidden ones, the view, the least probability in percent, and the level to show.
 
 const VIEWS = ["overlay", "levels", "graph"];
 
@@ -8,6 +8,7 @@ function readState() {
   const least = Number(values.get("least"));
   return {
     text: values.get("text"),
+    second: values.get("second"),
     labels: values.get("labels"),
     consistent: values.has("consistent"),
     hidden: new Set(values.getAll("hide")),
@@ -17,9 +18,10 @@ function readState() {
   };
 }
 
-function fragmentOf({ text, labels, consistent, hidden, view, least, level }) {
+function fragmentOf({ text, second, labels, consistent, hidden, view, least, level }) {
   const values = new URLSearchParams();
   if (text) values.set("text", text);
+  if (second) values.set("second", second);
   if (labels) values.set("labels", labels);
   if (consistent) values.set("consistent", "");
   for (const name of hidden) values.append("hide", name);
