@@ -23,11 +23,10 @@ import json
 import os
 import sys
 import tempfile
-import time
 from copy import deepcopy
 from pathlib import Path
 from statistics import median
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Tuple
 
 # Before torch is imported.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -43,6 +42,7 @@ import torch  # noqa: E402
 from allennlp.data import DatasetReader, Vocabulary  # noqa: E402
 from allennlp.models import Model  # noqa: E402
 from allennlp.predictors import Predictor  # noqa: E402
+from calibration import Work, take_turns  # noqa: E402
 from machine import Share, in_company, in_words, machine  # noqa: E402
 
 from hmtl.models import HMTL  # noqa: E402
@@ -58,9 +58,6 @@ UPDATES = {"ner": 4, "coref": 1}
 SINGLE_TEXTS = 8
 OURS, FLOOR = "hmtl", "bare torch: the kernels alone"
 
-# What is done in the turn of a round.
-Work = Callable[[int], object]
-
 
 class Row(NamedTuple):
     """Works that do the same, ours first; what they do in a turn counts as `count` times."""
@@ -69,19 +66,6 @@ class Row(NamedTuple):
     works: Dict[str, Work]
     # How many numbers their models learn.
     parameters: Dict[str, int]
-
-
-def take_turns(works: Dict[str, Work], rounds: int) -> Dict[str, List[float]]:
-    """CPU seconds of each work's turns. Each round has the order of the one before turned round."""
-    seconds: Dict[str, List[float]] = {name: [] for name in works}
-    for work in works.values():
-        work(0)
-    for number in range(rounds):
-        for name in list(works) if number % 2 == 0 else list(works)[::-1]:
-            start = time.process_time()
-            works[name](number)
-            seconds[name].append(time.process_time() - start)
-    return seconds
 
 
 class Comparison:

@@ -74,7 +74,7 @@ def test_every_row_is_measured(against: ModuleType, corpus: Path, monkeypatch: p
 def test_works_take_turns(against: ModuleType) -> None:
     made = []
     works = {name: lambda number, name=name: made.append((name, number)) for name in "ab"}
-    seconds = against.take_turns(works, 3)
+    seconds = against.take_turns(works, rounds=3)
     # A warm turn of each, then ABBA and so on.
     assert made == [("a", 0), ("b", 0), ("a", 0), ("b", 0), ("b", 1), ("a", 1), ("a", 2), ("b", 2)]
     assert {name: len(found) for name, found in seconds.items()} == {"a": 3, "b": 3}
