@@ -5,9 +5,12 @@ import time
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Dict, Iterator, List
+from typing import Callable, Dict, Iterator, List
 
 import torch
+
+# What is done in the turn of a round, by the number of the round.
+Work = Callable[[int], object]
 
 
 def calibration_seconds() -> float:
@@ -82,6 +85,19 @@ class Meter:
         for name, other in readings.items():
             self.readings[name].seconds.extend(other.seconds)
             self.readings[name].calibrations.extend(other.calibrations)
+
+
+def take_turns(works: Dict[str, Work], rounds: int) -> Dict[str, List[float]]:
+    """CPU seconds of each work's turns. Each round has the order of the one before turned round."""
+    seconds: Dict[str, List[float]] = {name: [] for name in works}
+    for work in works.values():
+        work(0)
+    for number in range(rounds):
+        for name in list(works) if number % 2 == 0 else list(works)[::-1]:
+            start = time.process_time()
+            works[name](number)
+            seconds[name].append(time.process_time() - start)
+    return seconds
 
 
 def _steady_calibration() -> float:

@@ -8,10 +8,11 @@ local experiment = import '../configs/lib/experiment.libsonnet';
 local data = env.data('conll-2012/, conll-2012_single_file/ and ace2005/');
 // In 2018 sentences without relations were left out.
 local with_relations = { relation+: { reader+: { only_sentences_with_relations: true } } };
+local tasks = corpora.ace(data) + with_relations + corpora.ontonotes(data);
 
 {
   new(levels):: experiment.new(
-    tasks=corpora.ace(data) + with_relations + corpora.ontonotes(data),
+    tasks={ [task]: tasks[task] for task in std.objectFields(levels) },
     embedding=embedders.combine([embedders.words(), embedders.characters()]),
     levels=levels,
     // Random vectors from which all tasks learn within three epochs.

@@ -82,7 +82,8 @@ class Experiment:
     def trainer(self) -> MultiTaskTrainer:
         """The trainer with all its data, indexed."""
         model = self.model()
-        train, validation = (self.loader(split, list(UPDATES)) for split in SPLITS)
+        tasks = [task for task in UPDATES if task in self.params["train_data_path"]]
+        train, validation = (self.loader(split, tasks) for split in SPLITS)
         train.index_with(model.vocab)
         validation.index_with(model.vocab)
         trainer = Trainer.from_params(

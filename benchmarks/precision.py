@@ -240,9 +240,9 @@ def transformers(
     """Forward and, where it is trained, backward pass of an encoder alone: with each option, in each number format."""
     # Of these runs, each is as long as several updates of a small model.
     size = size._replace(updates=max(1, size.updates // 3))
-    sentences = _sentences(experiment, SENTENCES * size.rounds * size.updates)
+    sentences = sentences_of(experiment, SENTENCES * size.rounds * size.updates)
     batches = [
-        _word_pieces(sentences[first : first + SENTENCES], model_name, device)
+        word_pieces(sentences[first : first + SENTENCES], model_name, device)
         for first in range(0, len(sentences), SENTENCES)
     ]
     # One process compiles more than any training does; beyond a limit, torch would run the rest as it is.
@@ -272,7 +272,7 @@ def transformers(
     return tables
 
 
-def _sentences(experiment: Experiment, count: int) -> List[List[Token]]:
+def sentences_of(experiment: Experiment, count: int) -> List[List[Token]]:
     """So many training sentences, evenly spread over all lengths, the shortest first; fewer where there are no more."""
     texts = [instance.fields.get("text") for instance in experiment.loader.iter_instances()]
     sentences = sorted((text.tokens for text in texts if isinstance(text, TextField)), key=len)
@@ -280,7 +280,7 @@ def _sentences(experiment: Experiment, count: int) -> List[List[Token]]:
     return [sentences[int((number + 0.5) * len(sentences) / count)] for number in range(count)]
 
 
-def _word_pieces(sentences: List[List[Token]], model_name: str, device: torch.device) -> Dict[str, torch.Tensor]:
+def word_pieces(sentences: List[List[Token]], model_name: str, device: torch.device) -> Dict[str, torch.Tensor]:
     indexer = TransformerIndexer(model_name, max_length=MAX_WORD_PIECES)
     batch = Batch([Instance({"text": TextField(tokens, {"transformer": indexer})}) for tokens in sentences])
     batch.index_instances(Vocabulary())
