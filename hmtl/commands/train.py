@@ -72,7 +72,7 @@ class _SourceAction(argparse.Action):
 def add_recipe(parser: argparse.ArgumentParser) -> None:
     """Adds what is to be known beside the documents."""
     add = parser.add_argument_group("of documents").add_argument
-    add("--from", dest="format", metavar="FORMAT", help="of the documents (default: found by their looks)")
+    add("--from", dest="format", metavar="NAME|JSON", help="their format (default: found by their looks)")
     add("--encoder", metavar="NAME", help="a pretrained encoder to fine-tune, its name or folder (default: none)")
     add("--frozen", action="store_true", help="leave the encoder as it is, and learn levels above it")
     add("--tasks", metavar="A,B", help="the tasks, or layers, to learn (default: all)")

@@ -11,7 +11,7 @@ from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Union
 from hmtl.alignment import Changes
 from hmtl.common.checks import path_advice
 from hmtl.corpora.formats import sniff, split_documents, splits_of
-from hmtl.corpora.formats.reading import read_found
+from hmtl.corpora.formats.reading import format_option, read_found
 from hmtl.document import Document
 from hmtl.errors import DataError, UserError
 
@@ -111,7 +111,8 @@ def read_training_data(source: Source, seed: int = 13370, format: Optional[str] 
     source : `Source`
     seed : `int`, optional (default = `13370`)
     format : `str`, optional (default = `None`)
-        The format of files, by a name that `hmtl convert --from` knows; by default it is found.
+        The format of files, by a name that `hmtl convert --from` knows, or as JSON with its options; by default it is
+        found.
 
     # Raises
 
@@ -131,7 +132,8 @@ def read_training_data(source: Source, seed: int = 13370, format: Optional[str] 
     data = TrainingData(name_of(path), {})
     files = splits_of(path)
     changes, taken = Changes(), set[str]()
-    formats = {split: sniff(file, format) for split, file in (files or {TRAIN: path}).items()}
+    name, options = (None, {}) if format is None else format_option(format, "--from")
+    formats = {split: sniff(file, name, options) for split, file in (files or {TRAIN: path}).items()}
     for split, found in formats.items():
         data.documents[split] = list(read_found(files.get(split, path), found, changes, taken))
     own = {split: path / f"{split}.jsonl" for split in files}

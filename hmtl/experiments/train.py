@@ -150,7 +150,7 @@ def prepare(
     written_by : `str`, optional
         For the comment at the top of the configuration.
     format : `str`, optional (default = `None`)
-        The format of files of documents; by default it is found.
+        The format of files of documents, by its name or as JSON with its options; by default it is found.
     overrides : `Sequence[Overrides]`, optional
         Of the configuration, which is written with them.
 

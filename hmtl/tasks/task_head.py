@@ -305,7 +305,12 @@ def labels_of(vocab: Vocabulary, namespace: str, task: str) -> List[str]:
     """
     labels = [label for _, label in sorted(vocab.get_index_to_token_vocabulary(namespace).items())]
     if not labels:
-        raise ConfigurationError(f"task '{task}': no label in the vocabulary namespace '{namespace}'")
+        others = [name for name in vocab.get_namespaces() if vocab.get_vocab_size(name) and not vocab.is_padded(name)]
+        raise ConfigurationError(
+            f"task '{task}': no label in the vocabulary namespace '{namespace}' (there are labels in: "
+            f"{', '.join(sorted(others)) or 'none'}); give the task's dataset reader and its head one label_namespace; "
+            "a head's is by default called by its task, a reader's by its layer"
+        )
     if vocab.is_padded(namespace):
         raise ConfigurationError(
             f"task '{task}': the vocabulary namespace '{namespace}' has entries for padding and unknown tokens; "

@@ -30,6 +30,20 @@ def test_other_names_and_formats_are_read_but_are_no_layout(tmp_path: Path, name
     assert data.folder is None and data.sizes() == "4 train, 2 dev"
 
 
+def test_a_format_is_named_with_its_options(tmp_path: Path) -> None:
+    for split in ("train", "dev"):
+        (tmp_path / f"{split}.tsv").write_text("Verdict\tClaim\nfalse\tThe moon is cheese.\n")
+    # What cannot be read says how it can be.
+    named = '{"type": "labelled", "text": "Claim", "layers": {"verdict": "Verdict"}}'
+    with pytest.raises(DataError, match="train.tsv: this looks like a table") as raised:
+        read_training_data(tmp_path)
+    assert f"name it by --from '{named}' where these are the columns" in str(raised.value)
+    [document] = read_training_data(tmp_path, format=named).documents["train"]
+    assert document.label_values("verdict") == ["false"]
+    with pytest.raises(UserError, match="--from: .* has no 'type'"):
+        read_training_data(tmp_path, format='{"text": "Claim"}')
+
+
 def test_one_file_is_split_by_document_as_the_seed_has_it(tmp_path: Path) -> None:
     write_jsonl(documents(20), tmp_path / "all.jsonl")
     first, same, other = (read_training_data(tmp_path / "all.jsonl", seed) for seed in (1, 1, 2))

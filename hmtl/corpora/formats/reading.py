@@ -1,6 +1,8 @@
 """Finds the format of a file or a folder, and reads it."""
 
+import csv
 import inspect
+import json
 import random
 import re
 from collections import Counter
@@ -357,6 +359,23 @@ def _of_files(folder: Path) -> Optional[str]:
 def _advice(sample: Sample) -> str:
     if sample.is_folder or sample.text is None or sample.record is not None:
         return " NAME"
+    texts = _texts_and_labels(sample)
+    if texts:
+        return f" '{texts}' where these are the columns of texts and of labels"
     if sample.is_table:
         return " columns, with the columns of words and of tags: --word 0 --tag -1"
     return " NAME; text without annotation is for hmtl annotate"
+
+
+def _texts_and_labels(sample: Sample) -> Optional[str]:
+    """What `--from` takes for a table with a header, in whose first row one cell holds words, a text, and another does
+    not, a label."""
+    lines = sample.lines[:2]
+    rows = list(csv.reader(lines)) if sample.suffix == ".csv" else [line.split("\t") for line in lines]
+    if len(rows) < 2 or len(rows[0]) != len(rows[1]) or not all(name and " " not in name for name in rows[0]):
+        return None
+    texts = [name for name, cell in zip(*rows) if " " in cell.strip()]
+    labels = [name for name, cell in zip(*rows) if " " not in cell.strip()]
+    if not texts or not labels:
+        return None
+    return json.dumps({"type": "labelled", "text": texts[0], "layers": {labels[-1].lower(): labels[-1]}})

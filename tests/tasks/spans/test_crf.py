@@ -294,7 +294,8 @@ def test_an_unknown_reduction_is_refused() -> None:
 
 
 def test_a_vocabulary_without_labels_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="task 'ner': no label in the vocabulary namespace 'other_labels'"):
+    message = r"task 'ner': no label in the vocabulary namespace 'other_labels' \(there are labels in: ner_labels\)"
+    with pytest.raises(ConfigurationError, match=message):
         head_of(label_namespace="other_labels")
 
 
