@@ -1,6 +1,7 @@
 """What is measured beside hmtl computes the same, and every row of the table is filled; nothing here is timed."""
 
 import importlib
+import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Dict, Tuple
@@ -83,3 +84,11 @@ def test_works_take_turns(against: ModuleType) -> None:
 def test_a_ratio_is_that_of_the_rounds(against: ModuleType) -> None:
     row = {"seconds": {against.OURS: [1.0, 2.0, 4.0], "other": [3.0, 4.0, 2.0]}}
     assert against.ratios(row) == {"other": (2.0, 0.5, 3.0)}
+
+
+def test_the_documentation_shows_the_measured_ratios(against: ModuleType) -> None:
+    docs = BENCHMARKS.parent / "docs"
+    results = json.loads((docs / "results" / "speed" / "against.json").read_text())
+    page = (docs / "speed.md").read_text()
+    _, table, _ = against.table(results).split("\n\n")
+    assert table in page and f"{results['share']:.0%} of the time" in " ".join(page.split())

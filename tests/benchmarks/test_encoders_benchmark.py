@@ -1,6 +1,7 @@
 """An update stands beside the encoder's own work on what it reads; nothing here is timed."""
 
 import importlib
+import json
 import os
 from pathlib import Path
 from types import ModuleType
@@ -43,3 +44,10 @@ def test_updates_and_number_formats_are_measured(encoders: ModuleType) -> None:
     assert frozen["kept in fp16"]["lost"]["median"] < frozen["kept in bf16"]["lost"]["median"]
     results = {"machine": encoders.machine(), "share": 1.0, "rounds": 1, "updates": updates, "frozen": frozen}
     assert "| coref |" in encoders.table(results) and "| bf16, autocast |" in encoders.table(results)
+
+
+def test_the_documentation_shows_the_measured_tables(encoders: ModuleType) -> None:
+    results = json.loads((ROOT / "docs" / "results" / "speed" / "encoders.json").read_text())
+    page = (ROOT / "docs" / "speed.md").read_text()
+    _, updates, frozen = encoders.table(results).split("\n\n")
+    assert updates in page and frozen in page
