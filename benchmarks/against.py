@@ -2,6 +2,7 @@
 """Measures hmtl beside what a user would otherwise run, in one process, so that ratios carry over to other machines.
 
     python benchmarks/against.py --corpus DIR [--quick] [--output FILE]
+    python benchmarks/against.py --from FILE
 
 DIR is the corpus of run.py. The models are the paper's levels of NER and of coreference, each alone: an embedding of
 words and a character CNN, a bidirectional LSTM, a CRF or the scorers of mentions and pairs. Beside them stand
@@ -227,7 +228,7 @@ def num_parameters(model: torch.nn.Module) -> int:
 
 
 def measure(corpus: Path, rounds: int) -> Dict[str, Any]:
-    """All rows: for each the CPU seconds of ours, and of every other what it takes and how many times ours."""
+    """All rows: for each the CPU seconds of every turn of ours and of the others."""
     share = Share()
     rows: Dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as directory:
@@ -249,44 +250,59 @@ def measure(corpus: Path, rounds: int) -> Dict[str, Any]:
 
 def add_row(rows: Dict[str, Any], name: str, row: Row, rounds: int) -> None:
     print(f"measuring: {name}", file=sys.stderr, flush=True)
-    seconds = take_turns(row.works, rounds)
-    ours = seconds.pop(OURS)
-    others = {}
-    for other, theirs in seconds.items():
-        ratios = [b / a for a, b in zip(ours, theirs)]
-        others[other] = {
-            "seconds": median(theirs) / row.count,
-            "ratio": median(ratios),
-            "lowest": min(ratios),
-            "highest": max(ratios),
-            "parameters": row.parameters.get(other),
-        }
-    rows[name] = {"seconds": median(ours) / row.count, "parameters": row.parameters[OURS], "others": others}
+    turns = take_turns(row.works, rounds)
+    each = {work: [seconds / row.count for seconds in of_work] for work, of_work in turns.items()}
+    rows[name] = {"seconds": each, "parameters": row.parameters}
+
+
+class Ratio(NamedTuple):
+    """How many times the cost of ours another's is."""
+
+    median: float
+    lowest: float
+    highest: float
+
+
+def ratios(row: Dict[str, Any]) -> Dict[str, Ratio]:
+    """By the others of a row; each round has a ratio."""
+    ours = row["seconds"][OURS]
+    found = {}
+    for other, theirs in row["seconds"].items():
+        of_rounds = [b / a for a, b in zip(ours, theirs)]
+        if other != OURS:
+            found[other] = Ratio(median(of_rounds), min(of_rounds), max(of_rounds))
+    return found
 
 
 def table(results: Dict[str, Any]) -> str:
     """The results for people to read, as Markdown."""
     lines = [f"{in_words(results['machine'])}; {in_company(results['share'])}; {results['rounds']} rounds\n"]
-    lines.append("| | other | hmtl, ms | other, ms | other / hmtl | lowest to highest | parameters: hmtl, other |")
-    lines.append("|---|---|---:|---:|---:|---:|---:|")
+    lines.append("| | other | hmtl, ms | other, ms | other / hmtl | lowest to highest |")
+    lines.append("|---|---|---:|---:|---:|---:|")
     for name, row in results["rows"].items():
-        for other, of_other in row["others"].items():
-            size = "the same" if of_other["parameters"] in (None, row["parameters"]) else f"{of_other['parameters']:,}"
-            lines.append(
-                f"| {name} | {other} | {1000 * row['seconds']:.3g} | {1000 * of_other['seconds']:.3g} | "
-                f"{of_other['ratio']:.2f} | {of_other['lowest']:.2f} to {of_other['highest']:.2f} | "
-                f"{row['parameters']:,}, {size} |"
-            )
+        ours = 1000 * median(row["seconds"][OURS])
+        for other, ratio in ratios(row).items():
+            theirs = 1000 * median(row["seconds"][other])
+            spread = f"{ratio.lowest:.2f} to {ratio.highest:.2f}"
+            lines.append(f"| {name} | {other} | {ours:.3g} | {theirs:.3g} | {ratio.median:.2f} | {spread} |")
+    sizes = {name: row["parameters"] for name, row in results["rows"].items()}
+    lines.append("\nNumbers that are learned:")
+    lines.extend(f"- {name}: {', '.join(f'{who} {size:,}' for who, size in of.items())}" for name, of in sizes.items())
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, required=True, metavar="DIR")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--corpus", type=Path, metavar="DIR")
+    source.add_argument("--from", type=Path, metavar="FILE", dest="former", help="draw the table of former results")
     parser.add_argument("--quick", action="store_true", help="few rounds")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the results there, as JSON")
     arguments = parser.parse_args()
-    results = measure(arguments.corpus, QUICK_ROUNDS if arguments.quick else ROUNDS)
+    if arguments.former is not None:
+        results = json.loads(arguments.former.read_text())
+    else:
+        results = measure(arguments.corpus, QUICK_ROUNDS if arguments.quick else ROUNDS)
     if arguments.output is not None:
         arguments.output.write_text(json.dumps(results, indent=2) + "\n")
     print(table(results))

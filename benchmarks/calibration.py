@@ -1,4 +1,5 @@
-"""CPU seconds in a unit that other machines and noisy minutes share: the time that a fixed piece of work takes."""
+"""CPU seconds in a unit that noisy minutes of one machine share, the time that a fixed piece of work takes; and works
+that take turns, whose ratios need none."""
 
 import statistics
 import time

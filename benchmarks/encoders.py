@@ -42,11 +42,12 @@ from hmtl.training.trainer import MultiTaskTrainer  # noqa: E402
 CONFIG = "configs/finetune_transformer.jsonnet"
 ROUNDS, QUICK_ROUNDS = 12, 4
 UPDATE, BARE, STEP = "update", "forward and backward", "forward, backward and AdamW"
+EXACT = "float32"
 CPU = torch.device("cpu")
 
 
 def updates(experiment: Experiment, rounds: int) -> Dict[str, Any]:
-    """For each task the seconds of an update and of the bare encoder, and how many times the latter an update takes."""
+    """For each task the seconds of an update and of the bare encoder, round by round."""
     found: Dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as directory:
         trainer = experiment.trainer("fp32", Path(directory))
@@ -73,14 +74,8 @@ def updates(experiment: Experiment, rounds: int) -> Dict[str, Any]:
 
             trainer.model.train()
             seconds = take_turns({UPDATE: update, BARE: both_ways, STEP: with_step}, rounds)
-            found[task] = {
-                "seconds": {name: median(of_name) for name, of_name in seconds.items()},
-                "ratios": {
-                    name: median(ours / theirs for ours, theirs in zip(seconds[UPDATE], seconds[name]))
-                    for name in (BARE, STEP)
-                },
-                "word pieces": sum(int(each["attention_mask"].sum()) for each in inputs) / len(inputs),
-            }
+            pieces = sum(int(each["attention_mask"].sum()) for each in inputs) / len(inputs)
+            found[task] = {"word pieces": pieces, "seconds": seconds}
     return found
 
 
@@ -100,8 +95,7 @@ def read_by(embedder: TransformerEmbedder, trainer: MultiTaskTrainer, batch: Dic
 
 
 def frozen(experiment: Experiment, model_name: str, rounds: int) -> Dict[str, Any]:
-    """For each way to read with the frozen encoder its seconds, how many times as fast as float32 it is, and the loss
-    of its vectors."""
+    """For each way to read with the frozen encoder its seconds, round by round, and the loss of its vectors."""
     sentences = sentences_of(experiment, SENTENCES * rounds)
     batches = [
         word_pieces(sentences[first : first + SENTENCES], model_name, CPU)
@@ -125,16 +119,11 @@ def frozen(experiment: Experiment, model_name: str, rounds: int) -> Dict[str, An
     def in_bf16(number: int) -> torch.Tensor:
         return narrow.frozen_layers(batches[number % len(batches)])
 
-    works: Dict[str, Any] = {"float32": in_float32, "bf16, autocast": by_autocast, "bf16, weights too": in_bf16}
+    works: Dict[str, Any] = {EXACT: in_float32, "bf16, autocast": by_autocast, "bf16, weights too": in_bf16}
     seconds = take_turns(works, rounds)
-    first, *_ = seconds.values()
     rows: Dict[str, Any] = {
-        name: {
-            "seconds": median(of_name),
-            "times as fast": median(a / b for a, b in zip(first, of_name)),
-            "lost": None if name == "float32" else loss(works["float32"], work, batches),
-        }
-        for (name, of_name), work in zip(seconds.items(), works.values())
+        name: {"seconds": of_name, "lost": None if name == EXACT else loss(in_float32, works[name], batches)}
+        for name, of_name in seconds.items()
     }
     for name, dtype in (("kept in bf16", torch.bfloat16), ("kept in fp16", torch.float16)):
         rows[name] = {"lost": loss(in_float32, lambda number, dtype=dtype: in_float32(number).to(dtype), batches)}
@@ -153,19 +142,27 @@ def loss(exact: Any, other: Any, batches: List[Dict[str, torch.Tensor]]) -> Dict
     return {"median": float(together.median()), "largest": float(together.max())}
 
 
+def times(ours: List[float], theirs: List[float]) -> float:
+    """How many times the cost of theirs ours is, the median of the rounds."""
+    return median(a / b for a, b in zip(ours, theirs))
+
+
 def table(results: Dict[str, Any]) -> str:
     """The results for people to read, as Markdown."""
     lines = [f"{in_words(results['machine'])}; {in_company(results['share'])}; {results['rounds']} rounds\n"]
     lines.append(f"| update of | word pieces | hmtl, ms | {BARE}, ms | times | {STEP}, ms | times |")
     lines.append("|---|---:|---:|---:|---:|---:|---:|")
     for task, row in results["updates"].items():
-        cells = [task, f"{row['word pieces']:.0f}", f"{1000 * row['seconds'][UPDATE]:.0f}"]
+        seconds = row["seconds"]
+        cells = [task, f"{row['word pieces']:.0f}", f"{1000 * median(seconds[UPDATE]):.0f}"]
         for name in (BARE, STEP):
-            cells += [f"{1000 * row['seconds'][name]:.0f}", f"{row['ratios'][name]:.2f}"]
+            cells += [f"{1000 * median(seconds[name]):.0f}", f"{times(seconds[UPDATE], seconds[name]):.2f}"]
         lines.append(f"| {' | '.join(cells)} |")
     lines.append("\n| frozen | ms | times as fast | lost, median | largest |\n|---|---:|---:|---:|---:|")
+    exact = results["frozen"][EXACT]["seconds"]
     for name, row in results["frozen"].items():
-        cost = [f"{1000 * row['seconds']:.0f}", f"{row['times as fast']:.2f}"] if "seconds" in row else ["", ""]
+        seconds = row.get("seconds")
+        cost = [f"{1000 * median(seconds):.0f}", f"{times(exact, seconds):.2f}"] if seconds else ["", ""]
         lost = [f"{100 * share:.2g} %" for share in row["lost"].values()] if row["lost"] else ["", ""]
         lines.append(f"| {' | '.join([name, *cost, *lost])} |")
     return "\n".join(lines)

@@ -8,8 +8,10 @@ DIR holds corpora in the layout of 2018: conll-2012/, conll-2012_single_file/ an
 to one synthetic corpus; with another one, those columns mean nothing.
 
 Costs are CPU seconds, and the same in cal: multiples of a fixed piece of work that runs between the rounds, so that
-machines and noisy minutes can be compared. Each is the median of its rounds. Updates, validation and prediction follow
-one another, so that validation and prediction have a model that has learned a little.
+noisy minutes of one machine can be compared. Machines cannot: that work and an update gain unequally from another
+processor and its caches. What carries over is measured beside something else in one run (see against.py). Each cost is
+the median of its rounds. Updates, validation and prediction follow one another, so that validation and prediction have
+a model that has learned a little.
 
 A second table has updates beside their floor: what bare torch takes for their kernels alone (see benchmarks/floor.py).
 A third has those of heads of spans beside those of the paper's heads (see benchmarks/span_heads.py).
@@ -18,7 +20,6 @@ A third has those of heads of spans beside those of the paper's heads (see bench
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
 from pathlib import Path
@@ -36,8 +37,8 @@ import figures_2018  # noqa: E402
 import floor  # noqa: E402
 import phases  # noqa: E402
 import span_heads  # noqa: E402
-import torch  # noqa: E402
 from calibration import Meter, Readings  # noqa: E402
+from machine import in_words, machine  # noqa: E402
 from processes import in_fresh_process  # noqa: E402
 
 ROUNDS = {"reading": 3, "updates": 9, "validation": 3, "prediction": 9, "start-up": 9}
@@ -78,13 +79,7 @@ def report(result: phases.Result, rounds: Dict[str, int]) -> Dict[str, Any]:
     """The results as JSON; a ratio says how many times the cost of ours that of 2018 is."""
     units = [unit for readings in result.readings.values() for unit in readings.calibrations]
     return {
-        "machine": {
-            "platform": platform.platform(),
-            "processor": platform.processor() or platform.machine(),
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "threads": 1,
-        },
+        "machine": machine(),
         "rounds": rounds,
         "seconds_per_cal": median(units),
         "costs": {name: cost(name, readings) for name, readings in result.readings.items()},
@@ -110,7 +105,8 @@ def cost(name: str, readings: Readings) -> Dict[str, Any]:
 
 def table(results: Dict[str, Any]) -> str:
     """The results for people to read."""
-    lines = [f"{'':32}{'CPU s':>10}{'cal':>10}{'2018, cal':>12}{'ratio':>8}"]
+    lines = [in_words(results["machine"]), ""]
+    lines.append(f"{'':32}{'CPU s':>10}{'cal':>10}{'2018, cal':>12}{'ratio':>8}")
     for name, row in results["costs"].items():
         # These have tables of their own.
         if " floor" in name or " update, " in name:
