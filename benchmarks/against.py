@@ -61,9 +61,9 @@ OURS, FLOOR = "hmtl", "bare torch: the kernels alone"
 
 
 class Row(NamedTuple):
-    """Works that do the same, ours first; what they do in a turn counts as `count` times."""
+    """Works that do the same, ours first; in a turn they do it `times` times."""
 
-    count: int
+    times: int
     works: Dict[str, Work]
     # How many numbers their models learn.
     parameters: Dict[str, int]
@@ -99,7 +99,7 @@ class Comparison:
     def batches(self, task: str) -> List[List[Dict[str, Any]]]:
         """Those of each round's turns, of all lengths; the second of two rounds has the first one's neighbours."""
         count = UPDATES[task] * self.rounds
-        total = self.trainer.data_loader.num_batches[task]  # type: ignore[attr-defined]
+        total = self.trainer.loop.data_loader.num_batches[task]
         chosen = [number * total // count for number in range(count)]
         found = {i: batch for i, batch in zip(range(total), phases.batches_of(self.trainer, task)) if i in set(chosen)}
         return [[found[number] for number in chosen[first :: self.rounds]] for first in range(self.rounds)]
@@ -108,7 +108,12 @@ class Comparison:
         """Updates of one task. Their models begin with our weights, and learn by themselves."""
         batches = self.batches(task)
         self.model.train()
-        works: Dict[str, Work] = {OURS: lambda n: [phases.update(self.trainer, task, batch) for batch in batches[n]]}
+
+        def ours(number: int) -> None:
+            for batch in batches[number]:
+                phases.update(self.trainer, task, batch)
+
+        works: Dict[str, Work] = {OURS: ours}
         parameters = {OURS: sum(weight.numel() for _, weight in self.model.parameters_of(task))}
         settings = self.experiment.params["trainer"]
         if task in self.theirs:
@@ -121,7 +126,13 @@ class Comparison:
         works["hmtl's model in AllenNLP's trainer"] = lambda n: ours_in_theirs(batches[n])
         kernels = [[floor.kernels_of(self.model, task, batch) for batch in turn] for turn in batches]
         step = floor.optimizer(self.model, task)
-        works[FLOOR] = lambda n: [(floor.run(of_batch), step()) for of_batch in kernels[n]]
+
+        def bare(number: int) -> None:
+            for of_batch in kernels[number]:
+                floor.run(of_batch)
+                step()
+
+        works[FLOOR] = bare
         return Row(UPDATES[task], works, parameters)
 
     def encoder(self) -> Row:
@@ -141,7 +152,12 @@ class Comparison:
 
         wrapper = "AllenNLP's PytorchSeq2SeqWrapper"
         works: Dict[str, Work] = {OURS: both_ways(ours), wrapper: both_ways(theirs.train())}
-        works[FLOOR] = lambda n: [floor.run(of_batch) for of_batch in kernels[n]]
+
+        def bare(number: int) -> None:
+            for of_batch in kernels[number]:
+                floor.run(of_batch)
+
+        works[FLOOR] = bare
         return Row(UPDATES["ner"], works, {OURS: num_parameters(ours), wrapper: num_parameters(theirs)})
 
     def prediction(self, task: str) -> Tuple[Row, Row]:
@@ -251,7 +267,7 @@ def measure(corpus: Path, rounds: int) -> Dict[str, Any]:
 def add_row(rows: Dict[str, Any], name: str, row: Row, rounds: int) -> None:
     print(f"measuring: {name}", file=sys.stderr, flush=True)
     turns = take_turns(row.works, rounds)
-    each = {work: [seconds / row.count for seconds in of_work] for work, of_work in turns.items()}
+    each = {work: [seconds / row.times for seconds in of_work] for work, of_work in turns.items()}
     rows[name] = {"seconds": each, "parameters": row.parameters}
 
 
