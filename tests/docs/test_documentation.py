@@ -66,6 +66,17 @@ def test_the_extras_are_explained():
     )
 
 
+def test_the_map_names_configurations_that_there_are():
+    page = (DOCS / "field_map.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(?:configs/)?(\w+\.jsonnet)`|`configs/(setups[\w/]*)`", page))
+    assert len(named) > 12
+    assert [name for name in sorted(map("".join, named)) if not (ROOT / "configs" / name).exists()] == []
+    # Each system of the table has a section.
+    systems = re.findall(r"^\| \[[^\]]+\]\(#([^)]+)\)", page, re.MULTILINE)
+    titles = re.findall(r"^## (.+)$", page, re.MULTILINE)
+    assert systems == [title.lower().replace(",", "").replace(" ", "-") for title in titles]
+
+
 def test_the_keys_of_a_configuration_are_explained(monkeypatch):
     from allennlp.common import Params
 
