@@ -4,7 +4,7 @@
     python -m research.results --only heads,probing
 
 The folders of `research.paper report` get their report.md and plots again, the study of task relations its report, the
-probing its heat map, each from the CSV files that lie there; pages get the tables that stand between markers:
+probing its plot, each from the CSV files that lie there; pages get the tables that stand between markers:
 
     <!-- results: FOLDER BLOCK ARGUMENTS -->
     <!-- end of results -->
@@ -95,7 +95,7 @@ def _lines(results: Path, page: Path, folder: str, block: str, *arguments: str) 
         return page_lines(results / folder, block, *arguments)
     if (results / folder / ANSWERS).is_file():
         return question_lines(results, block)
-    return probing.page_lines(results / folder, block)
+    return probing.page_lines(results / folder, block, *arguments)
 
 
 def _folders(results: Path) -> Dict[str, Callable[[Path], List[str]]]:

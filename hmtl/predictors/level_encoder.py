@@ -1,12 +1,12 @@
 """The vectors that the levels of a model have for texts, for which no head runs."""
 
 from contextlib import contextmanager
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, cast
 
 import numpy
 import torch
 from allennlp.data import TextFieldTensors
-from allennlp.modules.token_embedders import Embedding
+from allennlp.modules.token_embedders import Embedding, TokenEmbedder
 
 from hmtl.common.checks import it_has
 from hmtl.common.devices import moved
@@ -281,7 +281,7 @@ def _transformer_columns(model: HMTL) -> Optional[slice]:
     start = 0
     for name, module in sorted(model.text_field_embedder.named_children()):
         if name.startswith(_EMBEDDER):
-            end = start + module.get_output_dim()
+            end = start + cast(TokenEmbedder, module).get_output_dim()
             if isinstance(module, TransformerEmbedder):
                 return slice(start, end)
             start = end

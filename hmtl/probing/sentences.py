@@ -241,7 +241,9 @@ def _probe(
     matrix = store.matrix(task.sentences, row.level, row.pooling)
     classes = _classes(task)
     probe = fit_probe(*_splits(task, matrix, classes), settings, device)
-    result = Result(*row, task.name, *probe, depends_on=depends_on)
+    result = Result(
+        *row, task.name, probe.test, probe.validation, probe.regularization, probe.correct, depends_on=depends_on
+    )
     if SELECTIVITY in plan.measures:
         control = numpy.array(sentence_control_labels(task.sentences, classes.tolist(), settings.seed))
         result.control_accuracy = fit_probe(*_splits(task, matrix, control), settings, device).test

@@ -180,8 +180,8 @@ class _Probing:
             accuracy=float(correct.mean()),
             majority=float((test == majority).mean()),
             control_accuracy=control_accuracy,
-            description_length=code and code.kbits,
-            compression=code and code.compression,
+            description_length=None if code is None else code.kbits,
+            compression=None if code is None else code.compression,
             by_document=_by_document(self._documents[num_train:], correct),
         )
 
