@@ -119,11 +119,17 @@ class RaggedBuilder:
             items = chain.from_iterable(items)
         self._items.extend(items)
 
-    def finish(self) -> Ragged:
+    def rows(self) -> Ragged:
         """All rows so far."""
         # Shape: (total_length, *shape_of_an_item)
         values = np.array(self._items).view(self._dtype).reshape(sum(self._lengths), *self._shape)
         return Ragged(values, self._lengths)
+
+    def finish(self) -> Ragged:
+        """All rows, which are not kept here any longer."""
+        rows = self.rows()
+        del self._items[:], self._lengths[:]
+        return rows
 
 
 def ragged(rows: Iterable[Sequence[Any]], dtype: Any, shape_of_an_item: Sequence[int] = ()) -> Ragged:

@@ -128,8 +128,9 @@ class MetadataColumn(Column):
         self._columns = columns
         # Of the first dictionary, the keys that have the words of a text, and the name of its field.
         self._texts: Optional[Dict[str, str]] = None
-        self._pickles = bytearray()
-        self._ends = array("q", [0])
+        # The pickles of all rows, and where each ends, behind 0.
+        self._pickles: Any = bytearray()
+        self._ends: Any = array("q", [0])
         # What cannot be pickled.
         self._objects: Dict[int, Any] = {}
 
@@ -162,6 +163,9 @@ class MetadataColumn(Column):
         except (pickle.PicklingError, AttributeError, TypeError):
             self._objects[len(self)] = value
         self._ends.append(len(self._pickles))
+
+    def finish(self, vocab: Vocabulary) -> None:
+        self._pickles, self._ends = np.frombuffer(self._pickles, np.uint8), np.array(self._ends)
 
     def batch(self, indices: np.ndarray) -> Rows:
         return Rows(self, indices.tolist(), are_kept=True)
@@ -457,7 +461,7 @@ class TextListColumn(Column):
 
     def count(self, counter: Counts) -> None:
         if self.counts_all_at_once:
-            self._texts.count(self._builder.finish().values, counter)
+            self._texts.count(self._builder.rows().values, counter)
 
     def finish(self, vocab: Vocabulary) -> None:
         self._sequences = self._builder.finish()
@@ -577,7 +581,8 @@ class IndexedInstances:
         UnknownLabel
             Where the vocabulary lacks a label.
         """
-        for column in self._columns.values():
+        # Labels last, so that an instance can be named whose label is refused.
+        for column in sorted(self._columns.values(), key=lambda column: isinstance(column, LabelledIndicesColumn)):
             column.finish(vocab)
 
     def batch(self, indices: Sequence[int]) -> Dict[str, Any]:

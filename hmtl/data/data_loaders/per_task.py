@@ -4,6 +4,7 @@ import gc
 from array import array
 from collections import defaultdict
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, DefaultDict, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
 import torch
@@ -20,11 +21,11 @@ from hmtl.data.data_loaders.batching import sample_segment, sequential_batches, 
 from hmtl.data.data_loaders.instance_cache import CountedInstance, InstanceCache, Summary
 from hmtl.data.data_loaders.instance_columns import (
     ColumnBuilder,
-    Counts,
     IndexedInstances,
     UnknownLabel,
     batch_of,
 )
+from hmtl.data.data_loaders.made_once import made_once
 from hmtl.data.dataset_readers import DocumentReader
 from hmtl.errors import UserError
 
@@ -46,7 +47,8 @@ class PerTaskDataLoader(DataLoader):
     and are counted for a vocabulary: until `index_with` has got that, `iter_instances` gives one instance that counts
     what all of them count; from then on it reads the files again.
 
-    A distributed worker holds all instances, too, and takes its shard of each batch (see `shard`).
+    A distributed worker has all instances, too, and takes its shard of each batch (see `shard`). In training one worker
+    of each machine reads and indexes them, and all of its workers have them in one memory (see `made_once`).
 
     For a GPU batches are made on a thread, one ahead, in memory that the GPU reads by itself, and copied while the host
     goes on. Batches and their order are the same.
@@ -137,19 +139,12 @@ class PerTaskDataLoader(DataLoader):
                 )
         self._instances: Dict[str, IndexedInstances] = {}
         self._builder = ColumnBuilder()
-        self._counts: Counts = {}
         self._vocab: Optional[Vocabulary] = None
-        self._lengths: Dict[str, Sequence[int]] = {}
         for inner in self._readers.values():
             # The instances of a batch are sharded, not those of the corpus: all workers must see the same batches.
             shard_no_instances(inner)
         self._cache = InstanceCache(self._readers, self._paths) if cache else None
-        # What an earlier run found in the same files.
-        known = self._cache.summary() if self._cache else None
-        if known is None:
-            self._read_all()
-        else:
-            self._lengths, self._counts = known
+        self._lengths, self._counts = made_once(self._summary)
 
     def shard(self, world_size: int = 1, rank: int = 0, num_parts: int = 1) -> None:
         """Makes batches `world_size * num_parts` times as large, of which this worker gets `num_parts` parts.
@@ -244,19 +239,22 @@ class PerTaskDataLoader(DataLoader):
         is_indexed, self._vocab = self._vocab is not None, vocab
         if is_indexed:
             return
-        kept = self._cache.indexed(vocab) if self._cache else None
-        if kept is None:
-            self._index(vocab)
-        else:
-            self._instances = kept
+        self._instances = made_once(partial(self._indexed, vocab))
         self._builder, self._counts = ColumnBuilder(), {}
 
     def set_target_device(self, device: torch.device) -> None:
         self._device = device
 
-    def _read_all(self) -> None:
+    def _summary(self) -> Summary:
+        """What an earlier run found in the same files, or else this one."""
+        known = self._cache.summary() if self._cache else None
+        return known or self._read_all()
+
+    def _read_all(self) -> Summary:
+        """Makes columns of all instances."""
+        found: Dict[str, Sequence[int]] = {}
+        counts: DefaultDict[str, DefaultDict[str, int]] = defaultdict(lambda: defaultdict(int))
         with documents_shared(), garbage_collection_paused():
-            counts: DefaultDict[str, DefaultDict[str, int]] = defaultdict(lambda: defaultdict(int))
             for task in self.tasks:
                 lengths = array("i")
                 instances = _measured(Tqdm.tqdm(self._read(task), desc=f"reading {task}"), lengths)
@@ -265,12 +263,16 @@ class PerTaskDataLoader(DataLoader):
                     raise ConfigurationError(
                         f"task '{task}' has no data: its reader found no instance in {self._paths[task]}"
                     )
-                self._lengths[task] = lengths
-        self._counts = {namespace: dict(items) for namespace, items in counts.items()}
+                found[task] = lengths
+        return Summary(found, {namespace: dict(items) for namespace, items in counts.items()})
 
-    def _index(self, vocab: Vocabulary) -> None:
+    def _indexed(self, vocab: Vocabulary) -> Dict[str, IndexedInstances]:
+        """The instances of each task: those of an earlier run with an equal vocabulary, else those that were read."""
+        kept = self._cache.indexed(vocab) if self._cache else None
+        if kept is not None:
+            return kept
         if not self._instances:
-            # Known from an earlier run, which had another vocabulary.
+            # An earlier run, which had another vocabulary, or another worker has read them.
             self._read_all()
         with garbage_collection_paused():
             self._builder.finish(vocab)
@@ -282,6 +284,7 @@ class PerTaskDataLoader(DataLoader):
                     raise UserError(f"{self._paths[task]}: task '{task}', document '{document}': {error}") from error
         if self._cache:
             self._cache.keep(Summary(self._lengths, self._counts), self._instances, vocab)
+        return self._instances
 
     def _read(self, task: str) -> Iterator[Instance]:
         return self._readers[task].read(self._paths[task])
