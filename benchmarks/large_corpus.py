@@ -5,11 +5,17 @@ import gc
 import json
 import os
 import random
+import re
+import socket
+import subprocess
+import sys
+import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from statistics import mean
+from typing import Any, ContextManager, Dict, Iterator, List, Mapping
 
 NUM_WORDS = 100_000
 SENTENCES_OF_A_DOCUMENT = 20
@@ -72,7 +78,8 @@ class Phases:
 
 
 def to_first_update(corpus: Path, directory: Path) -> Dict[str, Any]:
-    """What `hmtl train` does up to its first update: CPU seconds by phase, and memory in GB (10^9 bytes)."""
+    """What `hmtl train` does up to its first update: CPU seconds by phase, and memory in GB (10^9 bytes), that which
+    workers share divided among them. Where the environment names a worker, it is that one."""
     import hmtl  # noqa: F401  (first: it silences warnings that AllenNLP's imports would print)
 
     # isort: split
@@ -80,21 +87,26 @@ def to_first_update(corpus: Path, directory: Path) -> Dict[str, Any]:
     from allennlp.models import Model
     from allennlp.training import Trainer
     from phases import UPDATES, Experiment, peak_gb
+    from torch import distributed
 
+    from hmtl.common.distributed import barrier
     from hmtl.training.loop import UpdateMade
 
+    if "RANK" in os.environ:
+        distributed.init_process_group("gloo", init_method="env://")
     experiment, phases = Experiment(corpus, directory, Path(__file__).with_name("generated.jsonnet")), Phases()
-    before, marks = resident_gb(), {}
-    with phases.phase("reading"):
-        loader = experiment.loader("train", list(UPDATES))
-    marks["read"] = resident_gb() - before
-    with phases.phase("vocabulary"):
-        vocabulary = Vocabulary.from_params(experiment.params_of("vocabulary"), instances=loader.iter_instances())
-    with phases.phase("indexing"):
-        loader.index_with(vocabulary)
-    peak = peak_gb()
+    before = memory_gb()
+    with _data_shared():
+        with phases.phase("reading"):
+            loader = experiment.loader("train", list(UPDATES))
+        with phases.phase("vocabulary"):
+            vocabulary = Vocabulary.from_params(experiment.params_of("vocabulary"), instances=loader.iter_instances())
+        with phases.phase("indexing"):
+            loader.index_with(vocabulary)
     gc.collect()
-    marks["indexed"] = resident_gb() - before
+    barrier()
+    held, peak = memory_gb() - before, peak_gb()
+    barrier()
     with phases.phase("model and trainer"):
         validation = experiment.loader("validation", list(UPDATES))
         validation.index_with(vocabulary)
@@ -106,22 +118,86 @@ def to_first_update(corpus: Path, directory: Path) -> Dict[str, Any]:
             serialization_dir=str(directory),
             cuda_device=-1,
         )
-    with phases.phase("start of an epoch, first update"):
+    with phases.phase("epoch's start, first update"):
         losses = next(event for event in trainer.loop.train_epoch() if isinstance(event, UpdateMade)).update.losses
-    with phases.phase("an order of each task"):
+    phases.seconds["first update, all of it"] = sum(phases.seconds.values())
+    with phases.phase("an epoch's order of all tasks"):
         for task in loader.tasks:
             next(loader.epoch_of(task, 1))
     return {
         "seconds": phases.seconds,
-        "memory": {"before": before, **marks, "peak": peak, "peak with update": peak_gb()},
+        "memory": {"held": held, "peak": peak},
         "losses": {task: float(loss) for task, loss in losses.items()},
-        "vocabulary": vocabulary.get_vocab_size("tokens"),
     }
 
 
-def resident_gb() -> float:
-    """What this process holds in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e9
+def _data_shared() -> ContextManager[None]:
+    """Other checkouts may not share."""
+    try:
+        from hmtl.data.data_loaders.made_once import data_shared_by_workers
+    except ImportError:
+        return nullcontext()
+    return data_shared_by_workers()
+
+
+def memory_gb() -> float:
+    """What this process holds in memory; of what several hold, its part."""
+    found = re.search(r"^Pss: +(\d+) kB", Path("/proc/self/smaps_rollup").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1]) * 1024 / 1e9
+
+
+def compare(num_sentences: int, checkouts: Mapping[str, Path], num_workers: int = 1) -> Dict[str, Any]:
+    """What `to_first_update` finds on a corpus of so many sentences, by checkout: the mean of its workers."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        write_corpus(Path(folder), num_sentences)
+        for name, checkout in checkouts.items():
+            with tempfile.TemporaryDirectory() as directory:
+                of_workers = [_output_of(worker) for worker in _started(checkout, folder, directory, num_workers)]
+            found[name] = {
+                part: {key: mean(each[part][key] for each in of_workers) for key in of_workers[0][part]}
+                for part in of_workers[0]
+            }
+    return found
+
+
+def _started(checkout: Path, corpus: str, directory: str, num_workers: int) -> List["subprocess.Popen[str]"]:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(checkout), str(checkout / "carried")]),
+        "OMP_NUM_THREADS": "1",
+        "TQDM_DISABLE": "1",
+    }
+    command = [sys.executable, __file__, corpus, directory]
+    if num_workers == 1:
+        return [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    places = [{**meeting, "RANK": str(rank), "WORLD_SIZE": str(num_workers)} for rank in range(num_workers)]
+    return [
+        subprocess.Popen(command, env={**environment, **place}, stdout=subprocess.PIPE, text=True) for place in places
+    ]
+
+
+def _output_of(worker: "subprocess.Popen[str]") -> Dict[str, Any]:
+    output, _ = worker.communicate()
+    if worker.returncode:
+        raise SystemExit(worker.returncode)
+    return json.loads(output[output.index("{\n") :])
+
+
+def table(found: Dict[str, Any]) -> str:
+    """The checkouts beside one another; a ratio is how many times less the last one takes than the first."""
+    names = list(found)
+    lines = [f"{'':32}" + "".join(f"{name:>12}" for name in names) + f"{'times less':>12}"]
+    for part, unit in (("seconds", "CPU s"), ("memory", "GB")):
+        for key in found[names[0]][part]:
+            values = [found[name][part][key] for name in names]
+            shown = "".join(f"{value:12.2f}" for value in values)
+            lines.append(f"{f'{key} ({unit})':32}{shown}{values[0] / values[-1]:12.2f}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

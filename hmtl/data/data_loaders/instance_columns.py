@@ -32,6 +32,10 @@ from hmtl.errors import UserError
 Counts = Dict[str, Dict[str, int]]
 # Sequences whose words are counted at once.
 _COUNTED_AT_ONCE = 1 << 16
+# Rows of metadata that one pickle holds: classes, keys and labels stand in it once, and all rows are opened together.
+_ROWS_OF_A_PICKLE = 4
+# How many texts that an earlier task has and this one leaves out are passed over to find the next one among them.
+_LOOKED_AHEAD = 16
 
 
 class Column:
@@ -128,26 +132,28 @@ class MetadataColumn(Column):
         self._columns = columns
         # Of the first dictionary, the keys that have the words of a text, and the name of its field.
         self._texts: Optional[Dict[str, str]] = None
-        # The pickles of all rows, and where each ends, behind 0.
+        # All pickles, and where each ends, behind 0.
         self._pickles: Any = bytearray()
         self._ends: Any = array("q", [0])
-        # What cannot be pickled.
-        self._objects: Dict[int, Any] = {}
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
+        # The rows of the next one.
+        self._waiting: List[Any] = []
+        # The rows of those that cannot be, by their number.
+        self._objects: Dict[int, List[Any]] = {}
 
     def __getitem__(self, index: int) -> Any:
-        if index in self._objects:
-            return self._objects[index]
-        found = pickle.loads(memoryview(self._pickles)[self._ends[index] : self._ends[index + 1]])
+        number, place = divmod(index, _ROWS_OF_A_PICKLE)
+        rows = self._objects.get(number)
+        if rows is None:
+            rows = pickle.loads(memoryview(self._pickles)[self._ends[number] : self._ends[number + 1]])
+        found = rows[place]
         if type(found) is tuple:
             return found[0]
+        texts = {}
         for key, name in (self._texts or {}).items():
             column = self._columns[name]
             assert isinstance(column, (TextColumn, TextListColumn))
-            found[key] = column.words(index)
-        return found
+            texts[key] = column.words(index)
+        return {**found, **texts}
 
     def add(self, field: Any, fields: Mapping[str, Field]) -> None:
         value = field.metadata
@@ -158,17 +164,25 @@ class MetadataColumn(Column):
             # A dictionary that is not like the first one is kept whole, in a tuple, as is what is none.
             if all(_are_words_of(value.get(key), fields[name]) for key, name in self._texts.items()):
                 kept = {**value, **dict.fromkeys(self._texts)}
-        try:
-            self._pickles += pickle.dumps(kept, protocol=5)
-        except (pickle.PicklingError, AttributeError, TypeError):
-            self._objects[len(self)] = value
-        self._ends.append(len(self._pickles))
+        self._waiting.append(kept)
+        if len(self._waiting) == _ROWS_OF_A_PICKLE:
+            self._pickle()
 
     def finish(self, vocab: Vocabulary) -> None:
+        if self._waiting:
+            self._pickle()
         self._pickles, self._ends = np.frombuffer(self._pickles, np.uint8), np.array(self._ends)
 
     def batch(self, indices: np.ndarray) -> Rows:
         return Rows(self, indices.tolist(), are_kept=True)
+
+    def _pickle(self) -> None:
+        try:
+            self._pickles += pickle.dumps(self._waiting, protocol=5)
+        except (pickle.PicklingError, AttributeError, TypeError):
+            self._objects[len(self._ends) - 1] = self._waiting
+        self._ends.append(len(self._pickles))
+        self._waiting = []
 
     def _texts_of(self, value: Dict[str, Any], fields: Mapping[str, Field]) -> Dict[str, str]:
         """The keys whose values are the words of a text, and the names of its field."""
@@ -346,6 +360,11 @@ class TextTable:
         self._numbers: Dict[str, int] = Numbering()
         # The bytes of the numbers of its words stand for a sequence: they are an array already, and small.
         self._distinct: Dict[bytes, int] = Numbering()
+        # The lists that were added in the first pass over texts and their numbers: tasks that read the same documents
+        # have the same lists, mostly in the same order. The next one is expected at `_place`.
+        self._lists: List[List[str]] = []
+        self._numbers_of_lists = array("i")
+        self._place = 0
         self._words: List[str] = []
         self._sequences: Optional[Ragged] = None
         self._indexed: Dict[str, IndexedWords] = {}
@@ -362,7 +381,25 @@ class TextTable:
             if type(text) is not WordsField or not are_alike(self.token_indexers, text.token_indexers):
                 raise ConfigurationError("the texts of all instances of a task must have the same token indexers")
             self._last_indexers = text.token_indexers
-        return self._distinct[array("i", map(self._numbers.__getitem__, text.words)).tobytes()]
+        words, place = text.words, self._place
+        for ahead in range(place, min(place + _LOOKED_AHEAD, len(self._lists))):
+            if self._lists[ahead] is words:
+                self._place = ahead + 1
+                return self._numbers_of_lists[ahead]
+        number = self._distinct[array("i", map(self._numbers.__getitem__, words)).tobytes()]
+        if place == len(self._lists):
+            self._lists.append(words)
+            self._numbers_of_lists.append(number)
+            self._place += 1
+        return number
+
+    def begin_pass(self) -> None:
+        """Another task begins, which may read what the first has read."""
+        self._place = 0
+
+    def end_passes(self) -> None:
+        """What comes from here on are other lists."""
+        self._lists, self._numbers_of_lists, self._place = [], array("i"), 0
 
     def count(self, sequences: np.ndarray, counter: Counts) -> None:
         """Counts the words of some sequences, which may be there several times, before all are indexed."""
@@ -502,13 +539,21 @@ class ColumnBuilder:
 
     def columns(self, instance: Instance) -> Dict[str, Column]:
         """A column for each field of instances like this one, which is not added yet."""
+        for texts in self._texts:
+            texts.begin_pass()
         columns: Dict[str, Column] = {}
         for name, field in instance.fields.items():
             columns[name] = MetadataColumn(columns) if type(field) is MetadataField else self._column(field)
         return columns
 
+    def end_passes(self) -> None:
+        """The last instance is added; until then the lists of words of all of them are kept."""
+        for texts in self._texts:
+            texts.end_passes()
+
     def finish(self, vocab: Vocabulary) -> None:
         """Indexes what words there are; to be called once, after the last instance and before columns are finished."""
+        self.end_passes()
         for texts in self._texts:
             texts.finish(vocab)
 

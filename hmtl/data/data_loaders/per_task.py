@@ -264,6 +264,7 @@ class PerTaskDataLoader(DataLoader):
                         f"task '{task}' has no data: its reader found no instance in {self._paths[task]}"
                     )
                 found[task] = lengths
+        self._builder.end_passes()
         return Summary(found, {namespace: dict(items) for namespace, items in counts.items()})
 
     def _indexed(self, vocab: Vocabulary) -> Dict[str, IndexedInstances]:

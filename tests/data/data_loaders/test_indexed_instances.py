@@ -370,6 +370,7 @@ def test_metadata_are_what_they_were() -> None:
 
 def test_rows_of_a_batch_are_made_once_and_can_be_changed() -> None:
     indexed = IndexedInstances([Instance({"metadata": MetadataField({"a": 1})})], ColumnBuilder())
+    indexed.finish(Vocabulary())
     rows = indexed.batch([0])["metadata"]
     rows[0]["b"] = 2
     assert list(rows) == [{"a": 1, "b": 2}] and indexed.batch([0])["metadata"] == [{"a": 1}]
@@ -390,6 +391,35 @@ def test_texts_with_other_token_indexers_are_refused() -> None:
             [Instance({"rows": LabelledIndicesField([], [], namespace)}) for namespace in ("a_labels", "b_labels")],
             builder,
         )
+
+
+def test_a_list_of_words_that_another_task_has_read_is_found_by_itself() -> None:
+    """Whatever of them comes next: all, some with gaps of any length, others, equal ones, the same again."""
+    generator = random.Random(1)
+    lists = [[generator.choice(WORDS), str(number % 30)] for number in range(200)]
+    orders = [
+        range(200),
+        range(200),
+        range(5, 200, 7),
+        range(0, 200, 60),
+        [*range(50), 3, 3, *range(50, 60), *range(199, -1, -1)],
+    ]
+    indexers: Dict[str, TokenIndexer] = {"words": SingleIdTokenIndexer()}
+    builder = ColumnBuilder()
+    tasks = []
+    for order in orders:
+        texts = [lists[number] for number in order] + [list(lists[7]), ["else"]]
+        tasks.append(
+            (texts, IndexedInstances([Instance({"text": WordsField(text, indexers)}) for text in texts], builder))
+        )
+    vocab = Vocabulary(tokens_to_add={"tokens": [word for words in lists for word in words]})
+    builder.finish(vocab)
+    for texts, indexed in tasks:
+        indexed.finish(vocab)
+        # Shape: (num_texts, 2)
+        found = indexed.batch(range(len(texts)))["text"]["words"]["tokens"]
+        expected = [[vocab.get_token_index(word) for word in [*text, ""][:2]] for text in texts]
+        assert found[:-1].tolist() == expected[:-1]
 
 
 def test_documents_of_one_path_are_parsed_once(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
