@@ -67,7 +67,7 @@ def shuffled_batches(lengths: Sequence[int], batch_size: int, padding_noise: Opt
     generator = random.Random(repr(key))
     if padding_noise is None:
         order = array("i", range(len(lengths)))
-        generator.shuffle(order)  # type: ignore[arg-type]
+        generator.shuffle(order)
         return Batches(np.array(order), batch_size)
     # Shape of each: (num_instances,)
     exact = np.asarray(lengths, dtype=np.float64)
@@ -75,7 +75,7 @@ def shuffled_batches(lengths: Sequence[int], batch_size: int, padding_noise: Opt
     # What `generator.uniform(-spread, spread)` does, to the last bit.
     noisy = exact + (-spread + (spread - -spread) * _uniform(generator, len(exact)))
     sequence = array("i", range(-(-len(exact) // batch_size)))
-    generator.shuffle(sequence)  # type: ignore[arg-type]
+    generator.shuffle(sequence)
     return Batches(np.argsort(noisy, kind="stable"), batch_size, sequence)
 
 
@@ -84,10 +84,11 @@ def _uniform(generator: random.Random, number: int) -> np.ndarray:
     version, state, gauss = generator.getstate()
     # Both are the same Mersenne Twister, and make a number of the same 53 bits.
     numpy_generator = np.random.RandomState()
-    numpy_generator.set_state(("MT19937", np.array(state[:-1], dtype=np.uint32), state[-1]))
+    twister = {"key": np.array(state[:-1], dtype=np.uint32), "pos": state[-1]}
+    numpy_generator.set_state({"bit_generator": "MT19937", "state": twister})
     numbers = numpy_generator.random_sample(number)
-    _, words, position, *_ = numpy_generator.get_state(legacy=True)
-    generator.setstate((version, (*words.tolist(), position), gauss))
+    after: Any = numpy_generator.get_state(legacy=False)
+    generator.setstate((version, (*after["state"]["key"].tolist(), after["state"]["pos"]), gauss))
     return numbers
 
 

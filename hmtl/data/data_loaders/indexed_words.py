@@ -6,7 +6,7 @@ Rows of unequal length stand in one array, one behind the other: see `Ragged`.
 from array import array
 from collections import defaultdict
 from itertools import chain
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, cast
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Union, cast
 
 import numpy as np
 import torch
@@ -42,11 +42,11 @@ class Ragged:
 
     values : `numpy.ndarray`
         All rows in a line, shape (total_length, *shape_of_an_item).
-    lengths : `Sequence[int]`
+    lengths : `Union[Sequence[int], numpy.ndarray]`
         The length of each row.
     """
 
-    def __init__(self, values: np.ndarray, lengths: Sequence[int]) -> None:
+    def __init__(self, values: np.ndarray, lengths: Union[Sequence[int], np.ndarray]) -> None:
         self.values = downcast(values)
         # Shape: (num_rows + 1,); the last row is empty, and -1 its number
         self._lengths = np.append(np.asarray(lengths, dtype=np.int32), np.int32(0))

@@ -614,9 +614,10 @@ class IndexedInstances:
             for name, column in self._columns.items():
                 column.add(fields[name], fields)
                 if counter is not None and not column.counts_all_at_once:
-                    fields[name].count_vocab_items(counter)  # type: ignore[arg-type]
-        for column in self._columns.values() if counter is not None else ():
-            column.count(counter)
+                    fields[name].count_vocab_items(counter)
+        if counter is not None:
+            for column in self._columns.values():
+                column.count(counter)
 
     def finish(self, vocab: Vocabulary) -> None:
         """Indexes all that are no words.

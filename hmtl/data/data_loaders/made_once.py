@@ -90,14 +90,15 @@ class _Outcome(NamedTuple):
 
 
 def _write(value: Any) -> _Written:
-    buffers: List[pickle.PickleBuffer] = []
+    buffers: List[Any] = []
     pickled = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
     # Its owner alone can open it.
     descriptor, path = tempfile.mkstemp(prefix="hmtl-instances-")
     places: List[Tuple[int, int]] = []
     try:
         with open(descriptor, "wb") as file:
-            for content in (pickled, *(buffer.raw() for buffer in buffers)):
+            contents: List[Any] = [pickled, *(buffer.raw() for buffer in buffers)]
+            for content in contents:
                 file.write(bytes(-file.tell() % _ALIGNMENT))
                 start = file.tell()
                 file.write(content)

@@ -253,7 +253,7 @@ class PerTaskDataLoader(DataLoader):
     def _read_all(self) -> Summary:
         """Makes columns of all instances."""
         found: Dict[str, Sequence[int]] = {}
-        counts: DefaultDict[str, DefaultDict[str, int]] = defaultdict(lambda: defaultdict(int))
+        counts: Dict[str, Dict[str, int]] = defaultdict(lambda: defaultdict(int))
         with documents_shared(), garbage_collection_paused():
             for task in self.tasks:
                 lengths = array("i")
@@ -365,5 +365,5 @@ def garbage_collection_paused() -> Iterator[None]:
 def _measured(instances: Iterable[Instance], lengths: "array[int]") -> Iterator[Instance]:
     """The instances; the length of each one's text is added to `lengths`."""
     for instance in instances:
-        lengths.append(len(instance.fields["text"]))  # type: ignore[arg-type]
+        lengths.append(len(instance.fields["text"]))
         yield instance
