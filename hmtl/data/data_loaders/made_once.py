@@ -4,6 +4,7 @@ Any instance may come to any worker in some epoch, since batches are made anew f
 every batch. So no worker could do with fewer of them; but all workers of a machine can read the same memory.
 """
 
+import logging
 import mmap
 import os
 import pickle
@@ -15,6 +16,8 @@ from contextvars import ContextVar
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple, TypeVar
 
 from hmtl.common.distributed import all_gather_object, barrier, get_rank, get_world_size
+
+logger = logging.getLogger(__name__)
 
 Made = TypeVar("Made")
 
@@ -37,7 +40,7 @@ def made_once(make: Callable[[], Made]) -> Made:
     """What a function makes: within `data_shared_by_workers`, called by the first worker of each machine alone.
 
     It is written into a temporary file, which every worker of the machine maps into its memory, read-only, and which
-    has no name any more when this returns. What cannot be pickled each worker makes itself.
+    has no name any more when this returns. What cannot be pickled, or has no room there, each worker makes itself.
 
     # Raises
 
@@ -56,8 +59,10 @@ def made_once(make: Callable[[], Made]) -> Made:
         except Exception as error:
             outcome, failure = _Outcome(has_failed=True), error
         else:
-            with suppress(pickle.PicklingError, AttributeError, TypeError):
+            try:
                 outcome = _Outcome(written=_write(made))
+            except (pickle.PicklingError, AttributeError, TypeError, OSError) as error:
+                logger.warning("each worker reads for itself, since one cannot hand its data to the others: %s", error)
     outcomes = all_gather_object(outcome)
     if failure is not None:
         raise failure

@@ -3,6 +3,7 @@
 import mmap
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from workers import run_workers
 from hmtl.common.distributed import get_rank
 from hmtl.corpora.corpus import JsonlCorpus
 from hmtl.data.data_loaders import PerTaskDataLoader
+from hmtl.data.data_loaders import made_once as module
 from hmtl.data.data_loaders.made_once import data_shared_by_workers, made_once
 from hmtl.errors import UserError
 from hmtl.tasks import CorefReader, RelationReader, TaggingReader
@@ -103,9 +105,12 @@ def share(path: str) -> Tuple[List[int], List[bool]]:
         alone = loader_of(unpicklable, path)
         assert len({row() for row in alone.metadata_of("ner")}) > 1
         read.append(times())
+        with patch.object(module, "_write", side_effect=OSError("no space left")):
+            assert made_once(get_rank) == get_rank()
+        assert made_once(get_rank) == 0
         with pytest.raises(UserError if get_rank() == 0 else SystemExit):
             made_once(fail)
-    assert made_once(lambda: get_rank()) == get_rank()
+    assert made_once(get_rank) == get_rank()
     own = loader_of(reader_of(corpus), path)
     read.append(times())
     for each in (shared, *cached):
