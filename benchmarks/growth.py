@@ -2,6 +2,7 @@
 """What grows with the corpus: the same documents once and many times over, so that the vocabulary stays as it is.
 
     python benchmarks/growth.py --corpus DIR [--quick] [--factor 10]
+    python benchmarks/growth.py --sentences 1000000 [--before CHECKOUT] [--workers 2]
 
 DIR is the corpus of `run.py`; `--quick` takes the first 30 documents of each file or folder. In the copies the words of
 each sentence stand in another order, so that no two sentences share their arrays.
@@ -9,6 +10,10 @@ each sentence stand in another order, so that no two sentences share their array
 An update (fetching its batch included) should cost the same with either corpus; reading, counting words, indexing and
 memory should cost the same for each token. Updates of the two corpora alternate, and take batches of the same
 sentences, whose copies lie anywhere in the larger one.
+
+With `--sentences` a corpus of so many sentences is generated, and what counts is what training of four tasks takes up
+to its first update: CPU seconds by phase, and memory, of each worker of several. With `--before` another checkout does
+the same, with the same batches: the losses of its first update have to be equal.
 """
 
 import argparse
@@ -28,6 +33,7 @@ os.environ["TQDM_DISABLE"] = "1"
 import hmtl  # noqa: E402, F401  (first: it silences warnings that AllenNLP's imports would print)
 
 # isort: split
+import large_corpus  # noqa: E402
 from allennlp.data import Vocabulary  # noqa: E402
 from calibration import Meter  # noqa: E402
 from phases import Experiment, Result, peak_gb, update  # noqa: E402
@@ -174,10 +180,24 @@ def table(result: Result, factor: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--corpus", type=Path, metavar="DIR")
+    parser.add_argument("--sentences", type=int, metavar="N", help="generate so many, and train up to the first update")
+    parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="another checkout, to compare with")
+    parser.add_argument("--workers", type=int, default=1, help="distributed workers (default: 1)")
     parser.add_argument("--quick", action="store_true", help="few documents and rounds")
     parser.add_argument("--factor", type=int, default=FACTOR, help="how many times over, from 2")
     arguments = parser.parse_args()
+    if (arguments.corpus is None) == (arguments.sentences is None):
+        parser.error("give either --corpus or --sentences")
+    if arguments.sentences is not None:
+        checkouts = {"now": Path(__file__).resolve().parents[1]}
+        if arguments.before is not None:
+            checkouts = {"before": arguments.before.resolve(), **checkouts}
+        found = large_corpus.compare(arguments.sentences, checkouts, arguments.workers)
+        print(large_corpus.table(found))
+        if any(each["losses"] != found["now"]["losses"] for each in found.values()):
+            parser.exit(1, f"the losses of the first update differ: {[each['losses'] for each in found.values()]}\n")
+        return
     with tempfile.TemporaryDirectory() as folder:
         rounds, documents = (5, QUICK_DOCUMENTS) if arguments.quick else (9, None)
         result = growth(arguments.corpus, Path(folder), rounds, arguments.factor, documents)

@@ -589,6 +589,9 @@ def _check_labels(layer: str, labels: Sequence[Any], fail: Callable[[str], NoRet
 
 
 def _matches(row: Any, types: Tuple[type, ...]) -> bool:
+    # Nearly all rows are these.
+    if type(row) is list and tuple(map(type, row)) == types:
+        return True
     return (
         isinstance(row, list)
         and len(row) >= len(types)

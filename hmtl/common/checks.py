@@ -5,7 +5,7 @@ import json
 import math
 import os
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any, Iterable, List, Optional, Sequence, Tuple, Union
 
@@ -90,7 +90,7 @@ def sentence_fault(sentence: Sequence[Any]) -> Optional[str]:
     """What is wrong with the tokens of a sentence, or `None`."""
     if not sentence:
         return "is empty; remove it"
-    if not all(isinstance(token, str) and token for token in sentence):
+    if not all(map(isinstance, sentence, repeat(str))) or not all(sentence):
         return "holds a token that is not a non-empty string"
     joined = "\n".join(sentence)
     if not joined.isascii():

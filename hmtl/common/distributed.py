@@ -53,6 +53,15 @@ def broadcast_object(value: Any) -> Any:
     return values[0]
 
 
+def all_gather_object(value: Any) -> List[Any]:
+    """What each worker passes here, by rank, on all workers."""
+    if not is_distributed():
+        return [value]
+    values: List[Any] = [None] * get_world_size()
+    distributed.all_gather_object(values, value)
+    return values
+
+
 def broadcast(tensors: Sequence[torch.Tensor]) -> None:
     """Copies tensors from the worker of rank 0 to all others."""
     if is_distributed():

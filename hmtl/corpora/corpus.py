@@ -2,10 +2,12 @@
 
 import itertools
 import os
+import pickle
 import re
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Tuple, Union
@@ -25,7 +27,15 @@ Attempt = Union[Document, DataError]
 
 
 # What was read within `documents_shared`.
-_shared: ContextVar[Optional[List[Tuple["Corpus", str, List[Document]]]]] = ContextVar("shared", default=None)
+_shared: ContextVar[Optional[List[Tuple["Corpus", str, List["_Kept"]]]]] = ContextVar("shared", default=None)
+# The sentences of a document, whose words are kept once already, and the pickle of all else.
+_Kept = Tuple[List[List[str]], bytes]
+
+
+def _opened(kept: _Kept) -> Document:
+    document = pickle.loads(kept[1])
+    document.sentences = kept[0]
+    return document
 
 
 class Corpus(Registrable):
@@ -52,11 +62,12 @@ class Corpus(Registrable):
             return
         for corpus, known_path, documents in shared:
             if type(corpus) is type(self) and vars(corpus) == vars(self) and known_path == str(path):
-                yield from documents
+                yield from map(_opened, documents)
                 return
         found = []
         for document in self._documents(path):
-            found.append(document)
+            # The objects of the annotation would take many times the memory.
+            found.append((document.sentences, pickle.dumps(replace(document, sentences=[]), protocol=5)))
             yield document
         shared.append((self, str(path), found))
 
@@ -119,9 +130,9 @@ def attempted(convert: Callable[[], Document]) -> Attempt:
 
 @contextmanager
 def documents_shared() -> Iterator[None]:
-    """Within it, corpora with the same options that read the same path to its end yield the same documents.
+    """Within it, corpora with the same options that read the same path to its end yield equal documents.
 
-    The files are parsed once. The documents are not to be changed.
+    The files are parsed once. The sentences of the documents are not to be changed.
     """
     token = _shared.set([])
     try:

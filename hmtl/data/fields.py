@@ -1,6 +1,7 @@
 """Fields without an object for each token or span: words as plain strings, spans and relations as index rows."""
 
-from typing import Dict, List, Optional, Sequence, Tuple, cast
+from itertools import repeat
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple, cast
 
 import torch
 from allennlp.data import TextFieldTensors, TokenIndexer, Vocabulary
@@ -133,7 +134,7 @@ class WordsField(TextField):
 
     def count_vocab_items(self, counter: Dict[str, Dict[str, int]]) -> None:
         for indexer in self.token_indexers.values():
-            _count(indexer, self.words, counter)
+            count_words(indexer, zip(self.words, repeat(1)), counter)
 
     def sequence_length(self) -> int:
         return len(self.words)
@@ -188,16 +189,33 @@ def is_characters(indexer: TokenIndexer) -> bool:
     return type(tokenizer) is CharacterTokenizer and vars(tokenizer) == vars(CharacterTokenizer())
 
 
-def _count(indexer: TokenIndexer, words: List[str], counter: Dict[str, Dict[str, int]]) -> None:
-    """Counts as the indexer's own method would, word by word."""
+def counts_word_by_word(token_indexers: Dict[str, TokenIndexer]) -> bool:
+    """Whether a vocabulary is the same when each distinct word is counted once, as often as it occurs, in the order in
+    which words first occur: then each of the indexers counts in a namespace of its own, by what a word is alone."""
+    namespaces = []
+    for indexer in token_indexers.values():
+        if is_single_id(indexer):
+            namespaces.append(indexer.namespace)  # type: ignore[attr-defined]
+        elif is_characters(indexer):
+            namespaces.append(character_namespace(cast(TokenCharactersIndexer, indexer)))
+        elif type(indexer) not in _COUNT_NOTHING:
+            return False
+    return len(set(namespaces)) == len(namespaces)
+
+
+def count_words(indexer: TokenIndexer, words: Iterable[Tuple[str, int]], counter: Dict[str, Dict[str, int]]) -> None:
+    """Counts as the indexer's own method would, word by word, each so many times."""
     if is_single_id(indexer):
         counts = counter[indexer.namespace]  # type: ignore[attr-defined]
-        for word in map(str.lower, words) if indexer.lowercase_tokens else words:  # type: ignore[attr-defined]
-            counts[word] += 1
+        lowercase = indexer.lowercase_tokens  # type: ignore[attr-defined]
+        for word, times in words:
+            counts[word.lower() if lowercase else word] += times
     elif is_characters(indexer):
         counts = counter[character_namespace(cast(TokenCharactersIndexer, indexer))]
-        for character in "".join(words):
-            counts[character] += 1
+        for word, times in words:
+            for character in word:
+                counts[character] += times
     elif type(indexer) not in _COUNT_NOTHING:
-        for word in words:
-            indexer.count_vocab_items(Token(word), counter)
+        for word, times in words:
+            for _ in range(times):
+                indexer.count_vocab_items(Token(word), counter)

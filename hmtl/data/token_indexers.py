@@ -5,9 +5,9 @@ and `word_ids`.
 """
 
 from functools import partial
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -254,10 +254,10 @@ class TransformerIndexer(TokenIndexer):
         (indexed,) = self.index_texts([[token.ensure_text() for token in tokens]])
         return indexed
 
-    def index_texts(self, texts: Sequence[Sequence[str]]) -> Iterator[IndexedTokenList]:
+    def index_texts(self, texts: Iterable[Sequence[str]]) -> Iterator[IndexedTokenList]:
         """`tokens_to_indices` of many texts, of their words."""
-        for begin in range(0, len(texts), _BATCH):
-            batch = texts[begin : begin + _BATCH]
+        coming = iter(texts)
+        while batch := list(islice(coming, _BATCH)):
             for text, pieces in zip(batch, self._cutter.cut(batch)):
                 yield self._indexed(len(text), pieces)
 

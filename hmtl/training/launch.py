@@ -30,6 +30,7 @@ from hmtl.common.files import atomic_path, write_json
 from hmtl.common.packages import include_package as import_package
 from hmtl.common.packages import include_packages_of_run, packages_of_run
 from hmtl.common.terminal import quiet
+from hmtl.data.data_loaders.made_once import data_shared_by_workers
 from hmtl.errors import ConfigurationError, UserError
 from hmtl.runs.claiming import RunLock, claimed, set_aside
 from hmtl.runs.run_directory import RunDirectory
@@ -298,9 +299,10 @@ def _train(spec: WorkerSpec, job: Job) -> None:
     job.params["trainer"]["cuda_device"] = spec.device
     read_back_vocabulary(job.params, job.serialization_dir)
     with _lost_workers_named(spec, job):
-        train_loop = TrainModel.from_params(
-            params=job.params, serialization_dir=job.serialization_dir, local_rank=spec.rank
-        )
+        with data_shared_by_workers():
+            train_loop = TrainModel.from_params(
+                params=job.params, serialization_dir=job.serialization_dir, local_rank=spec.rank
+            )
         if job.dry_run:
             destroy_process_group()
             return

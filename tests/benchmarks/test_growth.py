@@ -11,6 +11,7 @@ from allennlp.data.dataset_readers import MultiTaskDatasetReader
 from hmtl.corpora import Corpus
 from hmtl.corpora.ontonotes import OntonotesCorpus
 from hmtl.data.data_loaders import PerTaskDataLoader
+from hmtl.document import read_jsonl
 from hmtl.tasks import CorefReader, TaggingReader
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -45,3 +46,36 @@ def test_copies_have_the_same_words_labels_and_lengths(fixtures: Path, monkeypat
         assert all(shapes(batch) == shapes(once._batch(task, [0, number - 1], None)) for batch in batches)
     (few,) = growth.RepeatedCorpus(OntonotesCorpus(), 1, documents=1).documents(path)
     assert few.clusters == next(OntonotesCorpus().documents(path)).clusters
+
+
+def test_a_generated_corpus_has_so_many_different_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    large_corpus = importlib.import_module("large_corpus")
+    monkeypatch.setattr(large_corpus, "NUM_WORDS", 50)
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        large_corpus.write_corpus(tmp_path / folder, 47)
+    one, other = ((tmp_path / folder / "train.jsonl").read_bytes() for folder in ("one", "other"))
+    assert one == other
+    documents = list(read_jsonl(tmp_path / "one" / "train.jsonl"))
+    assert [len(document.sentences) for document in documents] == [20, 20, 7]
+    sentences = [tuple(sentence) for document in documents for sentence in document.sentences]
+    assert len(set(sentences)) == 47 and {len(sentence) for sentence in sentences} <= set(range(5, 36))
+    for document in documents:
+        assert len(document.spans["emd"]) == 3 * len(document.sentences)
+        assert set(document.spans["ner"]) < set(document.spans["emd"])
+        assert document.relations and all(len(cluster) > 1 for cluster in document.clusters or [])
+
+
+def test_the_table_of_generated_sentences_says_how_many_times_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    table = importlib.import_module("large_corpus").table
+    found = {
+        name: {"seconds": {"reading": seconds}, "memory": {"held": 1.0}}
+        for name, seconds in (("before", 6.0), ("now", 1.5))
+    }
+    assert [line.split() for line in table(found).splitlines()] == [
+        ["before", "now", "times", "less"],
+        ["reading", "(CPU", "s)", "6.00", "1.50", "4.00"],
+        ["held", "(GB)", "1.00", "1.00", "1.00"],
+    ]

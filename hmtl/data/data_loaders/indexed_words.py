@@ -3,8 +3,10 @@
 Rows of unequal length stand in one array, one behind the other: see `Ragged`.
 """
 
+from array import array
 from collections import defaultdict
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, cast
+from itertools import chain
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Union, cast
 
 import numpy as np
 import torch
@@ -40,11 +42,11 @@ class Ragged:
 
     values : `numpy.ndarray`
         All rows in a line, shape (total_length, *shape_of_an_item).
-    lengths : `Sequence[int]`
+    lengths : `Union[Sequence[int], numpy.ndarray]`
         The length of each row.
     """
 
-    def __init__(self, values: np.ndarray, lengths: Sequence[int]) -> None:
+    def __init__(self, values: np.ndarray, lengths: Union[Sequence[int], np.ndarray]) -> None:
         self.values = downcast(values)
         # Shape: (num_rows + 1,); the last row is empty, and -1 its number
         self._lengths = np.append(np.asarray(lengths, dtype=np.int32), np.int32(0))
@@ -53,6 +55,11 @@ class Ragged:
 
     def __len__(self) -> int:
         return len(self._lengths) - 1
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        return self.values[self._starts[row] : self._starts[row] + self._lengths[row]]
 
     def __iter__(self) -> Iterator[np.ndarray]:
         for start, length in zip(self._starts[:-1], self._lengths[:-1]):
@@ -88,15 +95,49 @@ class Ragged:
         return result
 
 
+class RaggedBuilder:
+    """Takes rows one by one: of numbers, or of sequences of numbers of one shape.
+
+    # Parameters
+
+    dtype : `numpy.dtype`
+        That of the numbers. Integers have to fit into 32 bits.
+    shape_of_an_item : `Sequence[int]`, optional (default = `()`)
+    """
+
+    def __init__(self, dtype: Any, shape_of_an_item: Sequence[int] = ()) -> None:
+        self._dtype = np.dtype(np.intc if np.dtype(dtype).kind == "i" else dtype)
+        self._shape = shape_of_an_item
+        # Arrays know no truth values.
+        self._items = array("b" if self._dtype.kind == "b" else self._dtype.char)
+        self._lengths = array("i")
+
+    def add(self, row: Sequence[Any]) -> None:
+        self._lengths.append(len(row))
+        items: Iterable[Any] = row
+        for _ in self._shape:
+            items = chain.from_iterable(items)
+        self._items.extend(items)
+
+    def rows(self) -> Ragged:
+        """All rows so far."""
+        # Shape: (total_length, *shape_of_an_item)
+        values = np.array(self._items).view(self._dtype).reshape(sum(self._lengths), *self._shape)
+        return Ragged(values, self._lengths)
+
+    def finish(self) -> Ragged:
+        """All rows, which are not kept here any longer."""
+        rows = self.rows()
+        del self._items[:], self._lengths[:]
+        return rows
+
+
 def ragged(rows: Iterable[Sequence[Any]], dtype: Any, shape_of_an_item: Sequence[int] = ()) -> Ragged:
     """`Ragged` from rows of items: numbers, or sequences of numbers of one shape."""
-    lengths: List[int] = []
-    items: List[Any] = []
+    builder = RaggedBuilder(dtype, shape_of_an_item)
     for row in rows:
-        lengths.append(len(row))
-        items.extend(row)
-    values = np.asarray(items, dtype=dtype).reshape(len(items), *shape_of_an_item)
-    return Ragged(values, lengths)
+        builder.add(row)
+    return builder.finish()
 
 
 def downcast(values: np.ndarray) -> np.ndarray:
@@ -194,20 +235,23 @@ class WordPieces(IndexedWords):
 
     indexer : `TokenIndexer`
         What made them; it says how they are padded.
-    indexed : `Indexed`
-        What the indexer made of each sequence; none is empty.
+    indexed : `Iterable[IndexedTokenList]`
+        What the indexer made of each sequence; none is empty. It is gone through once.
     """
 
-    def __init__(self, indexer: TokenIndexer, indexed: Indexed) -> None:
+    def __init__(self, indexer: TokenIndexer, indexed: Iterable[IndexedTokenList]) -> None:
         self._indexer = indexer
-        first = indexed[0]
+        sequences = iter(indexed)
+        first = next(sequences)
         lengths = {key: len(items) + 1 for key, items in first.items()}
         # Shape of each: (length of the first sequence + 1, ...), so that the last item is padding
         example = indexer.as_padded_tensor_dict(first, lengths)
         self._padding = {key: tensor[-1].numpy() for key, tensor in example.items()}
-        self._rows: Dict[str, Ragged] = {}
-        for key, padding in self._padding.items():
-            self._rows[key] = ragged((tokens[key] for tokens in indexed), padding.dtype, padding.shape)
+        builders = {key: RaggedBuilder(padding.dtype, padding.shape) for key, padding in self._padding.items()}
+        for tokens in chain([first], sequences):
+            for key, builder in builders.items():
+                builder.add(tokens[key])
+        self._rows = {key: builder.finish() for key, builder in builders.items()}
 
     def tensors(self, rows: np.ndarray, words: np.ndarray, is_list: bool) -> Tensors:
         min_length = max(min_num_tokens(self._indexer), int(is_list))
@@ -270,13 +314,14 @@ def index_words(indexer: TokenIndexer, words: Sequence[str], sequences: Ragged, 
                 key, ragged(items, np.int64), min_length, min_num_characters(cast(TokenCharactersIndexer, indexer))
             )
         return SingleIds(key, np.asarray(items, dtype=np.int64), min_length)
+    texts = ([words[number] for number in row] for row in sequences)
     if type(indexer) is TransformerIndexer:
-        return WordPieces(indexer, list(indexer.index_texts([[words[number] for number in row] for row in sequences])))
-    texts = (_tokens(words[number] for number in row) for row in sequences)
+        return WordPieces(indexer, indexer.index_texts(texts))
+    indexed = (indexer.tokens_to_indices(_tokens(text), vocab) for text in texts)
     if type(indexer) is PretrainedTransformerMismatchedIndexer:
         with word_pieces_cached(indexer):
-            return WordPieces(indexer, [indexer.tokens_to_indices(tokens, vocab) for tokens in texts])
-    return AnyIndexer(indexer, [indexer.tokens_to_indices(tokens, vocab) for tokens in texts])
+            return WordPieces(indexer, indexed)
+    return AnyIndexer(indexer, list(indexed))
 
 
 def are_alike(first: Dict[str, TokenIndexer], second: Dict[str, TokenIndexer]) -> bool:

@@ -16,7 +16,7 @@ import shutil
 import stat
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Set
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Set
 
 from allennlp.data import DatasetReader, Instance, Vocabulary
 
@@ -25,13 +25,11 @@ import hmtl.data
 import hmtl.document
 from hmtl.common.environment import instances_folder
 from hmtl.common.files import atomic_write
-from hmtl.data.data_loaders.instance_columns import IndexedInstances
+from hmtl.data.data_loaders.instance_columns import Counts, IndexedInstances
 from hmtl.data.dataset_readers import DocumentReader
 
 logger = logging.getLogger(__name__)
 
-# What `Instance.count_vocab_items` fills: namespace, item, count.
-Counts = Dict[str, Dict[str, int]]
 _COUNTS, _INDEXED = "counts.pickle", "indexed_{}.pickle"
 
 
@@ -40,13 +38,13 @@ class Summary(NamedTuple):
 
     # Attributes
 
-    lengths : `Dict[str, List[int]]`
+    lengths : `Dict[str, Sequence[int]]`
         For each task the length of each instance's text, in tokens or, for documents, in sentences.
     counts : `Counts`
         What all instances count for a vocabulary, in the order of the instances.
     """
 
-    lengths: Dict[str, List[int]]
+    lengths: Dict[str, Sequence[int]]
     counts: Counts
 
 

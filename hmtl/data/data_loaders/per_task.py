@@ -1,26 +1,32 @@
 """Batches of several tasks, each task with its own stream."""
 
 import gc
+from array import array
 from collections import defaultdict
 from contextlib import contextmanager
-from typing import Any, DefaultDict, Dict, Iterator, List, Mapping, Optional, Sequence, Union
+from functools import partial
+from typing import Any, DefaultDict, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
 import torch
 from allennlp.common import Tqdm
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DataLoader, Instance, Vocabulary
 from allennlp.data.dataset_readers import DatasetReader, MultiTaskDatasetReader
-from allennlp.data.fields import MetadataField
 
 from hmtl.common.allennlp_internals import shard_no_instances
 from hmtl.common.devices import moved, pinned
 from hmtl.corpora.corpus import documents_shared
 from hmtl.data.data_loaders.ahead import ahead
 from hmtl.data.data_loaders.batching import sample_segment, sequential_batches, shuffled_batches, sorted_batches
-from hmtl.data.data_loaders.instance_cache import CountedInstance, Counts, InstanceCache, Summary
-from hmtl.data.data_loaders.instance_columns import ColumnBuilder, IndexedInstances, batch_of
+from hmtl.data.data_loaders.instance_cache import CountedInstance, InstanceCache, Summary
+from hmtl.data.data_loaders.instance_columns import (
+    ColumnBuilder,
+    IndexedInstances,
+    UnknownLabel,
+    batch_of,
+)
+from hmtl.data.data_loaders.made_once import made_once
 from hmtl.data.dataset_readers import DocumentReader
-from hmtl.data.fields import LabelledIndicesField
 from hmtl.errors import UserError
 
 DEFAULT_PADDING_NOISE = 0.1
@@ -37,10 +43,12 @@ class PerTaskDataLoader(DataLoader):
     loader gives every batch of every task once, unshuffled, task after task.
     A batch is a dictionary of tensors with the entry `task_name`.
 
-    Documents that several tasks read from one path are parsed once. `index_with` puts the instances into arrays; from
-    then on `iter_instances` reads the files again.
+    Documents that several tasks read from one path are parsed once. Instances become rows of arrays as they are read,
+    and are counted for a vocabulary: until `index_with` has got that, `iter_instances` gives one instance that counts
+    what all of them count; from then on it reads the files again.
 
-    A distributed worker holds all instances, too, and takes its shard of each batch (see `shard`).
+    A distributed worker has all instances, too, and takes its shard of each batch (see `shard`). In training one worker
+    of each machine reads and indexes them, and all of its workers have them in one memory (see `made_once`).
 
     For a GPU batches are made on a thread, one ahead, in memory that the GPU reads by itself, and copied while the host
     goes on. Batches and their order are the same.
@@ -70,8 +78,7 @@ class PerTaskDataLoader(DataLoader):
         number and the order of batches stay as they are, and so does validation.
     cache : `bool`, optional (default = `False`)
         Whether instances are kept on disk, indexed, for later runs with the same readers and files: these start
-        without reading (see `InstanceCache`). The batches are the same. Until such instances are indexed,
-        `iter_instances` gives one instance that counts for a vocabulary what all of them count.
+        without reading (see `InstanceCache`). The batches are the same.
 
     # Raises
 
@@ -130,21 +137,14 @@ class PerTaskDataLoader(DataLoader):
                     f"max_training_tokens of '{task}' is {number}; it must be at least 1, and the task must have "
                     f"a dataset reader of type {' or '.join(map(repr, _types_that_cut_documents()))}"
                 )
-        # Until they are indexed; then `_indexed` holds what they were.
-        self._instances: Dict[str, List[Instance]] = {}
-        self._indexed: Dict[str, IndexedInstances] = {}
+        self._instances: Dict[str, IndexedInstances] = {}
+        self._builder = ColumnBuilder()
         self._vocab: Optional[Vocabulary] = None
-        self._lengths: Dict[str, List[int]] = {}
         for inner in self._readers.values():
             # The instances of a batch are sharded, not those of the corpus: all workers must see the same batches.
             shard_no_instances(inner)
         self._cache = InstanceCache(self._readers, self._paths) if cache else None
-        # What an earlier run found in the same files.
-        self._known: Optional[Summary] = self._cache.summary() if self._cache else None
-        if self._known is None:
-            self._read_all()
-        else:
-            self._lengths = self._known.lengths
+        self._lengths, self._counts = made_once(self._summary)
 
     def shard(self, world_size: int = 1, rank: int = 0, num_parts: int = 1) -> None:
         """Makes batches `world_size * num_parts` times as large, of which this worker gets `num_parts` parts.
@@ -182,7 +182,7 @@ class PerTaskDataLoader(DataLoader):
         order = shuffled_batches(
             self._lengths[task], self._whole_batch_size(task), self._padding_noises[task], self._seed, task, number
         )
-        return self._delivered(self._parts(task, indices, self._num_parts, number) for indices in order[start:])
+        return self._delivered(self._parts(task, indices, self._num_parts, number) for indices in order.since(start))
 
     def stream(self, task: str, num_consumed: int = 0) -> Iterator[List[Dict[str, Any]]]:
         """The task's endless stream: epoch after epoch, after the first `num_consumed` batches."""
@@ -211,9 +211,10 @@ class PerTaskDataLoader(DataLoader):
             groups[tuple(self._lengths[task]), self._batch_sizes[task], is_sorted].append(task)
         return list(groups.values())
 
-    def metadata_of(self, task: str) -> List[Dict[str, Any]]:
-        """The metadata of every instance of the task, of all workers', once they are indexed; empty without any."""
-        return self._indexed[task].metadata(range(len(self._lengths[task])))
+    def metadata_of(self, task: str) -> Sequence[Dict[str, Any]]:
+        """The metadata of every instance of the task, of all workers', once they are indexed; empty without any. Each
+        is made anew whenever it is asked for."""
+        return self._instances[task].metadata(range(len(self._lengths[task])))
 
     def reader_of(self, task: str) -> DatasetReader:
         """The dataset reader of a task."""
@@ -228,62 +229,63 @@ class PerTaskDataLoader(DataLoader):
             yield from self.batches_of(task)
 
     def iter_instances(self) -> Iterator[Instance]:
-        if self._known is not None and self._vocab is None:
-            yield CountedInstance(self._known.counts)
+        if self._vocab is None:
+            yield CountedInstance(self._counts)
             return
         for task in self.tasks:
-            yield from self._instances.get(task) or self._read(task)
+            yield from self._read(task)
 
     def index_with(self, vocab: Vocabulary) -> None:
-        self._vocab = vocab
-        if self._indexed:
+        is_indexed, self._vocab = self._vocab is not None, vocab
+        if is_indexed:
             return
-        kept = self._cache.indexed(vocab) if self._cache else None
-        if kept is None:
-            self._index(vocab)
-        else:
-            self._indexed = kept
-            self._instances.clear()
+        self._instances = made_once(partial(self._indexed, vocab))
+        self._builder, self._counts = ColumnBuilder(), {}
 
     def set_target_device(self, device: torch.device) -> None:
         self._device = device
 
-    def _read_all(self) -> None:
+    def _summary(self) -> Summary:
+        """What an earlier run found in the same files, or else this one."""
+        known = self._cache.summary() if self._cache else None
+        return known or self._read_all()
+
+    def _read_all(self) -> Summary:
+        """Makes columns of all instances."""
+        found: Dict[str, Sequence[int]] = {}
+        counts: Dict[str, Dict[str, int]] = defaultdict(lambda: defaultdict(int))
         with documents_shared(), garbage_collection_paused():
             for task in self.tasks:
-                instances = list(Tqdm.tqdm(self._read(task), desc=f"reading {task}"))
-                if not instances:
+                lengths = array("i")
+                instances = _measured(Tqdm.tqdm(self._read(task), desc=f"reading {task}"), lengths)
+                self._instances[task] = IndexedInstances(instances, self._builder, counts)
+                if not lengths:
                     raise ConfigurationError(
                         f"task '{task}' has no data: its reader found no instance in {self._paths[task]}"
                     )
-                self._instances[task] = instances
-                self._lengths[task] = [len(instance.fields["text"]) for instance in instances]
+                found[task] = lengths
+        self._builder.end_passes()
+        return Summary(found, {namespace: dict(items) for namespace, items in counts.items()})
 
-    def _index(self, vocab: Vocabulary) -> None:
+    def _indexed(self, vocab: Vocabulary) -> Dict[str, IndexedInstances]:
+        """The instances of each task: those of an earlier run with an equal vocabulary, else those that were read."""
+        kept = self._cache.indexed(vocab) if self._cache else None
+        if kept is not None:
+            return kept
         if not self._instances:
-            # Known from an earlier run, which had another vocabulary.
+            # An earlier run, which had another vocabulary, or another worker has read them.
             self._read_all()
-        counts = self._counts() if self._cache else {}
-        builder = ColumnBuilder(vocab)
         with garbage_collection_paused():
-            for task in Tqdm.tqdm(list(self._instances), desc="indexing"):
-                instances = self._instances.pop(task)
+            self._builder.finish(vocab)
+            for task, instances in self._instances.items():
                 try:
-                    self._indexed[task] = IndexedInstances(instances, builder)
-                except UserError as error:
-                    place = f"{self._paths[task]}: task '{task}'{_document_refused(instances, vocab)}"
-                    raise UserError(f"{place}: {error}") from error
-            builder.finish()
+                    instances.finish(vocab)
+                except UnknownLabel as error:
+                    document = instances.metadata([error.instance])[0]["doc_key"]
+                    raise UserError(f"{self._paths[task]}: task '{task}', document '{document}': {error}") from error
         if self._cache:
-            self._cache.keep(Summary(self._lengths, counts), self._indexed, vocab)
-
-    def _counts(self) -> Counts:
-        """What the instances count for a vocabulary."""
-        counts: DefaultDict[str, DefaultDict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for instances in self._instances.values():
-            for instance in instances:
-                instance.count_vocab_items(counts)  # type: ignore[arg-type]
-        return {namespace: dict(items) for namespace, items in counts.items()}
+            self._cache.keep(Summary(self._lengths, self._counts), self._instances, vocab)
+        return self._instances
 
     def _read(self, task: str) -> Iterator[Instance]:
         return self._readers[task].read(self._paths[task])
@@ -311,7 +313,7 @@ class PerTaskDataLoader(DataLoader):
         if self._vocab is None:
             raise ConfigurationError("there are no batches before `index_with` was called with a vocabulary")
         segments = None if training_epoch is None else self._segments(task, indices, training_epoch)
-        tensors = self._indexed[task].batch(indices) if segments is None else batch_of(segments, self._vocab)
+        tensors = self._instances[task].batch(indices) if segments is None else batch_of(segments, self._vocab)
         # Metadata hold no tensors, but very many objects to look at.
         batch = {name: field if name == "metadata" else pinned(field, self._device) for name, field in tensors.items()}
         return {**batch, "task_name": task}
@@ -333,7 +335,7 @@ class PerTaskDataLoader(DataLoader):
             return None
         reader, max_tokens = self._readers[task], self._max_training_tokens[task]
         assert isinstance(reader, DocumentReader)
-        documents = self._indexed[task].metadata(indices)
+        documents = self._instances[task].metadata(indices)
         lengths = [list(map(len, document["sentences"])) for document in documents]
         if max(map(sum, lengths)) <= max_tokens:
             return None
@@ -360,14 +362,8 @@ def garbage_collection_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _document_refused(instances: Sequence[Instance], vocab: Vocabulary) -> str:
-    """The document of the first instance that a vocabulary does not fit, to name it."""
+def _measured(instances: Iterable[Instance], lengths: "array[int]") -> Iterator[Instance]:
+    """The instances; the length of each one's text is added to `lengths`."""
     for instance in instances:
-        metadata = instance.fields.get("metadata")
-        for field in instance.fields.values():
-            if isinstance(field, LabelledIndicesField) and isinstance(metadata, MetadataField):
-                try:
-                    field.index(vocab)
-                except UserError:
-                    return f", document '{metadata['doc_key']}'"
-    return ""
+        lengths.append(len(instance.fields["text"]))
+        yield instance

@@ -1,8 +1,11 @@
 """Batches from columns are those that AllenNLP makes of the same instances, tensor by tensor."""
 
 import random
+import weakref
+from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Iterable, List, Sequence
 
 import pytest
 import torch
@@ -23,6 +26,7 @@ from hmtl.data.data_loaders.instance_columns import ColumnBuilder, IndexedInstan
 from hmtl.data.fields import LabelledIndicesField, WordsField
 from hmtl.data.token_indexers import TransformerIndexer, WordCutter
 from hmtl.document import Document, Relation, Span, write_jsonl
+from hmtl.errors import UserError
 from hmtl.tasks import CorefReader, RelationReader, TaggingReader
 
 WORDS = ["rain", "Rain", "a", "naïve", "x" * 60, "met", ".", "北京", "zzyzx"]
@@ -165,13 +169,14 @@ def test_batches_are_those_of_allennlp(path: str, transformer: str, name: str, k
     vocab = Vocabulary.from_instances(expected, min_count=min_count)
     indexed_vocab = Vocabulary.from_instances(reader.read(path), min_count=min_count)
     assert indexed_vocab._token_to_index == vocab._token_to_index
-    builder = ColumnBuilder(vocab)
+    builder = ColumnBuilder()
     # The words of another task come first.
     other = reader.text_to_instance([["Other", "rain"]])
     reader.apply_token_indexers(other)
     IndexedInstances([other], builder)
-    indexed = IndexedInstances(list(reader.read(path)), builder)
-    builder.finish()
+    indexed = IndexedInstances(reader.read(path), builder)
+    builder.finish(vocab)
+    indexed.finish(vocab)
     generator = random.Random(5)
     numbers = range(len(expected))
     for indices in [[0], list(numbers), *(generator.sample(numbers, size) for size in (1, 2, 3, 4, 5, 6))]:
@@ -198,9 +203,10 @@ def other_fields(number: int) -> Dict[str, Field]:
 
 def test_fields_of_any_kind() -> None:
     vocab = Vocabulary.from_instances([Instance(other_fields(number)) for number in range(4)])
-    builder = ColumnBuilder(vocab)
+    builder = ColumnBuilder()
     indexed = IndexedInstances([Instance(other_fields(number)) for number in range(4)], builder)
-    builder.finish()
+    builder.finish(vocab)
+    indexed.finish(vocab)
     for indices in ([0], [1, 3], [3, 2, 1, 0]):
         batch = Batch([Instance(other_fields(number)) for number in indices])
         batch.index_instances(vocab)
@@ -213,7 +219,7 @@ def test_instances_with_other_fields_are_refused() -> None:
     one = Instance({"text": WordsField(["a"], indexers)})
     for field in ({"words": WordsField(["a"], indexers)}, {"text": TextField([Token("a")], indexers)}):
         with pytest.raises(ConfigurationError, match="all instances of a task must have the same fields"):
-            IndexedInstances([one, Instance(field)], ColumnBuilder(Vocabulary()))
+            IndexedInstances([one, Instance(field)], ColumnBuilder())
 
 
 def test_words_field_is_a_text_field() -> None:
@@ -232,21 +238,188 @@ def test_words_field_is_a_text_field() -> None:
     assert field.words == ["Yes"]
 
 
-def test_the_loader_forgets_its_instances_and_reads_them_again(path: str) -> None:
+def test_the_loader_keeps_no_instances_and_reads_them_again(path: str) -> None:
     readers = MultiTaskDatasetReader({"ner": TaggingReader("ner"), "links": RelationReader()})
     loader = PerTaskDataLoader(readers, path, batch_size=3)
     with pytest.raises(ConfigurationError, match="no batches before `index_with`"):
         next(loader.batches_of("ner"))
-    before = [instance.fields["text"].words for instance in loader.iter_instances()]
-    vocab = Vocabulary.from_instances(loader.iter_instances())
+    (counted,) = loader.iter_instances()
+    assert not counted.fields
+    vocab = Vocabulary.from_instances([counted])
     loader.index_with(vocab)
     batches = list(loader)
-    assert not loader._instances
-    assert [instance.fields["text"].words for instance in loader.iter_instances()] == before
+    again = [instance for task in ("links", "ner") for instance in readers.readers[task].inner.read(path)]
+    assert [(instance.fields.keys(), instance["text"].words) for instance in loader.iter_instances()] == [
+        (instance.fields.keys(), instance["text"].words) for instance in again
+    ]
     # As AllenNLP's instances, which are indexed once: another vocabulary changes nothing.
     loader.index_with(Vocabulary())
     for found, expected in zip(loader, batches):
         assert_same(found, expected)
+
+
+class Watched(Instance):
+    """An instance that a weak reference can follow."""
+
+
+def test_no_instance_outlives_the_next(path: str) -> None:
+    made: List["weakref.ref[Instance]"] = []
+    most = 0
+
+    def num_alive() -> int:
+        return sum(reference() is not None for reference in made)
+
+    class WatchedReader(TaggingReader):
+        def instances(self, document: Document) -> Iterable[Instance]:
+            nonlocal most
+            for instance in super().instances(document):
+                watched = Watched(instance.fields)
+                made.append(weakref.ref(watched))
+                most = max(most, num_alive())
+                yield watched
+
+    readers = MultiTaskDatasetReader({"ner": WatchedReader("ner"), "other": WatchedReader("ner")})
+    loader = PerTaskDataLoader(readers, path)
+    assert len(made) == sum(loader.num_instances.values())
+    # The one that a loop holds, and the next.
+    assert most <= 2 and num_alive() == 0
+
+
+@pytest.mark.parametrize("name", ["words and characters", "one namespace", "marked ends", "bytes", "another"])
+def test_the_loader_counts_what_its_instances_count_in_the_same_order(path: str, transformer: str, name: str) -> None:
+    """Of equally frequent words a vocabulary has those first that it has met first."""
+    readers: Dict[str, Any] = {
+        "coref": CorefReader(token_indexers=indexers_of(name, transformer)),
+        "links": RelationReader(token_indexers=indexers_of(name, transformer), only_sentences_with_relations=True),
+        # Texts of other indexers, which count in one namespace with the others.
+        "ner": TaggingReader("ner", token_indexers={"tokens": SingleIdTokenIndexer()}),
+        "others": TaggingReader("ner", label_namespace="other_labels", token_indexers=indexers_of(name, transformer)),
+    }
+    paths = {**dict.fromkeys(readers, path), "coref": f"{path}#5:", "ner": f"{path}#2:"}
+    loader = PerTaskDataLoader(MultiTaskDatasetReader(readers), paths)
+
+    def counted(instances: Iterable[Instance]) -> Dict[str, Any]:
+        counts: Dict[str, Any] = defaultdict(lambda: defaultdict(int))
+        for instance in instances:
+            instance.count_vocab_items(counts)
+        return {namespace: list(items.items()) for namespace, items in counts.items()}
+
+    every = (instance for task, reader in readers.items() for instance in reader.read(paths[task]))
+    assert counted(loader.iter_instances()) == counted(every)
+
+
+def test_unknown_labels_are_left_out_or_refused_with_their_document(path: str) -> None:
+    known = Vocabulary(tokens_to_add={"ner_labels": ["Y"]})
+    reader = TaggingReader("ner", allow_unknown_labels=True)
+    indexed = batch_of(list(reader.read(path)), known)
+    batch = Batch(list(reader.read(path)))
+    batch.index_instances(known)
+    assert_same(indexed["spans"], batch.as_tensor_dict()["spans"])
+    # The first document has no label X.
+    only_y = Document("first", [["a", "b"]], {"ner": [Span(1, 1, "Y")]})
+    mixed = Document("second", [["a"], ["b", "c"]], {"ner": [Span(1, 1, "Y"), Span(2, 2, "X")]})
+    other = str(Path(path).with_name("labels.jsonl"))
+    write_jsonl([only_y, mixed, replace(mixed, doc_key="third")], other)
+    loader = PerTaskDataLoader(MultiTaskDatasetReader({"ner": TaggingReader("ner")}), other)
+    with pytest.raises(UserError, match=r"labels.jsonl: task 'ner', document 'second': unknown label 'X' .*: Y\. "):
+        loader.index_with(known)
+
+
+def metadata_of(rows: List[Any], texts: List[List[str]]) -> Any:
+    """The metadata of instances with such texts, once they are indexed."""
+    indexers: Dict[str, TokenIndexer] = {"words": SingleIdTokenIndexer()}
+    instances = [
+        Instance({"text": WordsField(text, indexers), "metadata": MetadataField(row)}) for row, text in zip(rows, texts)
+    ]
+    builder = ColumnBuilder()
+    indexed = IndexedInstances(instances, builder)
+    vocab = Vocabulary()
+    builder.finish(vocab)
+    indexed.finish(vocab)
+    assert indexed.batch(range(len(rows)))["metadata"] == rows
+    return indexed.metadata(range(len(rows)))
+
+
+def test_metadata_are_what_they_were() -> None:
+    first, second = ["It", "rains"], ["No"]
+
+    def unpickled() -> None:
+        """A function within another cannot be pickled."""
+
+    rows: List[Any] = [
+        {"tokens": first, "spans": [Span(0, 1, "X")], "none": None},
+        {"tokens": second},
+        # Equal to the text, another, none, nothing at all; of other kinds.
+        {"tokens": list(first)},
+        {"tokens": ["else"], "more": first},
+        {"tokens": None},
+        {},
+        ({"tokens": first},),
+        {"tokens": first, "function": unpickled},
+        7,
+    ]
+    texts = [first, second, *[first] * 7]
+    found = metadata_of(rows, texts)
+    assert list(found) == rows and found[1:3] == rows[1:3] and len(found) == len(rows)
+    assert type(found[0]["spans"][0]) is Span
+    assert found[0] is not found[0]
+    # Where the first has no text, none is looked for.
+    assert list(metadata_of([5, *rows], [first, *texts])) == [5, *rows]
+    assert list(metadata_of([{"more": 1}, *rows], [first, *texts])) == [{"more": 1}, *rows]
+
+
+def test_rows_of_a_batch_are_made_once_and_can_be_changed() -> None:
+    indexed = IndexedInstances([Instance({"metadata": MetadataField({"a": 1})})], ColumnBuilder())
+    indexed.finish(Vocabulary())
+    rows = indexed.batch([0])["metadata"]
+    rows[0]["b"] = 2
+    assert list(rows) == [{"a": 1, "b": 2}] and indexed.batch([0])["metadata"] == [{"a": 1}]
+    assert repr(rows) == "[{'a': 1, 'b': 2}]"
+
+
+def test_texts_with_other_token_indexers_are_refused() -> None:
+    def text(lowercase: bool) -> Instance:
+        return Instance({"text": WordsField(["A"], {"words": SingleIdTokenIndexer(lowercase_tokens=lowercase)})})
+
+    builder = ColumnBuilder()
+    # Equal ones need not be the same object.
+    IndexedInstances([text(True), text(True)], builder)
+    with pytest.raises(ConfigurationError, match="must have the same token indexers"):
+        IndexedInstances([text(True), text(False)], builder)
+    with pytest.raises(ConfigurationError, match="rows of 2 numbers and labels of the namespace 'a_labels'"):
+        IndexedInstances(
+            [Instance({"rows": LabelledIndicesField([], [], namespace)}) for namespace in ("a_labels", "b_labels")],
+            builder,
+        )
+
+
+def test_a_list_of_words_that_another_task_has_read_is_found_by_itself() -> None:
+    """Whatever of them comes next: all, some with gaps of any length, others, equal ones, the same again."""
+    generator = random.Random(1)
+    lists = [[generator.choice(WORDS), str(number % 30)] for number in range(200)]
+    orders = [
+        range(200),
+        range(200),
+        range(5, 200, 7),
+        range(0, 200, 60),
+        [*range(50), 3, 3, *range(50, 60), *range(199, -1, -1)],
+    ]
+    indexers: Dict[str, TokenIndexer] = {"words": SingleIdTokenIndexer()}
+    builder = ColumnBuilder()
+    tasks = []
+    for order in orders:
+        texts = [lists[number] for number in order] + [list(lists[7]), ["else"]]
+        tasks.append(
+            (texts, IndexedInstances([Instance({"text": WordsField(text, indexers)}) for text in texts], builder))
+        )
+    vocab = Vocabulary(tokens_to_add={"tokens": [word for words in lists for word in words]})
+    builder.finish(vocab)
+    for texts, indexed in tasks:
+        indexed.finish(vocab)
+        # Shape: (num_texts, 2)
+        found = indexed.batch(range(len(texts)))["text"]["words"]["tokens"]
+        expected = [[vocab.get_token_index(word) for word in [*text, ""][:2]] for text in texts]
+        assert found[:-1].tolist() == expected[:-1]
 
 
 def test_documents_of_one_path_are_parsed_once(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
