@@ -145,7 +145,7 @@ setup(
             "playwright>=1.40",  # drives the system's Chromium, where there is one
             "pytest",
             "pytest-timeout",
-            "pytest-xdist",
+            "pytest-xdist>=3.7",
             "ruff",
             "seqeval",
             *DOCS,

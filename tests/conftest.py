@@ -5,7 +5,7 @@ import resource
 import signal
 import sys
 from pathlib import Path
-from typing import Iterator
+from typing import Iterator, List
 
 import numpy
 import pytest
@@ -25,6 +25,16 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Many tiny tensors: more threads only wait for one another.
 torch.set_num_threads(1)
+
+
+# Files of which one test takes long: begun first, so that at the end no process waits for another one's.
+LONG = ("docs/test_documentation.py", "training/test_distributed.py", "notebooks/test_notebooks.py")
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    """Puts the files that take long first; all else stays in its order."""
+    places = {ROOT / "tests" / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(LONG)))
 
 
 @pytest.fixture(autouse=True)
