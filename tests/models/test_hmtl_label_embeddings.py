@@ -12,7 +12,7 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DataLoader, DatasetReader, Vocabulary
 from allennlp.models import Model
-from test_hmtl import DOCUMENTS, build, configuration, plain_lstm, text_of
+from test_hmtl import DOCUMENTS, build, configuration, plain_lstm, predict, text_of
 
 from hmtl.cli import main
 from hmtl.common.weights import load_weights
@@ -128,8 +128,8 @@ def test_a_level_may_read_labels_and_nothing_else() -> None:
     [
         (
             "{ coref: levels.coref([]), ner: levels.tagger([]) { reads_label_embeddings: ['coref'] } }",
-            "level 'ner' reads the label embeddings of 'coref', but the head of that, CorefHead, labels neither tokens, "
-            "as hmtl_crf and hmtl_token_classification do, nor pairs, as hmtl_pairs does; remove it from "
+            "level 'ner' reads the label embeddings of 'coref', but the head of that, CorefHead, labels neither "
+            "tokens, as hmtl_crf and hmtl_token_classification do, nor pairs, as hmtl_pairs does; remove it from "
             "reads_label_embeddings",
         ),
         (
@@ -294,6 +294,26 @@ def test_a_head_of_pairs_reads_the_expected_embedding_of_the_pairs_label(batch_o
                 read = [shares @ embeddings[task]]
 
 
+def test_pairs_are_predicted_in_one_pass_as_task_by_task(batch_of_pairs) -> None:
+    vocab, batch = batch_of_pairs
+    model = model_of_pairs(vocab)
+    reader = DatasetReader.from_params(Params(pairs_configuration("of_pairs")["dataset_reader"]))
+    texts = [
+        {"sentences": row["sentences"], "second_text": int(second)}
+        for row, second in zip(batch["metadata"], batch["second_text"])
+    ]
+    # Rows of many lengths, which come in groups of other orders, and one that is no pair.
+    alone = {"sentences": [["A", "man"] * 30, *texts[0]["sentences"]]}
+    *found, last = HMTLPredictor(model, reader, with_scores=True).predict_many([*texts, alone])
+    for task in ("entailment", "third"):
+        expected = predict(model, batch["text"], task_name=task, second_text=batch["second_text"], with_scores=True)
+        for row, items, scores in zip(found, expected["predictions"], expected["scores"]):
+            assert [each["label"] for each in row[task]] == [items[0][-1]]
+            assert [each["score"] for each in row[task]] == pytest.approx(scores, abs=1e-4)
+        # No pair could be mistaken for another.
+        assert len({round(score, 3) for [score] in expected["scores"]}) == len(texts) and last[task] == []
+
+
 def test_a_task_trains_what_gives_the_labels_of_pairs_that_it_reads(batch_of_pairs) -> None:
     vocab, batch = batch_of_pairs
     model = model_of_pairs(vocab).train()
@@ -314,8 +334,8 @@ def test_a_task_trains_what_gives_the_labels_of_pairs_that_it_reads(batch_of_pai
         (
             "of_pairs { entailment+: { reads_label_embeddings: ['relatedness'] }, relatedness+: "
             "{ head+: { number_range:: null } } }",
-            "level 'entailment' reads the label embeddings of 'relatedness', but the head of that, PairHead, predicts a "
-            "number without a distribution; give 'relatedness' a number_range, in its head and its reader, or remove "
+            "level 'entailment' reads the label embeddings of 'relatedness', but the head of that, PairHead, predicts "
+            "a number without a distribution; give 'relatedness' a number_range, in its head and its reader, or remove "
             "it from reads_label_embeddings",
         ),
         (
@@ -325,7 +345,7 @@ def test_a_task_trains_what_gives_the_labels_of_pairs_that_it_reads(batch_of_pai
             "LabelHead, reads no pairs, as hmtl_pairs does; remove 'entailment' from its reads_label_embeddings",
         ),
         (
-            "of_pairs { kind: levels.labels([], heads.labels()) { head+: { label_namespace: 'entailment_labels' } }, "
+            "of_pairs { kind: levels.labels([]) { head+: { label_namespace: 'entailment_labels' } }, "
             "entailment+: { reads_label_embeddings: ['kind'] } }",
             "level 'entailment' reads the label embeddings of 'kind', but the head of that, LabelHead, labels neither",
         ),

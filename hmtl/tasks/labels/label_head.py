@@ -212,9 +212,9 @@ class PairHead(_ValuesHead):
     them. The level's encoder reads sentence by sentence, and so neither text sees the other, unless `encoder_scope` is
     `document`. A row that is no pair gets no prediction.
 
-    The network also reads the expected embeddings of labels that levels below predict for the same pair, where the level
-    names these in `reads_label_embeddings`. The labels that a level above reads of this head are those of `values`, each
-    with its probability, or the whole numbers of `number_range`; a number without a range hands none up.
+    The network also reads the expected embeddings of the labels that levels below predict for the same pair, where its
+    own level names these in `reads_label_embeddings`. What a level above reads of this head are its labels, or the
+    whole numbers of `number_range`, with their probabilities; a number without a range hands none up.
 
     `predictions` holds one list a row of `(bounds of the first text, bounds of the second, label)`, or with a number
     last; the score of a label is its probability. The metrics are those of `LabelScores` or `NumberScores`.
