@@ -776,7 +776,8 @@ class HMTL(Model):
         for lower in self._read_labels_of_pairs(task):
             embedding, head = cast(torch.nn.Embedding, self.label_embeddings[lower]).weight, self.head(lower)
             # That level may read the labels of others itself.
-            below = self._pair_label_vectors(lower, encodings, seconds) or [None] * len(seconds)
+            read = self._pair_label_vectors(lower, encodings, seconds)
+            below: Sequence[Optional[torch.Tensor]] = read or [None] * len(seconds)
             groups = zip(self._read_by_head(lower, encodings), seconds, below)
             parts.append(
                 [
