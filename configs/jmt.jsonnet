@@ -1,7 +1,8 @@
 // The joint many-task model of Hashimoto and others (2017): parts of speech, chunks and dependencies of GUM, below the
-// relatedness and the entailment of pairs of sentences, which are the bundled ones or SICK's. Each level reads the words, the
-// level below and the labels of tokens that are predicted below; the tasks are trained epoch by epoch, from the lowest up,
-// and each is held near what the one before it has left (successive regularisation).
+// relatedness and the entailment of pairs of sentences, which are the bundled ones or SICK's. Each level reads the words,
+// the level below and the labels of tokens that are predicted below, and entailment the predicted relatedness; the tasks are
+// trained epoch by epoch, from the lowest up, and each is held near what the one before it has left (successive
+// regularisation).
 //   HMTL_DATA         the folder that holds gum/ (dep, coref, const and the lists of documents)
 //   HMTL_TRANSFORMER  a frozen encoder's name or folder; without it, words and characters are learned alone
 //   HMTL_SICK         the folder that holds SICK's files; without it, the pairs are those of data/pairs
@@ -14,8 +15,7 @@
 // - Dependencies have the biaffine scores of Dozat and Manning (2017), whose four networks stand between the level and its
 //   scores, and the best tree; the paper has a bilinear score of the vectors themselves, a softmax over heads as here, the
 //   relation by a hidden layer over both vectors, and the best head of each word, or Eisner's tree where these make none.
-// - Hidden layers of pairs are of ReLU, not Maxout. Entailment reads the level of relatedness, but not the embeddings of its
-//   predicted score: heads of pairs hand no labels up.
+// - Hidden layers of pairs are of ReLU, not Maxout.
 // - By Adam, unless it is switched below. By gradient descent the norm of the gradient is clipped at 3 for all tasks, where
 //   the paper has 1 and 2 for the lowest two; weights start as torch has them; one rate of dropout stands for the paper's
 //   two.

@@ -9,8 +9,8 @@ local order = ['pos', 'chunks', 'dependencies', 'relatedness', 'entailment'];
 
 {
   // A level for each of these tasks, above the one before it, whose encoder reads the words and the level below. With
-  // `label_embeddings` it also reads the labels of all tokens that are predicted below, with their embeddings of the size
-  // `label_dim`. A level's LSTM has `hidden_size` units in each direction.
+  // `label_embeddings` it also reads the labels of all tokens that are predicted below, and entailment the relatedness of
+  // the pair, with their embeddings of the size `label_dim`. A level's LSTM has `hidden_size` units in each direction.
   levels(tasks, label_embeddings=true, hidden_size=100, label_dim=100, dropout=0.2)::
     local head = {
       pos: { type: 'hmtl_token_classification', dropout: dropout },

@@ -181,16 +181,23 @@ local hierarchy(levels, gold_mentions) = {
     ),
 
   // The same levels, each of which also reads the labels that the taggers below it predict, those that it reads and those
-  // that these read: the sum of the labels' embeddings, weighted by their probabilities (Hashimoto et al. 2017).
+  // that these read: the sum of the labels' embeddings, weighted by their probabilities (Hashimoto et al. 2017). Levels of
+  // pairs of texts also read those of pairs below, but not a number without a distribution.
   with_label_embeddings(levels, dim=100)::
     local below(task) =
       local reads = std.get(levels[task], 'reads', []);
       std.set(reads + std.flatMap(below, reads));
     local labels_tokens(task) = std.member(['hmtl_crf', 'hmtl_token_classification'], levels[task].head.type);
+    local is_of_pairs(task) = levels[task].head.type == 'hmtl_pairs';
+    local labels_pairs(task) =
+      local head = levels[task].head;
+      is_of_pairs(task) && (std.get(head, 'values') != 'number' || std.get(head, 'number_range') != null);
+    local reads(task) =
+      std.filter(function(lower) labels_tokens(lower) || is_of_pairs(task) && labels_pairs(lower), below(task));
     std.mapWithKey(
-      function(task, level) local lower = std.filter(labels_tokens, below(task)); level {
-        [if lower != [] then 'reads_label_embeddings']: lower,
-        [if labels_tokens(task) then 'label_embedding_dim']: dim,
+      function(task, level) level {
+        [if reads(task) != [] then 'reads_label_embeddings']: reads(task),
+        [if labels_tokens(task) || labels_pairs(task) then 'label_embedding_dim']: dim,
       },
       levels
     ),

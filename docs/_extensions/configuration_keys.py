@@ -35,7 +35,7 @@ _END_OF_ARGUMENTS = re.compile(r"\)::?(\s|$)")
 SUPPLIED = {
     *("self", "cls", "vocab", "instances", "model", "model_parameters", "optimizer", "serialization_dir"),
     *("encoding_dim", "encoder_input_dim", "task_name", "span_layers", "sharing_tasks", "shared_embedding_dim"),
-    *("input_size", "input_dim"),
+    *("input_size", "input_dim", "label_vectors_dim"),
     *("reader", "data_path", "data_loader", "validation_data_loader", "dataset_reader"),
     *("local_rank", "world_size", "distributed", "ddp_accelerator"),
 }

@@ -69,7 +69,10 @@ class Level(FromParams):
         The levels whose labels this one's encoder reads, as a vector for each token: the sum over the labels `j` of
         that level's head of p(y = j | h) l(j), where the embedding l(j) is learned by the levels that read it
         (Hashimoto et al. 2017, section 2.3, equation 2). For heads that label tokens: `hmtl_crf` and
-        `hmtl_token_classification`. Gradients flow through p into the level below and its head.
+        `hmtl_token_classification`. A level of pairs of texts may also read those of another one, whose `hmtl_pairs`
+        predicts labels, or a number by a `number_range`, whose whole numbers are the labels: then a vector for each
+        pair, which the head reads beside the features of the same pair, not the encoder (section 2.6). Gradients flow
+        through p into the level below and its head.
     label_embedding_dim : `int`, optional (default = `100`)
         The size of the embeddings of this level's labels, for the levels that read these.
     reads_labels : `List[str]`, optional (default = `[]`)
@@ -129,10 +132,11 @@ class HMTL(Model):
     ConfigurationError
         Where a level reads an unknown level, or levels read one another in a circle; where a level reads neither the
         embedding nor another level, or a head needs the embedding that its level does not read; where a level reads the
-        label embeddings of one whose head does not label tokens; where a level has `reads_labels`, and a head that
-        reads no spans; where a level has no encoder, but options of one; where there is a shared encoder and no level
-        that needs it, or the reverse; where the embedding has adapters one a task and these are not the tasks whose
-        levels read it, or there is a shared encoder, which has no task.
+        label embeddings of one whose head labels neither tokens nor pairs of texts, or those of pairs and has a head
+        that reads none; where a level has `reads_labels`, and a head that reads no spans; where a level has no encoder,
+        but options of one; where there is a shared encoder and no level that needs it, or the reverse; where the
+        embedding has adapters one a task and these are not the tasks whose levels read it, or there is a shared
+        encoder, which has no task.
     """
 
     default_predictor = "hmtl"
@@ -177,18 +181,22 @@ class HMTL(Model):
             self.shared_encoder = shared_encoder.construct(shared_embedding_dim=embedding_dim, sharing_tasks=sharing)
         for task in self.tasks:
             level = levels[task]
-            if not level.reads_embedding and not self.read_levels[task]:
+            input_dim = sum(self.encoding_dim(lower) for lower in self.reads[task])
+            if level.reads_embedding:
+                input_dim += embedding_dim
+            label_vectors_dim = 0
+            for lower in self.reads_label_embeddings[task]:
+                if lower not in self.label_embeddings:
+                    self.label_embeddings[lower] = _label_embedding(task, lower, self.head(lower), levels[lower])
+                if self.head(lower).num_pair_labels:
+                    label_vectors_dim += levels[lower].label_embedding_dim
+                else:
+                    input_dim += levels[lower].label_embedding_dim
+            if not input_dim:
                 raise ConfigurationError(
                     f"level '{task}' reads nothing: it has reads_embedding false and no 'reads'; name the levels that "
                     "it reads, or remove reads_embedding"
                 )
-            input_dim = sum(self.encoding_dim(lower) for lower in self.reads[task])
-            if level.reads_embedding:
-                input_dim += embedding_dim
-            for lower in self.reads_label_embeddings[task]:
-                if lower not in self.label_embeddings:
-                    self.label_embeddings[lower] = _label_embedding(task, lower, self.head(lower), levels[lower])
-                input_dim += levels[lower].label_embedding_dim
             if level.encoder is not None:
                 # Some encoders call their input size `input_size`, others `input_dim`.
                 self.encoders[task] = level.encoder.construct(input_size=input_dim, input_dim=input_dim)
@@ -200,9 +208,17 @@ class HMTL(Model):
                 embedding_dim=embedding_dim,
                 task_name=task,
                 span_layers=self._span_layers_below(task),
+                label_vectors_dim=label_vectors_dim,
             )
             if not isinstance(head, TaskHead):
                 raise ConfigurationError(f"level '{task}': {type(head).__name__} is not a TaskHead of hmtl")
+            if label_vectors_dim and not head.reads_second_text:
+                lower = self._read_labels_of_pairs(task)[0]
+                raise ConfigurationError(
+                    f"level '{task}' reads the label embeddings of '{lower}', which are of pairs of texts, but its own "
+                    f"head, {type(head).__name__}, reads no pairs, as hmtl_pairs does; remove '{lower}' from its "
+                    "reads_label_embeddings"
+                )
             if level.reads_labels and not (head.reads_spans or head.trains_on_spans):
                 raise ConfigurationError(
                     f"level '{task}' has reads_labels, but its head, {type(head).__name__}, reads no spans of other "
@@ -583,7 +599,12 @@ class HMTL(Model):
         what these levels need of the shared encoder, and, where one reads the labels of another, the embeddings of
         these labels and what of the other's head gives their probabilities."""
         reached = self._levels_below(task)
-        labelling = {lower for name in reached for lower in self.reads_label_embeddings[name]}
+        # Labels of tokens reach a task through encoders, those of pairs through heads.
+        labelling = {lower for name in reached for lower in self._read_labels_of_tokens(name)}
+        of_pairs = self._read_labels_of_pairs(task)
+        for name in of_pairs:
+            of_pairs += self._read_labels_of_pairs(name)
+        labelling.update(of_pairs)
         prefixes = (
             "text_field_embedder.",
             f"heads.{task}.",
@@ -639,6 +660,14 @@ class HMTL(Model):
         for lower in self.read_levels[task]:
             found.update(self._levels_below(lower))
         return [name for name in self.tasks if name in found]
+
+    def _read_labels_of_tokens(self, task: str) -> List[str]:
+        """The levels whose labels of tokens a level's encoder reads."""
+        return [lower for lower in self.reads_label_embeddings[task] if self.head(lower).num_token_labels]
+
+    def _read_labels_of_pairs(self, task: str) -> List[str]:
+        """The levels whose labels of pairs a level's head reads."""
+        return [lower for lower in self.reads_label_embeddings[task] if self.head(lower).num_pair_labels]
 
     def _span_layers_below(self, task: str) -> Dict[str, List[str]]:
         """The levels that a task reads, directly or not, whose heads predict spans, the nearest first: their labels."""
@@ -715,7 +744,7 @@ class HMTL(Model):
         parts = [encodings.output(lower, scope) for lower in self.reads[task]]
         if self.reads_embedding[task]:
             parts.insert(0, encodings.embedding(scope, task if self._adapted else None))
-        parts += [self._label_vectors(lower, scope, encodings) for lower in self.reads_label_embeddings[task]]
+        parts += [self._label_vectors(lower, scope, encodings) for lower in self._read_labels_of_tokens(task)]
         # Shape (each): (num_rows, length, input_dim)
         inputs = [self.input_dropouts[task](torch.cat(group, dim=-1)) for group in zip(*parts)]
         masks = encodings.layout.masks(scope)
@@ -734,6 +763,29 @@ class HMTL(Model):
                 head.label_distribution(output).to(embedding.dtype) @ embedding for output in level.output
             ]
         return encodings.layout.convert(encodings.labels[task], level.scope, scope)
+
+    def _pair_label_vectors(
+        self, task: str, encodings: GroupedEncodings, seconds: Sequence[Optional[torch.Tensor]]
+    ) -> Groups:
+        """The expected embeddings of each pair's labels, for a task that reads those of levels below; nothing for any
+        other. `seconds` says where second texts begin, for each group.
+
+        Shape (each): (num_rows, label_vectors_dim)
+        """
+        parts: List[Groups] = []
+        for lower in self._read_labels_of_pairs(task):
+            embedding, head = cast(torch.nn.Embedding, self.label_embeddings[lower]).weight, self.head(lower)
+            # That level may read the labels of others itself.
+            read = self._pair_label_vectors(lower, encodings, seconds)
+            below: Sequence[Optional[torch.Tensor]] = read or [None] * len(seconds)
+            groups = zip(self._read_by_head(lower, encodings), seconds, below)
+            parts.append(
+                [
+                    head.pair_label_distribution(output, mask, ids, second, vectors).to(embedding.dtype) @ embedding
+                    for (output, _, mask, ids), second, vectors in groups
+                ]
+            )
+        return [torch.cat(group, dim=-1) for group in zip(*parts)]
 
     def _candidates(self, task: str, encodings: GroupedEncodings) -> List[Dict[str, Any]]:
         """The spans that a head gives to the training of a head that reads them, for each group of rows."""
@@ -814,10 +866,13 @@ class HMTL(Model):
             for lower in self.span_tasks[task]
             if lower in found
         ]
+        label_vectors = self._pair_label_vectors(task, encodings, seconds or [fields.get("second_text")])
         outputs = []
         for number, (output, read, mask, ids) in enumerate(self._read_by_head(task, encodings)):
             if seconds is not None:
                 fields["second_text"] = seconds[number]
+            if label_vectors:
+                fields["label_vectors"] = label_vectors[number]
             spans = [layer[number] for layer in layers]
             if layers or given is not None:
                 fields["predicted_spans"] = spans if given is None else _with_given(spans, given[number])
@@ -893,12 +948,18 @@ def _tasks_that_share(levels: Dict[str, Level], tasks: List[str], has_shared_enc
 
 def _label_embedding(task: str, lower: str, head: TaskHead, level: Level) -> torch.nn.Embedding:
     """The embeddings of the labels of the level `lower`, which the level `task` reads."""
-    if not head.label_parts:
+    num_labels = head.num_token_labels or head.num_pair_labels
+    if not num_labels:
+        why = "labels neither tokens, as hmtl_crf and hmtl_token_classification do, nor pairs, as hmtl_pairs does"
+        advice = "remove it from reads_label_embeddings"
+        if head.reads_second_text:
+            why = "predicts a number without a distribution"
+            advice = f"give '{lower}' a number_range, in its head and its reader, or {advice}"
         raise ConfigurationError(
             f"level '{task}' reads the label embeddings of '{lower}', but the head of that, {type(head).__name__}, "
-            "does not label tokens, as hmtl_crf and hmtl_token_classification do; remove it from reads_label_embeddings"
+            f"{why}; {advice}"
         )
-    embedding = torch.nn.Embedding(head.num_token_labels, level.label_embedding_dim)
+    embedding = torch.nn.Embedding(num_labels, level.label_embedding_dim)
     # As in Hashimoto et al. 2017: uniform, up to the square root of 6 / (dim + labels).
     torch.nn.init.xavier_uniform_(embedding.weight)
     return embedding

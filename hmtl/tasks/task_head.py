@@ -114,7 +114,10 @@ class TaskHead(Head):
     sentences by the level of the head and those below.
 
     One that labels each token tells the levels above its `label_distribution` over `num_token_labels` labels, and names
-    the `label_parts` of it, its children whose weights that depends on. A head without these does not label tokens.
+    the `label_parts` of it, its children whose weights that depends on. A head without these does not label tokens. One
+    that labels pairs of texts has in the same way `num_pair_labels` and `pair_label_distribution`; a head that
+    `reads_second_text` then gets what its level reads of the labels of pairs as `label_vectors`, shape (batch_size,
+    label_vectors_dim), whose size is an argument of its constructor.
 
     One that `starts_from_data` gets the metadata of all training instances by `start_from_data`, before the first
     update, and may set weights by them. Of a head that has the weights of a trained one it is `False`.
@@ -143,6 +146,7 @@ class TaskHead(Head):
     reads_questions: bool = False
     read_labels: Sequence[str] = ()
     num_token_labels: int = 0
+    num_pair_labels: int = 0
     label_parts: Sequence[str] = ()
 
     def __init__(self, vocab: Vocabulary, regularizer: Optional[RegularizerApplicator] = None) -> None:
@@ -221,6 +225,24 @@ class TaskHead(Head):
 
         NotImplementedError
             Where the head does not label tokens.
+        """
+        raise NotImplementedError
+
+    def pair_label_distribution(
+        self,
+        encoding: torch.Tensor,
+        mask: torch.Tensor,
+        sentence_ids: torch.Tensor,
+        second_text: Optional[torch.Tensor] = None,
+        label_vectors: Optional[torch.Tensor] = None,
+    ) -> torch.Tensor:
+        """The same of each pair of texts, for levels of pairs that read label embeddings; the arguments are those of
+        `forward`. Of a row that is no pair it may be any. Shape: (batch_size, num_pair_labels)
+
+        # Raises
+
+        NotImplementedError
+            Where the head does not label pairs.
         """
         raise NotImplementedError
 

@@ -43,6 +43,7 @@ _SUPPLIED = {
     "model_parameters",
     "task_name",
     "span_layers",
+    "label_vectors_dim",
 }
 _EXPECTED: Dict[Any, Tuple[str, Tuple[type, ...]]] = {
     int: ("a whole number", (int, bool)),

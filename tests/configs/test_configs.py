@@ -398,7 +398,10 @@ def test_the_joint_many_task_model(variables: Dict[str, str], tmp_path: Path, mo
     reads = {task: level["reads"] for task, level in levels.items()}
     assert reads == {"pos": [], **{task: [below] for below, task in zip(order, order[1:])}}
     labels = {task: level.get("reads_label_embeddings", []) for task, level in levels.items()}
-    assert labels == {"pos": [], "chunks": ["pos"], **dict.fromkeys(order[2:], ["chunks", "pos"])}
+    of_tokens = ["chunks", "pos"]
+    assert labels == {
+        "pos": [], "chunks": ["pos"], **dict.fromkeys(order[2:4], of_tokens), "entailment": [*of_tokens, "relatedness"]
+    }  # fmt: skip
     assert config["trainer"]["sampler"] == {"type": "successive", "order": order}
     assert config["trainer"]["successive_regularization"] == {"strength": 0.001, "head_strength": 0.01}
     assert config["test_data_path"]["entailment"] == f"{variables['HMTL_SICK']}/SICK_test_annotated.txt"

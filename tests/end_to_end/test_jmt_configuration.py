@@ -60,18 +60,20 @@ def test_all_five_tasks_are_evaluated_and_predicted_by_run_and_archive_alike(run
 def test_each_task_is_held_near_what_the_paper_names(run):
     """Section 3 of Hashimoto et al. 2017: chunking near theta_POS, dependencies near theta_chk, which holds the
     embeddings of parts of speech, relatedness near theta_dep, which holds those of chunks, too, and entailment near
-    theta_rel. Of the heads there is what a level above reads; what it does not reach cannot move."""
+    theta_rel, while those of relatedness are its own. Of the heads there is what a level above reads; what it does not
+    reach cannot move."""
     model = HMTL.from_archive(run).train()
     updater = Updater(model, precision=None)  # type: ignore[arg-type]
     embedding = {"text_field_embedder"}
     pos = embedding | {"encoders.pos", "heads.pos"}
     chunks = pos | {"encoders.chunks", "heads.chunks", "label_embeddings.pos"}
     dependencies = chunks | {"encoders.dependencies", "label_embeddings.chunks"}
-    relatedness = dependencies | {"encoders.relatedness"}
+    relatedness = dependencies | {"encoders.relatedness", "heads.relatedness"}
     expected = dict(zip(ORDER, (embedding, pos, chunks, dependencies, relatedness)))
     assert {task: parts_of(updater, task) for task in ORDER} == expected
     names = {name for name, _ in updater._below["chunks"] if name.startswith("heads.")}
     assert names == {"heads.pos._projection.weight", "heads.pos._projection.bias"}
+    assert tuple(model.label_embeddings["relatedness"].weight.shape) == (5, 100)
 
 
 def parts_of(updater: Updater, task: str) -> Set[str]:

@@ -135,8 +135,8 @@ MODELS = {
         "corpora.labelled(FOLDER + 'labelled', ['label'], ['sst_2.tsv', 'sst_2.tsv', 'sst_2.tsv'])",
     ),
     "pairs": Model(
-        "small({ relatedness: levels.pairs([], heads.pairs(values='number', number_range=[1, 5])), "
-        "entailment: levels.pairs(['relatedness']) })",
+        "small(levels.with_label_embeddings({ relatedness: levels.pairs([], heads.pairs(values='number', "
+        "number_range=[1, 5])), entailment: levels.pairs(['relatedness']) }))",
         {"read": 2},
         "std.mapWithKey(function(task, data) data { reader+: { max_instances: 6 } }, "
         "corpora.labelled(FOLDER + '../../data/pairs', ['relatedness', 'entailment']))",

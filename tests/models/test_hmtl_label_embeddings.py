@@ -1,19 +1,23 @@
 """Levels that read the labels of others, as weighted sums of embeddings."""
 
+import json
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
+import numpy as np
 import pytest
 import torch
+from _jsonnet import evaluate_snippet
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import Vocabulary
+from allennlp.data import DataLoader, DatasetReader, Vocabulary
 from allennlp.models import Model
-from test_hmtl import DOCUMENTS, build, configuration, plain_lstm, text_of
+from test_hmtl import DOCUMENTS, build, configuration, plain_lstm, predict, text_of
 
 from hmtl.cli import main
 from hmtl.common.weights import load_weights
 from hmtl.models import HMTL
+from hmtl.models.finetuning.transfer import transfer
 from hmtl.predictors import HMTLPredictor
 from hmtl.training.evaluate_task import TaskEvaluation, evaluate_task, evaluated
 from hmtl.training.update import Updater
@@ -124,8 +128,9 @@ def test_a_level_may_read_labels_and_nothing_else() -> None:
     [
         (
             "{ coref: levels.coref([]), ner: levels.tagger([]) { reads_label_embeddings: ['coref'] } }",
-            "level 'ner' reads the label embeddings of 'coref', but the head of that, CorefHead, does not label "
-            "tokens, as hmtl_crf and hmtl_token_classification do; remove it from reads_label_embeddings",
+            "level 'ner' reads the label embeddings of 'coref', but the head of that, CorefHead, labels neither "
+            "tokens, as hmtl_crf and hmtl_token_classification do, nor pairs, as hmtl_pairs does; remove it from "
+            "reads_label_embeddings",
         ),
         (
             "{ ner: levels.tagger([]) { reads_label_embeddings: ['emd'] }, emd: levels.tagger(['ner']) }",
@@ -183,3 +188,204 @@ def test_trained_saved_and_loaded_a_model_predicts_the_same(tmp_path: Path) -> N
     predictors = [HMTLPredictor.load(path) for path in (run, run / "model.tar.gz")]
     outputs = [[predictor.predict_json(text) for text in texts] for predictor in predictors]
     assert outputs[0] == outputs[1] == predictors[0].predict_batch_json(texts)
+
+
+# ---------------------------------------------------------------------------------------------------------- of pairs
+
+
+PAIRS = """
+local levels = import 'lib/levels.libsonnet';
+local small = {{ encoder+: {{ hidden_size: 4, num_layers: 1, dropout: 0.0 }}, input_dropout: 0.0 }};
+(import 'sentence_pairs.jsonnet') {{
+  model+: {{
+    levels:
+      local of_pairs = std.mapWithKey(function(task, level) level + small, super.levels);
+      {levels},
+  }},
+}}
+"""
+# Entailment above relatedness, and a third level of pairs which reads entailment's labels alone, whose head reads those
+# of relatedness.
+THREE = """
+  local stack = levels.with_label_embeddings(of_pairs, dim=3);
+  stack { third: stack.entailment {
+    head+: { label_namespace: 'entailment_labels' }, reads: [], reads_label_embeddings: ['entailment'],
+  } }
+"""
+
+
+def pairs_configuration(levels: str) -> Dict[str, Any]:
+    snippet = PAIRS.format(levels=levels)
+    return json.loads(evaluate_snippet(str(ROOT / "configs" / "snippet.jsonnet"), snippet))
+
+
+@pytest.fixture(scope="module")
+def batch_of_pairs() -> Tuple[Vocabulary, Dict[str, Any]]:
+    """The vocabulary of the bundled pairs, and a batch of entailment."""
+    config = pairs_configuration("of_pairs")
+    reader = DatasetReader.from_params(Params(config["dataset_reader"]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        loader = DataLoader.from_params(
+            Params(config["data_loader"]), reader=reader, data_path=config["train_data_path"]
+        )
+    vocab = Vocabulary.from_instances(loader.iter_instances())
+    loader.index_with(vocab)
+    return vocab, next(loader.stream("entailment"))[0]
+
+
+def model_of_pairs(vocab: Vocabulary, levels: str = THREE) -> HMTL:
+    model = Model.from_params(Params(pairs_configuration(levels)["model"]), vocab=vocab)
+    assert isinstance(model, HMTL)
+    torch.manual_seed(2)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    return model.eval()
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    return np.exp(scores) / np.exp(scores).sum()
+
+
+def distribution(model: HMTL, task: str, u: np.ndarray, v: np.ndarray, read: List[np.ndarray]) -> np.ndarray:
+    """That of a head of pairs with one hidden layer, of one pair with the vectors u and v."""
+    weights = {name: weight.double().numpy() for name, weight in model.head(task).state_dict().items()}
+    difference = np.abs(u - v) if task == "relatedness" else u - v
+    features = np.concatenate([difference, u * v, *read])
+    hidden = weights["_hidden._linear_layers.0.weight"] @ features + weights["_hidden._linear_layers.0.bias"]
+    return softmax(weights["_values.projection.weight"] @ np.maximum(hidden, 0) + weights["_values.projection.bias"])
+
+
+@torch.no_grad()
+def test_a_head_of_pairs_reads_the_expected_embedding_of_the_pairs_label(batch_of_pairs) -> None:
+    vocab, batch = batch_of_pairs
+    model = model_of_pairs(vocab)
+    assert model.reads_label_embeddings == {
+        "relatedness": [], "entailment": ["relatedness"], "third": ["entailment"]
+    }  # fmt: skip
+    # The encoders read no labels of pairs; the first stands on words and characters, the second on the first, too.
+    below = model.encoder("relatedness").get_input_dim()
+    assert [model.encoder(task).get_input_dim() for task in ("entailment", "third")] == [below + 8, below]
+    embeddings = {task: each.weight.double().numpy() for task, each in model.label_embeddings.items()}
+    # Whole numbers from 1 to 5, and three labels.
+    assert {task: each.shape for task, each in embeddings.items()} == {"relatedness": (5, 3), "entailment": (3, 3)}
+    encodings = model.encode(batch["text"])
+    mask, ids = encodings.mask("document"), encodings.sentence_ids("document")
+    of_task = {task: encodings.output(task, "document").double().numpy() for task in model.tasks}
+    outputs = {
+        task: model(batch["text"], task_name=task, second_text=batch["second_text"], with_scores=True)
+        for task in model.tasks
+    }
+    for row in range(len(mask)):
+        is_second = (ids[row] - ids[row, 0] >= batch["second_text"][row]).numpy()
+        is_real = mask[row].numpy()
+        read: List[np.ndarray] = []
+        for task in ("relatedness", "entailment", "third"):
+            vectors = of_task[task][row]
+            u, v = vectors[is_real & ~is_second].max(0), vectors[is_real & is_second].max(0)
+            shares = distribution(model, task, u, v, read)
+            [(*_, value)] = outputs[task]["predictions"][row]
+            if task == "relatedness":
+                assert value == pytest.approx(shares @ np.arange(1, 6), abs=1e-5)
+            else:
+                assert model.head(task).labels[shares.argmax()] == value
+                assert outputs[task]["scores"][row] == [pytest.approx(shares.max(), abs=1e-5)]
+            if task in embeddings:
+                read = [shares @ embeddings[task]]
+
+
+def test_pairs_are_predicted_in_one_pass_as_task_by_task(batch_of_pairs) -> None:
+    vocab, batch = batch_of_pairs
+    model = model_of_pairs(vocab)
+    reader = DatasetReader.from_params(Params(pairs_configuration("of_pairs")["dataset_reader"]))
+    texts = [
+        {"sentences": row["sentences"], "second_text": int(second)}
+        for row, second in zip(batch["metadata"], batch["second_text"])
+    ]
+    # Rows of many lengths, which come in groups of other orders, and one that is no pair.
+    alone = {"sentences": [["A", "man"] * 30, *texts[0]["sentences"]]}
+    *found, last = HMTLPredictor(model, reader, with_scores=True).predict_many([*texts, alone])
+    for task in ("entailment", "third"):
+        expected = predict(model, batch["text"], task_name=task, second_text=batch["second_text"], with_scores=True)
+        for row, items, scores in zip(found, expected["predictions"], expected["scores"]):
+            assert [each["label"] for each in row[task]] == [items[0][-1]]
+            assert [each["score"] for each in row[task]] == pytest.approx(scores, abs=1e-4)
+        # No pair could be mistaken for another.
+        assert len({round(score, 3) for [score] in expected["scores"]}) == len(texts) and last[task] == []
+
+
+def test_a_task_trains_what_gives_the_labels_of_pairs_that_it_reads(batch_of_pairs) -> None:
+    vocab, batch = batch_of_pairs
+    model = model_of_pairs(vocab).train()
+    for task in ("entailment", "third"):
+        model.zero_grad(set_to_none=True)
+        model(**{**batch, "task_name": task})["loss"].backward()
+        with_gradient = {name for name, each in model.named_parameters() if each.grad is not None and each.grad.any()}
+        assert with_gradient == {name for name, _ in model.parameters_of(task)}
+        embedded = {name for name in with_gradient if name.startswith("label_embeddings")}
+        lower = {"relatedness"} if task == "entailment" else {"relatedness", "entailment"}
+        assert embedded == {f"label_embeddings.{name}.weight" for name in lower}
+        assert {name.split(".")[1] for name in with_gradient if name.startswith("heads.")} == {*lower, task}
+
+
+@pytest.mark.parametrize(
+    "levels, message",
+    [
+        (
+            "of_pairs { entailment+: { reads_label_embeddings: ['relatedness'] }, relatedness+: "
+            "{ head+: { number_range:: null } } }",
+            "level 'entailment' reads the label embeddings of 'relatedness', but the head of that, PairHead, predicts "
+            "a number without a distribution; give 'relatedness' a number_range, in its head and its reader, or remove "
+            "it from reads_label_embeddings",
+        ),
+        (
+            "of_pairs { kind: levels.labels([]) { reads_label_embeddings: ['entailment'], head+: "
+            "{ label_namespace: 'entailment_labels' } } }",
+            "level 'kind' reads the label embeddings of 'entailment', which are of pairs of texts, but its own head, "
+            "LabelHead, reads no pairs, as hmtl_pairs does; remove 'entailment' from its reads_label_embeddings",
+        ),
+        (
+            "of_pairs { kind: levels.labels([]) { head+: { label_namespace: 'entailment_labels' } }, "
+            "entailment+: { reads_label_embeddings: ['kind'] } }",
+            "level 'entailment' reads the label embeddings of 'kind', but the head of that, LabelHead, labels neither",
+        ),
+        (
+            "of_pairs { relatedness+: { reads_label_embeddings: ['entailment'] } }",
+            "levels read one another in a circle",
+        ),
+        (
+            "of_pairs { entailment+: { reads: [], reads_embedding: false, reads_label_embeddings: ['relatedness'] } }",
+            "level 'entailment' reads nothing",
+        ),
+    ],
+)
+def test_mistakes_with_labels_of_pairs(batch_of_pairs, levels: str, message: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        model_of_pairs(batch_of_pairs[0], levels)
+    assert message in str(raised.value)
+
+
+def test_the_library_leaves_out_a_number_without_a_distribution() -> None:
+    levels = "levels.with_label_embeddings(of_pairs { relatedness+: { head+: { number_range:: null } } })"
+    config = pairs_configuration(levels)["model"]["levels"]
+    assert "reads_label_embeddings" not in config["entailment"] and "label_embedding_dim" not in config["relatedness"]
+    assert pairs_configuration("of_pairs")["model"]["levels"].keys() == config.keys()
+
+
+def test_embeddings_of_labels_of_pairs_follow_the_order_of_these(batch_of_pairs) -> None:
+    vocab, _ = batch_of_pairs
+    labels = list(reversed(vocab.get_token_to_index_vocabulary("entailment_labels")))
+    other = Vocabulary(
+        tokens_to_add={
+            namespace: labels
+            if namespace == "entailment_labels"
+            else list(vocab.get_token_to_index_vocabulary(namespace))
+            for namespace in vocab.get_namespaces()
+        }
+    )
+    source, model = model_of_pairs(vocab), model_of_pairs(other)
+    report = transfer(source, model)
+    assert report.reordered["label_embeddings.entailment"] == labels[::-1] and not report.reinitialised
+    old, new = (each.label_embeddings["entailment"].weight for each in (source, model))
+    assert torch.equal(new, old.flip(0)) and not torch.equal(new, old)
+    assert torch.equal(*(each.label_embeddings["relatedness"].weight for each in (source, model)))

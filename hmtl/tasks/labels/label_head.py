@@ -68,11 +68,16 @@ class _ValuesHead(TaskHead):
         return (sum(label in self.labels for label in gold) if self.labels else len(gold)), len(gold)
 
     def reordered(self, weights: Dict[str, torch.Tensor], order: Sequence[int]) -> Dict[str, torch.Tensor]:
-        # The last layer has its labels along the first dimension, and so has its bias.
+        # The last layer has its labels along the first dimension, and so have its bias and the embeddings of labels.
         return {
-            name: weight[list(order)] if self.labels and name.startswith("_values.projection.") else weight
+            name: weight[list(order)] if self.labels and name.startswith(("_values.projection.", "weight")) else weight
             for name, weight in weights.items()
         }
+
+    def _scores(self, features: torch.Tensor) -> torch.Tensor:
+        """(batch_size, input_dim) -> (batch_size, num_outputs)"""
+        scores: torch.Tensor = self._values(self._hidden(self._dropout(features)))
+        return scores
 
     def _output(
         self,
@@ -83,7 +88,7 @@ class _ValuesHead(TaskHead):
         """The loss of rows with targets, and outside of training what is decided of each row. Shape of features:
         (batch_size, input_dim)"""
         # Shape: (batch_size, num_outputs)
-        scores = self._values(self._hidden(self._dropout(features)))
+        scores = self._scores(features)
         output: Dict[str, Any] = self._values.loss(scores, target_labels, target_number)
         if self.training:
             return output, None
@@ -207,6 +212,10 @@ class PairHead(_ValuesHead):
     them. The level's encoder reads sentence by sentence, and so neither text sees the other, unless `encoder_scope` is
     `document`. A row that is no pair gets no prediction.
 
+    The network also reads the expected embeddings of the labels that levels below predict for the same pair, where its
+    own level names these in `reads_label_embeddings`. What a level above reads of this head are its labels, or the
+    whole numbers of `number_range`, with their probabilities; a number without a range hands none up.
+
     `predictions` holds one list a row of `(bounds of the first text, bounds of the second, label)`, or with a number
     last; the score of a label is its probability. The metrics are those of `LabelScores` or `NumberScores`.
 
@@ -250,13 +259,14 @@ class PairHead(_ValuesHead):
         num_layers: int = 1,
         hidden_dim: int = 128,
         dropout: float = 0.0,
+        label_vectors_dim: int = 0,
     ) -> None:
         if not features or not set(features) <= _COMBINATIONS.keys():
             raise OptionError(f"features are {list(features)}; expected some of: {', '.join(_COMBINATIONS)}")
         super().__init__(
             vocab,
             task_name,
-            len(features) * encoding_dim,
+            len(features) * encoding_dim + label_vectors_dim,
             values,
             label_namespace,
             number_range,
@@ -269,6 +279,9 @@ class PairHead(_ValuesHead):
         self.encoder_scope = encoder_scope
         self._features = list(features)
         self._pooling = Pooling(pooling, encoding_dim)
+        if self._values.has_probabilities:
+            self.num_pair_labels = self._values.projection.out_features
+            self.label_parts = ("_pooling", "_hidden", "_values")
 
     def forward(  # type: ignore[override]
         self,
@@ -276,21 +289,17 @@ class PairHead(_ValuesHead):
         mask: torch.Tensor,
         sentence_ids: torch.Tensor,
         second_text: Optional[torch.Tensor] = None,
+        label_vectors: Optional[torch.Tensor] = None,
         target_labels: Optional[torch.Tensor] = None,
         target_number: Optional[torch.Tensor] = None,
         metadata: Optional[List[Dict[str, Any]]] = None,
         with_scores: bool = False,
         **unused: Any,
     ) -> Dict[str, Any]:
-        """`second_text` has shape (batch_size, 1): the sentence, from 0, that begins the second text, or 0."""
-        if second_text is None:
-            second_text = moved(torch.zeros(len(mask), 1, dtype=torch.long), mask.device)
-        is_first = computed(_is_first, mask, sentence_ids, second_text)
-        is_second = mask & ~is_first
-        # Shape (each): (batch_size, encoding_dim)
-        first, second = self._pooling(encoding, is_first), self._pooling(encoding, is_second)
-        # Shape: (batch_size, num_features * encoding_dim)
-        features = torch.cat([_COMBINATIONS[name](first, second) for name in self._features], dim=-1)
+        """`second_text` has shape (batch_size, 1): the sentence, from 0, that begins the second text, or 0;
+        `label_vectors` has shape (batch_size, label_vectors_dim)."""
+        is_first = _is_first(mask, sentence_ids, second_text)
+        features = self._combined(encoding, mask, is_first, label_vectors)
         output, decided = self._output(features, target_labels, target_number)
         if decided is not None:
             texts = list(map(_texts_of, *(known.sum(1).tolist() for known in on_host(is_first, mask))))
@@ -306,11 +315,37 @@ class PairHead(_ValuesHead):
                 self._values.count(decided.values, [self._gold(row) for row in metadata])
         return output
 
+    def pair_label_distribution(
+        self,
+        encoding: torch.Tensor,
+        mask: torch.Tensor,
+        sentence_ids: torch.Tensor,
+        second_text: Optional[torch.Tensor] = None,
+        label_vectors: Optional[torch.Tensor] = None,
+    ) -> torch.Tensor:
+        is_first = _is_first(mask, sentence_ids, second_text)
+        return self._values.probabilities(self._scores(self._combined(encoding, mask, is_first, label_vectors)))
 
-def _is_first(mask: torch.Tensor, sentence_ids: torch.Tensor, second_text: torch.Tensor) -> torch.Tensor:
+    def _combined(
+        self,
+        encoding: torch.Tensor,
+        mask: torch.Tensor,
+        is_first: torch.Tensor,
+        label_vectors: Optional[torch.Tensor],
+    ) -> torch.Tensor:
+        """What the feed-forward network reads of each pair. Shape: (batch_size, input_dim)"""
+        # Shape (each): (batch_size, encoding_dim)
+        first, second = self._pooling(encoding, is_first), self._pooling(encoding, mask & ~is_first)
+        features = [_COMBINATIONS[name](first, second) for name in self._features]
+        return torch.cat(features if label_vectors is None else [*features, label_vectors], dim=-1)
+
+
+def _is_first(mask: torch.Tensor, sentence_ids: torch.Tensor, second_text: Optional[torch.Tensor]) -> torch.Tensor:
     """Which tokens are of the first text; see `PairHead.forward`. Shape: (batch_size, length)"""
+    if second_text is None:
+        second_text = moved(torch.zeros(len(mask), 1, dtype=torch.long), mask.device)
     # The sentences of a document are numbered on from its first one.
-    return mask & (sentence_ids - sentence_ids[:, :1] < second_text)
+    return computed(lambda mask, ids, second: mask & (ids - ids[:, :1] < second), mask, sentence_ids, second_text)
 
 
 def _texts_of(num_first: int, num_tokens: int) -> Optional[Tuple[Bounds, Bounds]]:

@@ -34,8 +34,11 @@ class Values(torch.nn.Module):
     labels : `List[str]`
         Those that its outputs stand for; none where it gives a number.
     metric : `Union[LabelScores, NumberScores]`
+    has_probabilities : `bool`
+        Whether each output is a label, or a number, that has a probability.
     """
 
+    has_probabilities = True
     # What either gets differs, and `count` knows.
     metric: Any
 
@@ -52,6 +55,10 @@ class Values(torch.nn.Module):
         self, scores: torch.Tensor, target_labels: Optional[torch.Tensor], target_number: Optional[torch.Tensor]
     ) -> Dict[str, torch.Tensor]:
         raise NotImplementedError
+
+    def probabilities(self, scores: torch.Tensor) -> torch.Tensor:
+        """That of each output: by default one of them is right. Shape: (batch_size, num_outputs)"""
+        return scores.softmax(-1)
 
     def decide(self, scores: torch.Tensor, threshold_logit: float = 0.0) -> Decided:
         """What is predicted of each row."""
@@ -82,7 +89,7 @@ class OneLabel(Values):
         return _mean(cross_entropy(scores, targets, ignore_index=-1, reduction="sum"), (targets >= 0).sum())
 
     def decide(self, scores: torch.Tensor, threshold_logit: float = 0.0) -> Decided:
-        probabilities, best = on_host(*scores.softmax(-1).max(-1))
+        probabilities, best = on_host(*self.probabilities(scores).max(-1))
         return Decided([[self.labels[number]] for number in best.tolist()], probabilities.unsqueeze(-1).tolist())
 
 
@@ -106,8 +113,11 @@ class SeveralLabels(Values):
         loss = binary_cross_entropy_with_logits(scores, targets, reduction="sum")
         return _mean(loss, loss.new_full((), len(scores)))
 
+    def probabilities(self, scores: torch.Tensor) -> torch.Tensor:
+        return scores.sigmoid()
+
     def decide(self, scores: torch.Tensor, threshold_logit: float = 0.0) -> Decided:
-        is_found, probabilities = on_host(scores >= threshold_logit, scores.sigmoid())
+        is_found, probabilities = on_host(scores >= threshold_logit, self.probabilities(scores))
         found = [[number for number, each in enumerate(row) if each] for row in is_found.tolist()]
         return Decided(
             [[self.labels[number] for number in row] for row in found],
@@ -117,6 +127,8 @@ class SeveralLabels(Values):
 
 class Number(Values):
     """A number as it is; the loss is the squared error. It starts at the mean of the training data."""
+
+    has_probabilities = False
 
     def __init__(self, dim: int, num_outputs: int = 1) -> None:
         super().__init__(dim, num_outputs)
@@ -164,6 +176,7 @@ class ExpectedNumber(Number):
         The ends of the range, both included.
     """
 
+    has_probabilities = True
     steps: torch.Tensor
 
     def __init__(self, dim: int, lowest: int, highest: int) -> None:
@@ -182,7 +195,7 @@ class ExpectedNumber(Number):
         return kl_div(scores.log_softmax(-1), self.targets(targets), reduction="none")
 
     def _numbers(self, scores: torch.Tensor) -> torch.Tensor:
-        return (scores.softmax(-1) * self.steps).sum(-1)
+        return (self.probabilities(scores) * self.steps).sum(-1)
 
 
 def values_of(name: str, dim: int, labels: Sequence[str], number_range: Optional[Tuple[int, int]]) -> Values:
