@@ -9,29 +9,36 @@ probing its plot, each from the CSV files that lie there; pages get the tables t
     <!-- results: FOLDER BLOCK ARGUMENTS -->
     <!-- end of results -->
 
-such as `paper scores free` and `paper image sizes.png`.
+such as `paper scores free` and `paper image sizes.png`. What is of no study lies in `tables`, as CSV files of one row a
+record: `tables table parsing.csv bold` shows one as it stands there, the best of each column in bold.
 
 Runs are not made: their commands stand in the reports. Exit code 2: something cannot be read, in one line.
 """
 
 import argparse
+import csv
 import os
 import re
 import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Callable, Dict, Iterable, List, Optional
+from typing import Callable, Dict, Iterable, List, Optional, Sequence
 
 from hmtl.common.arguments import script_parser
 from hmtl.common.explain import user_errors
 from hmtl.common.files import atomic_write
+from hmtl.common.tables import markdown
 from hmtl.errors import UserError
 
 PROGRAM = "research.results"
 RESULTS = Path("docs/results")
 # The block of an image, whose argument is the name of its file.
 IMAGE = "image"
+# The block of a CSV file shown as it is: its name, and `bold`, where the best of each column is to stand out.
+TABLE, BOLD = "table", "bold"
+# The column of such a file that its table leaves out; the text about the table says what the runs are.
+SEED = "seed"
 _BLOCK = re.compile(r"(<!-- results: (?P<words>[^\n]*?) -->\n).*?(<!-- end of results -->)", re.DOTALL)
 
 
@@ -89,6 +96,8 @@ def _lines(results: Path, page: Path, folder: str, block: str, *arguments: str) 
         image = results / folder / arguments[0]
         place = os.path.relpath(image, page.parent)
         return [f"![{caption_of(image.name)}]({place})"] if image.is_file() else [NO_RUNS]
+    if block == TABLE:
+        return table_lines(results / folder / arguments[0], *arguments[1:])
     if not (results / folder).is_dir():
         return [NO_RUNS]
     if (results / folder / "scores.csv").is_file():
@@ -96,6 +105,52 @@ def _lines(results: Path, page: Path, folder: str, block: str, *arguments: str) 
     if (results / folder / ANSWERS).is_file():
         return question_lines(results, block)
     return probing.page_lines(results / folder, block, *arguments)
+
+
+def table_lines(path: Path, *options: str) -> Iterable[str]:
+    """The lines of a table that is a CSV file: its titles and figures as they stand there, all but the seeds.
+
+    Columns are to the right where all but the first hold numbers.
+
+    # Parameters
+
+    path : `Path`
+    options : `str`, optional
+        `bold`: the largest numbers of each column of numbers are bold.
+
+    # Raises
+
+    UserError
+        Where there is no such file, a row has another number of cells than the first line, or an option is unknown.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected the CSV of a table")
+    if set(options) - {BOLD}:
+        raise UserError(f"{path}: no option {' '.join(options)}; there is {BOLD}")
+    with open(path, encoding="utf-8", newline="") as file:
+        titles, *rows = csv.reader(file)
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(titles):
+            raise UserError(f"{path}: row {number} has {len(row)} cells; expected {len(titles)}, as in the first line")
+    columns: List[Sequence[str]] = [column for column in zip(titles, *rows) if column[0] != SEED]
+    numbers = [_numbers(column[1:]) for column in columns]
+    if BOLD in options:
+        columns = [_with_bold(column, found) if found else column for column, found in zip(columns, numbers)]
+    shown = list(zip(*columns))
+    return markdown(shown[0], shown[1:], numbers=all(numbers[1:]))
+
+
+def _numbers(cells: Sequence[str]) -> List[float]:
+    """The numbers of a column, which may have empty cells; none where it has texts."""
+    try:
+        return [float(cell) for cell in cells if cell]
+    except ValueError:
+        return []
+
+
+def _with_bold(column: Sequence[str], numbers: Sequence[float]) -> List[str]:
+    title, *cells = column
+    return [title, *(f"**{cell}**" if cell and float(cell) == max(numbers) else cell for cell in cells)]
 
 
 def _folders(results: Path) -> Dict[str, Callable[[Path], List[str]]]:

@@ -3,16 +3,17 @@
     python docs/results/en_hmtl_mini.py --beside "heads of the paper, frozen encoder=runs/paper/evaluation.json"
 
 The twenty sentences are our own, were written before the model read any of them, and are shown as it annotates them,
-whatever it says.
+whatever it says. The scores go into docs/results/tables/en_hmtl_mini.csv, too.
 """
 
 import argparse
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import hmtl
 from hmtl.common.figures import STRICT
+from hmtl.common.files import write_csv
 from hmtl.common.model_names import DEFAULT_MODEL
 from hmtl.common.tables import markdown
 from hmtl.experiments.trained_run import TrainedRun
@@ -20,6 +21,8 @@ from hmtl.page.labels import name_of
 from hmtl.runs.run_directory import best_stem
 
 PAGE = Path(__file__).with_suffix(".md")
+# The folder beside the page, and the file in it, that the page's scores are drawn from.
+TABLES, TABLE = "tables", "en_hmtl_mini.csv"
 
 SENTENCES: List[Tuple[str, List[str]]] = [
     (
@@ -88,30 +91,40 @@ def sentences(run: TrainedRun) -> Iterator[str]:
                 yield f"   - {task}: {shown(kind, output[task]) or 'nothing'}"
 
 
-def scores(package: Path, beside: Dict[str, Path]) -> Iterator[str]:
-    """The table of F1: a row for each model, of the weights that were best for each task, and one of baselines."""
-    evaluation = json.loads((package / "evaluation.json").read_text(encoding="utf-8"))
-    tasks = evaluation["tasks"]
-    own = evaluation["scores"][json.loads((package / "package.json").read_text(encoding="utf-8"))["name"]]
-    rows = [[f"{DEFAULT_MODEL}, all tasks by one weights file", *(_f1(own[task]["metrics"]) for task in tasks)]]
-    for name, path in beside.items():
-        other = json.loads(path.read_text(encoding="utf-8"))["scores"]
-        best = {task: other.get(best_stem(task), {}).get(task) for task in tasks}
-        rows.append(
-            [
-                f"{name}, the best weights of each task",
-                *(_f1(best[task]["metrics"]) if best[task] else "-" for task in tasks),
-            ]
-        )
-    baselines = evaluation["baselines"]
-    rows.append(["baseline", *(_f1(baselines[task]["metrics"]) if task in baselines else "-" for task in tasks)])
-    gold = [evaluation["findable"].get(task) for task in tasks]
-    rows.append(["gold", *(f"{each['gold']:,} {each['items']}" if each else "-" for each in gold)])
-    yield from markdown(["", *(f"{task} ({evaluation['data_path'][task]})" for task in tasks)], rows)
+def scores(package: Path, beside: Dict[str, Path]) -> List[Dict[str, Any]]:
+    """A row for each task: the F1 of baselines, of each run beside by the task's best weights, and of the model."""
+    evaluation = _evaluation(package / "evaluation.json")
+    name = json.loads((package / "package.json").read_text(encoding="utf-8"))["name"]
+    own = evaluation["scores"][name]
+    others = {name: _evaluation(path)["scores"] for name, path in beside.items()}
+    rows = []
+    for task in evaluation["tasks"]:
+        gold = evaluation["findable"].get(task, {})
+        row = {"task": task, "test data": evaluation["data_path"][task]}
+        row.update({"gold": gold.get("gold"), "of": gold.get("items")})
+        row["baseline"] = _f1(evaluation["baselines"].get(task))
+        for other, of_weights in others.items():
+            row[f"{other}, the best weights of each task"] = _f1(of_weights.get(best_stem(task), {}).get(task))
+        row[f"{name}, all tasks by one weights file"] = _f1(own[task])
+        rows.append(row)
+    return rows
 
 
-def _f1(metrics: Dict[str, float]) -> str:
-    return f"{100 * metrics[STRICT]:.2f}"
+def _evaluation(path: Path) -> Dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _f1(of_task: Optional[Dict[str, Any]]) -> str:
+    """Nothing for a task that is not scored."""
+    return f"{100 * of_task['metrics'][STRICT]:.2f}" if of_task else ""
+
+
+def table_lines(rows: List[Dict[str, Any]]) -> Iterator[str]:
+    """The table as `make results` draws it from its CSV file."""
+    cells = (["" if value is None else str(value) for value in row.values()] for row in rows)
+    yield from (f"<!-- results: {TABLES} table {TABLE} -->", "")
+    yield from markdown(list(rows[0]), cells)
+    yield from ("", "<!-- end of results -->")
 
 
 def main() -> None:
@@ -124,6 +137,10 @@ def main() -> None:
     arguments = parser.parse_args()
     run = hmtl.load(arguments.model)
     beside = {name: Path(path) for name, _, path in (each.partition("=") for each in arguments.beside)}
+    rows = scores(run.path, beside)
+    table = arguments.output.parent / TABLES / TABLE
+    table.parent.mkdir(exist_ok=True)
+    write_csv(table, list(rows[0]), rows)
     lines = [
         f"# What {DEFAULT_MODEL} reads",
         "",
@@ -135,7 +152,7 @@ def main() -> None:
         "Test F1 times 100 over all gold; relations with both spans and the type right, coreference the average of",
         "MUC, B-cubed and CEAF-phi4. Baselines are fitted to the same training data.",
         "",
-        *scores(run.path, beside),
+        *table_lines(rows),
         "",
         "## Twenty sentences",
         "",
