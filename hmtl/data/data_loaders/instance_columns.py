@@ -18,6 +18,7 @@ from allennlp.data import Field, Instance, TokenIndexer, Vocabulary
 from allennlp.data.fields import ListField, MetadataField, TensorField
 
 from hmtl.data.data_loaders.indexed_words import IndexedWords, Ragged, RaggedBuilder, are_alike, index_words
+from hmtl.data.data_loaders.made_once import PICKLING_ERRORS
 from hmtl.data.fields import (
     PADDING,
     DistinctTextsField,
@@ -41,15 +42,16 @@ _LOOKED_AHEAD = 16
 class Column:
     """A field of all instances."""
 
-    # Whether `count` counts for a vocabulary what the fields do not count one by one.
-    counts_all_at_once = False
+    # Of texts, the table that has their words.
+    texts: Optional["TextTable"] = None
 
     def add(self, field: Any, fields: Mapping[str, Field]) -> None:
         """Takes the field of one more instance, which has these `fields`, none indexed yet."""
         raise NotImplementedError
 
-    def count(self, counter: Counts) -> None:
-        """Counts for a vocabulary what all fields hold."""
+    def sequences(self) -> np.ndarray:
+        """Of texts, the numbers that their sequences have in the table, so far. Shape: (num_sequences,)"""
+        raise NotImplementedError
 
     def finish(self, vocab: Vocabulary) -> None:
         """Indexes what was added; to be called once, after the last field, and after the texts are indexed."""
@@ -179,7 +181,7 @@ class MetadataColumn(Column):
     def _pickle(self) -> None:
         try:
             self._pickles += pickle.dumps(self._waiting, protocol=5)
-        except (pickle.PicklingError, AttributeError, TypeError):
+        except PICKLING_ERRORS:
             self._objects[len(self._ends) - 1] = self._waiting
         self._ends.append(len(self._pickles))
         self._waiting = []
@@ -300,7 +302,8 @@ class TensorColumn(Column):
         if self._any is None and not self._is_like_the_first(field):
             self._any = AnyColumn()
             for values in self._array():
-                self._any.add(TensorField(torch.tensor(values), self._padding), fields)
+                # Kept in fewer bits.
+                self._any.add(TensorField(torch.tensor(values.astype(self._like.dtype)), self._padding), fields)
             self._values.clear()
         if self._any is not None:
             self._any.add(field, fields)
@@ -462,43 +465,39 @@ class TextColumn(Column):
     """A sequence of words in each instance."""
 
     def __init__(self, texts: TextTable) -> None:
-        self._texts = texts
+        self.texts: TextTable = texts
         self._sequences: Any = array("i")
-        self.counts_all_at_once = counts_word_by_word(texts.token_indexers)
 
     def add(self, field: Any, fields: Mapping[str, Field]) -> None:
-        self._sequences.append(self._texts.add(field))
+        self._sequences.append(self.texts.add(field))
 
-    def count(self, counter: Counts) -> None:
-        if self.counts_all_at_once:
-            self._texts.count(np.array(self._sequences), counter)
+    def sequences(self) -> np.ndarray:
+        return np.array(self._sequences)
 
     def finish(self, vocab: Vocabulary) -> None:
         self._sequences = np.array(self._sequences)
 
     def words(self, index: int) -> List[str]:
         """The words of an instance."""
-        return self._texts.words(self._sequences[index])
+        return self.texts.words(self._sequences[index])
 
     def batch(self, indices: np.ndarray) -> Dict[str, Dict[str, torch.Tensor]]:
-        return self._texts.tensors(self._sequences[indices], is_list=False)
+        return self.texts.tensors(self._sequences[indices], is_list=False)
 
 
 class TextListColumn(Column):
     """A list of sequences of words in each instance."""
 
     def __init__(self, texts: TextTable) -> None:
-        self._texts = texts
+        self.texts: TextTable = texts
         self._builder = RaggedBuilder(np.int64)
         self._sequences: Optional[Ragged] = None
-        self.counts_all_at_once = counts_word_by_word(texts.token_indexers)
 
     def add(self, field: Any, fields: Mapping[str, Field]) -> None:
-        self._builder.add([self._texts.add(text) for text in field.field_list])
+        self._builder.add([self.texts.add(text) for text in field.field_list])
 
-    def count(self, counter: Counts) -> None:
-        if self.counts_all_at_once:
-            self._texts.count(self._builder.rows().values, counter)
+    def sequences(self) -> np.ndarray:
+        return self._builder.rows().values
 
     def finish(self, vocab: Vocabulary) -> None:
         self._sequences = self._builder.finish()
@@ -506,12 +505,12 @@ class TextListColumn(Column):
     def words(self, index: int) -> List[List[str]]:
         """The words of an instance, sequence by sequence."""
         assert self._sequences is not None
-        return [self._texts.words(number) for number in self._sequences[index].tolist()]
+        return [self.texts.words(number) for number in self._sequences[index].tolist()]
 
     def batch(self, indices: np.ndarray) -> Dict[str, Any]:
         assert self._sequences is not None
         # Shape: (batch_size, most sequences)
-        return self._texts.tensors(self._sequences.padded(indices, PADDING, np.int64), is_list=True)
+        return self.texts.tensors(self._sequences.padded(indices, PADDING, np.int64), is_list=True)
 
 
 class DistinctTextsColumn(TextListColumn):
@@ -526,7 +525,7 @@ class DistinctTextsColumn(TextListColumn):
         num_padding = int(distinct[0] == PADDING)
         numbers = numbers.reshape(sequences.shape) - num_padding
         return {
-            "texts": self._texts.tensors(distinct[num_padding:], is_list=False),
+            "texts": self.texts.tensors(distinct[num_padding:], is_list=False),
             "numbers": torch.from_numpy(numbers),
         }
 
@@ -601,11 +600,13 @@ class IndexedInstances:
     def __init__(self, instances: Iterable[Instance], builder: ColumnBuilder, counter: Optional[Counts] = None) -> None:
         self._columns: Dict[str, Column] = {}
         kinds: Dict[str, type] = {}
+        counted_at_once: Optional[TextTable] = None
         for instance in instances:
             fields = instance.fields
             found = {name: type(field) for name, field in fields.items()}
             if not self._columns:
                 self._columns, kinds = builder.columns(instance), found
+                counted_at_once = _counted_at_once(self._columns.values())
             elif found != kinds:
                 raise ConfigurationError(
                     f"all instances of a task must have the same fields; one has {sorted(kinds)}, "
@@ -613,11 +614,11 @@ class IndexedInstances:
                 )
             for name, column in self._columns.items():
                 column.add(fields[name], fields)
-                if counter is not None and not column.counts_all_at_once:
+                if counter is not None and (column.texts is None or column.texts is not counted_at_once):
                     fields[name].count_vocab_items(counter)
-        if counter is not None:
-            for column in self._columns.values():
-                column.count(counter)
+        if counter is not None and counted_at_once is not None:
+            texts = [column for column in self._columns.values() if column.texts is counted_at_once]
+            counted_at_once.count(np.concatenate([column.sequences() for column in texts]), counter)
 
     def finish(self, vocab: Vocabulary) -> None:
         """Indexes all that are no words.
@@ -641,6 +642,16 @@ class IndexedInstances:
         field nothing."""
         column = self._columns.get("metadata")
         return Rows(column, indices, are_kept=False) if isinstance(column, MetadataColumn) else []
+
+
+def _counted_at_once(columns: Iterable[Column]) -> Optional[TextTable]:
+    """The table of all texts, if its words can be counted after the last instance: texts of several tables may meet the
+    same words, whose order is then that of the instances."""
+    tables = {id(column.texts): column.texts for column in columns if column.texts is not None}
+    if len(tables) != 1:
+        return None
+    (texts,) = tables.values()
+    return texts if counts_word_by_word(texts.token_indexers) else None
 
 
 def batch_of(instances: List[Instance], vocab: Vocabulary) -> Dict[str, Any]:

@@ -6,13 +6,13 @@ every batch. So no worker could do with fewer of them; but all workers of a mach
 
 import logging
 import mmap
-import os
 import pickle
 import socket
 import tempfile
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Tuple, TypeVar
 
 from hmtl.common.distributed import all_gather_object, barrier, get_rank, get_world_size
@@ -20,6 +20,9 @@ from hmtl.common.distributed import all_gather_object, barrier, get_rank, get_wo
 logger = logging.getLogger(__name__)
 
 Made = TypeVar("Made")
+
+# What `pickle.dumps` and the objects that it meets raise: a pointer a ValueError, deep nesting a RecursionError.
+PICKLING_ERRORS = (pickle.PicklingError, AttributeError, TypeError, ValueError, RuntimeError)
 
 _is_shared: ContextVar[bool] = ContextVar("is_shared", default=False)
 # Arrays begin at multiples of so many bytes.
@@ -40,7 +43,8 @@ def made_once(make: Callable[[], Made]) -> Made:
     """What a function makes: within `data_shared_by_workers`, called by the first worker of each machine alone.
 
     It is written into a temporary file, which every worker of the machine maps into its memory, read-only, and which
-    has no name any more when this returns. What cannot be pickled, or has no room there, each worker makes itself.
+    has no name any more when this ends. What cannot be pickled, or has no room there, each worker makes itself, as does
+    one that does not find the file: containers on one machine may have temporary folders of their own.
 
     # Raises
 
@@ -53,30 +57,31 @@ def made_once(make: Callable[[], Made]) -> Made:
     maker = machines.index(machines[get_rank()])
     made: Optional[Made] = None
     outcome, failure = _Outcome(), None
-    if maker == get_rank():
-        try:
-            made = make()
-        except Exception as error:
-            outcome, failure = _Outcome(has_failed=True), error
-        else:
+    with ExitStack() as stack:
+        if maker == get_rank():
             try:
-                outcome = _Outcome(written=_write(made))
-            except (pickle.PicklingError, AttributeError, TypeError, OSError) as error:
-                logger.warning("each worker reads for itself, since one cannot hand its data to the others: %s", error)
-    outcomes = all_gather_object(outcome)
-    if failure is not None:
-        raise failure
-    if any(outcome.has_failed for outcome in outcomes):
-        raise SystemExit(2)
-    written = outcomes[maker].written
-    if written is None:
-        return make() if maker != get_rank() else made  # type: ignore[return-value]
-    found = _mapped(written)
-    barrier()
-    if maker == get_rank():
-        with suppress(OSError):
-            os.unlink(written.path)
-    return found
+                made = make()
+            except Exception as error:
+                outcome, failure = _Outcome(has_failed=True), error
+            else:
+                try:
+                    outcome = _Outcome(written=_write(made, stack))
+                except (*PICKLING_ERRORS, OSError) as error:
+                    logger.warning("each worker reads for itself, since one cannot hand on its data: %s", error)
+        outcomes = all_gather_object(outcome)
+        if failure is not None:
+            raise failure
+        if any(outcome.has_failed for outcome in outcomes):
+            raise SystemExit(2)
+        written = outcomes[maker].written
+        is_found = False
+        if written is not None:
+            try:
+                made, is_found = _mapped(written), True
+            except OSError as error:
+                logger.warning("this worker reads for itself, since it cannot see what another has read: %s", error)
+        barrier()
+    return made if is_found or maker == get_rank() else make()  # type: ignore[return-value]
 
 
 class _Written(NamedTuple):
@@ -94,23 +99,21 @@ class _Outcome(NamedTuple):
     written: Optional[_Written] = None
 
 
-def _write(value: Any) -> _Written:
+def _write(value: Any, stack: ExitStack) -> _Written:
+    """Writes a file, which is removed when the stack closes."""
     buffers: List[Any] = []
     pickled = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
     # Its owner alone can open it.
     descriptor, path = tempfile.mkstemp(prefix="hmtl-instances-")
+    stack.callback(Path(path).unlink, missing_ok=True)
     places: List[Tuple[int, int]] = []
-    try:
-        with open(descriptor, "wb") as file:
-            contents: List[Any] = [pickled, *(buffer.raw() for buffer in buffers)]
-            for content in contents:
-                file.write(bytes(-file.tell() % _ALIGNMENT))
-                start = file.tell()
-                file.write(content)
-                places.append((start, file.tell()))
-    except BaseException:
-        os.unlink(path)
-        raise
+    with open(descriptor, "wb") as file:
+        contents: List[Any] = [pickled, *(buffer.raw() for buffer in buffers)]
+        for content in contents:
+            file.write(bytes(-file.tell() % _ALIGNMENT))
+            start = file.tell()
+            file.write(content)
+            places.append((start, file.tell()))
     return _Written(path, places[0], places[1:])
 
 

@@ -281,8 +281,9 @@ class PerTaskDataLoader(DataLoader):
                 try:
                     instances.finish(vocab)
                 except UnknownLabel as error:
-                    document = instances.metadata([error.instance])[0]["doc_key"]
-                    raise UserError(f"{self._paths[task]}: task '{task}', document '{document}': {error}") from error
+                    documents = [row["doc_key"] for row in instances.metadata([error.instance])]
+                    where = "".join(f", document '{document}'" for document in documents)
+                    raise UserError(f"{self._paths[task]}: task '{task}'{where}: {error}") from error
         if self._cache:
             self._cache.keep(Summary(self._lengths, self._counts), self._instances, vocab)
         return self._instances

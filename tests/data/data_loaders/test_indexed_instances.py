@@ -1,5 +1,6 @@
 """Batches from columns are those that AllenNLP makes of the same instances, tensor by tensor."""
 
+import ctypes
 import random
 import weakref
 from collections import defaultdict
@@ -214,6 +215,13 @@ def test_fields_of_any_kind() -> None:
     assert indexed.metadata([2, 0]) == [2, 0]
 
 
+def test_tensors_keep_their_type_where_later_ones_have_other_shapes() -> None:
+    tensors = [torch.tensor([1, 2]), torch.tensor([3]), torch.ones(1, 2, dtype=torch.long)]
+    indexed = IndexedInstances([Instance({"values": TensorField(each)}) for each in tensors], ColumnBuilder())
+    indexed.finish(Vocabulary())
+    assert_same(indexed.batch([0, 1])["values"], torch.tensor([[1, 2], [3, 0]]))
+
+
 def test_instances_with_other_fields_are_refused() -> None:
     indexers: Dict[str, TokenIndexer] = {"words": SingleIdTokenIndexer()}
     one = Instance({"text": WordsField(["a"], indexers)})
@@ -308,6 +316,22 @@ def test_the_loader_counts_what_its_instances_count_in_the_same_order(path: str,
     assert counted(loader.iter_instances()) == counted(every)
 
 
+@pytest.mark.parametrize("of_one_table", [True, False])
+def test_words_of_several_texts_are_counted_in_the_order_of_the_instances(of_one_table: bool) -> None:
+    def instances() -> List[Instance]:
+        indexers: List[Dict[str, TokenIndexer]] = [{"words": SingleIdTokenIndexer()}, {"other": SingleIdTokenIndexer()}]
+        first, second = indexers[0], indexers[not of_one_table]
+        texts = [(["a", "b"], [["q"], ["b", "r"]]), (["c"], [["r"]]), (["q", "d"], [["a", "s"]])]
+        return [
+            Instance({"text": WordsField(text, first), "texts": ListField([WordsField(each, second) for each in more])})
+            for text, more in texts
+        ]
+
+    found: Dict[str, Dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    IndexedInstances(instances(), ColumnBuilder(), found)
+    assert list(found["tokens"].items()) == [("a", 2), ("b", 2), ("q", 2), ("r", 2), ("c", 1), ("d", 1), ("s", 1)]
+
+
 def test_unknown_labels_are_left_out_or_refused_with_their_document(path: str) -> None:
     known = Vocabulary(tokens_to_add={"ner_labels": ["Y"]})
     reader = TaggingReader("ner", allow_unknown_labels=True)
@@ -323,6 +347,18 @@ def test_unknown_labels_are_left_out_or_refused_with_their_document(path: str) -
     loader = PerTaskDataLoader(MultiTaskDatasetReader({"ner": TaggingReader("ner")}), other)
     with pytest.raises(UserError, match=r"labels.jsonl: task 'ner', document 'second': unknown label 'X' .*: Y\. "):
         loader.index_with(known)
+
+
+def test_an_unknown_label_of_an_instance_without_metadata_is_refused_with_its_file(path: str) -> None:
+    class BareReader(TaggingReader):
+        def instances(self, document: Document) -> Iterable[Instance]:
+            for instance in super().instances(document):
+                del instance.fields["metadata"]
+                yield instance
+
+    loader = PerTaskDataLoader(MultiTaskDatasetReader({"ner": BareReader("ner")}), path)
+    with pytest.raises(UserError, match="jsonl: task 'ner': unknown label"):
+        loader.index_with(Vocabulary())
 
 
 def metadata_of(rows: List[Any], texts: List[List[str]]) -> Any:
@@ -357,8 +393,11 @@ def test_metadata_are_what_they_were() -> None:
         ({"tokens": first},),
         {"tokens": first, "function": unpickled},
         7,
+        # Of a pickle of their own: a pointer raises a ValueError.
+        *[None] * 3,
+        {"tokens": first, "pointer": ctypes.c_char_p(b"a")},
     ]
-    texts = [first, second, *[first] * 7]
+    texts = [first, second, *[first] * (len(rows) - 2)]
     found = metadata_of(rows, texts)
     assert list(found) == rows and found[1:3] == rows[1:3] and len(found) == len(rows)
     assert type(found[0]["spans"][0]) is Span

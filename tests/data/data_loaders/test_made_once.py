@@ -107,6 +107,9 @@ def share(path: str) -> Tuple[List[int], List[bool]]:
         read.append(times())
         with patch.object(module, "_write", side_effect=OSError("no space left")):
             assert made_once(get_rank) == get_rank()
+        # As of a worker whose temporary folder is another.
+        with patch.object(module, "_mapped", side_effect=FileNotFoundError("no such file")):
+            assert made_once(get_rank) == get_rank()
         assert made_once(get_rank) == 0
         with pytest.raises(UserError if get_rank() == 0 else SystemExit):
             made_once(fail)
@@ -116,7 +119,7 @@ def share(path: str) -> Tuple[List[int], List[bool]]:
     for each in (shared, *cached):
         assert_same_batches(each, own)
     columns: Any = shared._instances["ner"]._columns
-    arrays = [columns["metadata"]._pickles, columns["spans"]._rows.values, columns["text"]._texts._sequences.values]
+    arrays = [columns["metadata"]._pickles, columns["spans"]._rows.values, columns["text"].texts._sequences.values]
     return read, list(map(is_mapped, arrays))
 
 
