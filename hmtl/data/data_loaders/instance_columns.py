@@ -9,11 +9,12 @@ import pickle
 from array import array
 from collections.abc import Sequence as AbstractSequence
 from itertools import islice
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union, overload
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union, overload
 
 import numpy as np
 import torch
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import sanitize
 from allennlp.data import Field, Instance, TokenIndexer, Vocabulary
 from allennlp.data.fields import ListField, MetadataField, TensorField
 
@@ -118,6 +119,14 @@ class Rows(AbstractSequence):
 
     def __repr__(self) -> str:
         return repr(list(self))
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        # A pickle or a copy has these rows, not the column with those of all instances.
+        return list, (list(self),)
+
+    def to_json(self) -> List[Any]:
+        """What AllenNLP's `sanitize` asks for, where a head hands on its metadata."""
+        return sanitize(list(self))
 
 
 class MetadataColumn(Column):

@@ -1,6 +1,7 @@
 """Batches from columns are those that AllenNLP makes of the same instances, tensor by tensor."""
 
 import ctypes
+import pickle
 import random
 import weakref
 from collections import defaultdict
@@ -11,6 +12,7 @@ from typing import Any, Dict, Iterable, List, Sequence
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import sanitize
 from allennlp.data import Batch, Instance, TokenIndexer, Vocabulary
 from allennlp.data.dataset_readers import MultiTaskDatasetReader
 from allennlp.data.fields import Field, LabelField, ListField, MetadataField, TensorField, TextField
@@ -414,6 +416,9 @@ def test_rows_of_a_batch_are_made_once_and_can_be_changed() -> None:
     rows[0]["b"] = 2
     assert list(rows) == [{"a": 1, "b": 2}] and indexed.batch([0])["metadata"] == [{"a": 1}]
     assert repr(rows) == "[{'a': 1, 'b': 2}]"
+    assert pickle.loads(pickle.dumps(rows)) == sanitize({"metadata": rows})["metadata"] == [{"a": 1, "b": 2}]
+    # All others of the column would come along.
+    assert type(pickle.loads(pickle.dumps(rows))) is list
 
 
 def test_texts_with_other_token_indexers_are_refused() -> None:
