@@ -6,7 +6,6 @@ import json
 import os
 import random
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -172,9 +171,9 @@ def _started(checkout: Path, corpus: str, directory: str, num_workers: int) -> L
     command = [sys.executable, __file__, corpus, directory]
     if num_workers == 1:
         return [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    from allennlp.common.util import find_open_port
+
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(find_open_port())}
     places = [{**meeting, "RANK": str(rank), "WORLD_SIZE": str(num_workers)} for rank in range(num_workers)]
     return [
         subprocess.Popen(command, env={**environment, **place}, stdout=subprocess.PIPE, text=True) for place in places

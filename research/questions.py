@@ -13,11 +13,11 @@ same data, encoder and gold.
 """
 
 from pathlib import Path
-from typing import Dict, Iterator, List, Sequence
+from typing import Dict, Iterator, List
 
 from hmtl.common.tables import markdown
 from hmtl.errors import UserError
-from research.paper.table_files import Row, mean_and_std, read_table, rows_of
+from research.paper.table_files import Row, mean_and_std, mean_with_std, read_table, rows_of
 
 ANSWERS = "answers.csv"
 HEADS = "heads"
@@ -110,14 +110,7 @@ def _of_questions(results: Path, task: str, heads: str, chosen: bool) -> List[Ro
 def _line(title: str, by_task: Dict[str, List[Row]], with_mean: bool = True) -> List[str]:
     """A system's row: mean and sample standard deviation over its seeds; the mean of all tasks, where it has all."""
     numbers = sorted({len(rows) for rows in by_task.values() if rows})
-    cells = [_cell([row["f1"] for row in rows]) for rows in by_task.values()]
+    cells = [mean_with_std([row["f1"] for row in rows]) for rows in by_task.values()]
     means = [mean_and_std([row["f1"] for row in rows])[0] for rows in by_task.values() if rows]
     mean = f"{sum(means) / len(means):.1f}" if len(means) == len(by_task) else ""
     return [title, " to ".join(map(str, numbers)), *cells, *([mean] if with_mean else [])]
-
-
-def _cell(values: Sequence[float]) -> str:
-    if not values:
-        return ""
-    mean, std = mean_and_std(values)
-    return f"{mean:.1f}" + ("" if std is None else f" ± {std:.1f}")

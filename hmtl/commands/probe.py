@@ -230,8 +230,10 @@ def _probe_tokens(
 def _levels_of(models: Dict[str, "LevelVectors"], encoder: str, levels: Sequence[str]) -> List[str]:
     """The levels to probe of a model: with baselines those of the trained one, its words and its transformer, and of a
     random one all without these two, which say nothing about encoders, alone or beside a level."""
+    from hmtl.probing.vectors import JOIN
+
     if encoder == RANDOM:
-        return [level for level in levels if not {WORDS, TRANSFORMER} & set(level.split("+"))]
+        return [level for level in levels if not {WORDS, TRANSFORMER} & set(level.split(JOIN))]
     others = [level for level in levels if level not in (WORDS, TRANSFORMER)]
     trained = models[TRAINED]
     there = {WORDS: trained.has_words, TRANSFORMER: trained.has_transformer} if RANDOM in models else {}

@@ -5,7 +5,7 @@ In a process that trains alone every function does what it would do with one wor
 
 import logging
 from datetime import timedelta
-from typing import Any, List, Sequence
+from typing import Any, List, Sequence, TypeVar
 
 import torch
 from allennlp.common.util import is_distributed
@@ -13,6 +13,8 @@ from torch import distributed
 from torch.distributed import distributed_c10d
 
 logger = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
 
 
 def get_world_size() -> int:
@@ -53,11 +55,11 @@ def broadcast_object(value: Any) -> Any:
     return values[0]
 
 
-def all_gather_object(value: Any) -> List[Any]:
-    """What each worker passes here, by rank, on all workers."""
+def all_gather_object(value: Value) -> List[Value]:
+    """What each worker passes here, by rank, on all workers: anything that can be pickled."""
     if not is_distributed():
         return [value]
-    values: List[Any] = [None] * get_world_size()
+    values: list = [None] * get_world_size()
     distributed.all_gather_object(values, value)
     return values
 

@@ -32,13 +32,14 @@ def wants_colours() -> bool:
 @contextmanager
 def quiet(wanted: bool = True) -> Iterator[None]:
     """Within it, if `wanted`, AllenNLP's progress bars are seen on terminals alone, where they do not stay, and what a
-    run logs goes to its file alone, but for warnings."""
-    before = allennlp_logging.QUIET
+    run logs goes to its file alone, but for warnings. How AllenNLP shows progress is afterwards what it was before: its
+    commands set that for the whole process, which may be a notebook that shows something else next."""
+    before = allennlp_logging.QUIET, allennlp_logging.FILE_FRIENDLY_LOGGING
     allennlp_logging.QUIET = wanted
     try:
         yield
     finally:
-        allennlp_logging.QUIET = before
+        allennlp_logging.QUIET, allennlp_logging.FILE_FRIENDLY_LOGGING = before
 
 
 @contextmanager

@@ -1,13 +1,9 @@
 """Counts to precision, recall and F1, and their sums over distributed workers."""
 
-from typing import List, Sequence, Tuple, TypeVar
+from typing import List, Sequence, Tuple
 
 import torch
-import torch.distributed
-from allennlp.common.util import is_distributed
 from allennlp.nn.util import dist_reduce_sum
-
-Value = TypeVar("Value")
 
 
 def ratio(numerator: float, denominator: float) -> float:
@@ -33,15 +29,3 @@ def all_reduce_counts(counts: Sequence[float]) -> List[float]:
     """
     # Double precision: a float32 no longer tells 16,777,216 from its successor.
     return dist_reduce_sum(torch.tensor(counts, dtype=torch.float64)).tolist()
-
-
-def gathered(value: Value) -> List[Value]:
-    """The values of all distributed workers, in the order of their ranks; the one alone where there is one process.
-
-    This is one collective operation: every worker must call it. Values may be of any kind that can be pickled.
-    """
-    if not is_distributed():
-        return [value]
-    values: list = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(values, value)
-    return values

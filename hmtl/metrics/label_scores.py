@@ -7,7 +7,8 @@ import numpy
 from allennlp.common.optional import OptionalPackage
 from allennlp.training.metrics import Metric
 
-from hmtl.metrics.counts import gathered, ratio
+from hmtl.common.distributed import all_gather_object
+from hmtl.metrics.counts import ratio
 from hmtl.metrics.labelled_f1 import LabelledF1
 
 stats = OptionalPackage("scipy.stats")
@@ -60,7 +61,7 @@ class LabelScores(Metric):
 
     def get_metric(self, reset: bool = False) -> Dict[str, float]:
         """The scores, from 0 to 1; `matthews` from -1 to 1."""
-        counts = sum(gathered(self._counts), Counter())
+        counts = sum(all_gather_object(self._counts), Counter())
         by_label = self._f1.by_label()
         metrics = {
             "accuracy": ratio(counts["right"], counts["rows"]),
@@ -68,7 +69,7 @@ class LabelScores(Metric):
             "f1_macro": ratio(sum(scores["f1"] for scores in by_label.values()), len(by_label)),
         }
         if self._one_label:
-            metrics["matthews"] = matthews(sum(gathered(self._pairs), Counter()))
+            metrics["matthews"] = matthews(sum(all_gather_object(self._pairs), Counter()))
         if reset:
             self.reset()
         return metrics
@@ -121,8 +122,9 @@ class NumberScores(Metric):
 
     def get_metric(self, reset: bool = False) -> Dict[str, float]:
         """The correlations, from -1 to 1, and the error."""
+        pairs = [pair for of_worker in all_gather_object(self._pairs) for pair in of_worker]
         # Shape: (2, num_rows)
-        sides = numpy.array([pair for pairs in gathered(self._pairs) for pair in pairs], dtype=float).reshape(-1, 2).T
+        sides = numpy.array(pairs, dtype=float).reshape(-1, 2).T
         metrics = {
             "pearson": _correlation(*sides),
             "spearman": _correlation(*map(stats.rankdata, sides)),

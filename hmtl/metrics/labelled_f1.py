@@ -5,7 +5,8 @@ from typing import Any, Dict, Iterable, Sequence, Tuple
 
 from allennlp.training.metrics import Metric
 
-from hmtl.metrics.counts import all_reduce_counts, gathered, precision_recall_f1
+from hmtl.common.distributed import all_gather_object
+from hmtl.metrics.counts import all_reduce_counts, precision_recall_f1
 
 
 @Metric.register("labelled_f1")
@@ -58,7 +59,9 @@ class LabelledF1(Metric):
     def by_label(self) -> Dict[str, Dict[str, float]]:
         """`precision`, `recall`, `f1` and `support` (gold items) of each label that is predicted or gold, sorted."""
         # Labels may be known to some workers only, so whole counters travel.
-        counts = (sum(gathered(counter), Counter()) for counter in (self._correct, self._predicted, self._gold))
+        counts = (
+            sum(all_gather_object(counter), Counter()) for counter in (self._correct, self._predicted, self._gold)
+        )
         correct, predicted, gold = counts
         scores: Dict[str, Dict[str, float]] = {}
         for label in sorted(predicted.keys() | gold.keys()):

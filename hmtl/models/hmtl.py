@@ -601,10 +601,7 @@ class HMTL(Model):
         reached = self._levels_below(task)
         # Labels of tokens reach a task through encoders, those of pairs through heads.
         labelling = {lower for name in reached for lower in self._read_labels_of_tokens(name)}
-        of_pairs = self._read_labels_of_pairs(task)
-        for name in of_pairs:
-            of_pairs += self._read_labels_of_pairs(name)
-        labelling.update(of_pairs)
+        labelling |= self._labels_of_pairs_below(task)
         prefixes = (
             "text_field_embedder.",
             f"heads.{task}.",
@@ -668,6 +665,11 @@ class HMTL(Model):
     def _read_labels_of_pairs(self, task: str) -> List[str]:
         """The levels whose labels of pairs a level's head reads."""
         return [lower for lower in self.reads_label_embeddings[task] if self.head(lower).num_pair_labels]
+
+    def _labels_of_pairs_below(self, task: str) -> Set[str]:
+        """The levels whose labels of pairs reach a level's head, directly or by the head of another."""
+        read = self._read_labels_of_pairs(task)
+        return set(read).union(*map(self._labels_of_pairs_below, read))
 
     def _span_layers_below(self, task: str) -> Dict[str, List[str]]:
         """The levels that a task reads, directly or not, whose heads predict spans, the nearest first: their labels."""

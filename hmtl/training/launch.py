@@ -128,8 +128,6 @@ def train_model(
     spec: Optional[WorkerSpec] = None
     with ExitStack() as stack:
         stack.enter_context(quiet(job.quiet))
-        # AllenNLP sets it for the whole process, which may be a notebook that trains and then shows something else.
-        stack.callback(setattr, common_logging, "FILE_FRIENDLY_LOGGING", common_logging.FILE_FRIENDLY_LOGGING)
         if "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1":
             spec = _spec_of_launched(settings)
             _init_process_group(spec)

@@ -9,7 +9,7 @@ from research.paper.claims import CONTRADICTED, HOLDS, NOT_SHOWN
 from research.paper.comparisons import FAMILIES, Family
 from research.paper.paper import paper_f1, setup_in_words, setup_words, task_title
 from research.paper.significance import p_text
-from research.paper.table_files import CONVERGENCE, Row, Tables, column_of, columns_in, groups, mean_and_std, rows_of
+from research.paper.table_files import CONVERGENCE, Row, Tables, column_of, columns_in, groups, mean_with_std, rows_of
 from research.paper.tables import BETTER, NO_DIFFERENCE, WORSE
 
 # What a measurement of the cache is of, in its column `what`.
@@ -66,10 +66,9 @@ def scores_lines(tables: Tables, corpora: str, places: int = 2, with_runs: bool 
 def _mean_and_std(cell: Sequence[Row], places: int, with_runs: bool) -> str:
     if not cell:
         return ""
-    mean, std = mean_and_std([row["f1"] for row in cell])
-    spread = "" if std is None else f" ± {std:.{places}f}"
     given_in_test_alone = not all(row["chosen_alike"] for row in cell)
-    return f"{mean:.{places}f}{spread}{f' ({len(cell)})' * with_runs}{' †' * given_in_test_alone}"
+    shown = mean_with_std([row["f1"] for row in cell], places)
+    return f"{shown}{f' ({len(cell)})' * with_runs}{' †' * given_in_test_alone}"
 
 
 def baseline_note(tables: Tables, corpora: str) -> Iterator[str]:

@@ -122,3 +122,11 @@ def in_order(columns: Iterable[Column]) -> List[Column]:
 def mean_and_std(values: Sequence[float]) -> Tuple[float, Optional[float]]:
     """The mean, and the sample standard deviation of more than one."""
     return statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def mean_with_std(values: Sequence[float], places: int = 1) -> str:
+    """The same as a cell of a table, empty where there are no values."""
+    if not values:
+        return ""
+    mean, std = mean_and_std(values)
+    return f"{mean:.{places}f}" + ("" if std is None else f" ± {std:.{places}f}")

@@ -10,7 +10,7 @@ from hmtl.probing.outputs import WITHOUT_MATPLOTLIB
 from hmtl.probing.sentences import TRAINED
 from hmtl.probing.vectors import TRANSFORMER
 from research.paper.plots import COLORS
-from research.paper.table_files import Row, groups, mean_and_std, read_table, rows_of
+from research.paper.table_files import Row, groups, mean_with_std, read_table, rows_of
 from research.paper.tables import Bootstrap
 from research.probing_data.levels import ACCURACIES, BESIDE, DIFFERENCES, PLACE, TASKS, TOKEN, own_level
 
@@ -60,17 +60,10 @@ def _accuracies(directory: Path, kind: str) -> Iterator[str]:
     rows = []
     for (encoder, level, pooling), of_row in groups(of_kind, "encoder", "level", "pooling").items():
         title = level if encoder == TRAINED else f"{encoder} weights: {level}"
-        cells = [_mean([row["accuracy"] for row in of_row if row["task"] == task]) for task in tasks]
+        cells = [mean_with_std([row["accuracy"] for row in of_row if row["task"] == task]) for task in tasks]
         rows.append([title, *([] if kind == TOKEN else [pooling]), *cells])
     rows.append(["majority class", *([] if kind == TOKEN else [""]), *(f"{majority[task]:.1f}" for task in tasks)])
     yield from markdown(["level", *([] if kind == TOKEN else ["pooling"]), *tasks], rows, numbers=True)
-
-
-def _mean(values: Sequence[float]) -> str:
-    if not values:
-        return ""
-    mean, deviation = mean_and_std(values)
-    return f"{mean:.1f}" if deviation is None else f"{mean:.1f} ± {deviation:.1f}"
 
 
 def _differences(directory: Path, other: str, side: str) -> Iterator[str]:

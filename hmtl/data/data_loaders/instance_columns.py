@@ -43,15 +43,8 @@ _LOOKED_AHEAD = 16
 class Column:
     """A field of all instances."""
 
-    # Of texts, the table that has their words.
-    texts: Optional["TextTable"] = None
-
     def add(self, field: Any, fields: Mapping[str, Field]) -> None:
         """Takes the field of one more instance, which has these `fields`, none indexed yet."""
-        raise NotImplementedError
-
-    def sequences(self) -> np.ndarray:
-        """Of texts, the numbers that their sequences have in the table, so far. Shape: (num_sequences,)"""
         raise NotImplementedError
 
     def finish(self, vocab: Vocabulary) -> None:
@@ -162,7 +155,7 @@ class MetadataColumn(Column):
         texts = {}
         for key, name in (self._texts or {}).items():
             column = self._columns[name]
-            assert isinstance(column, (TextColumn, TextListColumn))
+            assert isinstance(column, WordsColumn)
             texts[key] = column.words(index)
         return {**found, **texts}
 
@@ -201,7 +194,7 @@ class MetadataColumn(Column):
             key: name
             for key, words in value.items()
             for name, column in self._columns.items()
-            if isinstance(column, (TextColumn, TextListColumn)) and _are_words_of(words, fields[name])
+            if isinstance(column, WordsColumn) and _are_words_of(words, fields[name])
         }
 
 
@@ -470,11 +463,32 @@ def _rows_of(sequences: Sequence[bytes]) -> Ragged:
     return Ragged(np.frombuffer(b"".join(sequences), np.intc), [len(sequence) // size for sequence in sequences])
 
 
-class TextColumn(Column):
+class WordsColumn(Column):
+    """Words, as sequences of a table.
+
+    # Parameters
+
+    texts : `TextTable`
+        Has the words.
+    """
+
+    def __init__(self, texts: TextTable) -> None:
+        self.texts = texts
+
+    def sequences(self) -> np.ndarray:
+        """The numbers that the sequences have in the table, so far. Shape: (num_sequences,)"""
+        raise NotImplementedError
+
+    def words(self, index: int) -> List[Any]:
+        """The words of an instance, once all are indexed."""
+        raise NotImplementedError
+
+
+class TextColumn(WordsColumn):
     """A sequence of words in each instance."""
 
     def __init__(self, texts: TextTable) -> None:
-        self.texts: TextTable = texts
+        super().__init__(texts)
         self._sequences: Any = array("i")
 
     def add(self, field: Any, fields: Mapping[str, Field]) -> None:
@@ -487,18 +501,17 @@ class TextColumn(Column):
         self._sequences = np.array(self._sequences)
 
     def words(self, index: int) -> List[str]:
-        """The words of an instance."""
         return self.texts.words(self._sequences[index])
 
     def batch(self, indices: np.ndarray) -> Dict[str, Dict[str, torch.Tensor]]:
         return self.texts.tensors(self._sequences[indices], is_list=False)
 
 
-class TextListColumn(Column):
+class TextListColumn(WordsColumn):
     """A list of sequences of words in each instance."""
 
     def __init__(self, texts: TextTable) -> None:
-        self.texts: TextTable = texts
+        super().__init__(texts)
         self._builder = RaggedBuilder(np.int64)
         self._sequences: Optional[Ragged] = None
 
@@ -512,7 +525,6 @@ class TextListColumn(Column):
         self._sequences = self._builder.finish()
 
     def words(self, index: int) -> List[List[str]]:
-        """The words of an instance, sequence by sequence."""
         assert self._sequences is not None
         return [self.texts.words(number) for number in self._sequences[index].tolist()]
 
@@ -609,13 +621,15 @@ class IndexedInstances:
     def __init__(self, instances: Iterable[Instance], builder: ColumnBuilder, counter: Optional[Counts] = None) -> None:
         self._columns: Dict[str, Column] = {}
         kinds: Dict[str, type] = {}
-        counted_at_once: Optional[TextTable] = None
+        counted_at_once: List[WordsColumn] = []
+        counted_one_by_one: List[str] = []
         for instance in instances:
             fields = instance.fields
             found = {name: type(field) for name, field in fields.items()}
             if not self._columns:
                 self._columns, kinds = builder.columns(instance), found
                 counted_at_once = _counted_at_once(self._columns.values())
+                counted_one_by_one = [name for name, column in self._columns.items() if column not in counted_at_once]
             elif found != kinds:
                 raise ConfigurationError(
                     f"all instances of a task must have the same fields; one has {sorted(kinds)}, "
@@ -623,11 +637,12 @@ class IndexedInstances:
                 )
             for name, column in self._columns.items():
                 column.add(fields[name], fields)
-                if counter is not None and (column.texts is None or column.texts is not counted_at_once):
+            if counter is not None:
+                for name in counted_one_by_one:
                     fields[name].count_vocab_items(counter)
-        if counter is not None and counted_at_once is not None:
-            texts = [column for column in self._columns.values() if column.texts is counted_at_once]
-            counted_at_once.count(np.concatenate([column.sequences() for column in texts]), counter)
+        if counter is not None and counted_at_once:
+            sequences = np.concatenate([column.sequences() for column in counted_at_once])
+            counted_at_once[0].texts.count(sequences, counter)
 
     def finish(self, vocab: Vocabulary) -> None:
         """Indexes all that are no words.
@@ -653,14 +668,12 @@ class IndexedInstances:
         return Rows(column, indices, are_kept=False) if isinstance(column, MetadataColumn) else []
 
 
-def _counted_at_once(columns: Iterable[Column]) -> Optional[TextTable]:
-    """The table of all texts, if its words can be counted after the last instance: texts of several tables may meet the
-    same words, whose order is then that of the instances."""
-    tables = {id(column.texts): column.texts for column in columns if column.texts is not None}
-    if len(tables) != 1:
-        return None
-    (texts,) = tables.values()
-    return texts if counts_word_by_word(texts.token_indexers) else None
+def _counted_at_once(columns: Iterable[Column]) -> List[WordsColumn]:
+    """The columns of words, if these can be counted after the last instance: texts of several tables may meet the same
+    words, whose order is then that of the instances."""
+    found = [column for column in columns if isinstance(column, WordsColumn)]
+    is_one_table = len({id(column.texts) for column in found}) == 1
+    return found if is_one_table and counts_word_by_word(found[0].texts.token_indexers) else []
 
 
 def batch_of(instances: List[Instance], vocab: Vocabulary) -> Dict[str, Any]:

@@ -2,10 +2,7 @@
 
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
-import torch.distributed
-from allennlp.common.util import is_distributed
-
-from hmtl.common.distributed import get_rank, get_world_size
+from hmtl.common.distributed import all_gather_object, get_rank, get_world_size
 from hmtl.document import Bounds, Relation, Span
 from hmtl.metrics import AnswerScores, CoreferenceScores, LabelledF1
 from hmtl.metrics.coreference_scores import AVERAGED
@@ -142,8 +139,4 @@ def _moved(bounds: Bounds, by: int) -> Bounds:
 
 def pooled(values: Dict[Any, Any]) -> Dict[Any, Any]:
     """The values of all distributed workers by name, of which some workers may have some alone."""
-    of_workers = [values]
-    if is_distributed():
-        of_workers = [{} for _ in range(get_world_size())]
-        torch.distributed.all_gather_object(of_workers, values)
-    return {name: value for of_worker in of_workers for name, value in of_worker.items()}
+    return {name: value for of_worker in all_gather_object(values) for name, value in of_worker.items()}
