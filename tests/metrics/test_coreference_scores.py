@@ -6,9 +6,10 @@ from typing import Dict, List, Set, Tuple
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.common.testing import run_distributed_test
 from allennlp.training.metrics import Metric
+from workers import run_workers
 
+from hmtl.common.distributed import get_rank
 from hmtl.metrics import CoreferenceScores
 from hmtl.metrics.coreference_scores import partition
 
@@ -490,8 +491,9 @@ def test_long_documents_are_quick(num_clusters: int):
     assert time.process_time() - start < 5.0
 
 
-def count_on_each_worker(rank: int, world_size: int, gpu_id: int) -> None:
+def count_on_each_worker() -> None:
     metric = CoreferenceScores()
+    rank = get_rank()
     metric([clusters_of(("a de", "ab")[rank])], [clusters_of(("a bc def", "ab")[rank])])
     # Asking twice changes nothing: counts stay with their worker.
     for _ in range(2):
@@ -504,4 +506,4 @@ def count_on_each_worker(rank: int, world_size: int, gpu_id: int) -> None:
 
 
 def test_counts_are_summed_over_workers():
-    run_distributed_test([-1, -1], func=count_on_each_worker)
+    run_workers(count_on_each_worker)

@@ -4,7 +4,6 @@ import random
 
 import numpy
 import pytest
-from allennlp.common.testing import run_distributed_test
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import (
     accuracy_score,
@@ -14,7 +13,9 @@ from sklearn.metrics import (
     precision_score,
     recall_score,
 )
+from workers import run_workers
 
+from hmtl.common.distributed import get_rank
 from hmtl.metrics import LabelScores, NumberScores
 
 
@@ -92,9 +93,9 @@ def test_a_constant_has_no_correlation():
     assert metric.get_metric() == {"pearson": 0.0, "spearman": 0.0, "mse": 2.5}
 
 
-def score_on_each_worker(rank: int, world_size: int, gpu_id: int) -> None:
+def score_on_each_worker() -> None:
     labels, numbers = LabelScores(), NumberScores()
-    if rank == 0:
+    if get_rank() == 0:
         labels([["a"], ["a"], ["b"]], [["a"], ["b"], ["b"]])
         numbers([1.0, 2.0], [1.0, 3.0])
     else:
@@ -108,4 +109,4 @@ def score_on_each_worker(rank: int, world_size: int, gpu_id: int) -> None:
 
 
 def test_counts_and_numbers_are_those_of_all_workers():
-    run_distributed_test([-1, -1], func=score_on_each_worker)
+    run_workers(score_on_each_worker)

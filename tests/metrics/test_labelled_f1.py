@@ -2,11 +2,12 @@ import random
 from typing import List, Tuple
 
 import pytest
-from allennlp.common.testing import run_distributed_test
 from allennlp.training.metrics import Metric
 from seqeval.metrics.v1 import precision_recall_fscore_support
 from seqeval.scheme import IOB2
+from workers import run_workers
 
+from hmtl.common.distributed import get_rank
 from hmtl.metrics import LabelledF1
 
 Span = Tuple[int, int, str]
@@ -97,9 +98,9 @@ def test_is_registered():
     assert Metric.by_name("labelled_f1") is LabelledF1
 
 
-def count_on_each_worker(rank: int, world_size: int, gpu_id: int) -> None:
+def count_on_each_worker() -> None:
     metric = LabelledF1()
-    if rank == 0:
+    if get_rank() == 0:
         metric([[(0, 0, "A")]], [[(0, 0, "A"), (1, 1, "A")]])
     else:
         metric([[(0, 0, "B"), (1, 1, "B")]], [[(0, 0, "B")]])
@@ -110,4 +111,4 @@ def count_on_each_worker(rank: int, world_size: int, gpu_id: int) -> None:
 
 
 def test_counts_are_summed_over_workers():
-    run_distributed_test([-1, -1], func=count_on_each_worker)
+    run_workers(count_on_each_worker)

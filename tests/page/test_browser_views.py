@@ -249,8 +249,11 @@ def test_each_level_has_an_address(open_about, open_page):
     link.click()
     assert shown.url.endswith("#view=levels&level=relation")
     top = "document.querySelector('[data-level=relation]').getBoundingClientRect().top"
+    # The page scrolls once it has been told of its new address, which may be after the click.
+    shown.wait_for_function(f"Math.abs({top}) < 40")
     assert abs(shown.evaluate(top)) < 40
     again = open_page(shown.url, viewport={"width": 800, "height": 600})
+    again.wait_for_function(f"Math.abs({top}) < 40")
     assert abs(again.evaluate(top)) < 40
 
 
